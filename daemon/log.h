@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call to log, two sinks: the journal with native fields, or `LEVEL:root:text` on stderr.
+ *
+ * The only mutable globals of the program live behind this header. Every function may be called
+ * from any thread once log_init() has run; a message is one write, so lines do not mix.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+/* A journal field of one entry: `PYCAPA_NAME=value`; ignored on stderr. */
+struct log_field {
+	const char *name; /* with its PYCAPA_ prefix, static */
+	uint64_t value;
+};
+
+/* What happened, for the journal's catalog; NONE carries no MESSAGE_ID. */
+enum log_event {
+	LOG_EVENT_NONE,
+	LOG_EVENT_DROPPED,
+	LOG_EVENT_BROKER_LOST,
+	LOG_EVENT_BROKER_BACK,
+	LOG_EVENT_INTERFACE_LOST,
+	LOG_EVENT_INTERFACE_BACK,
+	LOG_EVENT_RELOAD_REFUSED,
+	LOG_EVENT_UNDELIVERED,
+	LOG_EVENT_COUNT,
+};
+
+/* The fields that every entry of this process carries; a NULL one is left out. Copied. */
+struct log_identity {
+	const char *instance;
+	const char *mode;
+	const char *interface;
+	const char *topic;
+};
+
+/* Chooses the sink (journal when stderr is $JOURNAL_STREAM). The level is INFO until told. */
+void log_init(void);
+void log_free(void);
+void log_set_level(enum log_level level);
+bool log_enabled(enum log_level level);
+
+/* Replaces the fields of every entry from now on. Returns 0 or -ENOMEM. */
+int log_set_identity(const struct log_identity *id);
+
+/* Writes one entry. The text is one line without a newline at its end. */
+void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* As log_write(), with the catalog id of an event and native fields (n may be 0). */
+void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
+		     size_t n, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * Limits how often one kind of message is written: the first goes out at once, those within
+ * `interval_s` after it are counted. Returns true when the caller shall log now, with *suppressed
+ * = how many were held back since the last one that was.
+ */
+struct log_limit {
+	uint64_t next_ms; /* CLOCK_MONOTONIC */
+	uint64_t suppressed;
+};
+bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed);

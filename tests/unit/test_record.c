@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "record.h"
+
+static void key_is_big_endian(void **state)
+{
+	static const uint8_t want[8] = {0, 5, 0x8d, 0x15, 0xe1, 0x76, 0, 1};
+	uint8_t key[RECORD_KEY_LEN];
+	uint64_t t;
+
+	record_put_key(key, 0x00058d15e1760001);
+	assert_memory_equal(key, want, sizeof(want));
+	assert_true(record_get_key(key, sizeof(key), &t));
+	assert_int_equal(t, 0x00058d15e1760001);
+}
+
+static void strange_keys_are_refused(void **state)
+{
+	static const uint8_t key[9];
+	uint64_t t;
+
+	assert_false(record_get_key(NULL, 0, &t));
+	assert_false(record_get_key(NULL, 8, &t));
+	assert_false(record_get_key(key, 7, &t));
+	assert_false(record_get_key(key, 9, &t));
+}
+
+static void timestamp_is_never_zero(void **state)
+{
+	struct packet pkt = {.time_us = 1700000000123456};
+
+	assert_int_equal(record_timestamp_ms(&pkt), 1700000000123);
+	pkt.time_us = 999;
+	assert_int_equal(record_timestamp_ms(&pkt), 1);
+}
+
+static void plain_packet_has_no_headers(void **state)
+{
+	struct packet pkt = {.caplen = 60, .wirelen = 60, .linktype = 1};
+	struct record_header h[RECORD_MAX_HEADERS];
+
+	assert_false(record_needs_headers(&pkt));
+	assert_int_equal(record_put_headers(&pkt, h), 0);
+}
+
+static void headers_round_trip(void **state)
+{
+	struct packet pkt = {.caplen = 60, .wirelen = UINT32_MAX, .linktype = 113, .nanos = 7};
+	struct packet back = {.caplen = 60, .wirelen = 60, .linktype = 1};
+	struct record_header h[RECORD_MAX_HEADERS];
+	size_t n = record_put_headers(&pkt, h);
+
+	assert_int_equal(n, 3);
+	assert_string_equal(h[0].name, "linktype");
+	assert_int_equal(h[0].len, 3);
+	assert_memory_equal(h[0].value, "113", 3);
+	for (size_t i = 0; i < n; i++)
+		assert_true(record_get_header(&back, h[i].name, h[i].value, h[i].len));
+	assert_int_equal(back.wirelen, UINT32_MAX);
+	assert_int_equal(back.linktype, 113);
+	assert_int_equal(back.nanos, 7);
+}
+
+static void bad_headers_change_nothing(void **state)
+{
+	static const struct {
+		const char *name, *value;
+	} bad[] = {
+		{"linktype", ""},          {"linktype", "65536"},
+		{"linktype", "-1"},        {"linktype", "1 "},
+		{"wirelen", "4294967296"}, {"wirelen", "99999999999"},
+		{"nanos", "1000"},         {"nanos", "x"},
+	};
+	struct packet pkt = {.caplen = 60, .wirelen = 60, .linktype = 1};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(
+			record_get_header(&pkt, bad[i].name, bad[i].value, strlen(bad[i].value)));
+	assert_false(record_get_header(&pkt, "linktype", NULL, 0));
+	assert_true(record_get_header(&pkt, "host", "sensor-1", 8));
+	assert_int_equal(pkt.linktype, 1);
+	assert_int_equal(pkt.wirelen, 60);
+	assert_int_equal(pkt.nanos, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(key_is_big_endian),
+		cmocka_unit_test(strange_keys_are_refused),
+		cmocka_unit_test(timestamp_is_never_zero),
+		cmocka_unit_test(plain_packet_has_no_headers),
+		cmocka_unit_test(headers_round_trip),
+		cmocka_unit_test(bad_headers_change_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
