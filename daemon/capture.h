@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One live capture handle: from opening it to its last exact count. With replay, the only file
+ * that includes pcap.h for capturing.
+ *
+ * Two handles may be open on one interface for a hand-over; the cut is a time: each packet has the
+ * same time stamp on both, so that what is older belongs to one and what is newer to the other.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet.h"
+
+struct capture;
+
+/* Reasons that a caller may wait out (positive returns of capture_new()). */
+enum capture_error {
+	CAPTURE_E_MISSING = 1, /* no such interface */
+	CAPTURE_E_DOWN,        /* it is there, but down */
+	CAPTURE_E_PERMISSION,  /* CAP_NET_RAW is missing */
+	CAPTURE_E_FILTER,      /* the expression does not compile for the link type */
+	CAPTURE_E_OTHER,       /* anything else libpcap says */
+};
+
+struct capture_options {
+	struct ev_loop *loop;
+	const char *interface;      /* borrowed for the call, as is filter */
+	const char *filter;         /* pcap-filter(7) expression; NULL or "" = everything */
+	uint32_t snaplen;           /* bytes */
+	uint64_t buffer_size;       /* ring, bytes */
+	uint32_t buffer_timeout_ms; /* block retire time */
+	bool promiscuous;
+
+	packet_fn sink; /* PACKET_E_FULL parks the packet and pauses the capture */
+	void (*on_lost)(void *ctx, const char *why); /* the handle is dead: free it, later */
+	void (*on_stopped)(void *ctx); /* after capture_stop(): the ring is empty, counts exact */
+	void (*on_error)(void *ctx, int err); /* the sink returned a negative errno */
+	void *ctx;
+};
+
+struct capture_counters {
+	uint64_t received; /* packets handed to the sink and taken */
+	uint64_t bytes;    /* their captured bytes */
+	uint64_t dropped_kernel;
+	uint64_t dropped_interface;
+	uint64_t passed; /* passed the filter in the kernel, drops included */
+};
+
+/*
+ * Opens the interface and starts to capture: packets from now on are in the ring. Nothing is read
+ * until capture_run(). Returns 0, a capture_error with one line in `why`, or -errno.
+ */
+int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size);
+
+/* Starts, or resumes after PACKET_E_FULL, handing packets to the sink (a parked one first). */
+void capture_run(struct capture *c);
+
+/* Only packets older than this (µs since the epoch) belong to us; 0 = no end. For a hand-over. */
+void capture_set_end(struct capture *c, uint64_t time_us);
+/* Only packets from this time on. */
+void capture_set_begin(struct capture *c, uint64_t time_us);
+
+/*
+ * Ends the capture: a filter that rejects all, then what is in the ring goes to the sink, then
+ * on_stopped. Waits for capture_run() while a packet is parked.
+ */
+void capture_stop(struct capture *c);
+
+/* The kernel told of a change of the link: look now, not when the fd wakes us. */
+void capture_poke(struct capture *c);
+
+bool capture_is_down(const struct capture *c); /* the interface went down while captured */
+bool capture_has_parked(const struct capture *c);
+uint16_t capture_linktype(const struct capture *c);     /* LINKTYPE_ */
+const char *capture_link_name(const struct capture *c); /* "Ethernet" */
+
+/* Reads the kernel's counters too (a system call): not per packet. */
+void capture_read_counters(struct capture *c, struct capture_counters *out);
+
+/* Closes at once; what is still in the ring is lost. NULL is legal. */
+void capture_free(struct capture *c);
+
+/* `-D`: prints the interfaces as tcpdump does. Returns 0, or -EIO (logged). */
+int capture_list_interfaces(void);
+
+/* The LINKTYPE_ number libpcap would write into a savefile of this handle (a pcap_t). */
+int capture_file_linktype(void *pcap, uint16_t *out);
+
+/* Checks an expression against a link type without an interface. 0, or -EINVAL with `why`. */
+int capture_check_filter(const char *filter, int dlt, char *why, size_t size);
+
+/* The version line of libpcap. */
+const char *capture_library_version(void);

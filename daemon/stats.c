@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static double rate(uint64_t now, uint64_t prev, double seconds)
+{
+	return seconds > 0 ? (double)(now - prev) / seconds : 0;
+}
+
+int stats_format_producer(char *buf, size_t size, const struct stats_producer *now,
+			  const struct stats_producer *prev, double seconds)
+{
+	return snprintf(buf, size,
+			"received=%" PRIu64 " delivered=%" PRIu64 " queued=%" PRIu64
+			" spooled=%" PRIu64 " failed=%" PRIu64 " dropped=%" PRIu64
+			" dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64 " own=%" PRIu64
+			" doubled=%" PRIu64 " packets/s=%.0f bits/s=%.0f",
+			now->received, now->delivered, now->queued, now->spooled, now->failed,
+			now->dropped, now->dropped_kernel, now->dropped_interface, now->own,
+			now->doubled, rate(now->received, prev->received, seconds),
+			rate(now->bytes, prev->bytes, seconds) * 8);
+}
+
+int stats_format_consumer(char *buf, size_t size, const struct stats_consumer *now,
+			  const struct stats_consumer *prev, double seconds)
+{
+	char lag[24] = "unknown";
+
+	if (now->lag >= 0)
+		snprintf(lag, sizeof(lag), "%" PRId64, now->lag);
+	return snprintf(buf, size,
+			"read=%" PRIu64 " written=%" PRIu64 " skipped=%" PRIu64
+			" lag=%s packets/s=%.0f bits/s=%.0f",
+			now->read, now->written, now->skipped, lag,
+			rate(now->written, prev->written, seconds),
+			rate(now->bytes, prev->bytes, seconds) * 8);
+}
