@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: how `systemctl reload` waits for the reload and learns its result.
+ *
+ * A running instance listens on /run/pycapa/INSTANCE/control (SOCK_SEQPACKET, mode 0600; root and
+ * its own user may talk to it). One message asks, one answers:
+ *	"reload"  ->  "ok"  or  "error REASON"
+ * The unit's ExecReload= runs `pycapa --reload INSTANCE`, which is the client side below.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stddef.h>
+
+struct control;
+
+/* Applies the configuration anew. Returns 0, or -errno with one line in `why`. */
+typedef int (*control_reload_fn)(void *ctx, char *why, size_t size);
+
+/*
+ * Writes the path of an instance's socket into buf. Returns 0, -EINVAL when the name is empty or
+ * contains a slash, or -ENAMETOOLONG when the path does not fit buf or a socket address.
+ */
+int control_path(char *buf, size_t size, const char *instance);
+
+/*
+ * Listens on `path`, replacing a socket that a dead process left there; its directory must exist.
+ * Each request calls `on_reload` from the loop. Returns 0 or -errno (logged).
+ */
+int control_new(struct control **out, struct ev_loop *loop, const char *path,
+		control_reload_fn on_reload, void *ctx);
+
+/* Closes all connections and removes the socket. NULL is legal. */
+void control_free(struct control *control);
+
+/*
+ * Client: asks the instance that listens on `path` to reload, and waits for the result, at most
+ * 60 s. Returns 0 when the new settings are in force; else -errno with one line in `why`:
+ * -ECONNREFUSED or -ENOENT no instance listens there, -ETIMEDOUT no answer, -EINVAL refused,
+ * `why` is then the instance's own reason.
+ */
+int control_request_reload(const char *path, char *why, size_t size);
