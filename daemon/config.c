@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kafkaconf.h"
+#include "property.h"
+#include "settings.h"
+
+#define MASK "****"
+
+void config_clear(struct config *cfg)
+{
+	for (size_t i = 0; i < cfg->n_properties; i++)
+		property_clear(&cfg->properties[i]);
+	free(cfg->properties);
+	free(cfg->instance);
+	free(cfg->file);
+	free(cfg->brokers);
+	free(cfg->topic);
+	free(cfg->interface);
+	free(cfg->read_file);
+	free(cfg->filter);
+	free(cfg->spool_directory);
+	free(cfg->write_file);
+	free(cfg->offset_text);
+	memset(cfg, 0, sizeof(*cfg));
+}
+
+struct comparison {
+	void (*fn)(void *ctx, const struct config_difference *diff);
+	void *ctx;
+	unsigned int changes;
+};
+
+static void differ(struct comparison *cmp, const char *name, const char *before, const char *after,
+		   enum config_change change)
+{
+	struct config_difference diff = {.name = name,
+					 .before = before,
+					 .after = after,
+					 .change = change};
+
+	cmp->changes |= (unsigned int)change;
+	if (cmp->fn != NULL)
+		cmp->fn(cmp->ctx, &diff);
+}
+
+/* The property of that name in force: the last one given. */
+static const struct config_property *find_property(const struct config *cfg, const char *name)
+{
+	for (size_t i = cfg->n_properties; i > 0; i--) {
+		if (strcmp(cfg->properties[i - 1].name, name) == 0)
+			return &cfg->properties[i - 1];
+	}
+	return NULL;
+}
+
+static void compare_property(struct comparison *cmp, const char *name,
+			     const struct config_property *before,
+			     const struct config_property *after)
+{
+	const char *old = before != NULL ? before->value : "";
+	const char *new = after != NULL ? after->value : "";
+	bool same = strcmp(old, new) == 0 && (before != NULL) == (after != NULL);
+	char label[256];
+
+	if (same && (before == NULL || before->stamp == after->stamp))
+		return;
+	snprintf(label, sizeof(label), "kafka-config %s%s", name, same ? " (its file)" : "");
+	if (kafkaconf_is_secret(name)) {
+		old = before != NULL ? MASK : "";
+		new = after != NULL ? MASK : "";
+	}
+	differ(cmp, label, old, new, CONFIG_CHANGE_CLIENT);
+}
+
+static void compare_properties(struct comparison *cmp, const struct config *before,
+			       const struct config *after)
+{
+	for (size_t i = 0; i < before->n_properties; i++) {
+		const struct config_property *prop = &before->properties[i];
+
+		if (find_property(before, prop->name) == prop)
+			compare_property(cmp, prop->name, prop, find_property(after, prop->name));
+	}
+	for (size_t i = 0; i < after->n_properties; i++) {
+		const struct config_property *prop = &after->properties[i];
+
+		if (find_property(after, prop->name) == prop &&
+		    find_property(before, prop->name) == NULL)
+			compare_property(cmp, prop->name, NULL, prop);
+	}
+}
+
+/* A setting's value as text of any length; NULL without memory. */
+static char *format(const struct config *cfg, const struct setting *setting)
+{
+	int n = settings_format(NULL, 0, cfg, setting);
+	char *text = malloc((size_t)n + 1);
+
+	if (text != NULL)
+		settings_format(text, (size_t)n + 1, cfg, setting);
+	return text;
+}
+
+static void compare_setting(struct comparison *cmp, const struct setting *setting,
+			    const struct config *before, const struct config *after)
+{
+	char *old = format(before, setting), *new = format(after, setting);
+
+	/* Without memory the values cannot be shown; a change it may still be. */
+	if (old == NULL || new == NULL)
+		differ(cmp, setting->name, "?", "?", setting->change);
+	else if (strcmp(old, new) != 0)
+		differ(cmp, setting->name, old, new, setting->change);
+	free(old);
+	free(new);
+}
+
+unsigned int config_diff(const struct config *before, const struct config *after,
+			 void (*fn)(void *ctx, const struct config_difference *diff), void *ctx)
+{
+	struct comparison cmp = {.fn = fn, .ctx = ctx};
+	const struct setting *table;
+	size_t n;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (table[i].type == SETTING_PROPERTIES)
+			compare_properties(&cmp, before, after);
+		else if (table[i].type != SETTING_ACTION)
+			compare_setting(&cmp, &table[i], before, after);
+	}
+	return cmp.changes;
+}
+
+static int keep_string(char **field, const char *value)
+{
+	char *copy = NULL;
+
+	if (value != NULL && (copy = strdup(value)) == NULL)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int config_keep_fixed(struct config *cfg, const struct config *old)
+{
+	const struct setting *table;
+	size_t n;
+	int r = 0;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct setting *s = &table[i];
+		void *to = (char *)cfg + s->offset;
+		const void *from = (const char *)old + s->offset;
+
+		if (s->change != CONFIG_CHANGE_RESTART || s->type == SETTING_ACTION)
+			continue;
+		if (s->type == SETTING_STRING)
+			r = keep_string(to, *(char *const *)from);
+		else
+			memcpy(to, from, s->size);
+		if (s->type == SETTING_OFFSET && r == 0) {
+			cfg->offset_value = old->offset_value;
+			r = keep_string(&cfg->offset_text, old->offset_text);
+		}
+	}
+	return r;
+}
+
+/* The file that holds a secret in clear: its own, or the configuration file it was written in. */
+static bool secret_file(const struct config_property *prop, char *path, size_t size)
+{
+	const char *colon = strrchr(prop->origin, ':');
+
+	if (!kafkaconf_is_secret(prop->name))
+		return false;
+	if (prop->source != NULL)
+		return snprintf(path, size, "%s", prop->source) < (int)size;
+	if (colon == NULL)
+		return false;
+	return snprintf(path, size, "%.*s", (int)(colon - prop->origin), prop->origin) < (int)size;
+}
+
+static void warn_exposed(const struct config *cfg)
+{
+	char path[4096], last[4096] = "";
+	struct stat st;
+
+	for (size_t i = 0; i < cfg->n_properties; i++) {
+		if (!secret_file(&cfg->properties[i], path, sizeof(path)) ||
+		    strcmp(path, last) == 0 || stat(path, &st) < 0 || (st.st_mode & S_IROTH) == 0)
+			continue;
+		memcpy(last, path, sizeof(last));
+		log_warn("%s holds a secret (%s) and everybody may read it: chmod o-rwx %s", path,
+			 cfg->properties[i].name, path);
+	}
+}
+
+void config_warn(const struct config *cfg)
+{
+	kafkaconf_warn(cfg);
+	warn_exposed(cfg);
+}

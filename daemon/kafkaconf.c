@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The properties in force are a plan, a list of name and value: our defaults for the role, less
+ * those that the user set or contradicted, then the user's in order. kafkaconf_new() puts the
+ * plan into librdkafka's objects, kafkaconf_warn() says what gave way.
+ *
+ * Only return values are tested: for topic-level properties librdkafka returns 0 and leaves stale
+ * text in errstr.
+ */
+#include "kafkaconf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kafkaprops.h"
+#include "log.h"
+
+#define MAX_DEFAULTS 24
+
+struct pair {
+	const char *name;
+	const char *value;
+};
+
+/* Memory of the producer: the kernel's ring (64 MiB), these kilobytes of packets, about 1 KiB
+ * beside each message, and the program: within 400 MiB. */
+static const struct pair producer_defaults[] = {
+	{"client.id", "pycapa"},
+	{"enable.idempotence", "true"},
+	{"message.timeout.ms", "0"},                      /* no queued packet expires */
+	{"topic.metadata.propagation.max.ms", "2000000"}, /* a topic may be made late; the maximum
+							     that 2.0.2 takes is about there */
+	{"queue.buffering.max.messages", "131072"},
+	{"queue.buffering.max.kbytes", "98304"},
+	{"linger.ms", "5"},
+	{"reconnect.backoff.ms", "50"},
+	{"reconnect.backoff.max.ms", "500"},
+	{"socket.keepalive.enable", "true"},
+};
+
+static const struct pair consumer_defaults[] = {
+	{"client.id", "pycapa"},
+	{"group.id", "pycapa"},
+	{"enable.auto.offset.store", "false"}, /* only what is written counts as read */
+	{"enable.partition.eof", "true"},
+	{"auto.offset.reset", "earliest"},
+	/* How long a broker holds a fetch that has nothing yet: no part of the latency of packets,
+	 * but of the end of a partition, and of a resumed one that waits for the fetch before it.
+	 */
+	{"fetch.wait.max.ms", "100"},
+	{"queued.max.messages.kbytes", "65536"},
+	{"reconnect.backoff.ms", "50"},
+	{"reconnect.backoff.max.ms", "500"},
+	{"socket.keepalive.enable", "true"},
+};
+
+/* What of the user's goes against idempotence, as rd_kafka_new() would refuse it. */
+struct conflict {
+	const struct config_property *prop; /* NULL: none */
+	bool own_in_flight;                 /* the user chose max.in.flight */
+};
+
+struct plan {
+	struct pair defaults[MAX_DEFAULTS];
+	size_t n;
+	struct conflict conflict;
+	bool pinned_idempotence; /* the user chose enable.idempotence */
+};
+
+/* The user's last word on a property under any of its names; NULL: none. */
+static const struct config_property *given(const struct kafkaprops *props, const struct config *cfg,
+					   const char *name)
+{
+	const char *real = kafkaprops_real_name(props, name);
+
+	for (size_t i = cfg->n_properties; i > 0; i--) {
+		const struct config_property *prop = &cfg->properties[i - 1];
+
+		if (strcmp(kafkaprops_real_name(props, prop->name), real) == 0)
+			return prop;
+	}
+	return NULL;
+}
+
+static bool contradicts(const char *real_name, const char *value)
+{
+	if (strcmp(real_name, "request.required.acks") == 0)
+		return strcmp(value, "-1") != 0 && strcasecmp(value, "all") != 0;
+	if (strcmp(real_name, "max.in.flight.requests.per.connection") == 0)
+		return atoi(value) > 5;
+	if (strcmp(real_name, "message.send.max.retries") == 0)
+		return atoi(value) == 0;
+	if (strcmp(real_name, "queuing.strategy") == 0)
+		return strcasecmp(value, "fifo") != 0;
+	return false;
+}
+
+static void find_conflict(struct conflict *out, const struct kafkaprops *props,
+			  const struct config *cfg)
+{
+	out->own_in_flight = given(props, cfg, "max.in.flight") != NULL;
+	out->prop = NULL;
+	for (size_t i = 0; i < cfg->n_properties; i++) {
+		const struct config_property *prop = &cfg->properties[i];
+		const char *real = kafkaprops_real_name(props, prop->name);
+
+		if (given(props, cfg, real) == prop && contradicts(real, prop->value)) {
+			out->prop = prop;
+			return;
+		}
+	}
+}
+
+static void plan_default(struct plan *plan, const struct kafkaprops *props,
+			 const struct config *cfg, const char *name, const char *value)
+{
+	if (given(props, cfg, name) == NULL)
+		plan->defaults[plan->n++] = (struct pair){name, value};
+}
+
+static void plan_producer(struct plan *plan, const struct kafkaprops *props,
+			  const struct config *cfg)
+{
+	find_conflict(&plan->conflict, props, cfg);
+	plan->pinned_idempotence = given(props, cfg, "enable.idempotence") != NULL;
+	for (size_t i = 0; i < sizeof(producer_defaults) / sizeof(producer_defaults[0]); i++) {
+		const struct pair *d = &producer_defaults[i];
+
+		if (plan->conflict.prop == NULL || strcmp(d->name, "enable.idempotence") != 0)
+			plan_default(plan, props, cfg, d->name, d->value);
+	}
+	if (plan->conflict.prop == NULL || plan->pinned_idempotence)
+		return;
+	plan_default(plan, props, cfg, "enable.idempotence", "false");
+	/* Without idempotence a retry may overtake: one request at a time keeps the order. */
+	plan_default(plan, props, cfg, "max.in.flight.requests.per.connection", "1");
+}
+
+static void plan_consumer(struct plan *plan, const struct kafkaprops *props,
+			  const struct config *cfg)
+{
+	for (size_t i = 0; i < sizeof(consumer_defaults) / sizeof(consumer_defaults[0]); i++)
+		plan_default(plan, props, cfg, consumer_defaults[i].name,
+			     consumer_defaults[i].value);
+	plan_default(plan, props, cfg, "enable.auto.commit",
+		     cfg->offset == CONFIG_OFFSET_STORED ? "true" : "false");
+}
+
+static void plan_make(struct plan *plan, const struct kafkaprops *props, const struct config *cfg)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan_default(plan, props, cfg, "bootstrap.servers", cfg->brokers);
+	if (cfg->mode == CONFIG_MODE_CONSUMER)
+		plan_consumer(plan, props, cfg);
+	else
+		plan_producer(plan, props, cfg);
+}
+
+/*
+ * Sets a property at its level. Some exist at both (compression.type): the global one is what the
+ * topic inherits, but an alias at the topic level does not say "inherit", so both are set.
+ */
+static rd_kafka_conf_res_t set(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
+			       const struct kafkaprops *props, const char *name, const char *value,
+			       char *why, size_t size)
+{
+	bool global = kafkaprops_find(props, name, false) != NULL;
+	bool topic = kafkaprops_find(props, name, true) != NULL;
+	rd_kafka_conf_res_t r = RD_KAFKA_CONF_OK;
+
+	/* A name that the table lacks goes to the library all the same, for its verdict. */
+	if (global || !topic)
+		r = rd_kafka_conf_set(conf, name, value, why, size);
+	if (r == RD_KAFKA_CONF_OK && topic)
+		r = rd_kafka_topic_conf_set(topic_conf, name, value, why, size);
+	return r;
+}
+
+static int set_or_log(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
+		      const struct kafkaprops *props, const char *name, const char *value)
+{
+	char why[512] = "";
+
+	if (set(conf, topic_conf, props, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	log_error("Kafka property %s: %s", name,
+		  kafkaconf_is_secret(name) ? "its value is refused" : why);
+	return -EINVAL;
+}
+
+static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
+		   const struct kafkaprops *props, const struct config *cfg)
+{
+	struct plan plan;
+	int r = 0;
+
+	plan_make(&plan, props, cfg);
+	for (size_t i = 0; i < plan.n && r == 0; i++)
+		r = set_or_log(conf, topic_conf, props, plan.defaults[i].name,
+			       plan.defaults[i].value);
+	for (size_t i = 0; i < cfg->n_properties && r == 0; i++) {
+		const struct config_property *prop = &cfg->properties[i];
+
+		/* librdkafka would warn of each; kafkaconf_warn() did, once. */
+		if (!kafkaprops_wrong_role(props, prop->name, cfg->mode))
+			r = set_or_log(conf, topic_conf, props, prop->name, prop->value);
+	}
+	return r;
+}
+
+int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
+		  const struct config *cfg)
+{
+	struct kafkaprops *props = kafkaprops_new();
+	rd_kafka_conf_t *c;
+	rd_kafka_topic_conf_t *t;
+	int r;
+
+	if (props == NULL)
+		return -ENOMEM;
+	c = rd_kafka_conf_new();
+	t = rd_kafka_topic_conf_new();
+	r = set_all(c, t, props, cfg);
+	kafkaprops_free(props);
+	if (r < 0) {
+		rd_kafka_topic_conf_destroy(t);
+		rd_kafka_conf_destroy(c);
+		return r;
+	}
+	*conf = c;
+	*topic_conf = t;
+	return 0;
+}
+
+static void warn_roles(const struct kafkaprops *props, const struct config *cfg)
+{
+	bool producer = cfg->mode == CONFIG_MODE_PRODUCER;
+
+	for (size_t i = 0; i < cfg->n_properties; i++) {
+		const char *name = cfg->properties[i].name;
+
+		if (kafkaprops_wrong_role(props, name, cfg->mode))
+			log_warn("%s: the Kafka property %s is for a %s and has no effect in this "
+				 "%s",
+				 cfg->properties[i].origin, name,
+				 producer ? "consumer" : "producer",
+				 producer ? "producer" : "consumer");
+	}
+}
+
+static void warn_conflict(const struct kafkaprops *props, const struct config *cfg)
+{
+	struct plan plan;
+
+	if (cfg->mode != CONFIG_MODE_PRODUCER)
+		return;
+	plan_make(&plan, props, cfg);
+	if (plan.conflict.prop == NULL || plan.pinned_idempotence)
+		return;
+	log_warn("enable.idempotence switched off because %s=%s is set: after a retry packets can "
+		 "be doubled%s",
+		 plan.conflict.prop->name, plan.conflict.prop->value,
+		 plan.conflict.own_in_flight ? " or out of order" : "");
+}
+
+void kafkaconf_warn(const struct config *cfg)
+{
+	struct kafkaprops *props = kafkaprops_new();
+
+	if (props == NULL)
+		return;
+	warn_roles(props, cfg);
+	warn_conflict(props, cfg);
+	kafkaprops_free(props);
+}
+
+int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
+{
+	struct kafkaprops *props = kafkaprops_new();
+	const struct config_property *pinned;
+	struct plan plan;
+	int r = 0;
+
+	if (props == NULL) {
+		snprintf(why, size, "out of memory");
+		return -ENOMEM;
+	}
+	plan_make(&plan, props, cfg);
+	pinned = given(props, cfg, "enable.idempotence");
+	if (plan.conflict.prop != NULL && pinned != NULL &&
+	    strcasecmp(pinned->value, "true") == 0) {
+		snprintf(why, size,
+			 "%s=%s cannot go with enable.idempotence=true: leave out one of them",
+			 plan.conflict.prop->name, plan.conflict.prop->value);
+		r = -EINVAL;
+	}
+	kafkaprops_free(props);
+	return r;
+}

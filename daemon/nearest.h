@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The nearest of some names to one that is not among them, for "did you mean". Pure.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct nearest {
+	const char *word;
+	const char *best; /* the nearest so far, borrowed; NULL when none is near */
+	unsigned int distance;
+};
+
+/* Starts a search for the neighbours of `word`, borrowed. */
+void nearest_start(struct nearest *n, const char *word);
+
+/*
+ * Offers one name. It becomes `best` when it is nearer than those before and near enough: at most
+ * a third of the word's letters (and never fewer than 2) inserted, deleted, replaced or swapped;
+ * letter case, '_', '-' and '.' count as the same.
+ */
+void nearest_offer(struct nearest *n, const char *name);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a consumer starts, and points in time as the command line takes them. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+/*
+ * A point in time: RFC 3339 (2026-11-23T10:15:00Z, with a fraction or a zone such as +01:00; a
+ * blank may stand for the T), `@N` or `@N.N` seconds since the epoch, or `-15m` (units ms, s, m,
+ * h, d, w) before `now_ms`. All in milliseconds since the epoch; a finer fraction is cut.
+ */
+bool offset_parse_time(const char *text, int64_t now_ms, int64_t *ms);
+
+/*
+ * `begin`, `end`, `stored`, an offset N, `-N` (the last N of each partition) or a point in time.
+ * Returns false when the text is none of these; *kind and *value are then untouched.
+ */
+bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value);

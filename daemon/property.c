@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "property.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define MAX_VALUE (1U << 20) /* bytes; the largest sane one is a chain of PEM certificates */
+
+#define CREDENTIAL "credential:"
+
+static int read_all(int fd, char *buf, size_t size, size_t *len)
+{
+	*len = 0;
+	while (*len < size) {
+		ssize_t n = read(fd, buf + *len, size - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		*len += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+/* Reads the value of a property from a file; `why` names the file. */
+static int read_value(const char *path, char **value, char *why, size_t size)
+{
+	char *buf = malloc(MAX_VALUE);
+	size_t len = 0;
+	int fd, r;
+
+	if (buf == NULL) {
+		snprintf(why, size, "out of memory");
+		return -ENOMEM;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	r = fd < 0 ? -errno : read_all(fd, buf, MAX_VALUE, &len);
+	if (fd >= 0)
+		close(fd);
+	if (r == 0 && len > 0 && buf[len - 1] == '\n')
+		len--;
+	if (r < 0)
+		snprintf(why, size, "cannot read the value from %s: %s", path, strerror(-r));
+	else if (memchr(buf, '\0', len) != NULL) {
+		snprintf(why, size, "%s holds a zero byte, it is no text", path);
+		r = -EINVAL;
+	} else if ((*value = strndup(buf, len)) == NULL) {
+		snprintf(why, size, "out of memory");
+		r = -ENOMEM;
+	}
+	explicit_bzero(buf, len);
+	free(buf);
+	return r < 0 && r != -ENOMEM ? -EINVAL : r;
+}
+
+/* The path that `@…` (without its '@') means; NULL with `why` when there is none. */
+static char *source_path(const char *text, const char *directory, char *why, size_t size)
+{
+	char *path = NULL;
+
+	if (strncmp(text, CREDENTIAL, strlen(CREDENTIAL)) == 0) {
+		text += strlen(CREDENTIAL);
+		directory = getenv("CREDENTIALS_DIRECTORY");
+		if (directory == NULL) {
+			snprintf(
+				why, size,
+				"no credential '%s': $CREDENTIALS_DIRECTORY is not set (it is in a "
+				"service with LoadCredential=)",
+				text);
+			return NULL;
+		}
+		if (text[0] == '\0' || strchr(text, '/') != NULL) {
+			snprintf(why, size, "'%s' is not the name of a credential", text);
+			return NULL;
+		}
+	}
+	if (text[0] == '\0') {
+		snprintf(why, size, "no file after '@' (write @@ for a value that begins with @)");
+		return NULL;
+	}
+	if (directory == NULL || text[0] == '/')
+		path = strdup(text);
+	else if (asprintf(&path, "%s/%s", directory, text) < 0)
+		path = NULL;
+	if (path == NULL)
+		snprintf(why, size, "out of memory");
+	return path;
+}
+
+static int take_value(struct config_property *prop, const char *text, const char *directory,
+		      char *why, size_t size)
+{
+	if (text[0] == '@' && text[1] != '@') {
+		prop->source = source_path(text + 1, directory, why, size);
+		if (prop->source == NULL)
+			return -EINVAL;
+		return read_value(prop->source, &prop->value, why, size);
+	}
+	prop->value = strdup(text[0] == '@' ? text + 1 : text);
+	if (prop->value != NULL)
+		return 0;
+	snprintf(why, size, "out of memory");
+	return -ENOMEM;
+}
+
+int property_parse(struct config_property *out, const char *text, const char *origin,
+		   const char *directory, char *why, size_t size)
+{
+	struct config_property prop = {0};
+	const char *equals = strchr(text, '=');
+	char fault[512];
+	int r;
+
+	if (equals == NULL || equals == text) {
+		snprintf(why, size,
+			 "a Kafka property is written NAME=VALUE, for example linger.ms=5");
+		return -EINVAL;
+	}
+	prop.name = strndup(text, (size_t)(equals - text));
+	prop.origin = strdup(origin);
+	if (prop.name == NULL || prop.origin == NULL) {
+		snprintf(why, size, "out of memory");
+		property_clear(&prop);
+		return -ENOMEM;
+	}
+	r = take_value(&prop, equals + 1, directory, fault, sizeof(fault));
+	if (r < 0) {
+		snprintf(why, size, "%s: %s", prop.name, fault);
+		property_clear(&prop);
+		return r;
+	}
+	prop.stamp = property_file_stamp(prop.name, prop.value);
+	*out = prop;
+	return 0;
+}
+
+void property_clear(struct config_property *prop)
+{
+	if (prop->value != NULL)
+		explicit_bzero(prop->value, strlen(prop->value));
+	free(prop->name);
+	free(prop->value);
+	free(prop->origin);
+	free(prop->source);
+	memset(prop, 0, sizeof(*prop));
+}
+
+int property_append(struct config *cfg, struct config_property *prop)
+{
+	struct config_property *grown;
+
+	grown = reallocarray(cfg->properties, cfg->n_properties + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	cfg->properties = grown;
+	cfg->properties[cfg->n_properties++] = *prop;
+	memset(prop, 0, sizeof(*prop));
+	return 0;
+}
+
+uint64_t property_file_stamp(const char *name, const char *value)
+{
+	const char *end = strrchr(name, '.');
+	struct stat st;
+	uint64_t parts[5];
+
+	if (end == NULL || (strcmp(end, ".location") != 0 && strcmp(end, ".keytab") != 0))
+		return 0;
+	if (strncmp(value, "FILE:", 5) == 0)
+		value += 5;
+	if (stat(value, &st) < 0)
+		return 0;
+	parts[0] = (uint64_t)st.st_dev;
+	parts[1] = (uint64_t)st.st_ino;
+	parts[2] = (uint64_t)st.st_size;
+	parts[3] = (uint64_t)st.st_mtim.tv_sec;
+	parts[4] = (uint64_t)st.st_mtim.tv_nsec;
+	return XXH3_64bits(parts, sizeof(parts));
+}
