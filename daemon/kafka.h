@@ -4,13 +4,14 @@
  *
  * librdkafka writes an eventfd when a queue of its fills (rd_kafka_queue_io_event_enable); the
  * loop reads the eventfd, then drains the queue in bounded batches. No callback here blocks; what
- * must (flush, destroy) runs on one helper thread that the loop waits for with a deadline.
+ * must (flush, destroy) runs on a helper thread.
  */
 #pragma once
 
 #include <ev.h>
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -21,18 +22,21 @@ struct own;
 struct kafka_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* borrowed for the call */
-	struct own *own;          /* registry of our sockets; NULL: none is kept; borrowed */
+	struct own *own;          /* registry of our sockets; NULL: none is kept; shared */
 
 	/* Last words on the configuration (e.g. a rebalance_cb); may be NULL. 0 or -errno. */
 	int (*configure)(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf);
-	/* Delivery reports: one event with many messages, valid for the call unless the callee
-	 * returns true: then it owns the event. Producers only. */
-	bool (*on_delivery)(void *ctx, rd_kafka_event_t *event);
+	/* Delivery reports: one event with many messages, valid for the call. Producers only. */
+	void (*on_delivery)(void *ctx, rd_kafka_event_t *event);
+	/* After each batch of events, when their memory and queue slots are free again. */
+	void (*on_served)(void *ctx);
 	/* The client can do nothing more (rd_kafka_fatal_error); logged already. May be NULL. */
 	void (*on_fatal)(void *ctx, rd_kafka_resp_err_t err, const char *reason);
 	/* A statistics event, JSON of `len` bytes. May be NULL. */
 	void (*on_stats)(void *ctx, const char *json, size_t len);
-	void *ctx; /* of the four above */
+	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
+	void (*on_connection)(void *ctx, bool connected);
+	void *ctx; /* of the callbacks above; they must not free the client */
 };
 
 /*
@@ -41,27 +45,37 @@ struct kafka_options {
  */
 int kafka_new(struct kafka **out, const struct kafka_options *opt);
 
+/* Checks that a client can be made of this configuration; `why` says why not. 0 or -EINVAL. */
+int kafka_check(const struct config *cfg, char *why, size_t size);
+
 rd_kafka_t *kafka_client(const struct kafka *k);
 
-/* True while at least one broker connection is up, as far as librdkafka's errors tell. */
+/* True from the first answer of a broker until librdkafka says that all brokers are down. */
 bool kafka_connected(const struct kafka *k);
-/* The last error librdkafka reported (static lifetime of k, "" when none); for STATUS and exit. */
+/* The last error librdkafka reported ("" when none since the last answer of a broker). */
 const char *kafka_last_error(const struct kafka *k);
 
 /*
  * Bridges one more queue to the loop: `on_ready` is called when the queue has something, and
- * again by itself (without a new wakeup) as long as it returns true ("more is left"). The queue
- * is borrowed until kafka_free(). For a consumer queue. kafka_watch_pause() stops the calls.
+ * again as long as it returns true ("more is left"). The queue is borrowed until kafka_free().
+ * For a consumer queue. kafka_watch_pause() stops the calls.
  */
 int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)(void *ctx),
 		      void *ctx);
 void kafka_watch_pause(struct kafka *k, bool paused);
 
 /*
- * Producers: starts rd_kafka_flush() on the helper thread so that lingering batches go at once;
- * the loop goes on serving delivery reports meanwhile. Idempotent.
+ * Producers: has rd_kafka_flush() running on a helper thread until the client is freed, so that
+ * lingering batches go at once; the loop goes on serving delivery reports. Idempotent.
  */
-void kafka_flush_start(struct kafka *k, uint32_t timeout_ms);
+void kafka_flush_start(struct kafka *k);
 
-/* Stops the watchers and destroys the client within about 2 s whatever hangs. NULL is legal. */
-void kafka_free(struct kafka *k);
+/*
+ * Stops the watchers and destroys the client on a helper thread, for which it waits at most
+ * `wait_ms` (a hung kinit can hold rd_kafka_destroy() for long); then it goes when it can.
+ * NULL is legal.
+ */
+void kafka_free(struct kafka *k, unsigned int wait_ms);
+
+/* The version of librdkafka in use now, "2.0.2". */
+const char *kafka_library_version(void);

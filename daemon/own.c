@@ -36,6 +36,7 @@ struct connection {
 };
 
 struct own {
+	atomic_int refs;
 	_Atomic uint64_t ports[65536 / 64];
 	pthread_mutex_t lock;
 	struct connection connections[MAX_CONNECTIONS];
@@ -48,14 +49,21 @@ int own_new(struct own **out)
 
 	if (!o)
 		return -ENOMEM;
+	o->refs = 1;
 	pthread_mutex_init(&o->lock, NULL);
 	*out = o;
 	return 0;
 }
 
-void own_free(struct own *o)
+void own_ref(struct own *o)
 {
-	if (!o)
+	if (o)
+		atomic_fetch_add(&o->refs, 1);
+}
+
+void own_unref(struct own *o)
+{
+	if (!o || atomic_fetch_sub(&o->refs, 1) > 1)
 		return;
 	pthread_mutex_destroy(&o->lock);
 	free(o);

@@ -16,8 +16,10 @@
 
 struct own;
 
+/* Made with one reference. A client that takes long to end keeps one after all else is gone. */
 int own_new(struct own **out);
-void own_free(struct own *o);
+void own_ref(struct own *o);   /* NULL is legal, as below */
+void own_unref(struct own *o); /* any thread; the last one frees */
 
 /*
  * connect(2) of a socket that is then known as ours. Any thread. Returns 0 or an errno value, as

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connected or not. librdkafka tells of lost brokers by error events, but of none that came back:
+ * an interceptor sees each answer of a broker, on librdkafka's threads, and wakes the loop only
+ * when the state it knows is "not connected". Answers that come before authentication
+ * (ApiVersion, Sasl*) do not count.
+ */
+#include "kafka.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kafkaconf.h"
+#include "kafkalog.h"
+#include "own.h"
+#include "queuewatch.h"
+
+#define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
+#define FLUSH_SLICE_MS 100
+
+struct kafka {
+	struct kafka_options opt;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *main_queue;
+	struct queuewatch main_watch, extra_watch;
+	ev_async answered;
+	atomic_bool connected;
+	struct kafkalog *log;
+	char brokers[256];
+
+	pthread_t flusher, destroyer;
+	bool flushing;
+	atomic_bool stop_flush;
+	atomic_bool abandoned; /* whoever of free and destroyer comes second frees the rest */
+};
+
+/* ---- events ---- */
+
+static void set_connected(struct kafka *k, bool connected, const char *reason)
+{
+	bool was = atomic_exchange(&k->connected, connected);
+
+	if (was != connected || !connected)
+		kafkalog_connection(k->log, connected, reason);
+	if (was != connected && k->opt.on_connection)
+		k->opt.on_connection(k->opt.ctx, connected);
+}
+
+static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
+{
+	set_connected(w->data, true, NULL);
+}
+
+static void handle_error(struct kafka *k, rd_kafka_event_t *event)
+{
+	rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+	const char *text = rd_kafka_event_error_string(event);
+	char reason[512];
+
+	if (rd_kafka_event_error_is_fatal(event)) {
+		err = rd_kafka_fatal_error(k->rk, reason, sizeof(reason));
+		kafkalog_error(k->log, err, reason, true);
+		if (k->opt.on_fatal)
+			k->opt.on_fatal(k->opt.ctx, err, reason);
+	} else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+		set_connected(k, false, text);
+	} else {
+		kafkalog_error(k->log, err, text, false);
+	}
+}
+
+static void handle_event(struct kafka *k, rd_kafka_event_t *event)
+{
+	const char *fac, *text;
+	int level;
+
+	switch (rd_kafka_event_type(event)) {
+	case RD_KAFKA_EVENT_DR:
+		if (k->opt.on_delivery)
+			k->opt.on_delivery(k->opt.ctx, event);
+		break;
+	case RD_KAFKA_EVENT_LOG:
+		if (rd_kafka_event_log(event, &fac, &text, &level) == 0)
+			kafkalog_write(k->log, fac, text, level);
+		break;
+	case RD_KAFKA_EVENT_ERROR:
+		handle_error(k, event);
+		break;
+	case RD_KAFKA_EVENT_STATS:
+		text = rd_kafka_event_stats(event);
+		if (k->opt.on_stats)
+			k->opt.on_stats(k->opt.ctx, text, strlen(text));
+		break;
+	default:
+		break;
+	}
+}
+
+static bool on_main_ready(void *ctx)
+{
+	struct kafka *k = ctx;
+	rd_kafka_event_t *event = NULL;
+
+	for (int i = 0; i < MAIN_BATCH; i++) {
+		event = rd_kafka_queue_poll(k->main_queue, 0);
+		if (!event)
+			break;
+		handle_event(k, event);
+		rd_kafka_event_destroy(event);
+	}
+	if (k->opt.on_served)
+		k->opt.on_served(k->opt.ctx);
+	return event != NULL;
+}
+
+/* ---- librdkafka's threads ---- */
+
+static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *broker, int32_t id,
+				       int16_t api_key, int16_t api_version, int32_t corr_id,
+				       size_t size, int64_t rtt, rd_kafka_resp_err_t err,
+				       void *opaque)
+{
+	enum { PRODUCE = 0, FETCH = 1, METADATA = 3 }; /* kafka.apache.org/protocol: API keys */
+	struct kafka *k = opaque;
+
+	if (err || (api_key != PRODUCE && api_key != FETCH && api_key != METADATA))
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (!atomic_load_explicit(&k->connected, memory_order_relaxed))
+		ev_async_send(k->opt.loop, &k->answered);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+				  char *errstr, size_t size)
+{
+	return rd_kafka_interceptor_add_on_response_received(rk, "pycapa", on_response, opaque);
+}
+
+static int connect_own(int fd, const struct sockaddr *addr, int len, const char *id, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	return own_connect(k->opt.own, fd, addr, (socklen_t)len);
+}
+
+static int close_own(int fd, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	return own_close(k->opt.own, fd);
+}
+
+/* ---- life ---- */
+
+static int configure(struct kafka *k, rd_kafka_conf_t **out)
+{
+	rd_kafka_topic_conf_t *topic_conf = NULL;
+	rd_kafka_conf_t *conf = NULL;
+	int r = kafkaconf_new(&conf, &topic_conf, k->opt.cfg);
+
+	if (r < 0)
+		return r;
+	rd_kafka_conf_set(conf, "log.queue", "true", NULL, 0);
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_LOG |
+					       RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
+	rd_kafka_conf_set_opaque(conf, k);
+	if (k->opt.own) {
+		rd_kafka_conf_set_connect_cb(conf, connect_own);
+		rd_kafka_conf_set_closesocket_cb(conf, close_own);
+	}
+	rd_kafka_conf_interceptor_add_on_new(conf, "pycapa", on_new, k);
+	r = k->opt.configure ? k->opt.configure(k->opt.ctx, conf, topic_conf) : 0;
+	if (r < 0) {
+		rd_kafka_topic_conf_destroy(topic_conf);
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
+	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
+	*out = conf;
+	return 0;
+}
+
+static rd_kafka_type_t role_of(const struct config *cfg)
+{
+	return cfg->mode == CONFIG_MODE_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
+}
+
+static int create(struct kafka *k)
+{
+	rd_kafka_conf_t *conf = NULL;
+	char errstr[512] = "";
+	int r = configure(k, &conf);
+
+	if (r < 0)
+		return r;
+	k->rk = rd_kafka_new(role_of(k->opt.cfg), conf, errstr, sizeof(errstr));
+	if (!k->rk) {
+		rd_kafka_conf_destroy(conf);
+		log_error("Kafka client: %s", errstr);
+		return -EINVAL;
+	}
+	rd_kafka_set_log_queue(k->rk, NULL);
+	k->main_queue = rd_kafka_queue_get_main(k->rk);
+	return queuewatch_start(&k->main_watch, k->opt.loop, k->main_queue, on_main_ready, k);
+}
+
+int kafka_new(struct kafka **out, const struct kafka_options *opt)
+{
+	struct kafka *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	k->opt = *opt;
+	own_ref(opt->own);
+	snprintf(k->brokers, sizeof(k->brokers), "%s", opt->cfg->brokers);
+	ev_async_init(&k->answered, on_answered);
+	k->answered.data = k;
+	ev_async_start(opt->loop, &k->answered);
+	r = kafkalog_new(&k->log, k->brokers);
+	if (r == 0)
+		r = create(k);
+	k->opt.cfg = NULL;
+	if (r < 0) {
+		kafka_free(k, 0);
+		return r;
+	}
+	*out = k;
+	return 0;
+}
+
+int kafka_check(const struct config *cfg, char *why, size_t size)
+{
+	rd_kafka_topic_conf_t *topic_conf = NULL;
+	rd_kafka_conf_t *conf = NULL;
+	rd_kafka_t *rk;
+	int r = kafkaconf_new(&conf, &topic_conf, cfg);
+
+	if (r < 0) {
+		snprintf(why, size, "the Kafka properties are not valid");
+		return r;
+	}
+	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
+	rk = rd_kafka_new(role_of(cfg), conf, why, size);
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		return -EINVAL;
+	}
+	rd_kafka_destroy(rk);
+	return 0;
+}
+
+int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)(void *ctx),
+		      void *ctx)
+{
+	return queuewatch_start(&k->extra_watch, k->opt.loop, queue, on_ready, ctx);
+}
+
+void kafka_watch_pause(struct kafka *k, bool paused)
+{
+	queuewatch_pause(&k->extra_watch, paused);
+}
+
+static void *run_flush(void *arg)
+{
+	struct kafka *k = arg;
+
+	while (!atomic_load(&k->stop_flush))
+		if (rd_kafka_flush(k->rk, FLUSH_SLICE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+	return NULL;
+}
+
+void kafka_flush_start(struct kafka *k)
+{
+	if (!k->flushing)
+		k->flushing = pthread_create(&k->flusher, NULL, run_flush, k) == 0;
+}
+
+static void free_rest(struct kafka *k)
+{
+	own_unref(k->opt.own);
+	kafkalog_free(k->log);
+	free(k);
+}
+
+static void *run_destroy(void *arg)
+{
+	struct kafka *k = arg;
+
+	if (k->flushing)
+		pthread_join(k->flusher, NULL);
+	rd_kafka_queue_destroy(k->main_queue);
+	rd_kafka_destroy(k->rk);
+	if (atomic_exchange(&k->abandoned, true))
+		free_rest(k);
+	return NULL;
+}
+
+static bool join_within(pthread_t thread, unsigned int ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	return pthread_timedjoin_np(thread, NULL, &ts) == 0;
+}
+
+void kafka_free(struct kafka *k, unsigned int wait_ms)
+{
+	if (!k)
+		return;
+	queuewatch_stop(&k->extra_watch);
+	queuewatch_stop(&k->main_watch);
+	ev_async_stop(k->opt.loop, &k->answered);
+	/* A stopped ev_async must not be sent to: from here on every answer finds "connected". */
+	atomic_store(&k->connected, true);
+	atomic_store(&k->stop_flush, true);
+	if (!k->rk) {
+		free_rest(k);
+		return;
+	}
+	if (pthread_create(&k->destroyer, NULL, run_destroy, k) != 0)
+		return; /* no thread to be had: the process is ending, or will not last */
+	if (join_within(k->destroyer, wait_ms)) {
+		free_rest(k);
+		return;
+	}
+	pthread_detach(k->destroyer);
+	if (atomic_exchange(&k->abandoned, true))
+		free_rest(k);
+}
+
+rd_kafka_t *kafka_client(const struct kafka *k)
+{
+	return k->rk;
+}
+
+bool kafka_connected(const struct kafka *k)
+{
+	return atomic_load(&k->connected);
+}
+
+const char *kafka_last_error(const struct kafka *k)
+{
+	return kafkalog_last_error(k->log);
+}
+
+const char *kafka_library_version(void)
+{
+	return rd_kafka_version_str();
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets into Kafka: in flight, backpressure, delivery counters, and what is to be sent again.
+ *
+ * Nothing fails for what time or an operator can mend. When Kafka refuses messages (no topic yet,
+ * no permission, a client that declared itself dead), the producer takes no more, collects all
+ * that was not delivered, makes the client anew, sends it again in the old order, and goes on.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "packet.h"
+
+struct producer;
+struct own;
+
+struct producer_options {
+	struct ev_loop *loop;
+	const struct config *cfg; /* borrowed until producer_replace() */
+	struct own *own;          /* may be NULL; borrowed */
+
+	/* After PACKET_E_FULL: there is room again. */
+	void (*on_room)(void *ctx);
+	/* After producer_drain() or producer_abandon(): nothing is left inside. */
+	void (*on_drained)(void *ctx);
+	/*
+	 * After producer_abandon(): one packet that was not delivered. `maybe` when Kafka may have
+	 * it all the same (it was sent, and no answer came).
+	 */
+	void (*on_undelivered)(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe);
+	/* All packets with a sequence number below `seq` are settled. NULL: not tracked. */
+	void (*on_settled)(void *ctx, uint64_t seq);
+	void *ctx;
+};
+
+struct producer_counters {
+	uint64_t sent;      /* taken by producer_send() */
+	uint64_t delivered; /* acknowledged */
+	uint64_t failed;    /* refused for good, each logged (rate-limited) */
+	uint64_t doubled;   /* sent again though Kafka may have them */
+	uint64_t queued;    /* neither yet */
+};
+
+/* 0, -EINVAL (bad configuration, logged) or -errno. No broker need be there. */
+int producer_new(struct producer **out, const struct producer_options *opt);
+
+/*
+ * Hands one packet to Kafka (copied). 0, or PACKET_E_FULL: not taken, wait for on_room.
+ * Packets get sequence numbers from 0 in the order they are taken.
+ */
+int producer_send(struct producer *p, const struct packet *pkt);
+
+/* The sequence number that the next packet will get. */
+uint64_t producer_next_seq(const struct producer *p);
+
+/*
+ * Reload: makes a client of the new settings now; it sends once the old one has drained, and
+ * until then producer_send() says PACKET_E_FULL. Returns 0, or -errno with `why`: nothing changed.
+ */
+int producer_replace(struct producer *p, const struct config *cfg, char *why, size_t size);
+
+/* Sends what is queued without lingering; on_drained follows once it is all delivered. */
+void producer_drain(struct producer *p);
+
+/* Gives up on what is queued: each goes to on_undelivered, then on_drained. */
+void producer_abandon(struct producer *p);
+
+void producer_read_counters(const struct producer *p, struct producer_counters *out);
+
+/* What keeps packets from being delivered, in words; "" when nothing is known to. */
+void producer_waiting_for(const struct producer *p, char *buf, size_t size);
+
+/* Waits at most some seconds for librdkafka's end. NULL is legal. */
+void producer_free(struct producer *p);

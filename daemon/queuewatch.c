@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queuewatch.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* librdkafka ignores the error of a write that is not exactly this long. */
+static const uint64_t one = 1;
+
+static void kick(struct queuewatch *w)
+{
+	/* Fails only when the counter is full, and then the fd is readable anyway. */
+	ssize_t n = write(w->fd, &one, sizeof(one));
+
+	(void)n;
+}
+
+static void on_io(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct queuewatch *w = io->data;
+	uint64_t count;
+	ssize_t n = read(w->fd, &count, sizeof(count));
+
+	(void)n;
+	if (w->on_ready(w->ctx))
+		kick(w);
+}
+
+int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
+		     bool (*on_ready)(void *ctx), void *ctx)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	*w = (struct queuewatch){
+		.loop = loop, .queue = queue, .fd = fd, .on_ready = on_ready, .ctx = ctx};
+	ev_io_init(&w->io, on_io, fd, EV_READ);
+	w->io.data = w;
+	ev_io_start(loop, &w->io);
+	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
+	kick(w);
+	return 0;
+}
+
+void queuewatch_pause(struct queuewatch *w, bool paused)
+{
+	if (!w->queue)
+		return;
+	if (paused)
+		ev_io_stop(w->loop, &w->io);
+	else
+		ev_io_start(w->loop, &w->io);
+}
+
+void queuewatch_stop(struct queuewatch *w)
+{
+	if (!w->queue)
+		return;
+	rd_kafka_queue_io_event_enable(w->queue, -1, NULL, 0);
+	ev_io_stop(w->loop, &w->io);
+	close(w->fd);
+	w->queue = NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time stamps: a broker takes CreateTime up to an hour ahead by default, and any age; it refuses
+ * the whole batch for one that is not. The steps narrow what we send to what the strictest take.
+ *
+ * Batches: librdkafka does not split one that the broker finds too large. The steps make batches
+ * smaller; a packet that was larger than the limit was alone in its batch, so it is the packet
+ * itself that is too large.
+ */
+#include "resend.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "record.h"
+
+#define RECORD_OVERHEAD 128 /* batch and record headers around a lone packet, generously */
+
+static const struct {
+	int64_t ahead_ms, behind_ms; /* how far from now a time stamp may lie */
+} stamp_levels[] = {
+	{INT64_MAX, INT64_MAX},
+	{3600000, INT64_MAX},
+	{60000, 60000},
+	{0, 0},
+};
+#define STAMP_LEVELS (sizeof(stamp_levels) / sizeof(stamp_levels[0]))
+
+/* batch.size, bytes; the first is librdkafka's own. */
+static const uint32_t batch_levels[] = {1000000, 250000, 60000, 15000, 4000, 1000};
+#define BATCH_LEVELS (sizeof(batch_levels) / sizeof(batch_levels[0]))
+
+void resend_init(struct resend *r)
+{
+	*r = (struct resend){0};
+}
+
+enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		if (caplen + RECORD_OVERHEAD >= batch_levels[r->batch_level])
+			return RESEND_NEVER;
+		r->smaller_batches = true;
+		return RESEND_AGAIN;
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		r->nearer_stamps = true;
+		return RESEND_AGAIN;
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: /* the user set message.timeout.ms */
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		return RESEND_NEVER;
+	default:
+		return RESEND_AGAIN;
+	}
+}
+
+void resend_next_round(struct resend *r)
+{
+	if (r->smaller_batches && r->batch_level + 1 < BATCH_LEVELS) {
+		r->batch_level++;
+		log_warn("The topic takes no batches of %u bytes (max.message.bytes): sending "
+			 "batches of %u",
+			 batch_levels[r->batch_level - 1], batch_levels[r->batch_level]);
+	}
+	if (r->nearer_stamps && r->stamp_level + 1 < STAMP_LEVELS) {
+		r->stamp_level++;
+		log_warn("The topic refuses time stamps so far from now (message.timestamp.*): "
+			 "such packets are stamped with the present, their keys keep their time");
+	}
+	r->smaller_batches = r->nearer_stamps = false;
+}
+
+int64_t resend_timestamp(const struct resend *r, const struct packet *pkt, double now)
+{
+	int64_t stamp = record_timestamp_ms(pkt), present;
+
+	if (r->stamp_level == 0)
+		return stamp;
+	present = (int64_t)(now * 1000);
+	if (stamp - present > stamp_levels[r->stamp_level].ahead_ms ||
+	    present - stamp > stamp_levels[r->stamp_level].behind_ms)
+		return present;
+	return stamp;
+}
+
+int resend_configure(const struct resend *r, rd_kafka_conf_t *conf)
+{
+	char errstr[256], value[16];
+
+	if (r->batch_level == 0)
+		return 0;
+	snprintf(value, sizeof(value), "%u", batch_levels[r->batch_level]);
+	if (rd_kafka_conf_set(conf, "batch.size", value, errstr, sizeof(errstr)) ==
+	    RD_KAFKA_CONF_OK)
+		return 0;
+	log_error("batch.size=%s: %s", value, errstr);
+	return -EINVAL;
+}

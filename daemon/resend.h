@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was learned from Kafka's refusals, and how packets are sent after it. Pure but for
+ * resend_configure().
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "packet.h"
+
+enum resend_verdict {
+	RESEND_AGAIN, /* time, an operator or the rules below mend it */
+	RESEND_NEVER, /* no way of sending this packet will do */
+};
+
+struct resend {
+	unsigned int stamp_level;            /* how far from now a time stamp may lie */
+	unsigned int batch_level;            /* how large a batch may be */
+	bool smaller_batches, nearer_stamps; /* a refusal of this round asks for the next step */
+};
+
+void resend_init(struct resend *r);
+
+/* Takes the refusal of a packet of `caplen` bytes into account, and says what becomes of it. */
+enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen);
+
+/*
+ * The CreateTime of a packet, ms: its capture time, or `now` (seconds since the epoch) where the
+ * broker has refused such a time before (message.timestamp.before.max.ms and .after.max.ms).
+ */
+int64_t resend_timestamp(const struct resend *r, const struct packet *pkt, double now);
+
+/* Sets the batch size that was learned. 0 or -EINVAL (logged). */
+int resend_configure(const struct resend *r, rd_kafka_conf_t *conf);
+
+/* All refusals of a round are in: takes each step they ask for once (logged). */
+void resend_next_round(struct resend *r);
