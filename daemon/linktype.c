@@ -293,8 +293,8 @@ static const struct linktype table[] = {
 	{276, 20, 0, read_typed},  /* Linux cooked v2 */
 	{281, 4, 12, read_tagged}, /* Broadcom tag behind the addresses */
 	{282, 4, 0, read_tagged},  /* Broadcom tag first */
-	{284, 2, 12, read_tagged}, /* Marvell DSA */
-	{285, 6, 12, read_tagged}, /* Marvell EDSA */
+	{284, 4, 12, read_tagged}, /* Marvell DSA */
+	{285, 8, 12, read_tagged}, /* Marvell EDSA */
 };
 
 static const struct linktype *find(uint16_t number)

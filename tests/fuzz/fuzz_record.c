@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A record that somebody else wrote: a header's name and value from the input. What is accepted
+ * must come back the same when it is written again and read again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_round_trip(const struct packet *pkt)
+{
+	struct record_header h[RECORD_MAX_HEADERS];
+	struct packet back = {.caplen = pkt->caplen,
+			      .wirelen = pkt->caplen,
+			      .linktype = PACKET_LINKTYPE_DEFAULT};
+	size_t n = record_put_headers(pkt, h);
+
+	for (size_t i = 0; i < n; i++)
+		if (!record_get_header(&back, h[i].name, h[i].value, h[i].len))
+			abort();
+	if (back.linktype != pkt->linktype || back.wirelen != pkt->wirelen ||
+	    back.nanos != pkt->nanos)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const names[] = {"linktype", "wirelen", "nanos", "interface"};
+	struct packet pkt = {.caplen = 60, .wirelen = 60, .linktype = PACKET_LINKTYPE_DEFAULT};
+	uint64_t time_us;
+
+	if (record_get_key(data, size, &time_us)) {
+		uint8_t key[RECORD_KEY_LEN];
+
+		record_put_key(key, time_us);
+		if (memcmp(key, data, sizeof(key)))
+			abort();
+	}
+	while (size >= 2) {
+		size_t len = data[1] & 0x1f;
+
+		if (len > size - 2)
+			len = size - 2;
+		record_get_header(&pkt, names[data[0] & 3], data + 2, len);
+		data += 2 + len;
+		size -= 2 + len;
+	}
+	check_round_trip(&pkt);
+	return 0;
+}
