@@ -14,15 +14,13 @@ static void make_one_line(char *text)
 
 void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 {
-	char text[1024], line[2048];
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(line, sizeof(line), "%s%s%s", where != NULL ? where : "",
-		 where != NULL ? ": " : "", text);
-	make_one_line(line);
+	make_one_line(text);
 	faults->count++;
-	faults->report(faults->ctx, line);
+	faults->report(faults->ctx, where, text);
 }

@@ -7,14 +7,16 @@
 #include <stddef.h>
 
 struct faults {
-	void (*report)(void *ctx, const char *line); /* called once a fault, without a newline */
+	/* Called once a fault; `where` is NULL when it has no place, `text` ends without a newline
+	 */
+	void (*report)(void *ctx, const char *where, const char *text);
 	void *ctx;
 	size_t count;
 };
 
 /*
- * Reports `where: text` (only `text` when where is NULL) and counts it. Text that comes from a
- * user may hold anything: control characters become '?', so that a fault stays one line.
+ * Reports a fault and counts it. Text that comes from a user may hold anything: control
+ * characters become '?', so that a fault stays one line.
  */
 void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -159,23 +159,17 @@ static void plan_make(struct plan *plan, const struct kafkaprops *props, const s
 }
 
 /*
- * Sets a property at its level. Some exist at both (compression.type): the global one is what the
- * topic inherits, but an alias at the topic level does not say "inherit", so both are set.
+ * Sets a property at its level. Of the few names that exist at both, the global one is meant:
+ * topics inherit compression.type, and the topic's enable.auto.commit is a legacy.
  */
 static rd_kafka_conf_res_t set(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 			       const struct kafkaprops *props, const char *name, const char *value,
 			       char *why, size_t size)
 {
-	bool global = kafkaprops_find(props, name, false) != NULL;
-	bool topic = kafkaprops_find(props, name, true) != NULL;
-	rd_kafka_conf_res_t r = RD_KAFKA_CONF_OK;
-
-	/* A name that the table lacks goes to the library all the same, for its verdict. */
-	if (global || !topic)
-		r = rd_kafka_conf_set(conf, name, value, why, size);
-	if (r == RD_KAFKA_CONF_OK && topic)
-		r = rd_kafka_topic_conf_set(topic_conf, name, value, why, size);
-	return r;
+	if (kafkaprops_find(props, name, false) == NULL &&
+	    kafkaprops_find(props, name, true) != NULL)
+		return rd_kafka_topic_conf_set(topic_conf, name, value, why, size);
+	return rd_kafka_conf_set(conf, name, value, why, size);
 }
 
 static int set_or_log(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,

@@ -117,7 +117,7 @@ static const struct setting table[] = {
 	{.name = "promiscuous-mode", FIELD(promiscuous), .type = SETTING_BOOL, .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "true",
-	 .help = "Take all packets that the interface sees, not only those addressed to this host."},
+	 .help = "Take all packets that the interface sees, also those not addressed to this host."},
 	{.name = "own-traffic", FIELD(own_traffic), .type = SETTING_BOOL, .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "false",

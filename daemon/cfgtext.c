@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The text is read line by line. A small state machine knows comments and strings, in which
+ * neither @include nor numbers mean anything; both may go on over line ends. Secrets may stand in
+ * a file, so every buffer is overwritten before it is freed.
+ */
+#include "cfgtext.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_DEPTH 10
+#define MAX_SIZE  (1U << 20) /* bytes, of all files together */
+
+enum place {
+	PLACE_CODE,
+	PLACE_STRING,
+	PLACE_COMMENT, /* between slash-star and star-slash */
+};
+
+/* Where one line of the text came from. */
+struct origin {
+	size_t file; /* index */
+	unsigned int line;
+};
+
+struct cfgtext {
+	char *text;
+	size_t len, room;
+	char **files;
+	size_t n_files;
+	struct origin *lines;
+	size_t n_lines, room_lines;
+};
+
+/* One file at hand. */
+struct reader {
+	struct cfgtext *text;
+	struct faults *faults;
+	const char *path;
+	size_t file;
+	unsigned int line;
+	unsigned int depth;
+	enum place place;
+};
+
+static int include(struct reader *from, const char *line, bool *taken);
+
+static void fault_here(const struct reader *r, const char *what, const char *detail)
+{
+	char where[4200];
+
+	snprintf(where, sizeof(where), "%s:%u", r->path, r->line);
+	fault_add(r->faults, where, "%s%s", what, detail);
+}
+
+static int no_memory(const struct reader *r)
+{
+	fault_here(r, "out of memory", "");
+	return -ENOMEM;
+}
+
+/* realloc() that leaves no copy of the old text behind. */
+static int append(struct reader *r, const char *bytes, size_t n)
+{
+	struct cfgtext *t = r->text;
+
+	if (t->len + n + 1 > t->room) {
+		size_t room = 2 * (t->len + n + 1);
+		char *grown = malloc(room);
+
+		if (grown == NULL)
+			return no_memory(r);
+		if (t->text != NULL) {
+			memcpy(grown, t->text, t->len);
+			explicit_bzero(t->text, t->len);
+			free(t->text);
+		}
+		t->text = grown;
+		t->room = room;
+	}
+	memcpy(t->text + t->len, bytes, n);
+	t->len += n;
+	t->text[t->len] = '\0';
+	return 0;
+}
+
+static int note_line(struct reader *r)
+{
+	struct cfgtext *t = r->text;
+
+	if (t->n_lines == t->room_lines) {
+		size_t room = t->room_lines == 0 ? 64 : 2 * t->room_lines;
+		struct origin *grown = reallocarray(t->lines, room, sizeof(*grown));
+
+		if (grown == NULL)
+			return no_memory(r);
+		t->lines = grown;
+		t->room_lines = room;
+	}
+	t->lines[t->n_lines++] = (struct origin){r->file, r->line};
+	return 0;
+}
+
+/* A whole number: -1 when it is too large for 64 bits, 1 when it needs an L, 0 when not. */
+static int needs_long(const char *digits, size_t len)
+{
+	char copy[32];
+	long long v;
+	bool hex;
+
+	/* Leading zeroes are no magnitude. */
+	if (len >= sizeof(copy))
+		return -1;
+	memcpy(copy, digits, len);
+	copy[len] = '\0';
+	hex = strpbrk(copy, "xX") != NULL;
+	errno = 0;
+	v = strtoll(copy, NULL, hex ? 16 : 10);
+	if (errno != 0)
+		return -1;
+	return v > INT32_MAX || v < INT32_MIN;
+}
+
+/* Copies the number at p; returns how many bytes it has, or -errno. */
+static int copy_number(struct reader *r, const char *p)
+{
+	size_t len = *p == '-' || *p == '+';
+	int kind, e;
+
+	if (p[len] == '0' && (p[len + 1] == 'x' || p[len + 1] == 'X'))
+		for (len += 2; isxdigit((unsigned char)p[len]); len++)
+			;
+	else
+		len += strspn(p + len, "0123456789");
+	/* A float is libconfig's own business; digits and an L are copied as they are. */
+	kind = strchr(".eE", p[len]) != NULL && p[len] != '\0' ? 0 : needs_long(p, len);
+	if (kind < 0)
+		fault_here(r, "a number is too large: ",
+			   p[0] == '-' ? "the least is -2^63" : "the most is 2^63-1");
+	e = append(r, p, len);
+	if (e == 0 && kind > 0 && p[len] != 'L')
+		e = append(r, "L", 1);
+	return e < 0 ? e : (int)len;
+}
+
+static bool is_number(const char *line, const char *p)
+{
+	const char *digits = p + (*p == '-' || *p == '+');
+	bool in_word = p > line && (isalnum((unsigned char)p[-1]) || strchr("_-*.", p[-1]) != NULL);
+
+	return isdigit((unsigned char)*digits) && !in_word;
+}
+
+/* Copies code up to the next string or comment; returns the byte after it, NULL: an error. */
+static const char *copy_code(struct reader *r, const char *line, const char *p, int *e)
+{
+	size_t n = 1;
+
+	if (p[0] == '#' || (p[0] == '/' && p[1] == '/')) {
+		n = strlen(p);
+	} else if (p[0] == '/' && p[1] == '*') {
+		r->place = PLACE_COMMENT;
+		n = 2;
+	} else if (p[0] == '"') {
+		r->place = PLACE_STRING;
+	} else if (is_number(line, p)) {
+		int len = copy_number(r, p);
+
+		*e = len < 0 ? len : 0;
+		return len < 0 ? NULL : p + len;
+	}
+	*e = append(r, p, n);
+	return *e < 0 ? NULL : p + n;
+}
+
+static int copy_line(struct reader *r, const char *line)
+{
+	const char *p = line;
+	int e = note_line(r);
+
+	while (e == 0 && *p != '\0') {
+		size_t n = 1;
+
+		if (r->place == PLACE_CODE) {
+			p = copy_code(r, line, p, &e);
+			continue;
+		}
+		if (r->place == PLACE_STRING) {
+			if (p[0] == '\\' && p[1] != '\0')
+				n = 2;
+			else if (p[0] == '"')
+				r->place = PLACE_CODE;
+		} else if (p[0] == '*' && p[1] == '/') {
+			n = 2;
+			r->place = PLACE_CODE;
+		}
+		e = append(r, p, n);
+		p += n;
+	}
+	return e < 0 ? e : append(r, "\n", 1);
+}
+
+static int add_file(struct reader *r)
+{
+	struct cfgtext *t = r->text;
+	char **grown = reallocarray(t->files, t->n_files + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return no_memory(r);
+	t->files = grown;
+	grown[t->n_files] = strdup(r->path);
+	if (grown[t->n_files] == NULL)
+		return no_memory(r);
+	r->file = t->n_files++;
+	return 0;
+}
+
+static int read_stream(struct reader *r, FILE *in)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int e = add_file(r);
+
+	while (e == 0 && (n = getline(&line, &room, in)) >= 0) {
+		bool taken = false;
+
+		r->line++;
+		if (n > 0 && line[n - 1] == '\n')
+			line[--n] = '\0';
+		if (strlen(line) != (size_t)n) {
+			fault_here(r, "a zero byte: this is no text", "");
+			e = -EINVAL;
+		} else if (r->text->len + (size_t)n > MAX_SIZE) {
+			fault_here(r, "the configuration is larger than 1 MiB", "");
+			e = -EFBIG;
+		} else if (r->place == PLACE_CODE) {
+			e = include(r, line, &taken);
+		}
+		if (e == 0 && !taken)
+			e = copy_line(r, line);
+	}
+	if (line != NULL)
+		explicit_bzero(line, room);
+	free(line);
+	return e;
+}
+
+static int read_path(struct reader *r, const struct reader *from)
+{
+	FILE *in = fopen(r->path, "re");
+	struct stat st;
+	int e;
+
+	if (in == NULL || fstat(fileno(in), &st) < 0) {
+		e = -errno;
+	} else if (S_ISDIR(st.st_mode)) {
+		e = -EISDIR;
+	} else {
+		e = read_stream(r, in);
+		if (e == 0 && ferror(in))
+			e = -EIO;
+		else
+			goto out;
+	}
+	if (from != NULL) {
+		char text[4300];
+
+		snprintf(text, sizeof(text), "%s: %s", r->path, strerror(-e));
+		fault_here(from, "cannot read ", text);
+	} else {
+		fault_add(r->faults, NULL, "cannot read the configuration file %s: %s", r->path,
+			  strerror(-e));
+	}
+out:
+	if (in != NULL)
+		fclose(in);
+	return e;
+}
+
+/* The path of an include, from the directory of the file that it stands in. */
+static char *include_path(const struct reader *from, const char *name, size_t len)
+{
+	const char *slash = strrchr(from->path, '/');
+	char *path;
+	int n;
+
+	if (name[0] == '/' || slash == NULL)
+		return strndup(name, len);
+	n = asprintf(&path, "%.*s/%.*s", (int)(slash - from->path), from->path, (int)len, name);
+	return n < 0 ? NULL : path;
+}
+
+/* Reads the file that an @include line names, in its place; *taken tells whether it was one. */
+static int include(struct reader *from, const char *line, bool *taken)
+{
+	const char *p = line + strspn(line, " \t"), *end;
+	struct reader r = {.text = from->text, .faults = from->faults, .depth = from->depth + 1};
+	char *path;
+	int e;
+
+	*taken = strncmp(p, "@include", 8) == 0;
+	if (!*taken)
+		return 0;
+	p += 8;
+	p += strspn(p, " \t");
+	end = *p == '"' ? strchr(p + 1, '"') : NULL;
+	if (end == NULL || end == p + 1) {
+		fault_here(from, "write @include \"FILE\"", "");
+		return -EINVAL;
+	}
+	if (r.depth > MAX_DEPTH) {
+		fault_here(from, "files include each other too deeply", "");
+		return -ELOOP;
+	}
+	path = include_path(from, p + 1, (size_t)(end - p - 1));
+	if (path == NULL)
+		return no_memory(from);
+	r.path = path;
+	e = read_path(&r, from);
+	free(path);
+	return e;
+}
+
+int cfgtext_read(struct cfgtext **out, const char *path, struct faults *faults)
+{
+	struct reader r = {.faults = faults, .path = path};
+	int e;
+
+	r.text = calloc(1, sizeof(*r.text));
+	e = r.text == NULL ? no_memory(&r) : append(&r, "", 0);
+	if (e == 0)
+		e = read_path(&r, NULL);
+	if (e < 0) {
+		cfgtext_free(r.text);
+		return e;
+	}
+	*out = r.text;
+	return 0;
+}
+
+int cfgtext_from_string(struct cfgtext **out, const char *path, const char *text,
+			struct faults *faults)
+{
+	struct reader r = {.faults = faults, .path = path};
+	FILE *in;
+	int e;
+
+	r.text = calloc(1, sizeof(*r.text));
+	e = r.text == NULL ? no_memory(&r) : append(&r, "", 0);
+	/* fmemopen() of no bytes fails on some systems: an empty text is read as a newline. */
+	in = fmemopen((void *)(text[0] == '\0' ? "\n" : text), text[0] == '\0' ? 1 : strlen(text),
+		      "r");
+	if (e == 0)
+		e = in == NULL ? no_memory(&r) : read_stream(&r, in);
+	if (in != NULL)
+		fclose(in);
+	if (e < 0) {
+		cfgtext_free(r.text);
+		return e;
+	}
+	*out = r.text;
+	return 0;
+}
+
+const char *cfgtext_string(const struct cfgtext *text)
+{
+	return text->text;
+}
+
+int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size)
+{
+	const struct origin *o;
+
+	/* A fault at the very end is one of the last line. */
+	if (line > text->n_lines)
+		line = (unsigned int)text->n_lines;
+	if (line == 0)
+		return snprintf(buf, size, "%s", text->n_files > 0 ? text->files[0] : "");
+	o = &text->lines[line - 1];
+	return snprintf(buf, size, "%s:%u", text->files[o->file], o->line);
+}
+
+void cfgtext_free(struct cfgtext *text)
+{
+	if (text == NULL)
+		return;
+	if (text->text != NULL)
+		explicit_bzero(text->text, text->len);
+	free(text->text);
+	for (size_t i = 0; i < text->n_files; i++)
+		free(text->files[i]);
+	free(text->files);
+	free(text->lines);
+	free(text);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A configuration file as one text: its @include lines replaced by the files they name, and every
+ * whole number made safe for libconfig 1.5.
+ *
+ * libconfig 1.5 reads a number of more than 31 bits wrong without a word, unless it ends in L: one
+ * is added here; what does not fit into 63 bits is a fault. Its own @include counts from one
+ * directory for all files; here it counts from the file that it stands in.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "fault.h"
+
+struct cfgtext;
+
+/*
+ * Reads the file and all it includes. Faults are added for what cannot be read, for includes
+ * nested deeper than 10 or larger than 1 MiB, and for numbers too large.
+ * Returns 0 and *out, or -errno (a fault was added).
+ */
+int cfgtext_read(struct cfgtext **out, const char *path, struct faults *faults);
+
+/* The same for text in memory; `path` names it in faults and is what @include counts from. */
+int cfgtext_from_string(struct cfgtext **out, const char *path, const char *text,
+			struct faults *faults);
+
+/* The text for libconfig. */
+const char *cfgtext_string(const struct cfgtext *text);
+
+/* Where a line (1 is the first) of that text came from: "file:line". As snprintf. */
+int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size);
+
+void cfgtext_free(struct cfgtext *text);

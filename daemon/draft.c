@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "draft.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafkaconf.h"
+#include "property.h"
+
+int draft_start(struct draft *draft, struct config *cfg, struct faults *faults, int64_t now_ms)
+{
+	int r;
+
+	memset(draft, 0, sizeof(*draft));
+	draft->cfg = cfg;
+	draft->faults = faults;
+	draft->now_ms = now_ms;
+	r = settings_init(cfg);
+	if (r < 0)
+		fault_add(faults, NULL, "out of memory");
+	return r;
+}
+
+static void note_source(struct draft *draft, const struct setting *setting, const char *where,
+			enum draft_source source)
+{
+	size_t i = settings_index(setting);
+
+	free(draft->where[i]);
+	draft->where[i] = strdup(where);
+	draft->source[i] = source;
+}
+
+void draft_set(struct draft *draft, const struct setting *setting, const char *text,
+	       const char *where, enum draft_source source)
+{
+	char why[512];
+
+	note_source(draft, setting, where, source);
+	if (settings_set(draft->cfg, setting, text, draft->now_ms, why, sizeof(why)) < 0)
+		fault_add(draft->faults, where, "%s%s%s", source == DRAFT_FILE ? setting->name : "",
+			  source == DRAFT_FILE ? ": " : "", why);
+}
+
+void draft_add_property(struct draft *draft, const char *text, const char *where,
+			const char *directory, enum draft_source source)
+{
+	struct config_property prop = {0};
+	char why[1024];
+
+	note_source(draft, settings_find("kafka-config"), where, source);
+	if (property_parse(&prop, text, where, directory, why, sizeof(why)) < 0 ||
+	    kafkaconf_check(prop.name, prop.value, why, sizeof(why)) < 0)
+		fault_add(draft->faults, where, "%s", why);
+	else if (property_append(draft->cfg, &prop) < 0)
+		fault_add(draft->faults, where, "out of memory");
+	property_clear(&prop);
+}
+
+static enum draft_source source_of(const struct draft *draft, const char *name)
+{
+	return draft->source[settings_index(settings_find(name))];
+}
+
+static const char *where_of(const struct draft *draft, const char *name)
+{
+	return draft->where[settings_index(settings_find(name))];
+}
+
+/* Without a word on it, a file makes a producer; the command line has to say. */
+static bool decide_mode(struct draft *draft)
+{
+	struct config *cfg = draft->cfg;
+
+	if (cfg->mode == CONFIG_MODE_NONE && cfg->file != NULL)
+		cfg->mode = CONFIG_MODE_PRODUCER;
+	if (cfg->mode != CONFIG_MODE_NONE)
+		return true;
+	fault_add(draft->faults, NULL,
+		  "say what to do: -p captures packets into Kafka, -c reads them from Kafka (-h "
+		  "shows all)");
+	return false;
+}
+
+static void forget(char **field)
+{
+	free(*field);
+	*field = NULL;
+}
+
+static void reset(struct draft *draft, const struct setting *setting)
+{
+	char why[128];
+
+	if (setting->initial == NULL)
+		forget((char **)((char *)draft->cfg + setting->offset));
+	else if (settings_set(draft->cfg, setting, setting->initial, 0, why, sizeof(why)) < 0)
+		fault_add(draft->faults, NULL, "%s", why);
+}
+
+static void refuse_role(struct draft *draft, const struct setting *setting)
+{
+	size_t i = settings_index(setting);
+	bool in_file = draft->source[i] == DRAFT_FILE;
+	bool producer = draft->cfg->mode == CONFIG_MODE_PRODUCER;
+	const char *other = producer ? "consumer" : "producer";
+
+	if (!in_file && setting->scope == SETTING_FILE)
+		fault_add(draft->faults, NULL,
+			  "'%s' is no option, and a filter expression is for a producer (-p) only",
+			  draft->cfg->filter);
+	else
+		fault_add(draft->faults, draft->where[i], "%s%sonly for a %s: leave it out, or %s",
+			  in_file ? setting->name : "", in_file ? " is " : "", other,
+			  in_file    ? (producer ? "set mode = \"consumer\""
+						 : "set mode = \"producer\"")
+			  : producer ? "use -c"
+				     : "use -p");
+}
+
+/*
+ * New settings of the other role are faults. The old tool's options never were (it ignored
+ * -i beside -c); nor is what a file says for its own mode, when an option asks for the other.
+ */
+static void check_roles(struct draft *draft)
+{
+	const struct setting *table;
+	bool producer = draft->cfg->mode == CONFIG_MODE_PRODUCER;
+	bool overruled = source_of(draft, "mode") == DRAFT_OPTION;
+	size_t n;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		const struct setting *s = &table[i];
+		bool file = draft->source[i] == DRAFT_FILE;
+
+		if ((s->role & (producer ? SETTING_PRODUCER : SETTING_CONSUMER)) ||
+		    draft->source[i] == DRAFT_DEFAULT)
+			continue;
+		if (file ? overruled : s->old)
+			reset(draft, s);
+		else
+			refuse_role(draft, s);
+	}
+}
+
+/* An interface or a savefile: the command line's wins, two of one place are a fault. */
+static void decide_input(struct draft *draft)
+{
+	struct config *cfg = draft->cfg;
+	enum draft_source file = source_of(draft, "read-file");
+	enum draft_source interface = source_of(draft, "interface");
+
+	if (cfg->mode != CONFIG_MODE_PRODUCER)
+		return;
+	if (cfg->read_file != NULL && interface > file)
+		forget(&cfg->read_file);
+	else if (cfg->read_file != NULL && interface == file)
+		fault_add(draft->faults, where_of(draft, "read-file"),
+			  "a producer reads either a file or an interface: leave out one of "
+			  "read-file and interface");
+	if (cfg->read_file != NULL)
+		forget(&cfg->interface);
+	else if (cfg->interface == NULL) {
+		cfg->interface = strdup(cfg->instance != NULL ? cfg->instance : "eth0");
+		if (cfg->interface == NULL)
+			fault_add(draft->faults, NULL, "out of memory");
+	}
+}
+
+/* "-" is what leaving it out means. */
+static void decide_output(struct draft *draft)
+{
+	if (draft->cfg->write_file != NULL && strcmp(draft->cfg->write_file, "-") == 0)
+		forget(&draft->cfg->write_file);
+}
+
+static void decide_offset(struct draft *draft)
+{
+	const struct setting *offset = settings_find("kafka-offset");
+	char why[128];
+
+	if (draft->cfg->exit_at_end && source_of(draft, "kafka-offset") == DRAFT_DEFAULT &&
+	    settings_set(draft->cfg, offset, "begin", draft->now_ms, why, sizeof(why)) < 0)
+		fault_add(draft->faults, NULL, "%s", why);
+}
+
+static void check_topic(struct draft *draft)
+{
+	const char *topic = draft->cfg->topic;
+
+	for (const char *p = topic; *p != '\0'; p++) {
+		if (isalnum((unsigned char)*p) || strchr("._-", *p) != NULL)
+			continue;
+		fault_add(
+			draft->faults, where_of(draft, "kafka-topic"),
+			"'%s' is no name of a Kafka topic: letters, digits, '.', '_' and '-' only",
+			topic);
+		return;
+	}
+	if (strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0)
+		fault_add(draft->faults, where_of(draft, "kafka-topic"),
+			  "'%s' is no name of a Kafka topic", topic);
+}
+
+static void check_spool(struct draft *draft)
+{
+	const struct config *cfg = draft->cfg;
+	const char *where = where_of(draft, "spool-segment");
+
+	if (cfg->spool_segment > cfg->spool_size)
+		fault_add(draft->faults, where != NULL ? where : where_of(draft, "spool-size"),
+			  "spool-segment must not be larger than spool-size");
+}
+
+static void check_properties(struct draft *draft)
+{
+	char why[512];
+
+	if (kafkaconf_check_together(draft->cfg, why, sizeof(why)) < 0)
+		fault_add(draft->faults, where_of(draft, "kafka-config"), "%s", why);
+}
+
+void draft_finish(struct draft *draft)
+{
+	if (!decide_mode(draft))
+		return;
+	check_roles(draft);
+	decide_input(draft);
+	decide_output(draft);
+	decide_offset(draft);
+	check_topic(draft);
+	check_spool(draft);
+	check_properties(draft);
+}
+
+void draft_clear(struct draft *draft)
+{
+	for (size_t i = 0; i < SETTINGS_MAX; i++) {
+		free(draft->where[i]);
+		draft->where[i] = NULL;
+	}
+}
