@@ -1,89 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "message.h"
 
+#include "pcapfile.h"
 #include "record.h"
 
-/* The hash's range is spread over the partitions; the order of flows in it is chance. */
-static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t len, int32_t count,
-			 void *rkt_opaque, void *msg_opaque)
-{
-	uint64_t hash = (uint64_t)(uintptr_t)msg_opaque >> 32;
-
-	return (int32_t)(hash * (uint64_t)count >> 32);
-}
-
-void message_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
-{
-	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
-}
-
-static rd_kafka_headers_t *make_headers(const struct packet *pkt)
-{
-	struct record_header h[RECORD_MAX_HEADERS];
-	size_t n = record_put_headers(pkt, h);
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(n);
-
-	for (size_t i = 0; i < n; i++)
-		rd_kafka_header_add(headers, h[i].name, -1, h[i].value, (ssize_t)h[i].len);
-	return headers;
-}
-
-rd_kafka_resp_err_t message_send(rd_kafka_t *rk, const struct packet *pkt,
-				 const struct message_options *opt)
-{
-	uint64_t opaque = (uint64_t)opt->hash << 32 | opt->seq;
-	uint8_t key[RECORD_KEY_LEN];
-	rd_kafka_headers_t *headers = NULL;
-	rd_kafka_vu_t vu[] = {
-		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = opt->topic},
-		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_VALUE,
-		 .u.mem = {.ptr = (void *)pkt->data, .size = pkt->caplen}},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = key, .size = sizeof(key)}},
-		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = opt->timestamp_ms},
-		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)opaque},
-		{.vtype = RD_KAFKA_VTYPE_HEADERS},
-	};
-	size_t n = sizeof(vu) / sizeof(vu[0]) - 1;
-	rd_kafka_resp_err_t err;
-	rd_kafka_error_t *error;
-
-	record_put_key(key, pkt->time_us);
-	if (record_needs_headers(pkt)) {
-		headers = make_headers(pkt);
-		vu[n++].u.headers = headers;
-	}
-	error = rd_kafka_produceva(rk, vu, n);
-	if (!error)
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	err = rd_kafka_error_code(error);
-	rd_kafka_error_destroy(error);
-	if (headers)
-		rd_kafka_headers_destroy(headers); /* taken over only on success */
-	return err;
-}
-
-uint32_t message_seq(const rd_kafka_message_t *m)
-{
-	return (uint32_t)(uintptr_t)m->_private;
-}
-
-void message_read(const rd_kafka_message_t *m, struct packet *pkt)
+/* Most packets have no header; librdkafka parses them only when asked, and allocates then. */
+static const char *take_headers(const rd_kafka_message_t *msg, struct packet *pkt)
 {
 	rd_kafka_headers_t *headers;
-	const void *value;
 	const char *name;
+	const void *value;
 	size_t len;
+	rd_kafka_resp_err_t err = rd_kafka_message_headers(msg, &headers);
 
-	*pkt = (struct packet){
-		.data = m->payload,
-		.caplen = (uint32_t)m->len,
-		.wirelen = (uint32_t)m->len,
-		.linktype = PACKET_LINKTYPE_DEFAULT,
-	};
-	record_get_key(m->key, m->key_len, &pkt->time_us);
-	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
+	if (err == RD_KAFKA_RESP_ERR__NOENT)
+		return NULL;
+	if (err)
+		return "its headers are damaged";
 	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
-		record_get_header(pkt, name, value, len);
+		if (!record_get_header(pkt, name, value, len))
+			return "a header has a value out of range";
+	return NULL;
+}
+
+const char *message_to_packet(const rd_kafka_message_t *msg, struct packet *pkt)
+{
+	if (!msg->key)
+		return "it has no key";
+	if (!record_get_key(msg->key, msg->key_len, &pkt->time_us))
+		return "its key is not 8 bytes long";
+	if (!msg->payload)
+		return "it has no value";
+	if (msg->len > PACKET_MAX_LEN)
+		return "its value is longer than 262144 bytes";
+	pkt->data = msg->payload;
+	pkt->caplen = pkt->wirelen = (uint32_t)msg->len;
+	pkt->nanos = 0;
+	pkt->linktype = PACKET_LINKTYPE_DEFAULT;
+	if (!pcapfile_can_hold(pkt))
+		return "its key is a time after the year 2106";
+	return take_headers(msg, pkt);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a consumer knows of each partition of its topic: a table by partition number.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PARTITION_NO_END INT64_MAX
+
+struct partition {
+	bool known;     /* Kafka told of it */
+	bool assigned;  /* its messages are ours */
+	bool added;     /* made after the start: no part of what -e waits for */
+	bool done;      /* taken up to `end` */
+	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
+	int64_t end;    /* messages from here on are not taken */
+	int64_t guard;  /* below it a message may come twice, after a pause */
+	int64_t stored; /* what was last given to the group to commit; -1 nothing */
+};
+
+struct partitions {
+	struct partition *all;
+	int32_t n;
+};
+
+/* The partition, made when it is new; NULL: out of memory, or no valid number. */
+struct partition *partitions_get(struct partitions *ps, int32_t id);
+
+/* The partition, or NULL. */
+static inline struct partition *partitions_find(const struct partitions *ps, int32_t id)
+{
+	return (uint32_t)id < (uint32_t)ps->n ? &ps->all[id] : NULL;
+}
+
+/* Those that `match`, at the offsets `next`; the caller destroys the list. */
+rd_kafka_topic_partition_list_t *partitions_list(const struct partitions *ps, const char *topic,
+						 bool (*match)(const struct partition *p));
+
+void partitions_clear(struct partitions *ps);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a consumer's bytes go: owns the output's file descriptor, its errors and its pace.
+ *
+ * Records are put into one buffer and leave it many at a time, by writes that never block: a
+ * reader that is slow shows as SAVEFILE_E_BLOCKED, one that is gone as SAVEFILE_E_CLOSED. Others
+ * who share the same stdout are not disturbed (their file status flags stay as they are).
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct savefile;
+
+#define SAVEFILE_E_BLOCKED 1 /* some bytes have to wait; on_drained follows */
+#define SAVEFILE_E_CLOSED  2 /* the reader is gone: nothing more can be written */
+
+/* More than this many bytes waiting, and savefile_reserve() gives no more room. */
+#define SAVEFILE_LIMIT (1024 * 1024)
+/* The longest record. */
+#define SAVEFILE_RECORD_MAX (1024 * 1024)
+
+struct savefile_options {
+	struct ev_loop *loop;
+	const char *path; /* made, or emptied, or a FIFO; NULL: fd */
+	int fd;           /* with path NULL: an open descriptor, duplicated; 1 is guarded */
+
+	/* All that waited is written. Only after SAVEFILE_E_BLOCKED or a NULL of _reserve(). */
+	void (*on_drained)(void *ctx);
+	/* The output ended while nobody wrote: 0 = reader gone, else -errno (logged). */
+	void (*on_closed)(void *ctx, int err);
+	void *ctx;
+};
+
+/*
+ * Opens the output. With fd 1, the process's own descriptor 1 is pointed at stderr afterwards, so
+ * that nothing else (a child of librdkafka) can write into the stream: call it before a thread
+ * starts. A FIFO that nobody reads yet is waited for. Returns 0 or -errno (logged).
+ */
+int savefile_new(struct savefile **out, const struct savefile_options *opt);
+
+/* The output's name for messages: the path, or "standard output". */
+const char *savefile_name(const struct savefile *sf);
+
+/* False for a regular file and the like, which nobody waits at. */
+bool savefile_is_stream(const struct savefile *sf);
+
+/* Room for a record of up to `len` bytes, or NULL when too much is waiting already. */
+uint8_t *savefile_reserve(struct savefile *sf, size_t len);
+/* The record in the room last reserved is complete, with `len` bytes. */
+void savefile_commit(struct savefile *sf, size_t len);
+
+/* The first bytes of the file: as a record, but not counted as one. Before any record. */
+void savefile_put_header(struct savefile *sf, const void *data, size_t len);
+/*
+ * Changes the header, which keeps its length. Possible while it waits in the buffer and in a
+ * regular file that is not opened for appending. Returns false when it is too late.
+ */
+bool savefile_replace_header(struct savefile *sf, const void *data, size_t len);
+
+/*
+ * Writes what waits, as far as that does not block.
+ * Returns 0: all is written; SAVEFILE_E_BLOCKED; SAVEFILE_E_CLOSED; -errno: a full disk or the
+ * like, logged once; a record that did not fit whole was cut off a regular file again.
+ */
+int savefile_flush(struct savefile *sf);
+
+/* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
+size_t savefile_waiting(const struct savefile *sf);
+/* Records that were written whole. */
+uint64_t savefile_written(const struct savefile *sf);
+
+/* Closes the output; what waits is lost. Flags that had to be changed are restored. NULL is legal.
+ */
+void savefile_free(struct savefile *sf);
