@@ -126,6 +126,8 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 	if (r == 0)
 		return;
 	if (r < 0) {
+		c->received--;
+		c->bytes -= pkt.caplen;
 		c->sink_error = r;
 		pcap_breakloop(c->pcap);
 		return;
@@ -202,10 +204,10 @@ static void work(struct capture *c)
 	if (c->sink_error) {
 		unwatch(c);
 		c->opt.on_error(c->opt.ctx, c->sink_error);
-	} else if (n == PCAP_ERROR) {
-		lose(c);
 	} else if (c->has_parked) {
 		unwatch(c);
+	} else if (n == PCAP_ERROR) {
+		lose(c);
 	} else if (c->stopping && drained(c, n)) {
 		unwatch(c);
 		c->opt.on_stopped(c->opt.ctx);

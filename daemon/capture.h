@@ -39,7 +39,7 @@ struct capture_options {
 	void (*on_lost)(void *ctx, const char *why); /* the handle is dead: free it, later */
 	void (*on_stopped)(void *ctx); /* after capture_stop(): the ring is empty, counts exact */
 	void (*on_error)(void *ctx, int err); /* the sink returned a negative errno */
-	void *ctx;
+	void *ctx;                            /* of the callbacks; they may free the capture */
 };
 
 struct capture_counters {

@@ -16,7 +16,7 @@
 #include "flow.h"
 #include "kafka.h"
 #include "log.h"
-#include "message.h"
+#include "outmsg.h"
 #include "pktbuf.h"
 #include "resend.h"
 #include "settled.h"
@@ -36,7 +36,6 @@ struct producer {
 	struct flow_options flow;
 
 	struct kafka *kafka, *next; /* next: made by a reload, waits for its turn */
-	const struct config *next_cfg;
 	rd_kafka_topic_t *topic;
 	enum state state;
 	bool blocked;  /* somebody was told PACKET_E_FULL */
@@ -109,13 +108,13 @@ static void collect(struct producer *p, const char *reason)
 /* 0: taken (or failed for good, counted); PACKET_E_FULL: not taken. */
 static int offer(struct producer *p, const struct packet *pkt, uint64_t seq)
 {
-	const struct message_options opt = {
+	const struct outmsg_options opt = {
 		.topic = p->topic,
 		.hash = choose(p, pkt),
 		.seq = (uint32_t)seq,
 		.timestamp_ms = resend_timestamp(&p->rules, pkt, ev_now(p->opt.loop)),
 	};
-	rd_kafka_resp_err_t err = message_send(kafka_client(p->kafka), pkt, &opt);
+	rd_kafka_resp_err_t err = outmsg_send(kafka_client(p->kafka), pkt, &opt);
 
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -150,7 +149,7 @@ int producer_send(struct producer *p, const struct packet *pkt)
 static uint64_t seq_of(const struct producer *p, const rd_kafka_message_t *m)
 {
 	/* What is outstanding is less than 2^32 packets old. */
-	return p->seq - (uint32_t)((uint32_t)p->seq - message_seq(m));
+	return p->seq - (uint32_t)((uint32_t)p->seq - outmsg_seq(m));
 }
 
 static void keep(struct producer *p, const rd_kafka_message_t *m)
@@ -159,7 +158,7 @@ static void keep(struct producer *p, const rd_kafka_message_t *m)
 	uint64_t seq = seq_of(p, m);
 	struct packet pkt;
 
-	message_read(m, &pkt);
+	outmsg_read(m, &pkt);
 	if (p->state == ABANDONED) {
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;
@@ -276,18 +275,17 @@ static void on_served(void *ctx)
 static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf)
 {
 	struct producer *p = ctx;
-	const struct config *cfg = p->next_cfg ? p->next_cfg : p->cfg;
 
-	if (cfg->partition != CONFIG_PARTITION_KEY)
-		message_set_partitioner(topic_conf);
+	if (p->cfg->partition != CONFIG_PARTITION_KEY)
+		outmsg_set_partitioner(topic_conf);
 	return resend_configure(&p->rules, conf);
 }
 
-static int make_client(struct producer *p, const struct config *cfg, struct kafka **out)
+static int make_client(struct producer *p, struct kafka **out)
 {
 	const struct kafka_options opt = {
 		.loop = p->opt.loop,
-		.cfg = cfg,
+		.cfg = p->cfg,
 		.own = p->opt.own,
 		.configure = configure,
 		.on_delivery = on_delivery,
@@ -331,15 +329,12 @@ static void renew(struct producer *p)
 {
 	struct kafka *fresh = p->next;
 
-	if (!fresh && make_client(p, p->cfg, &fresh) < 0)
+	if (!fresh && make_client(p, &fresh) < 0)
 		return; /* logged; the timer tries again */
 	ev_timer_stop(p->opt.loop, &p->timer);
 	drop_client(p, 0);
 	p->kafka = fresh;
-	if (p->next_cfg)
-		apply_config(p, p->next_cfg);
 	p->next = NULL;
-	p->next_cfg = NULL;
 	resend_next_round(&p->rules);
 	p->state = RESENDING;
 	if (pktbuf_sort(p->again) < 0)
@@ -388,7 +383,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	if (r == 0 && opt->on_settled)
 		r = settled_new(&p->settled);
 	if (r == 0)
-		r = make_client(p, p->cfg, &p->kafka);
+		r = make_client(p, &p->kafka);
 	if (r == 0)
 		r = open_topic(p);
 	if (r < 0) {
@@ -399,22 +394,29 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	return 0;
 }
 
+void producer_set_config(struct producer *p, const struct config *cfg)
+{
+	apply_config(p, cfg);
+}
+
 int producer_replace(struct producer *p, const struct config *cfg, char *why, size_t size)
 {
+	const struct config *old = p->cfg;
 	struct kafka *next = NULL;
 	int r;
 
-	if (p->next || p->draining || p->state == ABANDONED) {
-		snprintf(why, size, "the change before this one is not done yet; try again");
+	if (p->draining || p->state == ABANDONED) {
+		snprintf(why, size, "the instance is being stopped");
 		return -EBUSY;
 	}
-	p->next_cfg = cfg;
-	r = make_client(p, cfg, &next);
+	apply_config(p, cfg);
+	r = make_client(p, &next);
 	if (r < 0) {
-		p->next_cfg = NULL;
+		apply_config(p, old);
 		snprintf(why, size, "the Kafka client cannot be made of these settings");
 		return r;
 	}
+	kafka_free(p->next, 0); /* of a reload before this one, whose turn never came */
 	p->next = next;
 	if (p->state == RUNNING || p->state == RESENDING) {
 		p->state = COLLECTING;

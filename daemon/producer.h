@@ -60,8 +60,12 @@ uint64_t producer_next_seq(const struct producer *p);
 /*
  * Reload: makes a client of the new settings now; it sends once the old one has drained, and
  * until then producer_send() says PACKET_E_FULL. Returns 0, or -errno with `why`: nothing changed.
+ * The old settings are not used any more after success.
  */
 int producer_replace(struct producer *p, const struct config *cfg, char *why, size_t size);
+
+/* Reload: settings that need no new client; the old ones are not used any more. */
+void producer_set_config(struct producer *p, const struct config *cfg);
 
 /* Sends what is queued without lingering; on_drained follows once it is all delivered. */
 void producer_drain(struct producer *p);

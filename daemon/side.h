@@ -15,7 +15,7 @@
 
 struct side; /* each side's own; opaque to app */
 
-/* How a side tells app of itself. All are called from the loop, never from within side_ops.new. */
+/* How a side tells app of itself. All are called from the loop, on_state also from within new. */
 struct side_events {
 	/* The side has reached its end by itself (limit, end of input or topic, reader gone, or
 	 * a runtime failure, then status = 1): app begins the shutdown. */
@@ -46,7 +46,10 @@ struct side_ops {
 	 * success the old config is no longer used once this returns.
 	 */
 	int (*reload)(struct side *s, const struct config *cfg, char *why, size_t size);
-	/* Anything that moves when progress is made, for the stall timeout of bounded runs. */
+	/*
+	 * A number that changes when progress is made, or while none is due (nothing to send, a
+	 * quiet topic): what stands still for the stall timeout ends a bounded run.
+	 */
 	uint64_t (*progress)(const struct side *s);
 	/* What a stalled run waits for, in words ("broker localhost:9092", "topic pcap"). */
 	void (*waiting_for)(const struct side *s, char *buf, size_t size);

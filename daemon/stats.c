@@ -37,3 +37,43 @@ int stats_format_consumer(char *buf, size_t size, const struct stats_consumer *n
 			rate(now->written, prev->written, seconds),
 			rate(now->bytes, prev->bytes, seconds) * 8);
 }
+
+/* Bits a second with the unit that leaves one to three digits before the point. */
+static void format_bits(char *buf, size_t size, double bits)
+{
+	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+	size_t u = 0;
+
+	while (bits >= 1000 && u < 3) {
+		bits /= 1000;
+		u++;
+	}
+	snprintf(buf, size, "%.*f %s", u ? 1 : 0, bits, units[u]);
+}
+
+int stats_summarize_producer(char *buf, size_t size, const struct stats_producer *now,
+			     const struct stats_producer *prev, double seconds)
+{
+	char bits[32];
+
+	format_bits(bits, sizeof(bits), rate(now->bytes, prev->bytes, seconds) * 8);
+	return snprintf(buf, size,
+			"%.0f packets/s, %s; delivered %" PRIu64 ", queued %" PRIu64
+			", spooled %" PRIu64 ", lost %" PRIu64,
+			rate(now->received, prev->received, seconds), bits, now->delivered,
+			now->queued, now->spooled,
+			now->failed + now->dropped + now->dropped_kernel + now->dropped_interface);
+}
+
+int stats_summarize_consumer(char *buf, size_t size, const struct stats_consumer *now,
+			     const struct stats_consumer *prev, double seconds)
+{
+	char bits[32];
+
+	format_bits(bits, sizeof(bits), rate(now->bytes, prev->bytes, seconds) * 8);
+	return snprintf(buf, size,
+			"%.0f packets/s, %s; written %" PRIu64 ", skipped %" PRIu64
+			", lag %" PRId64,
+			rate(now->written, prev->written, seconds), bits, now->written,
+			now->skipped, now->lag);
+}

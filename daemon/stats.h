@@ -41,3 +41,9 @@ int stats_format_producer(char *buf, size_t size, const struct stats_producer *n
 			  const struct stats_producer *prev, double seconds);
 int stats_format_consumer(char *buf, size_t size, const struct stats_consumer *now,
 			  const struct stats_consumer *prev, double seconds);
+
+/* The same in a few words for a status line: rates and what was lost. As snprintf. */
+int stats_summarize_producer(char *buf, size_t size, const struct stats_producer *now,
+			     const struct stats_producer *prev, double seconds);
+int stats_summarize_consumer(char *buf, size_t size, const struct stats_consumer *now,
+			     const struct stats_consumer *prev, double seconds);

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How an instance ends. By itself (limit, end of the file or topic): it drains for as long as
+ * there is progress. By a signal or a failure: it drains until the shutdown timeout. A second
+ * signal, a passed deadline or a stall: what is left is counted and given up. Whatever hangs, the
+ * loop is left some seconds after that.
+ */
+#include "app.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+#include "service.h"
+#include "side.h"
+#include "signals.h"
+
+#define STATUS_S      1.  /* how often STATUS= is refreshed */
+#define LAST_RESORT_S 5.  /* from giving up to leaving the loop */
+#define STALL_CHECKS  20. /* looks a stall timeout */
+
+struct app {
+	struct ev_loop *loop;
+	struct config *cfg;
+	const struct options *options;
+	const struct side_ops *ops;
+	struct side *side;
+	struct signals *signals;
+	struct service *service;
+	struct control *control;
+	ev_timer stats, status, stall, deadline;
+	char state[256];
+	uint64_t progress;
+	double progress_at;
+	bool stopping, abandoned;
+	int exit_status;
+};
+
+/* ---- the end ---- */
+
+static void abandon(struct app *a)
+{
+	if (a->abandoned)
+		return;
+	a->abandoned = true;
+	a->deadline.repeat = LAST_RESORT_S;
+	ev_timer_again(a->loop, &a->deadline);
+	a->ops->abandon(a->side);
+}
+
+static void stop(struct app *a, int status)
+{
+	if (status > a->exit_status)
+		a->exit_status = status;
+	if (a->stopping)
+		return;
+	a->stopping = true;
+	service_stopping(a->service);
+	a->ops->stop(a->side);
+}
+
+static void stop_by_deadline(struct app *a, int status)
+{
+	if (!a->stopping) {
+		a->deadline.repeat = a->cfg->shutdown_timeout_ms / 1e3;
+		ev_timer_again(a->loop, &a->deadline);
+	}
+	stop(a, status);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+
+	if (a->abandoned) {
+		log_error("Shutting down took too long: leaving");
+		a->exit_status = 1;
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	abandon(a);
+}
+
+static bool is_bounded(const struct config *cfg)
+{
+	return cfg->read_file || cfg->max_packets || cfg->exit_at_end;
+}
+
+static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+	uint64_t progress = a->ops->progress(a->side);
+	char waiting[256] = "";
+
+	if (progress != a->progress) {
+		a->progress = progress;
+		a->progress_at = ev_now(loop);
+		return;
+	}
+	if (a->abandoned || ev_now(loop) - a->progress_at < a->cfg->stall_timeout_ms / 1e3)
+		return;
+	a->ops->waiting_for(a->side, waiting, sizeof(waiting));
+	log_error("No progress for %u s, giving up; waited for %s", a->cfg->stall_timeout_ms / 1000,
+		  waiting);
+	stop(a, 1);
+	abandon(a);
+}
+
+/* ---- reload ---- */
+
+static int set_identity(const struct config *cfg)
+{
+	const struct log_identity id = {
+		.instance = cfg->instance,
+		.mode = cfg->mode == CONFIG_MODE_CONSUMER ? "consumer" : "producer",
+		.interface = cfg->mode == CONFIG_MODE_PRODUCER ? cfg->interface : NULL,
+		.topic = cfg->topic,
+	};
+
+	return log_set_identity(&id);
+}
+
+static void set_timer(struct app *a, ev_timer *timer, double interval)
+{
+	timer->repeat = interval;
+	if (interval > 0)
+		ev_timer_again(a->loop, timer);
+	else
+		ev_timer_stop(a->loop, timer);
+}
+
+static void start_timers(struct app *a)
+{
+	set_timer(a, &a->stats, a->cfg->stats_interval_ms / 1e3);
+	set_timer(a, &a->stall,
+		  is_bounded(a->cfg) ? a->cfg->stall_timeout_ms / 1e3 / STALL_CHECKS : 0);
+}
+
+static void warn_restart(void *ctx, const struct config_difference *d)
+{
+	if (d->change == CONFIG_CHANGE_RESTART)
+		log_warn("reload: %s: %s -> %s needs a restart, the old value stays", d->name,
+			 d->before, d->after);
+}
+
+static void log_difference(void *ctx, const struct config_difference *d)
+{
+	log_info("reload: %s: %s -> %s", d->name, *d->before ? d->before : "(unset)",
+		 *d->after ? d->after : "(unset)");
+}
+
+/* Applies `fresh` in full or not at all. */
+static int apply(struct app *a, struct config *fresh, char *why, size_t size)
+{
+	int r;
+
+	if (fresh->mode != a->cfg->mode) {
+		snprintf(why, size,
+			 "mode: a producer cannot become a consumer, nor the other way "
+			 "round, while it runs; restart it");
+		return -EINVAL;
+	}
+	config_diff(a->cfg, fresh, warn_restart, NULL);
+	r = config_keep_fixed(fresh, a->cfg);
+	if (r < 0) {
+		snprintf(why, size, "out of memory");
+		return r;
+	}
+	return a->ops->reload(a->side, fresh, why, size);
+}
+
+static int reload(struct app *a, char *why, size_t size)
+{
+	struct config *fresh = calloc(1, sizeof(*fresh)), *old = a->cfg;
+	int r = fresh ? options_reload(a->options, fresh, why, size) : -ENOMEM;
+
+	if (r == 0)
+		r = apply(a, fresh, why, size);
+	if (r < 0) {
+		if (fresh)
+			config_clear(fresh);
+		free(fresh);
+		return r;
+	}
+	a->cfg = fresh;
+	config_diff(old, fresh, log_difference, NULL);
+	config_clear(old);
+	free(old);
+	log_set_level(fresh->log_level);
+	set_identity(fresh);
+	start_timers(a);
+	return 0;
+}
+
+static int on_reload(void *ctx, char *why, size_t size)
+{
+	struct app *a = ctx;
+	int r;
+
+	service_reloading(a->service);
+	r = reload(a, why, size);
+	if (r < 0)
+		log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
+				"Reload refused, the old settings stay: %s", why);
+	else
+		log_info("Reloaded %s", a->cfg->file);
+	service_ready(a->service);
+	return r;
+}
+
+/* ---- events ---- */
+
+static void on_signal(void *ctx, int signo)
+{
+	struct app *a = ctx;
+	char why[512] = "";
+
+	if (signo == SIGUSR1) {
+		a->ops->log_stats(a->side);
+	} else if (signo == SIGHUP && a->cfg->file) {
+		on_reload(a, why, sizeof(why));
+	} else if (!a->stopping) {
+		log_info("Clean shutdown process started");
+		stop_by_deadline(a, 0);
+	} else {
+		abandon(a);
+	}
+}
+
+static void on_stats(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+
+	a->ops->log_stats(a->side);
+}
+
+static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+	char summary[192], text[480];
+
+	a->ops->summary(a->side, summary, sizeof(summary));
+	snprintf(text, sizeof(text), "%s: %s", a->stopping ? "stopping" : a->state, summary);
+	service_set_status(a->service, text);
+}
+
+static void on_done(void *ctx, int status)
+{
+	struct app *a = ctx;
+
+	if (status == 0 && is_bounded(a->cfg))
+		stop(a, 0);
+	else
+		stop_by_deadline(a, status);
+}
+
+static void on_stopped(void *ctx)
+{
+	struct app *a = ctx;
+
+	ev_break(a->loop, EVBREAK_ALL);
+}
+
+static void on_state(void *ctx, const char *text)
+{
+	struct app *a = ctx;
+
+	snprintf(a->state, sizeof(a->state), "%s", text);
+	/* Before READY=1 the state is the first status; later changes show at once too. */
+	service_set_status(a->service, a->state);
+}
+
+/* ---- life ---- */
+
+static void init_timer(struct app *a, ev_timer *timer,
+		       void (*cb)(struct ev_loop *, ev_timer *, int))
+{
+	ev_timer_init(timer, cb, 0., 0.);
+	timer->data = a;
+}
+
+/* Only under a service manager: it alone has made the directory for the socket. */
+static int open_control(struct app *a)
+{
+	char path[128];
+	int r;
+
+	if (!a->cfg->instance || !getenv("RUNTIME_DIRECTORY"))
+		return 0;
+	r = control_path(path, sizeof(path), a->cfg->instance);
+	return r < 0 ? r : control_new(&a->control, a->loop, path, on_reload, a);
+}
+
+static int start(struct app *a)
+{
+	struct side_options opt = {
+		.loop = a->loop,
+		.cfg = a->cfg,
+		.events = {.on_done = on_done,
+			   .on_stopped = on_stopped,
+			   .on_state = on_state,
+			   .ctx = a},
+	};
+	int r = service_new(&a->service, a->loop);
+
+	if (r == 0)
+		r = set_identity(a->cfg);
+	if (r == 0)
+		r = signals_new(&a->signals, a->loop, on_signal, a);
+	if (r == 0)
+		r = a->ops->new (&a->side, &opt);
+	if (r == 0)
+		r = open_control(a);
+	if (r < 0)
+		return r;
+	a->progress_at = ev_now(a->loop);
+	start_timers(a);
+	if (service_is_notified(a->service))
+		set_timer(a, &a->status, STATUS_S);
+	service_ready(a->service);
+	return 0;
+}
+
+static void release(struct app *a)
+{
+	control_free(a->control);
+	if (a->side)
+		a->ops->free(a->side);
+	signals_free(a->signals);
+	service_free(a->service);
+	config_clear(a->cfg);
+	free(a->cfg);
+	if (a->loop)
+		ev_loop_destroy(a->loop);
+}
+
+int app_run(struct config *cfg, const struct options *options)
+{
+	struct app a = {.cfg = cfg, .options = options};
+	int r;
+
+	a.ops = cfg->mode == CONFIG_MODE_CONSUMER ? &side_consumer_ops : &side_producer_ops;
+	a.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (!a.loop) {
+		log_error("Cannot make an event loop: %s", strerror(errno));
+		release(&a);
+		return 1;
+	}
+	init_timer(&a, &a.stats, on_stats);
+	init_timer(&a, &a.status, on_status);
+	init_timer(&a, &a.stall, on_stall_check);
+	init_timer(&a, &a.deadline, on_deadline);
+	r = start(&a);
+	if (r == 0) {
+		ev_run(a.loop, 0);
+		r = a.ops->finish(a.side);
+		if (r > a.exit_status)
+			a.exit_status = r;
+	} else {
+		a.exit_status = 1;
+	}
+	release(&a);
+	return a.exit_status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One capture instance from start to end: the loop, the signals, reload, shutdown.
+ */
+#pragma once
+
+#include "config.h"
+#include "options.h"
+
+/*
+ * Runs the instance until it ends. `cfg` (heap) is taken over; `options` is what reloads read
+ * again. Returns the exit status, 0 or 1. Signals must be blocked (signals_block()).
+ */
+int app_run(struct config *cfg, const struct options *options);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's word on network interfaces (rtnetlink(7), RTMGRP_LINK) as events of the loop.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+
+struct linkwatch;
+
+struct linkwatch_event {
+	const char *name; /* NULL: events were lost, anything may have changed */
+	bool exists;
+	bool up; /* IFF_UP */
+};
+
+/* Calls `on_link` for each change of any interface. 0 or -errno. */
+int linkwatch_new(struct linkwatch **out, struct ev_loop *loop,
+		  void (*on_link)(void *ctx, const struct linkwatch_event *event), void *ctx);
+
+/* Not from within on_link. NULL is legal. */
+void linkwatch_free(struct linkwatch *w);

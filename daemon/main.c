@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * argv -> one of: run, check, list, print. The only file that decides the exit status.
+ */
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app.h"
+#include "capture.h"
+#include "kafka.h"
+#include "kafkaconf.h"
+#include "log.h"
+#include "options.h"
+#include "side_consumer.h"
+#include "signals.h"
+#include "version.h"
+
+#define EXIT_USAGE 2
+
+static int print_version(void)
+{
+	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\n", PYCAPA_VERSION,
+	       capture_library_version(), kafka_library_version(), ev_version_major(),
+	       ev_version_minor());
+	return 0;
+}
+
+static int run(struct config *cfg, const struct options *options)
+{
+	struct config *own = malloc(sizeof(*own));
+
+	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0) {
+		free(own);
+		return EXIT_USAGE;
+	}
+	if (!own || signals_block() < 0) {
+		free(own);
+		log_error("Cannot start: out of memory");
+		return EXIT_FAILURE;
+	}
+	*own = *cfg;
+	*cfg = (struct config){0};
+	log_set_level(own->log_level);
+	config_warn(own);
+	return app_run(own, options);
+}
+
+static int act(enum options_action action, struct config *cfg, const struct options *options)
+{
+	switch (action) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		return 0;
+	case OPTIONS_VERSION:
+		return print_version();
+	case OPTIONS_LIST_INTERFACES:
+		return capture_list_interfaces() < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_LIST_PROPERTIES:
+		kafkaconf_print_list(stdout);
+		return 0;
+	case OPTIONS_DUMP_PROPERTIES:
+		return kafkaconf_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_CHECK_CONFIG:
+		config_warn(cfg);
+		printf("%s: valid\n", cfg->file ? cfg->file : "command line");
+		return 0;
+	case OPTIONS_RUN:
+		break;
+	}
+	return run(cfg, options);
+}
+
+int main(int argc, char **argv)
+{
+	struct options *options = NULL;
+	enum options_action action;
+	struct config cfg = {0};
+	int status;
+
+	log_init();
+	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
+		return EXIT_USAGE;
+	status = act(action, &cfg, options);
+	config_clear(&cfg);
+	options_free(options);
+	log_free();
+	return status;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outmsg.h"
+
+#include "record.h"
+
+/* The hash's range is spread over the partitions; the order of flows in it is chance. */
+static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t len, int32_t count,
+			 void *rkt_opaque, void *msg_opaque)
+{
+	uint64_t hash = (uint64_t)(uintptr_t)msg_opaque >> 32;
+
+	return (int32_t)(hash * (uint64_t)count >> 32);
+}
+
+void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
+{
+	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
+}
+
+static rd_kafka_headers_t *make_headers(const struct packet *pkt)
+{
+	struct record_header h[RECORD_MAX_HEADERS];
+	size_t n = record_put_headers(pkt, h);
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(n);
+
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_header_add(headers, h[i].name, -1, h[i].value, (ssize_t)h[i].len);
+	return headers;
+}
+
+rd_kafka_resp_err_t outmsg_send(rd_kafka_t *rk, const struct packet *pkt,
+				const struct outmsg_options *opt)
+{
+	uint64_t opaque = (uint64_t)opt->hash << 32 | opt->seq;
+	uint8_t key[RECORD_KEY_LEN];
+	rd_kafka_headers_t *headers = NULL;
+	rd_kafka_vu_t vu[] = {
+		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = opt->topic},
+		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		{.vtype = RD_KAFKA_VTYPE_VALUE,
+		 .u.mem = {.ptr = (void *)pkt->data, .size = pkt->caplen}},
+		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = key, .size = sizeof(key)}},
+		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = opt->timestamp_ms},
+		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)opaque},
+		{.vtype = RD_KAFKA_VTYPE_HEADERS},
+	};
+	size_t n = sizeof(vu) / sizeof(vu[0]) - 1;
+	rd_kafka_resp_err_t err;
+	rd_kafka_error_t *error;
+
+	record_put_key(key, pkt->time_us);
+	if (record_needs_headers(pkt)) {
+		headers = make_headers(pkt);
+		vu[n++].u.headers = headers;
+	}
+	error = rd_kafka_produceva(rk, vu, n);
+	if (!error)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	if (headers)
+		rd_kafka_headers_destroy(headers); /* taken over only on success */
+	return err;
+}
+
+uint32_t outmsg_seq(const rd_kafka_message_t *m)
+{
+	return (uint32_t)(uintptr_t)m->_private;
+}
+
+void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt)
+{
+	rd_kafka_headers_t *headers;
+	const void *value;
+	const char *name;
+	size_t len;
+
+	*pkt = (struct packet){
+		.data = m->payload,
+		.caplen = (uint32_t)m->len,
+		.wirelen = (uint32_t)m->len,
+		.linktype = PACKET_LINKTYPE_DEFAULT,
+	};
+	record_get_key(m->key, m->key_len, &pkt->time_us);
+	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
+		record_get_header(pkt, name, value, len);
+}

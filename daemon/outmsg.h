@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A packet as a message of librdkafka's producer, and back.
+ *
+ * The message's opaque carries the flow's hash (upper half), by which our partitioner chooses the
+ * partition as soon as librdkafka knows how many there are, and the packet's sequence number
+ * (lower half), by which failed messages find their old order.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdint.h>
+
+#include "packet.h"
+
+struct outmsg_options {
+	rd_kafka_topic_t *topic;
+	uint32_t hash;
+	uint32_t seq;
+	int64_t timestamp_ms; /* CreateTime */
+};
+
+/* Has the partition chosen by outmsg_options.hash. */
+void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
+
+/* Queues the packet, copied. Returns what rd_kafka_produceva() says. */
+rd_kafka_resp_err_t outmsg_send(rd_kafka_t *rk, const struct packet *pkt,
+				const struct outmsg_options *opt);
+
+/* Of a message in a delivery report: the lower 32 bits of its sequence number. */
+uint32_t outmsg_seq(const rd_kafka_message_t *m);
+
+/* Of a message in a delivery report: the packet; data is borrowed from the message. */
+void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt);
