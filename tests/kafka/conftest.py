@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+import glob
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
+
+from harness import captures, daemon  # noqa: E402
+from harness.broker import Broker  # noqa: E402
+from harness.net import Pair  # noqa: E402
+from harness.witness import Topic  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'alone: needs the machine for itself (load or timing)')
+    config.addinivalue_line('markers', 'waits: mostly waits; runs beside others')
+
+
+def pytest_sessionstart(session):
+    if not session.config.option.collectonly and not os.access(daemon.BINARY, os.X_OK):
+        pytest.exit(f'{daemon.BINARY} is missing: build it, or run tests/run', returncode=2)
+
+
+@pytest.fixture(scope='session')
+def broker(tmp_path_factory):
+    """A broker that all tests share: they use topics of their own and leave it running."""
+    with Broker(tmp_path_factory.mktemp('broker'), {
+            # Captures dated in the future must not be refused.
+            'log.message.timestamp.after.max.ms': str(1 << 62),
+            'log.message.timestamp.before.max.ms': str(1 << 62)}) as b:
+        yield b
+
+
+@pytest.fixture
+def own_broker(tmp_path):
+    """A broker of this test alone, not started, for faults."""
+    b = Broker(tmp_path / 'broker')
+    yield b
+    b.kill()
+
+
+@pytest.fixture
+def topic(broker):
+    """A fresh topic of one partition."""
+    return Topic(broker, broker.topic())
+
+
+@pytest.fixture
+def make_topic(broker):
+    return lambda *args, **kwargs: Topic(broker, broker.topic(*args, **kwargs))
+
+
+@pytest.fixture
+def pair():
+    p = Pair()
+    yield p
+    p.remove()
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    """Starts pycapa; ends it with the test whatever happens."""
+    running = []
+
+    def start(*argv, **kwargs):
+        running.append(daemon.Pycapa(*argv, directory=str(tmp_path), **kwargs))
+        return running[-1]
+    yield start
+    for process in running:
+        process.kill()
+
+
+@pytest.fixture
+def producer(broker, spawn):
+    """Starts a producer on a pair and waits until it captures."""
+    def start(pair, topic, *argv, **kwargs):
+        process = spawn('-p', '-i', pair.inside, '-k', topic.broker.bootstrap, '-t', topic.name,
+                        *argv, **kwargs)
+        return process.wait_capturing()
+    return start
+
+
+@pytest.fixture
+def consumer(broker, spawn):
+    """Starts a consumer; its capture is in `.stdout`."""
+    def start(topic, *argv, **kwargs):
+        return spawn('-c', '-k', topic.broker.bootstrap, '-t', topic.name, *argv, **kwargs)
+    return start
+
+
+def sample_files(directory):
+    """The captures of $PYCAPA_PCAPS, or made-up ones when it names no folder."""
+    folder = os.environ.get('PYCAPA_PCAPS')
+    if folder and os.path.isdir(folder):
+        return sorted(glob.glob(os.path.join(folder, '*.pcap')) +
+                      glob.glob(os.path.join(folder, '*.pcapng')))
+    return captures.generated(str(directory))
+
+
+@pytest.fixture(scope='session')
+def samples(tmp_path_factory):
+    files = sample_files(tmp_path_factory.mktemp('samples'))
+    assert files, 'PYCAPA_PCAPS names a folder without captures'
+    return files

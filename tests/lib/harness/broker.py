@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Apache Kafka node in KRaft mode on free loopback ports, its data kept between starts."""
+import base64
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+import uuid
+
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka import KafkaException
+
+from . import wait
+from .net import free_port
+from .proc import Process, run
+
+LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
+TOPICS = itertools.count()
+
+LOG4J = '''<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="error">
+  <Appenders><Console name="out" target="SYSTEM_ERR">
+    <PatternLayout pattern="%d{ISO8601} %p %m (%c)%n"/>
+  </Console></Appenders>
+  <Loggers><Root level="info"><AppenderRef ref="out"/></Root></Loggers>
+</Configuration>
+'''
+
+
+def jars():
+    """The directory of the Kafka jars; fetches them when that was not done yet."""
+    return run(os.path.join(LIB, 'kafka-jars'), timeout=900).stdout.strip().splitlines()[-1]
+
+
+class Broker:
+    """One node, broker and controller at once. `settings` are lines of server.properties."""
+
+    def __init__(self, directory, settings=None, java=()):
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+        self.jars = jars()
+        self.java = list(java)
+        self.process = None
+        self.port = free_port()
+        self.controller_port = free_port()
+        self.bootstrap = f'127.0.0.1:{self.port}'
+        self.properties = {
+            'process.roles': 'broker,controller',
+            'node.id': '1',
+            'controller.quorum.voters': f'1@127.0.0.1:{self.controller_port}',
+            'listeners': f'PLAINTEXT://127.0.0.1:{self.port},'
+                         f'CONTROLLER://127.0.0.1:{self.controller_port}',
+            'advertised.listeners': f'PLAINTEXT://127.0.0.1:{self.port}',
+            'controller.listener.names': 'CONTROLLER',
+            'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+            'log.dirs': os.path.join(self.directory, 'data'),
+            'offsets.topic.replication.factor': '1',
+            'offsets.topic.num.partitions': '4',
+            'transaction.state.log.replication.factor': '1',
+            'transaction.state.log.min.isr': '1',
+            'transaction.state.log.num.partitions': '4',
+            'group.initial.rebalance.delay.ms': '0',
+            'group.min.session.timeout.ms': '1000',
+            'auto.create.topics.enable': 'false',
+            'log.cleaner.backoff.ms': '200',
+            'log.cleaner.dedupe.buffer.size': str(16 << 20),
+            'log.initial.task.delay.ms': '500',
+            'log.retention.check.interval.ms': '500',
+            'message.max.bytes': '4000000',
+        }
+        self.properties.update(settings or {})
+        self.config = os.path.join(self.directory, 'server.properties')
+        with open(self.config, 'w') as f:
+            f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
+        with open(os.path.join(self.directory, 'log4j2.xml'), 'w') as f:
+            f.write(LOG4J)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
+        # An id that begins with a dash would be taken for an option.
+        self.tool('kafka.tools.StorageTool', 'format', '-t', 'p' + cluster[1:], '-c', self.config)
+
+    def tool(self, name, *argv, **kwargs):
+        """Runs one of Kafka's own command line tools."""
+        log4j = os.path.join(self.directory, 'log4j2.xml')
+        return run('java', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+                   f'-Dlog4j2.configurationFile={log4j}', '-cp', f'{self.jars}/*', name, *argv,
+                   **kwargs)
+
+    def start(self, wait_ready=True):
+        assert self.process is None or not self.process.running()
+        self.process = Process(
+            ['java', '-Xmx768m', '-Xms256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+             f'-Dlog4j2.configurationFile={self.directory}/log4j2.xml', *self.java,
+             '-cp', f'{self.jars}/*', 'kafka.Kafka', self.config], directory=self.directory)
+        if wait_ready:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        """Returns the monotonic time at which the broker said that it had started."""
+        self.process.wait_line('Kafka Server started', timeout=120)
+        return time.monotonic()
+
+    def stop(self):
+        """A controlled stop; the data stays."""
+        if self.process and self.process.running():
+            self.process.send_signal(signal.SIGCONT)
+            self.process.stop(signal.SIGTERM, timeout=120)
+
+    def kill(self):
+        """kill -9; the data stays."""
+        if self.process:
+            self.process.kill()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def admin(self):
+        return AdminClient({'bootstrap.servers': self.bootstrap})
+
+    def topic(self, partitions=1, name=None, **config):
+        """Makes a topic and returns its name. Config names are given with _ for a dot."""
+        name = name or f'topic{os.getpid()}-{next(TOPICS)}'
+        config = {k.replace('_', '.'): str(v) for k, v in config.items()}
+        # Replays of old captures would be deleted at once by the age of their time stamps.
+        config.setdefault('retention.ms', '-1')
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        admin = self.admin()
+
+        def create():
+            try:
+                admin.create_topics([new], operation_timeout=10)[name].result(30)
+            except KafkaException as e:
+                if e.args[0].name() != 'TOPIC_ALREADY_EXISTS':
+                    return False
+            return True
+
+        wait.until(create, 60, f'topic {name} made')
+        wait.until(lambda: self.partitions(name, admin) == partitions, 30, f'topic {name} known')
+        return name
+
+    def partitions(self, name, admin=None):
+        topic = (admin or self.admin()).list_topics(timeout=20).topics.get(name)
+        if topic is None or topic.error:
+            return 0
+        return len([p for p in topic.partitions.values() if p.leader >= 0])
+
+    def add_partitions(self, name, total):
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(name, total)])[name].result(30)
+        wait.until(lambda: self.partitions(name, admin) == total, 30, f'{total} partitions')
+
+    def delete_topic(self, name):
+        admin = self.admin()
+        admin.delete_topics([name], operation_timeout=30)[name].result(30)
+        wait.until(lambda: self.partitions(name, admin) == 0, 30, f'topic {name} gone')
+
+    def delete_records(self, name, partition, before):
+        """Moves the start of the log, as retention does."""
+        path = os.path.join(self.directory, 'delete-records.json')
+        with open(path, 'w') as f:
+            json.dump({'version': 1, 'partitions': [
+                {'topic': name, 'partition': partition, 'offset': before}]}, f)
+        self.tool('org.apache.kafka.tools.DeleteRecordsCommand', '--bootstrap-server',
+                  self.bootstrap, '--offset-json-file', path)
+
+    def configure_topic(self, name, **config):
+        """Alters settings of a topic; the others are kept."""
+        pairs = ','.join(f'{k.replace("_", ".")}={v}' for k, v in config.items())
+        self.tool('kafka.admin.ConfigCommand', '--bootstrap-server', self.bootstrap,
+                  '--entity-type', 'topics', '--entity-name', name, '--alter',
+                  '--add-config', pairs)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
