@@ -126,8 +126,11 @@ static int set_identity(const struct config *cfg)
 	return log_set_identity(&id);
 }
 
+/* A reload that leaves the interval alone does not put the next tick off. */
 static void set_timer(struct app *a, ev_timer *timer, double interval)
 {
+	if (timer->repeat == interval)
+		return;
 	timer->repeat = interval;
 	if (interval > 0)
 		ev_timer_again(a->loop, timer);
