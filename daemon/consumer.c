@@ -44,6 +44,7 @@ struct consumer {
 	size_t first, end;
 	const rd_kafka_message_t *current;
 
+	bool disconnected;
 	bool complete;   /* all partitions are known */
 	bool subscribed; /* group: asked to join */
 	bool joined;     /* group: has been assigned something, or nothing */
@@ -114,11 +115,15 @@ static void describe_state(struct consumer *c)
 
 	for (int32_t i = 0; i < c->partitions.n; i++)
 		n += c->partitions.all[i].assigned;
-	if (trouble(c))
+	if (c->disconnected)
+		snprintf(text, sizeof(text), "waiting for broker %s", c->opt.cfg->brokers);
+	else if (trouble(c))
 		snprintf(text, sizeof(text), "waiting for topic %s: %s", c->opt.cfg->topic,
 			 rd_kafka_err2str(trouble(c)));
 	else if (!c->complete)
 		snprintf(text, sizeof(text), "connecting to %s", c->opt.cfg->brokers);
+	else if (c->group && !c->joined)
+		snprintf(text, sizeof(text), "waiting for partitions from the group");
 	else
 		snprintf(text, sizeof(text), "reading %d partition(s) of topic %s", n,
 			 c->opt.cfg->topic);
@@ -644,6 +649,15 @@ static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 		c->opt.on_failed(c->opt.ctx);
 }
 
+static void on_connection(void *ctx, bool connected)
+{
+	struct consumer *c = ctx;
+
+	c->disconnected = !connected;
+	if (!c->stopped)
+		describe_state(c);
+}
+
 static void finish_close(struct consumer *c)
 {
 	ev_timer_stop(c->opt.loop, &c->closing);
@@ -674,6 +688,7 @@ static int start(struct consumer *c)
 		.cfg = cfg,
 		.configure = configure,
 		.on_fatal = on_fatal,
+		.on_connection = on_connection,
 		.ctx = c,
 	};
 	struct lookup_options lookup_options = {
@@ -689,7 +704,6 @@ static int start(struct consumer *c)
 	if (r < 0)
 		return r;
 	c->rk = lookup_options.rk = kafka_client(c->k);
-	rd_kafka_poll_set_consumer(c->rk);
 	c->queue = rd_kafka_queue_get_consumer(c->rk);
 	r = kafka_watch_queue(c->k, c->queue, on_ready, c);
 	return r < 0 ? r : lookup_new(&c->lookup, &lookup_options);
