@@ -115,7 +115,6 @@ static int needs_long(const char *digits, size_t len)
 	long long v;
 	bool hex;
 
-	/* Leading zeroes are no magnitude. */
 	if (len >= sizeof(copy))
 		return -1;
 	memcpy(copy, digits, len);

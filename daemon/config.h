@@ -44,9 +44,11 @@ enum config_offset {
 struct config_property {
 	char *name;
 	char *value;
-	char *origin; /* "-X" or "file:line", for messages */
-	char *source; /* the file that the value was read from (name=@FILE); NULL: given literally */
-	uint64_t stamp; /* of the file that the value names (a certificate, a keytab); changes with it */
+	char *origin;   /* "-X" or "file:line", for messages */
+	char *source;   /* the file that the value was read from (name=@FILE); NULL: given literally
+			 */
+	uint64_t stamp; /* of the file that the value names (a certificate, a keytab); changes with
+			   it */
 };
 
 struct config {
@@ -82,7 +84,7 @@ struct config {
 	enum config_offset offset;
 	int64_t offset_value;
 	char *offset_text; /* as it was given: "-15m" is another time at every parse */
-	char *write_file; /* NULL: stdout */
+	char *write_file;  /* NULL: stdout */
 	enum config_format format;
 	bool exit_at_end;
 

@@ -2,11 +2,15 @@
 #include "draft.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kafkaconf.h"
 #include "property.h"
+#include "units.h"
+
+#define STATE_DIRECTORY "$STATE_DIRECTORY"
 
 int draft_start(struct draft *draft, struct config *cfg, struct faults *faults, int64_t now_ms)
 {
@@ -32,12 +36,23 @@ static void note_source(struct draft *draft, const struct setting *setting, cons
 	draft->source[i] = source;
 }
 
+/* The old tool's options took any negative number for 0; a file never did. */
+static bool means_zero(const struct setting *setting, const char *text, enum draft_source source)
+{
+	int64_t value;
+
+	return setting->negative_is_0 && source == DRAFT_OPTION &&
+	       units_parse_integer(text, &value) && value < 0;
+}
+
 void draft_set(struct draft *draft, const struct setting *setting, const char *text,
 	       const char *where, enum draft_source source)
 {
 	char why[512];
 
 	note_source(draft, setting, where, source);
+	if (means_zero(setting, text, source))
+		text = "0";
 	if (settings_set(draft->cfg, setting, text, draft->now_ms, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where, "%s%s%s", source == DRAFT_FILE ? setting->name : "",
 			  source == DRAFT_FILE ? ": " : "", why);
@@ -204,6 +219,38 @@ static void check_topic(struct draft *draft)
 			  "'%s' is no name of a Kafka topic", topic);
 }
 
+/*
+ * "$STATE_DIRECTORY" at the beginning is the directory that systemd made for the unit; outside of
+ * it, as in --check-config by hand, the one that it would make.
+ */
+static void decide_spool(struct draft *draft)
+{
+	struct config *cfg = draft->cfg;
+	const char *state = getenv(STATE_DIRECTORY + 1), *rest;
+	char *path;
+	int n;
+
+	if (cfg->spool_directory == NULL ||
+	    strncmp(cfg->spool_directory, STATE_DIRECTORY, strlen(STATE_DIRECTORY)) != 0)
+		return;
+	rest = cfg->spool_directory + strlen(STATE_DIRECTORY);
+	if (state == NULL && cfg->instance == NULL) {
+		fault_add(draft->faults, where_of(draft, "spool-directory"),
+			  "$STATE_DIRECTORY is not set (it is in a service with StateDirectory=)");
+		return;
+	}
+	if (state != NULL)
+		n = asprintf(&path, "%s%s", state, rest);
+	else
+		n = asprintf(&path, "/var/lib/pycapa/%s%s", cfg->instance, rest);
+	if (n < 0) {
+		fault_add(draft->faults, NULL, "out of memory");
+		return;
+	}
+	free(cfg->spool_directory);
+	cfg->spool_directory = path;
+}
+
 static void check_spool(struct draft *draft)
 {
 	const struct config *cfg = draft->cfg;
@@ -231,6 +278,7 @@ void draft_finish(struct draft *draft)
 	decide_output(draft);
 	decide_offset(draft);
 	check_topic(draft);
+	decide_spool(draft);
 	check_spool(draft);
 	check_properties(draft);
 }

@@ -19,8 +19,9 @@
 
 struct options {
 	struct argwords words;
-	const char *file;   /* -C, borrowed from words; NULL: none */
-	unsigned int modes; /* -p and -c, enum config_mode as bits */
+	const char *file;     /* -C, borrowed from words; NULL: none */
+	const char *instance; /* --reload, borrowed from words; NULL: none */
+	unsigned int modes;   /* -p and -c, enum config_mode as bits */
 	enum options_action action;
 };
 
@@ -59,6 +60,7 @@ static void take_action(struct options *opt, const struct argword *word)
 		{"help", OPTIONS_HELP},
 		{"version", OPTIONS_VERSION},
 		{"list-interfaces", OPTIONS_LIST_INTERFACES},
+		{"reload", OPTIONS_RELOAD},
 		{"check-config", OPTIONS_CHECK_CONFIG},
 	};
 
@@ -72,6 +74,8 @@ static void take_action(struct options *opt, const struct argword *word)
 		opt->modes |= CONFIG_MODE_CONSUMER;
 	else if (strcmp(word->setting->name, "config") == 0)
 		opt->file = word->text;
+	else if (strcmp(word->setting->name, "reload") == 0)
+		opt->instance = word->text;
 }
 
 static bool is_list(const struct argword *word)
@@ -236,6 +240,11 @@ int options_reload(const struct options *opt, struct config *cfg, char *why, siz
 		return -ENOENT;
 	}
 	return make_config(opt, cfg, &faults);
+}
+
+const char *options_reload_instance(const struct options *opt)
+{
+	return opt->instance;
 }
 
 void options_free(struct options *opt)

@@ -18,6 +18,7 @@ enum options_action {
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 	OPTIONS_LIST_INTERFACES,
+	OPTIONS_RELOAD,          /* ask the instance of options_reload_instance() to reload */
 	OPTIONS_CHECK_CONFIG,    /* cfg is valid: say so, exit 0 */
 	OPTIONS_LIST_PROPERTIES, /* -X list */
 	OPTIONS_DUMP_PROPERTIES, /* -X dump; cfg is valid */
@@ -31,7 +32,7 @@ struct options;
  * Secrets in argv are overwritten, in whatever spelling they stand there.
  *
  * Returns 0 with *out (options_free()), *cfg (config_clear()) and *action. For HELP, VERSION,
- * LIST_INTERFACES and LIST_PROPERTIES cfg is all zero. -EINVAL or -ENOMEM when something is
+ * LIST_INTERFACES, RELOAD and LIST_PROPERTIES cfg is all zero. -EINVAL or -ENOMEM when something is
  * wrong: said on stderr (one line, or every fault of a file), the caller exits with 2.
  */
 int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
@@ -43,6 +44,9 @@ int options_parse(struct options **out, int argc, char **argv, struct config *cf
  * all zero.
  */
 int options_reload(const struct options *options, struct config *cfg, char *why, size_t size);
+
+/* What --reload names; NULL without it. Lives as long as options. */
+const char *options_reload_instance(const struct options *options);
 
 /* Overwrites the secrets and frees. NULL is legal. */
 void options_free(struct options *options);

@@ -137,7 +137,8 @@ static const struct setting table[] = {
 	{.name = "spool-directory", .metavar = "DIRECTORY", FIELD(spool_directory),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_DELIVERY, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "no spool",
-	 .help = "Keep packets here, on disk, while Kafka cannot take them."},
+	 .help = "Keep packets here, on disk, while Kafka cannot take them. $STATE_DIRECTORY stands for the "
+		 "directory of the service."},
 	{.name = "spool-size", .metavar = "SIZE", FIELD(spool_size), .type = SETTING_SIZE,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "10G", .min = MIB, .max = 1024 * TIB, .unit = "bytes",
@@ -194,6 +195,9 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR, .unit = "s", .plain = SECOND,
 	 .help = "At the end, wait this long at most for what is queued."},
 
+	{.name = "reload", .metavar = "INSTANCE", .type = SETTING_ACTION, .scope = SETTING_OPTION,
+	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
+	 .help = "Make a running instance read its file again; fails, and says why, when it refuses to."},
 	{.name = "list-interfaces", .short_name = "D", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
 	 .help = "List the interfaces that can be captured from."},

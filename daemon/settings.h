@@ -77,7 +77,7 @@ struct setting {
 	enum setting_group group;
 	enum config_change change;
 	bool old;           /* an option of the Python tool: its prefixes keep their meaning */
-	bool negative_is_0; /* the Python tool took any negative number for "no limit" */
+	bool negative_is_0; /* an option of it that took any negative number for "no limit" */
 };
 
 /* No table has more rows (checked at compile time); for arrays beside it. */

@@ -88,9 +88,9 @@ static int set_number(struct config *cfg, const struct setting *setting, const c
 		ok = units_parse_time(text, setting->plain, &value);
 	} else {
 		ok = units_parse_integer(text, &number);
-		if (ok && number < 0 && !setting->negative_is_0)
+		if (ok && number < 0)
 			return out_of_range(setting, text, why, size);
-		value = ok && number > 0 ? (uint64_t)number : 0;
+		value = ok ? (uint64_t)number : 0;
 	}
 	if (!ok) {
 		snprintf(why, size, "'%s' is not a %s", text,
