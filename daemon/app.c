@@ -21,8 +21,9 @@
 #include "side.h"
 #include "signals.h"
 
-#define STATUS_S      1.  /* how often STATUS= is refreshed */
-#define LAST_RESORT_S 5.  /* from giving up to leaving the loop */
+#define STATUS_S      1. /* how often STATUS= is refreshed */
+#define LAST_RESORT_S 5. /* from giving up to leaving the loop */
+#define STOP_SLACK_MS 10000
 #define STALL_CHECKS  20. /* looks a stall timeout */
 
 struct app {
@@ -61,7 +62,7 @@ static void stop(struct app *a, int status)
 	if (a->stopping)
 		return;
 	a->stopping = true;
-	service_stopping(a->service);
+	service_stopping(a->service, a->cfg->shutdown_timeout_ms + STOP_SLACK_MS);
 	a->ops->stop(a->side);
 }
 

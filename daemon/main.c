@@ -8,6 +8,7 @@
 
 #include "app.h"
 #include "capture.h"
+#include "control.h"
 #include "kafka.h"
 #include "kafkaconf.h"
 #include "log.h"
@@ -46,6 +47,21 @@ static int run(struct config *cfg, const struct options *options)
 	return app_run(own, options);
 }
 
+static int reload(const char *instance)
+{
+	char path[128], why[512] = "";
+	int r = control_path(path, sizeof(path), instance);
+
+	if (r < 0) {
+		log_error("--reload %s: no such instance can be", instance);
+		return EXIT_USAGE;
+	}
+	if (control_request_reload(path, why, sizeof(why)) == 0)
+		return 0;
+	log_error("%s: %s", instance, why);
+	return EXIT_FAILURE;
+}
+
 static int act(enum options_action action, struct config *cfg, const struct options *options)
 {
 	switch (action) {
@@ -65,6 +81,8 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 		config_warn(cfg);
 		printf("%s: valid\n", cfg->file ? cfg->file : "command line");
 		return 0;
+	case OPTIONS_RELOAD:
+		return reload(options_reload_instance(options));
 	case OPTIONS_RUN:
 		break;
 	}

@@ -26,6 +26,7 @@
 #define REPLACE_PURGE_S 5. /* how long a reload waits for the old client to drain */
 #define RESEND_BATCH    4096
 #define STICKY_PACKETS  1024 /* partition = random: how many go to one partition in a row */
+#define OTHER_TOPIC     ((uint64_t)1 << 63) /* in a tag: not for the topic of the settings */
 #define FREE_WAIT_MS    2000
 
 enum state { RUNNING, COLLECTING, BACKING_OFF, RESENDING, ABANDONED };
@@ -37,6 +38,8 @@ struct producer {
 
 	struct kafka *kafka, *next; /* next: made by a reload, waits for its turn */
 	rd_kafka_topic_t *topic;
+	rd_kafka_topic_t *other; /* for what a spool still holds of an earlier topic; or NULL */
+	char other_name[256];    /* Kafka allows 249 */
 	enum state state;
 	bool blocked;  /* somebody was told PACKET_E_FULL */
 	bool draining; /* producer_drain() was called */
@@ -45,7 +48,8 @@ struct producer {
 
 	uint64_t seq, outstanding;
 	struct producer_counters counters;
-	struct pktbuf *again; /* not delivered, to be sent again; tag = sequence number */
+	struct pktbuf
+		*again; /* not delivered, to be sent again; tag = sequence number, OTHER_TOPIC */
 	struct resend rules;
 	struct settled *settled; /* NULL: not tracked */
 	uint32_t sticky, sticky_left;
@@ -106,10 +110,11 @@ static void collect(struct producer *p, const char *reason)
 }
 
 /* 0: taken (or failed for good, counted); PACKET_E_FULL: not taken. */
-static int offer(struct producer *p, const struct packet *pkt, uint64_t seq)
+static int offer(struct producer *p, rd_kafka_topic_t *topic, const struct packet *pkt,
+		 uint64_t seq)
 {
 	const struct outmsg_options opt = {
-		.topic = p->topic,
+		.topic = topic,
 		.hash = choose(p, pkt),
 		.seq = (uint32_t)seq,
 		.timestamp_ms = resend_timestamp(&p->rules, pkt, ev_now(p->opt.loop)),
@@ -133,9 +138,9 @@ static int offer(struct producer *p, const struct packet *pkt, uint64_t seq)
 	}
 }
 
-int producer_send(struct producer *p, const struct packet *pkt)
+static int send_on(struct producer *p, rd_kafka_topic_t *topic, const struct packet *pkt)
 {
-	if (p->state == RUNNING && offer(p, pkt, p->seq) == 0) {
+	if (p->state == RUNNING && offer(p, topic, pkt, p->seq) == 0) {
 		p->seq++;
 		p->counters.sent++;
 		return 0;
@@ -144,12 +149,44 @@ int producer_send(struct producer *p, const struct packet *pkt)
 	return PACKET_E_FULL;
 }
 
+int producer_send(struct producer *p, const struct packet *pkt)
+{
+	return send_on(p, p->topic, pkt);
+}
+
+/* A handle of an earlier topic; NULL when librdkafka refuses the name. */
+static rd_kafka_topic_t *other_topic(struct producer *p, const char *name)
+{
+	if (p->other && !strcmp(p->other_name, name))
+		return p->other;
+	if (p->other)
+		rd_kafka_topic_destroy(p->other);
+	snprintf(p->other_name, sizeof(p->other_name), "%s", name);
+	p->other = rd_kafka_topic_new(kafka_client(p->kafka), name, NULL);
+	return p->other;
+}
+
+int producer_send_to(struct producer *p, const struct packet *pkt, const char *topic)
+{
+	rd_kafka_topic_t *handle = p->topic;
+
+	if (p->state == RUNNING && strcmp(topic, p->cfg->topic) != 0)
+		handle = other_topic(p, topic);
+	return send_on(p, handle ? handle : p->topic, pkt);
+}
+
 /* ---- from Kafka ---- */
 
 static uint64_t seq_of(const struct producer *p, const rd_kafka_message_t *m)
 {
 	/* What is outstanding is less than 2^32 packets old. */
 	return p->seq - (uint32_t)((uint32_t)p->seq - outmsg_seq(m));
+}
+
+/* Sent for an earlier topic that the spool named, not for one that a reload has replaced. */
+static bool is_for_other(const struct producer *p, const rd_kafka_message_t *m)
+{
+	return *p->other_name && !strcmp(rd_kafka_topic_name(m->rkt), p->other_name);
 }
 
 static void keep(struct producer *p, const rd_kafka_message_t *m)
@@ -163,6 +200,8 @@ static void keep(struct producer *p, const rd_kafka_message_t *m)
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;
 	}
+	if (is_for_other(p, m))
+		seq |= OTHER_TOPIC;
 	if (pktbuf_push(p->again, &pkt, seq) < 0) {
 		count_failed(p, pkt.caplen, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE);
 		return;
@@ -231,6 +270,7 @@ static void wake(struct producer *p)
 /* A bounded batch of what has to be sent again. */
 static void resend(struct producer *p)
 {
+	rd_kafka_topic_t *topic;
 	struct packet pkt;
 	uint64_t seq;
 
@@ -239,7 +279,10 @@ static void resend(struct producer *p)
 			p->state = RUNNING;
 			return;
 		}
-		if (offer(p, &pkt, seq) != 0)
+		topic = p->topic;
+		if (seq & OTHER_TOPIC)
+			topic = other_topic(p, p->other_name);
+		if (offer(p, topic ? topic : p->topic, &pkt, seq & ~OTHER_TOPIC) != 0)
 			return; /* full: goes on with the next reports */
 		pktbuf_pop(p->again);
 	}
@@ -301,7 +344,9 @@ static void drop_client(struct producer *p, unsigned int wait_ms)
 {
 	if (p->topic)
 		rd_kafka_topic_destroy(p->topic);
-	p->topic = NULL;
+	if (p->other)
+		rd_kafka_topic_destroy(p->other);
+	p->topic = p->other = NULL;
 	kafka_free(p->kafka, wait_ms);
 	p->kafka = NULL;
 }
@@ -445,7 +490,7 @@ void producer_abandon(struct producer *p)
 	p->state = ABANDONED;
 	ev_timer_stop(p->opt.loop, &p->timer);
 	for (; pktbuf_peek(p->again, &pkt, &seq); pktbuf_pop(p->again))
-		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, false);
+		p->opt.on_undelivered(p->opt.ctx, &pkt, seq & ~OTHER_TOPIC, false);
 	rd_kafka_purge(kafka_client(p->kafka), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 						       RD_KAFKA_PURGE_F_NON_BLOCKING);
 	wake(p);

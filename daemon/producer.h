@@ -54,6 +54,9 @@ int producer_new(struct producer **out, const struct producer_options *opt);
  */
 int producer_send(struct producer *p, const struct packet *pkt);
 
+/* The same for a topic of its own, for what an earlier run or setting left in the spool. */
+int producer_send_to(struct producer *p, const struct packet *pkt, const char *topic);
+
 /* The sequence number that the next packet will get. */
 uint64_t producer_next_seq(const struct producer *p);
 

@@ -77,7 +77,8 @@ void service_reloading(struct service *s)
 		   (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
 }
 
-void service_stopping(struct service *s)
+void service_stopping(struct service *s, unsigned int need_ms)
 {
-	sd_notify(0, "STOPPING=1");
+	/* The unit's TimeoutStopSec= may be shorter than a shutdown-timeout that was set. */
+	sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, (uint64_t)need_ms * 1000);
 }

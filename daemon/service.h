@@ -22,4 +22,5 @@ void service_set_status(struct service *s, const char *text);
 
 void service_ready(struct service *s);
 void service_reloading(struct service *s); /* service_ready() ends it, whatever came of it */
-void service_stopping(struct service *s);
+/* The stop takes at most this long. */
+void service_stopping(struct service *s, unsigned int need_ms);

@@ -21,6 +21,7 @@
 #include "own.h"
 #include "pretty.h"
 #include "producer.h"
+#include "relay.h"
 #include "replay.h"
 #include "stats.h"
 #include "tap.h"
@@ -29,13 +30,15 @@ struct side {
 	struct side_options opt;
 	const struct config *cfg;
 	struct own *own; /* NULL when nothing is left out */
+	struct relay *relay;
 	struct producer *producer;
 	struct tap *tap;
 	struct replay *replay;
 	ev_timer limit; /* fires once when max-packets is reached: not from within the input */
 
 	uint64_t taken, bytes, own_packets;
-	uint64_t undelivered, maybe; /* given up at the end; of those: Kafka may have them */
+	uint64_t undelivered; /* given up at the end, and not kept in the spool */
+	uint64_t maybe;       /* given up, though Kafka may have them */
 	bool ending, ended, limit_reached;
 	char *pretty;
 
@@ -53,13 +56,18 @@ static void read_stats(struct side *s, struct stats_producer *out)
 {
 	struct capture_counters c = {0};
 	struct producer_counters p;
+	struct relay_counters r;
 	bool parked = s->tap && tap_has_parked(s->tap) && !s->limit_reached;
 
 	if (s->tap)
 		tap_read_counters(s->tap, &c);
 	producer_read_counters(s->producer, &p);
+	relay_read_counters(s->relay, &r);
 	*out = (struct stats_producer){
 		.received = s->taken + s->own_packets + parked,
+		.recovered = r.recovered,
+		.spooled = r.spooled,
+		.dropped = r.dropped,
 		.bytes = s->bytes,
 		.delivered = p.delivered,
 		.queued = p.queued + parked,
@@ -95,7 +103,7 @@ static int sink(void *ctx, const struct packet *pkt)
 		s->own_packets++;
 		return 0;
 	}
-	r = producer_send(s->producer, pkt);
+	r = relay_send(s->relay, pkt);
 	if (r != 0)
 		return r;
 	s->taken++;
@@ -109,7 +117,7 @@ static int sink(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
-static void on_room(void *ctx)
+static void run_input(void *ctx)
 {
 	struct side *s = ctx;
 
@@ -119,18 +127,46 @@ static void on_room(void *ctx)
 		replay_run(s->replay);
 }
 
+static void on_producer_room(void *ctx)
+{
+	struct side *s = ctx;
+
+	relay_on_room(s->relay);
+}
+
+static void on_settled(void *ctx, uint64_t seq)
+{
+	struct side *s = ctx;
+
+	relay_on_settled(s->relay, seq);
+}
+
 /* ---- the end ---- */
 
+static void flush(void *ctx)
+{
+	struct side *s = ctx;
+	struct producer_counters p;
+
+	producer_read_counters(s->producer, &p);
+	log_info("Waiting for '%" PRIu64 "' message(s) to flush", p.queued);
+	producer_drain(s->producer);
+}
+
+/*
+ * The input has ended. A run that ends by itself empties its spool too; one that is stopped
+ * leaves there what is there.
+ */
 static void drain(struct side *s)
 {
-	struct producer_counters p;
+	bool empty = relay_has_spool(s->relay) && (s->limit_reached || s->cfg->read_file);
 
 	if (s->ended)
 		return;
 	s->ended = true;
-	producer_read_counters(s->producer, &p);
-	log_info("Waiting for '%" PRIu64 "' message(s) to flush", p.queued);
-	producer_drain(s->producer);
+	relay_end(s->relay, empty);
+	if (!empty)
+		flush(s);
 }
 
 static void done(struct side *s, int status)
@@ -179,8 +215,9 @@ static void on_undelivered(void *ctx, const struct packet *pkt, uint64_t seq, bo
 {
 	struct side *s = ctx;
 
-	s->undelivered++;
 	s->maybe += maybe;
+	if (!relay_on_undelivered(s->relay, pkt, seq))
+		s->undelivered++;
 }
 
 static void on_state(void *ctx, const char *text)
@@ -214,9 +251,10 @@ static void side_abandon(struct side *s)
 
 #define FIELDS(st)                                                                                 \
 	{                                                                                          \
-		{"PYCAPA_RECEIVED", (st).received}, {"PYCAPA_DELIVERED", (st).delivered},          \
-			{"PYCAPA_QUEUED", (st).queued}, {"PYCAPA_SPOOLED", (st).spooled},          \
-			{"PYCAPA_FAILED", (st).failed}, {"PYCAPA_DROPPED", (st).dropped},          \
+		{"PYCAPA_RECEIVED", (st).received}, {"PYCAPA_RECOVERED", (st).recovered},          \
+			{"PYCAPA_DELIVERED", (st).delivered}, {"PYCAPA_QUEUED", (st).queued},      \
+			{"PYCAPA_SPOOLED", (st).spooled}, {"PYCAPA_FAILED", (st).failed},          \
+			{"PYCAPA_DROPPED", (st).dropped},                                          \
 			{"PYCAPA_DROPPED_KERNEL", (st).dropped_kernel},                            \
 			{"PYCAPA_DROPPED_INTERFACE", (st).dropped_interface},                      \
 			{"PYCAPA_OWN", (st).own}, {"PYCAPA_DOUBLED", (st).doubled},                \
@@ -276,16 +314,24 @@ static int side_finish(struct side *s)
 {
 	struct stats_producer st;
 
+	relay_flush(s->relay);
 	read_stats(s, &st);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", st.received - st.own,
 		 st.delivered);
-	if (lost(&st) + st.own + st.queued + st.spooled + st.doubled)
+	if (lost(&st) + st.own + st.queued + st.spooled + st.doubled + st.recovered)
 		side_log_stats(s);
-	if (st.queued + st.failed == 0)
+	if (s->maybe)
+		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
+			 s->maybe);
+	if (st.spooled)
+		log_info("%" PRIu64 " packet(s) wait in %s for the next start", st.spooled,
+			 s->cfg->spool_directory);
+	if (st.queued + st.failed + st.dropped == 0)
 		return 0;
 	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
-			"%" PRIu64 " packet(s) not delivered%s%s", st.queued + st.failed,
-			*s->waiting ? ", waited for " : "", s->waiting);
+			"%" PRIu64 " packet(s) not delivered%s%s",
+			st.queued + st.failed + st.dropped, *s->waiting ? ", waited for " : "",
+			s->waiting);
 	return 1;
 }
 
@@ -328,16 +374,33 @@ static int open_producer(struct side *s)
 		.loop = s->opt.loop,
 		.cfg = s->cfg,
 		.own = s->own,
-		.on_room = on_room,
+		.on_room = on_producer_room,
 		.on_drained = on_drained,
 		.on_undelivered = on_undelivered,
+		.on_settled = relay_has_spool(s->relay) ? on_settled : NULL,
 		.ctx = s,
 	};
 	char text[1024];
+	int r;
 
 	kafkaconf_describe(text, sizeof(text), s->cfg);
 	log_info("Connecting to Kafka; %s", text);
-	return producer_new(&s->producer, &opt);
+	r = producer_new(&s->producer, &opt);
+	relay_set_producer(s->relay, s->producer);
+	return r;
+}
+
+static int open_relay(struct side *s)
+{
+	const struct relay_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->cfg,
+		.on_room = run_input,
+		.on_emptied = flush,
+		.ctx = s,
+	};
+
+	return relay_new(&s->relay, &opt);
 }
 
 static void side_free(struct side *s)
@@ -348,6 +411,7 @@ static void side_free(struct side *s)
 	tap_free(s->tap);
 	replay_free(s->replay);
 	producer_free(s->producer);
+	relay_free(s->relay);
 	own_unref(s->own);
 	free(s->pretty);
 	free(s);
@@ -374,13 +438,15 @@ static int side_new(struct side **out, const struct side_options *opt)
 	if (r == 0)
 		r = open_input(s);
 	if (r == 0)
+		r = open_relay(s);
+	if (r == 0)
 		r = open_producer(s);
 	if (r < 0) {
 		side_free(s);
 		return r;
 	}
 	log_info("Starting packet capture");
-	on_room(s);
+	run_input(s);
 	*out = s;
 	return 0;
 }
@@ -404,9 +470,11 @@ static int side_reload(struct side *s, const struct config *cfg, char *why, size
 		r = producer_replace(s->producer, cfg, why, size);
 	else
 		producer_set_config(s->producer, cfg);
-	if (r == 0)
-		s->cfg = cfg;
-	return r;
+	if (r < 0)
+		return r;
+	relay_set_config(s->relay, cfg);
+	s->cfg = cfg;
+	return 0;
 }
 
 const struct side_ops side_producer_ops = {

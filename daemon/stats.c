@@ -13,13 +13,13 @@ int stats_format_producer(char *buf, size_t size, const struct stats_producer *n
 			  const struct stats_producer *prev, double seconds)
 {
 	return snprintf(buf, size,
-			"received=%" PRIu64 " delivered=%" PRIu64 " queued=%" PRIu64
-			" spooled=%" PRIu64 " failed=%" PRIu64 " dropped=%" PRIu64
-			" dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64 " own=%" PRIu64
-			" doubled=%" PRIu64 " packets/s=%.0f bits/s=%.0f",
-			now->received, now->delivered, now->queued, now->spooled, now->failed,
-			now->dropped, now->dropped_kernel, now->dropped_interface, now->own,
-			now->doubled, rate(now->received, prev->received, seconds),
+			"received=%" PRIu64 " recovered=%" PRIu64 " delivered=%" PRIu64
+			" queued=%" PRIu64 " spooled=%" PRIu64 " failed=%" PRIu64
+			" dropped=%" PRIu64 " dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64
+			" own=%" PRIu64 " doubled=%" PRIu64 " packets/s=%.0f bits/s=%.0f",
+			now->received, now->recovered, now->delivered, now->queued, now->spooled,
+			now->failed, now->dropped, now->dropped_kernel, now->dropped_interface,
+			now->own, now->doubled, rate(now->received, prev->received, seconds),
 			rate(now->bytes, prev->bytes, seconds) * 8);
 }
 

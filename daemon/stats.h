@@ -9,11 +9,12 @@
 
 /*
  * The account of a producer. At every moment
- *	received = delivered + queued + spooled + failed + dropped + own
+ *	received + recovered = delivered + queued + spooled + failed + dropped + own
  */
 struct stats_producer {
 	uint64_t received;          /* packets that the filter let through and we read */
 	uint64_t bytes;             /* their captured bytes */
+	uint64_t recovered;         /* found in the spool at the start, left by earlier runs */
 	uint64_t delivered;         /* acknowledged by Kafka */
 	uint64_t queued;            /* in memory, not yet acknowledged */
 	uint64_t spooled;           /* on disk, not yet acknowledged */

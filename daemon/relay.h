@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way from the input to the producer: straight, or through the spool while Kafka cannot take
+ * it. Without a spool it is straight always, and a full producer stops the input.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "packet.h"
+#include "producer.h"
+
+struct relay;
+
+struct relay_options {
+	struct ev_loop *loop;
+	const struct config *cfg;      /* borrowed until relay_set_config() */
+	void (*on_room)(void *ctx);    /* after PACKET_E_FULL */
+	void (*on_emptied)(void *ctx); /* after relay_empty(): the spool holds nothing unsent */
+	void *ctx;
+};
+
+struct relay_counters {
+	uint64_t recovered; /* found in the spool at the start: of earlier runs */
+	uint64_t spooled;   /* on disk, and not in the producer's hands */
+	uint64_t dropped;   /* the spool or its disk was full, or a file damaged */
+};
+
+/* Opens the spool where the settings have one. 0 or -errno (logged). */
+int relay_new(struct relay **out, const struct relay_options *opt);
+
+/* The producer's events lead here; its counterpart is set once it exists. */
+void relay_set_producer(struct relay *r, struct producer *producer);
+void relay_on_room(struct relay *r);
+void relay_on_settled(struct relay *r, uint64_t seq);
+/*
+ * A packet that the producer gives up. True: it is in the spool, where it was or now; false: it
+ * is lost, the caller counts it.
+ */
+bool relay_on_undelivered(struct relay *r, const struct packet *pkt, uint64_t seq);
+
+/* Takes a packet from the input (packet_fn). */
+int relay_send(struct relay *r, const struct packet *pkt);
+
+/* The input has ended. `empty`: send what is spooled, then on_emptied; else it waits on disk. */
+void relay_end(struct relay *r, bool empty);
+
+/* A reload; settings of the spool itself need a restart. */
+void relay_set_config(struct relay *r, const struct config *cfg);
+
+bool relay_has_spool(const struct relay *r);
+void relay_read_counters(const struct relay *r, struct relay_counters *out);
+
+/* Writes all to disk; what could not be written is then in `dropped`. */
+void relay_flush(struct relay *r);
+void relay_free(struct relay *r);
