@@ -41,8 +41,9 @@ struct producer {
 	rd_kafka_topic_t *other; /* for what a spool still holds of an earlier topic; or NULL */
 	char other_name[256];    /* Kafka allows 249 */
 	enum state state;
-	bool blocked;  /* somebody was told PACKET_E_FULL */
-	bool draining; /* producer_drain() was called */
+	bool blocked;     /* somebody was told PACKET_E_FULL */
+	bool draining;    /* producer_drain() was called */
+	bool withdrawing; /* producer_withdraw() was called, for this round */
 	bool progressed;
 	ev_timer timer;
 
@@ -200,13 +201,17 @@ static void keep(struct producer *p, const rd_kafka_message_t *m)
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;
 	}
+	p->counters.doubled += maybe;
+	if (p->withdrawing && p->opt.on_withdrawn(p->opt.ctx, &pkt, seq)) {
+		settled_mark(p->settled, seq);
+		return;
+	}
 	if (is_for_other(p, m))
 		seq |= OTHER_TOPIC;
 	if (pktbuf_push(p->again, &pkt, seq) < 0) {
+		p->counters.doubled -= maybe;
 		count_failed(p, pkt.caplen, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE);
-		return;
 	}
-	p->counters.doubled += maybe;
 }
 
 static void on_failed(struct producer *p, const rd_kafka_message_t *m)
@@ -380,6 +385,7 @@ static void renew(struct producer *p)
 	drop_client(p, 0);
 	p->kafka = fresh;
 	p->next = NULL;
+	p->withdrawing = false;
 	resend_next_round(&p->rules);
 	p->state = RESENDING;
 	if (pktbuf_sort(p->again) < 0)
@@ -471,6 +477,19 @@ int producer_replace(struct producer *p, const struct config *cfg, char *why, si
 	ev_timer_again(p->opt.loop, &p->timer);
 	advance(p);
 	return 0;
+}
+
+void producer_withdraw(struct producer *p)
+{
+	if (p->draining || p->state != RUNNING)
+		return;
+	p->withdrawing = p->opt.on_withdrawn != NULL;
+	collect(p, NULL);
+}
+
+bool producer_is_live(const struct producer *p)
+{
+	return p->state == RUNNING && kafka_connected(p->kafka);
 }
 
 void producer_drain(struct producer *p)

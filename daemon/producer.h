@@ -9,6 +9,7 @@
 #pragma once
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,11 @@ struct producer_options {
 	 * it all the same (it was sent, and no answer came).
 	 */
 	void (*on_undelivered)(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe);
+	/*
+	 * After producer_withdraw(): a packet that was queued. True: taken back for good; false:
+	 * the producer keeps it and sends it again first. NULL: keeps all.
+	 */
+	bool (*on_withdrawn)(void *ctx, const struct packet *pkt, uint64_t seq);
 	/* All packets with a sequence number below `seq` are settled. NULL: not tracked. */
 	void (*on_settled)(void *ctx, uint64_t seq);
 	void *ctx;
@@ -69,6 +75,16 @@ int producer_replace(struct producer *p, const struct config *cfg, char *why, si
 
 /* Reload: settings that need no new client; the old ones are not used any more. */
 void producer_set_config(struct producer *p, const struct config *cfg);
+
+/*
+ * Takes back what Kafka does not take now: what is queued comes out by on_withdrawn, within
+ * milliseconds; what was sent and not answered stays. Until that is settled, and as long as
+ * packets wait to be sent again, producer_send() says PACKET_E_FULL.
+ */
+void producer_withdraw(struct producer *p);
+
+/* True while packets are taken and a broker answers. */
+bool producer_is_live(const struct producer *p);
 
 /* Sends what is queued without lingering; on_drained follows once it is all delivered. */
 void producer_drain(struct producer *p);

@@ -5,6 +5,11 @@
  * gets all packets in their order, and its sequence numbers map to the spool's numbers in runs:
  * each run is a stretch of packets that came from the spool one after the other. Runs are kept
  * until they are settled; then their packets leave the disk.
+ *
+ * What is on disk outlives a kill -9, what is in librdkafka's queue does not. So with a spool
+ * packets go straight only while a broker answers, and when none has answered for a second what
+ * is queued is taken back and spooled, before all that comes after it (the input waits a moment
+ * for that). What the spool has handed on needs no taking back: it stays on disk until settled.
  */
 #include "relay.h"
 
@@ -15,7 +20,9 @@
 #include "log.h"
 #include "spool.h"
 
-#define BATCH 4096
+#define BATCH   4096
+#define WATCH_S 1.  /* no answer for so long: take back what is queued */
+#define HOLD_S  0.2 /* how long the input waits for what is taken back */
 
 /* Packets seq .. seq + count - 1 of the producer are number .. number + count - 1 of the spool. */
 struct run {
@@ -27,6 +34,9 @@ struct relay {
 	struct producer *producer;
 	struct spool *spool; /* NULL: none */
 	ev_timer pump;       /* more is to be read from the spool */
+	ev_timer watch;      /* looks whether Kafka still takes packets */
+	ev_timer hold;       /* active while the input waits for what is taken back */
+	uint64_t settled;    /* delivered and failed at the last look */
 	struct run *runs;    /* oldest first */
 	size_t n_runs, runs_room;
 	uint64_t recovered, dropped;
@@ -164,15 +174,61 @@ void relay_on_room(struct relay *r)
 	unblock_input(r);
 }
 
+/* ---- when Kafka takes nothing ---- */
+
+/* True when nothing later than this packet has come from the spool: it belongs at its end. */
+static bool is_newest(const struct relay *r, uint64_t seq)
+{
+	const struct run *last = r->n_runs ? &r->runs[r->n_runs - 1] : NULL;
+
+	return !last || seq >= last->seq + last->count;
+}
+
+bool relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq)
+{
+	/* Once the input goes on, what is later than this packet may be in the spool. */
+	return ev_is_active(&r->hold) && is_newest(r, seq) && spool_append(r->spool, pkt) == 0;
+}
+
+static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct relay *r = w->data;
+	struct producer_counters c;
+	uint64_t settled;
+
+	producer_read_counters(r->producer, &c);
+	settled = c.delivered + c.failed;
+	if (settled != r->settled || c.queued == 0 || r->ended) {
+		r->settled = settled;
+		return;
+	}
+	/* Only what went straight is in memory alone; with something unread it is no more. */
+	if (spool_unread(r->spool) > 0 || !is_newest(r, producer_next_seq(r->producer) - 1))
+		return;
+	ev_timer_set(&r->hold, HOLD_S, 0.);
+	ev_timer_start(loop, &r->hold);
+	producer_withdraw(r->producer);
+}
+
+static void on_hold_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	unblock_input(w->data);
+}
+
 /* ---- from the input ---- */
+
+static bool goes_straight(const struct relay *r)
+{
+	return !r->spool || (spool_unread(r->spool) == 0 && producer_is_live(r->producer));
+}
 
 int relay_send(struct relay *r, const struct packet *pkt)
 {
 	int err = PACKET_E_FULL;
 
-	if (!r->spool || spool_unread(r->spool) == 0)
+	if (goes_straight(r))
 		err = producer_send(r->producer, pkt);
-	if (err == PACKET_E_FULL && r->spool)
+	if (err == PACKET_E_FULL && r->spool && !ev_is_active(&r->hold))
 		err = spool_append(r->spool, pkt);
 	if (err == SPOOL_E_NOSPACE) {
 		r->dropped++; /* the spool has said so */
@@ -212,6 +268,7 @@ static int open_spool(struct relay *r)
 	if (err < 0)
 		return err;
 	r->recovered = spool_count(r->spool) + spool_damaged(r->spool);
+	ev_timer_again(r->opt.loop, &r->watch);
 	return 0;
 }
 
@@ -224,7 +281,9 @@ int relay_new(struct relay **out, const struct relay_options *opt)
 		return -ENOMEM;
 	r->opt = *opt;
 	ev_timer_init(&r->pump, on_pump, 0., 0.);
-	r->pump.data = r;
+	ev_timer_init(&r->watch, on_watch, 0., WATCH_S);
+	ev_timer_init(&r->hold, on_hold_over, 0., 0.);
+	r->pump.data = r->watch.data = r->hold.data = r;
 	if (opt->cfg->spool_directory)
 		err = open_spool(r);
 	if (err < 0) {
@@ -272,6 +331,8 @@ void relay_free(struct relay *r)
 	if (!r)
 		return;
 	ev_timer_stop(r->opt.loop, &r->pump);
+	ev_timer_stop(r->opt.loop, &r->watch);
+	ev_timer_stop(r->opt.loop, &r->hold);
 	spool_free(r->spool);
 	free(r->runs);
 	free(r);

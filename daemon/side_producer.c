@@ -77,7 +77,7 @@ static void read_stats(struct side *s, struct stats_producer *out)
 		.dropped_interface = c.dropped_interface,
 		.doubled = p.doubled,
 	};
-	assert(out->received ==
+	assert(out->received + out->recovered ==
 	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
 }
 
@@ -139,6 +139,13 @@ static void on_settled(void *ctx, uint64_t seq)
 	struct side *s = ctx;
 
 	relay_on_settled(s->relay, seq);
+}
+
+static bool on_withdrawn(void *ctx, const struct packet *pkt, uint64_t seq)
+{
+	struct side *s = ctx;
+
+	return relay_on_withdrawn(s->relay, pkt, seq);
 }
 
 /* ---- the end ---- */
@@ -378,6 +385,7 @@ static int open_producer(struct side *s)
 		.on_drained = on_drained,
 		.on_undelivered = on_undelivered,
 		.on_settled = relay_has_spool(s->relay) ? on_settled : NULL,
+		.on_withdrawn = relay_has_spool(s->relay) ? on_withdrawn : NULL,
 		.ctx = s,
 	};
 	char text[1024];
