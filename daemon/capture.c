@@ -46,7 +46,7 @@ struct capture {
 	ev_timer timer;      /* polls while stopping or down */
 	uint64_t begin, end; /* µs; end 0 = none */
 	uint64_t born;
-	bool running, stopping, down, lost;
+	bool running, stopping, lost;
 	double stop_deadline;
 
 	struct packet parked; /* not taken by the sink; data points at parked_data */
@@ -165,7 +165,6 @@ static void watch(struct capture *c)
 	bool down = pcap_get_required_select_timeout(c->pcap) != NULL;
 
 	ev_io_start(c->opt.loop, &c->io);
-	c->down = down;
 	if (!down && !c->stopping) {
 		ev_timer_stop(c->opt.loop, &c->timer);
 		return;
@@ -319,13 +318,13 @@ static int activate(struct capture *c, char *why, size_t size)
 	return 0;
 }
 
-static bool is_loopback(const struct capture *c)
+/* The interface's flags as they are now; 0 when it is gone. */
+static int interface_flags(const struct capture *c)
 {
 	struct ifreq req = {.ifr_flags = 0};
 
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "%.*s", IFNAMSIZ - 1, c->interface);
-	return ioctl(pcap_fileno(c->pcap), SIOCGIFFLAGS, &req) == 0 &&
-	       (req.ifr_flags & IFF_LOOPBACK);
+	return ioctl(pcap_fileno(c->pcap), SIOCGIFFLAGS, &req) == 0 ? req.ifr_flags : 0;
 }
 
 static int set_filter(struct capture *c, char *why, size_t size)
@@ -353,7 +352,7 @@ static int begin_counting(struct capture *c, char *why, size_t size)
 
 	if (attach_reject_all(c) < 0)
 		return failed(why, size, c->interface, PCAP_ERROR, strerror(errno));
-	if (is_loopback(c))
+	if (interface_flags(c) & IFF_LOOPBACK)
 		setsockopt(pcap_fileno(c->pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
 			   sizeof(one));
 	read_kernel(c);
@@ -401,9 +400,9 @@ void capture_set_end(struct capture *c, uint64_t time_us)
 	c->end = time_us;
 }
 
-bool capture_is_down(const struct capture *c)
+bool capture_is_up(const struct capture *c)
 {
-	return c->down;
+	return !strcmp(c->interface, "any") || (interface_flags(c) & IFF_UP);
 }
 
 bool capture_has_parked(const struct capture *c)

@@ -73,7 +73,8 @@ void capture_stop(struct capture *c);
 /* The kernel told of a change of the link: look now, not when the fd wakes us. */
 void capture_poke(struct capture *c);
 
-bool capture_is_down(const struct capture *c); /* the interface went down while captured */
+/* What the kernel says of the interface now, not when an event was queued. */
+bool capture_is_up(const struct capture *c);
 bool capture_has_parked(const struct capture *c);
 uint16_t capture_linktype(const struct capture *c);     /* LINKTYPE_ */
 const char *capture_link_name(const struct capture *c); /* "Ethernet" */

@@ -2,7 +2,6 @@
 #include "linkwatch.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,11 +30,7 @@ static const char *name_of(const struct nlmsghdr *h)
 
 static void handle(struct linkwatch *w, const struct nlmsghdr *h)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(h);
-	struct linkwatch_event event = {
-		.exists = h->nlmsg_type == RTM_NEWLINK,
-		.up = h->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_UP),
-	};
+	struct linkwatch_event event = {.name = NULL};
 
 	if (h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK)
 		return;

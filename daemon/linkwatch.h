@@ -11,8 +11,6 @@ struct linkwatch;
 
 struct linkwatch_event {
 	const char *name; /* NULL: events were lost, anything may have changed */
-	bool exists;
-	bool up; /* IFF_UP */
 };
 
 /* Calls `on_link` for each change of any interface. 0 or -errno. */

@@ -216,17 +216,19 @@ static int try_open(struct tap *t, char *why, size_t size)
 
 /* ---- the interface ---- */
 
-static void check_down(struct tap *t, bool up)
+/* The handle outlives a link that is down; only what is new is told. */
+static void check_up(struct tap *t)
 {
 	char why[160];
 
-	if (!up) {
-		snprintf(why, sizeof(why), "%s: the interface is down", t->cfg->interface);
-		say_lost(t, why);
-		tell_state(t, "waiting, as it is down, for interface");
-	} else {
-		say_back(t);
+	if (capture_is_up(t->handles[0])) {
+		if (t->said_lost)
+			say_back(t);
+		return;
 	}
+	snprintf(why, sizeof(why), "%s: the interface is down", t->cfg->interface);
+	say_lost(t, why);
+	tell_state(t, "waiting, as it is down, for interface");
 }
 
 static void on_link(void *ctx, const struct linkwatch_event *event)
@@ -237,14 +239,11 @@ static void on_link(void *ctx, const struct linkwatch_event *event)
 
 	if (t->stopping || (event->name && strcmp(event->name, t->cfg->interface) != 0))
 		return;
-	if (t->n) {
-		bool was_lost = t->said_lost;
-
+	if (t->n)
 		capture_poke(t->handles[0]);
-		if (t->n && event->name && event->exists && (!event->up || was_lost))
-			check_down(t, event->up);
-		if (t->n)
-			return;
+	if (t->n) {
+		check_up(t);
+		return;
 	}
 	r = try_open(t, why, sizeof(why));
 	if (r == 0 || can_wait(r))
