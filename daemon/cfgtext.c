@@ -48,6 +48,7 @@ struct reader {
 	unsigned int line;
 	unsigned int depth;
 	enum place place;
+	unsigned int begun; /* the line in which that string or comment began */
 };
 
 static int include(struct reader *from, const char *line, bool *taken);
@@ -166,9 +167,11 @@ static const char *copy_code(struct reader *r, const char *line, const char *p, 
 		n = strlen(p);
 	} else if (p[0] == '/' && p[1] == '*') {
 		r->place = PLACE_COMMENT;
+		r->begun = r->line;
 		n = 2;
 	} else if (p[0] == '"') {
 		r->place = PLACE_STRING;
+		r->begun = r->line;
 	} else if (is_number(line, p)) {
 		int len = copy_number(r, p);
 
@@ -221,6 +224,19 @@ static int add_file(struct reader *r)
 	return 0;
 }
 
+/* Said here as libconfig would name the last line only, and lose some memory over it. */
+static int check_closed(struct reader *r)
+{
+	if (r->place == PLACE_CODE)
+		return 0;
+	r->line = r->begun;
+	fault_here(r,
+		   r->place == PLACE_STRING ? "a text that begins here has no closing quote"
+					    : "a comment that begins here has no end",
+		   "");
+	return -EINVAL;
+}
+
 static int read_stream(struct reader *r, FILE *in)
 {
 	char *line = NULL;
@@ -249,7 +265,7 @@ static int read_stream(struct reader *r, FILE *in)
 	if (line != NULL)
 		explicit_bzero(line, room);
 	free(line);
-	return e;
+	return e < 0 ? e : check_closed(r);
 }
 
 static int read_path(struct reader *r, const struct reader *from)

@@ -10,7 +10,8 @@
 #include "property.h"
 #include "units.h"
 
-#define STATE_DIRECTORY "$STATE_DIRECTORY"
+#define STATE_VARIABLE  "STATE_DIRECTORY"
+#define STATE_DIRECTORY "$" STATE_VARIABLE
 
 int draft_start(struct draft *draft, struct config *cfg, struct faults *faults, int64_t now_ms)
 {
@@ -226,7 +227,7 @@ static void check_topic(struct draft *draft)
 static void decide_spool(struct draft *draft)
 {
 	struct config *cfg = draft->cfg;
-	const char *state = getenv(STATE_DIRECTORY + 1), *rest;
+	const char *state = getenv(STATE_VARIABLE), *rest;
 	char *path;
 	int n;
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A configuration file that somebody else wrote. What is accepted must hold what the table allows.
+ * (@include is left out: the input would name files of the machine.)
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cfgfile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__lsan_default_suppressions(void);
+
+/* libconfig 1.5 loses the last string that it read when a syntax error follows. */
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:strbuf_append\nleak:libconfig_yylex\n";
+}
+
+static void ignore(void *ctx, const char *where, const char *text)
+{
+	/* A fault is one line. */
+	if (strchr(text, '\n') != NULL)
+		abort();
+}
+
+static void check_ranges(const struct config *cfg)
+{
+	const struct setting *s;
+	size_t n;
+
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		struct config again;
+		char why[512], *text;
+		int len;
+
+		if (s->type == SETTING_ACTION || s->type == SETTING_PROPERTIES)
+			continue;
+		len = settings_format(NULL, 0, cfg, s);
+		text = malloc((size_t)len + 1);
+		if (text == NULL || settings_init(&again) < 0)
+			abort();
+		settings_format(text, (size_t)len + 1, cfg, s);
+		if (len > 0 && settings_set(&again, s, text, INT64_MAX / 2, why, sizeof(why)) < 0)
+			abort();
+		config_clear(&again);
+		free(text);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct faults faults = {.report = ignore};
+	struct config cfg;
+	struct draft draft;
+	char *text = malloc(size + 1);
+
+	if (text == NULL)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	/* Neither files nor credentials are read. */
+	for (char *at = text; (at = strchr(at, '@')) != NULL;)
+		*at = '?';
+	if (draft_start(&draft, &cfg, &faults, 1795435200000) < 0)
+		abort();
+	cfg.file = strdup("fuzz.cfg");
+	cfg.instance = strdup("fuzz");
+	if (cfgfile_load_text(&draft, "fuzz.cfg", text) == 0)
+		draft_finish(&draft);
+	draft_clear(&draft);
+	if (faults.count == 0)
+		check_ranges(&cfg);
+	config_clear(&cfg);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+
+#include "settings.h"
+#include "with_cfg.h"
+
+/*
+ * The property test of the configuration: for each key of the table a valid value, one of the
+ * wrong type, one out of range and a typo of its name, each on line 3.
+ */
+struct values {
+	const char *valid, *wrong_type, *out_of_range; /* NULL: there is none such */
+};
+
+static struct values values_of(const struct setting *s)
+{
+	switch (s->type) {
+	case SETTING_BOOL:
+		return (struct values){"true", "1", NULL};
+	case SETTING_INTEGER:
+		return (struct values){"12", "\"12\"", "-1"};
+	case SETTING_SIZE:
+		return (struct values){"\"64M\"", "true", "\"1000000T\""};
+	case SETTING_TIME:
+		return (struct values){"\"5s\"", "1.5", "\"400d\""};
+	case SETTING_ENUM:
+		return (struct values){NULL, "7", "\"frob\""};
+	case SETTING_OFFSET:
+		return (struct values){"\"-15m\"", "false", "\"soon\""};
+	case SETTING_PROPERTIES:
+		return (struct values){"( \"client.id=a\" )", "5", "( \"linger.ms=-1\" )"};
+	default:
+		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL};
+	}
+}
+
+static const char *mode_for(const struct setting *s)
+{
+	return s->role == SETTING_CONSUMER ? "mode = \"consumer\";" : "";
+}
+
+static void expect(const struct setting *s, const char *name, const char *value, const char *words)
+{
+	struct config cfg;
+	struct kept kept;
+	char text[512];
+	size_t n;
+
+	snprintf(text, sizeof(text), "%s\n# 99999999999\n%s = %s;\n", mode_for(s), name, value);
+	n = load_text(&cfg, &kept, text);
+	config_clear(&cfg);
+	if (words == NULL && n > 0)
+		fail_msg("%s = %s was refused: %s", name, value, kept.text);
+	if (words != NULL &&
+	    (n == 0 || strncmp(kept.text, "t.cfg:3: ", 9) != 0 || strstr(kept.text, words) == NULL))
+		fail_msg("%s = %s said '%s', not '%s'", name, value, kept.text, words);
+}
+
+static void test_every_key(void **state)
+{
+	const struct setting *s;
+	size_t n;
+
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		struct values v = values_of(s);
+		char typo[64], valid[64], hint[96];
+
+		if (!(s->scope & SETTING_FILE))
+			continue;
+		if (s->type == SETTING_ENUM && strcmp(s->name, "mode") != 0) {
+			snprintf(valid, sizeof(valid), "\"%s\"", s->choices[0].name);
+			v.valid = valid;
+		}
+		if (v.valid != NULL)
+			expect(s, s->name, v.valid, NULL);
+		/* A second `mode` is a duplicate key for a consumer's, but this is a producer's. */
+		expect(s, s->name, v.wrong_type, "must be");
+		if (v.out_of_range != NULL)
+			expect(s, s->name, v.out_of_range, "");
+		snprintf(typo, sizeof(typo), "%sx", s->name);
+		snprintf(hint, sizeof(hint), "did you mean %s?", s->name);
+		expect(s, typo, v.wrong_type, hint);
+	}
+}
+
+static void test_numbers(void **state)
+{
+	struct config cfg;
+	struct kept kept;
+
+	assert_int_equal(load_text(&cfg, &kept,
+				   "spool-size = 10737418240; max-packets = 0x1ffffffff;\n"
+				   "filter = \"port 99999999999\"; /* 88888888888888888888\n"
+				   "77777777777777777777 */ pretty-print = 5000000000L;\n"),
+			 0);
+	assert_int_equal(cfg.spool_size, 10737418240);
+	assert_int_equal(cfg.max_packets, 0x1ffffffff);
+	assert_int_equal(cfg.pretty_print, 5000000000);
+	assert_string_equal(cfg.filter, "port 99999999999");
+	config_clear(&cfg);
+	assert_true(load_text(&cfg, &kept, "\nmax-packets = 9223372036854775808;") > 0);
+	assert_non_null(strstr(kept.text, "t.cfg:2: a number is too large"));
+	config_clear(&cfg);
+	assert_true(load_text(&cfg, &kept, "snaplen = 4294967296;") > 0);
+	assert_non_null(strstr(kept.text, "t.cfg:1: snaplen: '4294967296' is out of range"));
+	config_clear(&cfg);
+}
+
+static void test_all_faults(void **state)
+{
+	struct config cfg;
+	struct kept kept;
+
+	assert_int_equal(
+		load_text(&cfg, &kept,
+			  "snaplen = -1;\nkafka-brokr = \"a\";\n\nkafka-config = (\n"
+			  "\"acks=x\",\n\"linger.ms=1\",\n\"nosuch=1\" );\nformat = \"pcap\";"),
+		5);
+	assert_non_null(strstr(kept.text, "t.cfg:1: snaplen: '-1' is out of range"));
+	assert_non_null(strstr(kept.text, "t.cfg:2: unknown key 'kafka-brokr'"));
+	assert_non_null(strstr(kept.text, "t.cfg:5: acks: 'x' is not valid"));
+	assert_non_null(strstr(kept.text, "t.cfg:7: no Kafka property 'nosuch'"));
+	assert_non_null(strstr(kept.text, "t.cfg:8: format is only for a consumer"));
+	config_clear(&cfg);
+}
+
+static void test_syntax(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{"a = ;", "t.cfg:1: syntax error"},
+		{"snaplen = 5;\nsnaplen = 6;", "t.cfg:2: duplicate setting name"},
+		{"\nfilter = \"x\n\n", "t.cfg:2: a text that begins here has no closing quote"},
+		{"/*\n/* */ /*", "t.cfg:2: a comment that begins here"},
+		{"@include", "t.cfg:1: write @include"},
+		{"\n@include \"/nonexistent/x\"",
+		 "t.cfg:2: cannot read /nonexistent/x: No such file"},
+	};
+	struct config cfg;
+	struct kept kept;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(load_text(&cfg, &kept, cases[i].text), 1);
+		if (strstr(kept.text, cases[i].words) == NULL)
+			fail_msg("'%s' said: %s", cases[i].text, kept.text);
+		config_clear(&cfg);
+	}
+}
+
+static void write_cfg(const char *dir, const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Includes count from the file that they stand in, and faults name the file that they are in. */
+static void test_includes(void **state)
+{
+	char dir[] = "/tmp/pycapa-test-XXXXXX", sub[64], path[128], words[256];
+	struct config cfg;
+	struct kept kept;
+	struct draft draft;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	snprintf(path, sizeof(path), "%s/a.cfg", dir);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	write_cfg(dir, "a.cfg", "@include \"sub/b.cfg\"\nsnaplen = 9;\nmax-packets = \"z\";\n");
+	write_cfg(sub, "b.cfg", "# b\n@include \"c.cfg\"\nkafka-topic = \"b\";\n");
+	write_cfg(sub, "c.cfg", "\n\npretty-print = true;\n");
+	kept_start(&kept);
+	assert_int_equal(draft_start(&draft, &cfg, &kept.faults, NOW_MS), 0);
+	assert_int_equal(cfgfile_load(&draft, path), 0);
+	assert_int_equal(kept.faults.count, 2);
+	snprintf(words, sizeof(words), "%s/c.cfg:3: pretty-print must be a number", sub);
+	assert_non_null(strstr(kept.text, words));
+	snprintf(words, sizeof(words), "%s:3: max-packets must be a number", path);
+	assert_non_null(strstr(kept.text, words));
+	assert_string_equal(cfg.topic, "b");
+	assert_int_equal(cfg.snaplen, 9);
+	draft_clear(&draft);
+	config_clear(&cfg);
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = {"sub/c.cfg", "sub/b.cfg", "a.cfg"};
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(sub);
+	rmdir(dir);
+}
+
+struct seen {
+	char text[2048];
+};
+
+static void see(void *ctx, const struct config_difference *d)
+{
+	struct seen *seen = ctx;
+	size_t len = strlen(seen->text);
+
+	snprintf(seen->text + len, sizeof(seen->text) - len, "%s:%s>%s:%d\n", d->name, d->before,
+		 d->after, d->change);
+}
+
+static void test_differences(void **state)
+{
+	struct config a, b;
+	struct kept kept;
+	struct seen seen = {""};
+
+	assert_int_equal(load_text(&a, &kept,
+				   "snaplen = 100; kafka-config = (\"linger.ms=1\","
+				   "\"sasl.password=one\",\"acks=all\");"),
+			 0);
+	assert_int_equal(load_text(&b, &kept,
+				   "stats-interval = 5; spool-directory = \"/x\";"
+				   "kafka-config = (\"linger.ms=2\",\"sasl.password=two\","
+				   "\"client.id=c\");"),
+			 0);
+	assert_int_equal(config_diff(&a, &b, see, &seen),
+			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT | CONFIG_CHANGE_NOW |
+				 CONFIG_CHANGE_RESTART);
+	assert_string_equal(seen.text, "kafka-config linger.ms:1>2:4\n"
+				       "kafka-config sasl.password:****>****:4\n"
+				       "kafka-config acks:all>:4\n"
+				       "kafka-config client.id:>c:4\n"
+				       "snaplen:100>65535:2\n"
+				       "spool-directory:>/x:8\n"
+				       "stats-interval:1m>5s:1\n");
+	assert_int_equal(config_keep_fixed(&b, &a), 0);
+	assert_null(b.spool_directory);
+	assert_false(config_diff(&a, &b, NULL, NULL) & CONFIG_CHANGE_RESTART);
+	config_clear(&a);
+	config_clear(&b);
+}
+
+static char *read_example(void)
+{
+	FILE *f = fopen(getenv("EXAMPLE_CFG"), "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	assert_non_null(f);
+	assert_true(getdelim(&text, &size, '\0', f) > 0);
+	fclose(f);
+	return text;
+}
+
+/* The commented-out line of a key in the example, uncommented; NULL: it is not there. */
+static char *example_line(const char *example, const struct setting *s)
+{
+	char head[96], *line = NULL, *out;
+	const char *at;
+
+	snprintf(head, sizeof(head), "\n#%s = ", s->name);
+	at = strstr(example, head);
+	if (at == NULL)
+		return NULL;
+	at += 2;
+	/* A list goes on over commented lines to its ");". */
+	line = strndup(at,
+		       (size_t)(strstr(at, s->type == SETTING_PROPERTIES ? ");" : ";") - at) + 2);
+	assert_non_null(line);
+	for (out = line; (out = strstr(out, "\n#")) != NULL;)
+		out[1] = ' ';
+	return line;
+}
+
+/* Every key stands in the example, with its default where it has one. */
+static void test_example_has_all(void **state)
+{
+	char *example = read_example();
+	const struct setting *s;
+	struct config cfg, plain;
+	struct kept kept;
+	size_t n;
+
+	setenv("CREDENTIALS_DIRECTORY", "/", 1);
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		char text[1024], *line;
+
+		if (!(s->scope & SETTING_FILE) || strcmp(s->name, "spool-directory") == 0 ||
+		    s->type == SETTING_PROPERTIES)
+			continue;
+		line = example_line(example, s);
+		if (line == NULL)
+			fail_msg("%s is not in the example", s->name);
+		snprintf(text, sizeof(text), "%s %s", mode_for(s), line);
+		if (load_text(&cfg, &kept, text) > 0)
+			fail_msg("%s: %s", line, kept.text);
+		assert_int_equal(load_text(&plain, &kept, mode_for(s)), 0);
+		if (s->initial != NULL && config_diff(&plain, &cfg, NULL, NULL) != 0)
+			fail_msg("%s is not the default", line);
+		free(line);
+		config_clear(&cfg);
+		config_clear(&plain);
+	}
+	assert_non_null(strstr(example, "\n#kafka-config = ("));
+	assert_non_null(strstr(example, "\nspool-directory = \"$STATE_DIRECTORY\";"));
+	unsetenv("STATE_DIRECTORY");
+	assert_int_equal(load_text(&cfg, &kept, example), 0);
+	assert_string_equal(cfg.spool_directory, "/var/lib/pycapa/t");
+	config_clear(&cfg);
+	free(example);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_key),       cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_all_faults),      cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_includes),        cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_example_has_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kafkaconf.h"
+#include "kafkaprops.h"
+#include "with_cfg.h"
+
+/* The value in force of a property, of the client or the topic, for a file's text. */
+static void in_force(const char *text, const char *name, char *value, size_t size)
+{
+	rd_kafka_topic_conf_t *topic_conf;
+	rd_kafka_conf_t *conf;
+	struct config cfg;
+	struct kept kept;
+
+	if (load_text(&cfg, &kept, text) > 0)
+		fail_msg("%s", kept.text);
+	assert_int_equal(kafkaconf_new(&conf, &topic_conf, &cfg), 0);
+	if (rd_kafka_topic_conf_get(topic_conf, name, value, &size) != RD_KAFKA_CONF_OK)
+		assert_int_equal(rd_kafka_conf_get(conf, name, value, &size), RD_KAFKA_CONF_OK);
+	rd_kafka_topic_conf_destroy(topic_conf);
+	rd_kafka_conf_destroy(conf);
+	config_clear(&cfg);
+}
+
+#define CONSUMER "mode = \"consumer\";"
+
+static void test_values_in_force(void **state)
+{
+	static const struct {
+		const char *text, *name, *value;
+	} cases[] = {
+		{"", "bootstrap.servers", "localhost:9092"},
+		{"kafka-broker = \"a:1,b:2\";", "bootstrap.servers", "a:1,b:2"},
+		{"kafka-config = (\"metadata.broker.list=z:1\");", "bootstrap.servers", "z:1"},
+		{"", "enable.idempotence", "true"},
+		{"", "message.timeout.ms", "0"},
+		{"", "reconnect.backoff.max.ms", "500"},
+		{"", "queue.buffering.max.messages", "131072"},
+		{"kafka-config = (\"acks=1\");", "enable.idempotence", "false"},
+		{"kafka-config = (\"acks=1\");", "request.required.acks", "1"},
+		{"kafka-config = (\"acks=1\");", "max.in.flight", "1"},
+		{"kafka-config = (\"acks=1\", \"max.in.flight=9\");", "max.in.flight", "9"},
+		{"kafka-config = (\"acks=1\", \"acks=all\");", "enable.idempotence", "true"},
+		{"kafka-config = (\"retries=0\");", "enable.idempotence", "false"},
+		{"kafka-config = (\"max.in.flight=6\");", "enable.idempotence", "false"},
+		{"kafka-config = (\"delivery.timeout.ms=5\");", "message.timeout.ms", "5"},
+		{"kafka-config = (\"linger.ms=1\", \"queue.buffering.max.ms=7\");", "linger.ms",
+		 "7"},
+		{"kafka-config = (\"compression.type=lz4\");", "compression.codec", "inherit"},
+		{CONSUMER, "group.id", "pycapa"},
+		{CONSUMER "kafka-config = (\"group.id=g\");", "group.id", "g"},
+		{CONSUMER, "enable.auto.offset.store", "false"},
+		{CONSUMER, "enable.partition.eof", "true"},
+	};
+	char value[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		in_force(cases[i].text, cases[i].name, value, sizeof(value));
+		if (strcmp(value, cases[i].value) != 0)
+			fail_msg("%s: %s is %s, not %s", cases[i].text, cases[i].name, value,
+				 cases[i].value);
+	}
+}
+
+/* librdkafka itself takes what is made, for both roles and for each conflict with idempotence. */
+static void test_clients_are_made(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"kafka-config = (\"acks=0\");",
+		"kafka-config = (\"max.in.flight=100\");",
+		"kafka-config = (\"retries=0\");",
+		"kafka-config = (\"queuing.strategy=lifo\");",
+		"kafka-config = (\"group.id=x\", \"compression.type=zstd\");",
+		CONSUMER,
+		CONSUMER "kafka-offset = \"stored\";",
+	};
+	char errstr[512] = "";
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		rd_kafka_topic_conf_t *topic_conf;
+		rd_kafka_conf_t *conf;
+		struct config cfg;
+		struct kept kept;
+		rd_kafka_t *rk;
+
+		if (load_text(&cfg, &kept, texts[i]) > 0)
+			fail_msg("%s: %s", texts[i], kept.text);
+		assert_int_equal(kafkaconf_new(&conf, &topic_conf, &cfg), 0);
+		rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
+		/* Its own words on an address where nobody listens are none of this test's. */
+		rd_kafka_conf_set_log_cb(conf, NULL);
+		rk = rd_kafka_new(cfg.mode == CONFIG_MODE_PRODUCER ? RD_KAFKA_PRODUCER
+								   : RD_KAFKA_CONSUMER,
+				  conf, errstr, sizeof(errstr));
+		if (rk == NULL)
+			fail_msg("%s: %s", texts[i], errstr);
+		rd_kafka_destroy(rk);
+		config_clear(&cfg);
+	}
+}
+
+static void test_check(void **state)
+{
+	char why[512];
+
+	assert_int_equal(kafkaconf_check("linger.ms", "5", why, sizeof(why)), 0);
+	assert_int_equal(kafkaconf_check("message.timeout.ms", "5", why, sizeof(why)), 0);
+	assert_int_equal(kafkaconf_check("acks", "all", why, sizeof(why)), 0);
+	assert_int_equal(kafkaconf_check("sasl.pasword", "MARKER", why, sizeof(why)), -22);
+	assert_non_null(strstr(why, "did you mean sasl.password?"));
+	assert_null(strstr(why, "MARKER"));
+	assert_int_equal(kafkaconf_check("security.protocol", "tls", why, sizeof(why)), -22);
+	assert_non_null(strstr(why, "plaintext, ssl, sasl_plaintext, sasl_ssl"));
+}
+
+static void test_roles(void **state)
+{
+	assert_true(kafkaconf_wrong_role("group.id", CONFIG_MODE_PRODUCER));
+	assert_false(kafkaconf_wrong_role("group.id", CONFIG_MODE_CONSUMER));
+	assert_true(kafkaconf_wrong_role("acks", CONFIG_MODE_CONSUMER));
+	assert_false(kafkaconf_wrong_role("client.id", CONFIG_MODE_CONSUMER));
+}
+
+static void test_secrets(void **state)
+{
+	static const char *const secret[] = {
+		"sasl.password",           "ssl.key.password",
+		"ssl.keystore.password",   "ssl.key.pem",
+		"sasl.jaas.config",        "sasl.oauthbearer.client.secret",
+		"sasl.kerberos.kinit.cmd", "sasl.oauthbearer.config"};
+	static const char *const plain[] = {"ssl.ca.location", "ssl.key.location",     "client.id",
+					    "sasl.username",   "sasl.kerberos.keytab", "acks"};
+
+	for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+		assert_true(kafkaconf_is_secret(secret[i]));
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		assert_false(kafkaconf_is_secret(plain[i]));
+}
+
+/* No way of showing the properties shows a secret. */
+static void test_shown_without_secrets(void **state)
+{
+	char line[1024], *dump = NULL;
+	struct config cfg;
+	struct kept kept;
+	size_t size;
+	FILE *out;
+
+	assert_int_equal(load_text(&cfg, &kept,
+				   "kafka-config = (\"sasl.password=MARKER\", \"client.id=it's\","
+				   "\"ssl.key.pem=MARKER\", \"client.id=b\");"),
+			 0);
+	kafkaconf_describe(line, sizeof(line), &cfg);
+	assert_string_equal(line,
+			    "{'bootstrap.servers': 'localhost:9092', 'group.id': 'pycapa', "
+			    "'sasl.password': '****', 'ssl.key.pem': '****', 'client.id': 'b'}");
+	out = open_memstream(&dump, &size);
+	assert_non_null(out);
+	assert_int_equal(kafkaconf_dump(out, &cfg), 0);
+	fclose(out);
+	assert_null(strstr(dump, "MARKER"));
+	assert_non_null(strstr(dump, "\nsasl.password=****\n"));
+	assert_non_null(strstr(dump, "\nmessage.timeout.ms=0\n"));
+	free(dump);
+	config_clear(&cfg);
+}
+
+static void test_list(void **state)
+{
+	struct kafkaprops *props = kafkaprops_new();
+	const struct kafkaprop *p;
+	char *list = NULL;
+	size_t size, n;
+	FILE *out = open_memstream(&list, &size);
+
+	assert_non_null(props);
+	assert_non_null(out);
+	kafkaconf_print_list(out);
+	fclose(out);
+	p = kafkaprops_table(props, &n);
+	assert_true(n > 150);
+	for (; n > 0; n--, p++)
+		assert_true(!p->settable || strstr(list, p->name) != NULL);
+	assert_string_equal(kafkaprops_real_name(props, "acks"), "request.required.acks");
+	p = kafkaprops_find(props, "sasl.kerberos.kinit.cmd", false);
+	assert_non_null(p);
+	assert_non_null(strstr(p->initial, "|| kinit"));
+	assert_int_equal(strncmp(p->text, "Shell command", 13), 0);
+	kafkaprops_free(props);
+	free(list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values_in_force),
+		cmocka_unit_test(test_clients_are_made),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_shown_without_secrets),
+		cmocka_unit_test(test_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

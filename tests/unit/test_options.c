@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "with_cfg.h"
+
+/* What a command line makes of the old tool's settings, in one text. */
+static void summary(char *buf, size_t size, const struct config *cfg)
+{
+	snprintf(buf, size, "%s k=%s t=%s i=%s m=%llu pp=%llu ll=%d s=%u x=%zu",
+		 cfg->mode == CONFIG_MODE_PRODUCER ? "p" : "c", cfg->brokers, cfg->topic,
+		 cfg->interface != NULL ? cfg->interface : "-",
+		 (unsigned long long)cfg->max_packets, (unsigned long long)cfg->pretty_print,
+		 (int)cfg->log_level, cfg->snaplen, cfg->n_properties);
+}
+
+static void test_old_options(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *expect;
+	} cases[] = {
+		{"-p", "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=0"},
+		{"-c", "c k=localhost:9092 t=pcap i=- m=0 pp=0 ll=2 s=65535 x=0"},
+		{"-c -i lo", "c k=localhost:9092 t=pcap i=- m=0 pp=0 ll=2 s=65535 x=0"},
+		{"--producer --interface en0 --kafka-broker h:1 --kafka-topic x --max-packets 10",
+		 "p k=h:1 t=x i=en0 m=10 pp=0 ll=2 s=65535 x=0"},
+		{"-pieth1 -kh:2 -tx -m5 -s100", "p k=h:2 t=x i=eth1 m=5 pp=0 ll=2 s=100 x=0"},
+		{"-p -i=eth1 -s=9 --snap=10",
+		 "p k=localhost:9092 t=pcap i=eth1 m=0 pp=0 ll=2 s=10 x=0"},
+		{"-p -pp 10 -ll debug",
+		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=10 ll=3 s=65535 x=0"},
+		{"-p -pp=10 -l Warn",
+		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=10 ll=1 s=65535 x=0"},
+		{"-ppp", "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=0"},
+		{"-ppp -pp3 -llERROR",
+		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=3 ll=0 s=65535 x=0"},
+		{"-p -m -5 -pp -1 -s 0",
+		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=262144 x=0"},
+		{"-p -X acks=all -Xlinger.ms=5 -X=client.id=a=b",
+		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=3"},
+		{"--c", "c k=localhost:9092 t=pcap i=- m=0 pp=0 ll=2 s=65535 x=0"},
+		{"--pro --i a --m 1 --l INFO --s 7 --pre 2 --kafka-b b --kafka-t c",
+		 "p k=b t=c i=a m=1 pp=2 ll=2 s=7 x=0"},
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line;
+	char said[1024], text[512];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
+			fail_msg("'%s': %s", cases[i].line, said);
+		assert_int_equal(action, OPTIONS_RUN);
+		summary(text, sizeof(text), &cfg);
+		assert_string_equal(text, cases[i].expect);
+		config_clear(&cfg);
+		options_free(opt);
+	}
+}
+
+static void test_new_options(void **state)
+{
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line;
+	char said[1024];
+
+	line_set(&line, "-p -B 4096 --no-promisc --own-traffic --partition host --buffer-timeout 4 "
+			"--spool-size 1G --stats-interval 0 port 53 -t dns -- or -x");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_int_equal(cfg.buffer_size, 4 << 20);
+	assert_int_equal(cfg.buffer_timeout_ms, 4);
+	assert_false(cfg.promiscuous);
+	assert_true(cfg.own_traffic);
+	assert_int_equal(cfg.partition, CONFIG_PARTITION_HOST);
+	assert_int_equal(cfg.spool_size, 1 << 30);
+	assert_int_equal(cfg.stats_interval_ms, 0);
+	assert_string_equal(cfg.topic, "dns");
+	assert_string_equal(cfg.filter, "port 53 or -x");
+	config_clear(&cfg);
+	options_free(opt);
+
+	line_set(&line, "-ce -w -");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_true(cfg.exit_at_end);
+	assert_int_equal(cfg.offset, CONFIG_OFFSET_BEGIN);
+	assert_null(cfg.write_file);
+	config_clear(&cfg);
+	options_free(opt);
+
+	line_set(&line, "-c -e -o -10");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_int_equal(cfg.offset, CONFIG_OFFSET_TAIL);
+	assert_int_equal(cfg.offset_value, 10);
+	config_clear(&cfg);
+	options_free(opt);
+
+	line_set(&line, "-p -r -");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_string_equal(cfg.read_file, "-");
+	assert_null(cfg.interface);
+	config_clear(&cfg);
+	options_free(opt);
+}
+
+static void test_actions(void **state)
+{
+	static const struct {
+		const char *line;
+		enum options_action action;
+	} cases[] = {
+		{"-h", OPTIONS_HELP},
+		{"--h", OPTIONS_HELP},
+		{"-p -h --nonsense", OPTIONS_HELP},
+		{"-V", OPTIONS_VERSION},
+		{"-D", OPTIONS_LIST_INTERFACES},
+		{"-X list", OPTIONS_LIST_PROPERTIES},
+		{"-c -X dump", OPTIONS_DUMP_PROPERTIES},
+		{"--reload eth0", OPTIONS_RELOAD},
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line;
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+		assert_int_equal(action, cases[i].action);
+		if (action == OPTIONS_RELOAD)
+			assert_string_equal(options_reload_instance(opt), "eth0");
+		config_clear(&cfg);
+		options_free(opt);
+	}
+}
+
+/* Each is refused by one line that holds the words. */
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *words;
+	} cases[] = {
+		{"", "-p captures packets"},
+		{"-pc", "choose one"},
+		{"-p -r f -i eth0", "leave out one"},
+		{"-p -w f", "only for a consumer"},
+		{"-p -o end", "only for a consumer"},
+		{"-p -e", "only for a consumer"},
+		{"-c -r f", "only for a producer"},
+		{"-c --spool-directory /x", "only for a producer"},
+		{"-c port 80", "filter expression is for a producer"},
+		{"-p -s", "wants a value: BYTES"},
+		{"-p -i -t x", "-i/--interface: wants a value"},
+		{"-p -s abc", "'abc' is not a whole number"},
+		{"-p -s 262145", "out of range: 0 to 262144"},
+		{"-p -s -1", "out of range"},
+		{"-p -ll loud", "'loud' is not one of DEBUG"},
+		{"-p --snapln 5", "did you mean --snaplen?"},
+		{"-p --p", "--producer"},
+		{"-p -q", "no option -q"},
+		{"-p --exit=maybe", "neither true nor false"},
+		{"--producer=1", "takes no value"},
+		{"-p -t a/b", "no name of a Kafka topic"},
+		{"-p -X linger", "NAME=VALUE"},
+		{"-p -X lingr.ms=5", "did you mean linger.ms?"},
+		{"-p -X acks=many", "'many' is not valid"},
+		{"-p -X dr_cb=1", "cannot be set"},
+		{"-p -X transactional.id=a", "transactions"},
+		{"-p -X acks=1 -X enable.idempotence=true", "leave out one"},
+		{"-p --spool-size 1M", "spool-segment must not be larger"},
+		{"-c -o yesterday", "is no offset"},
+		{"--check-config", "-C FILE"},
+		{"-C /nonexistent.cfg", "cannot read the configuration file /nonexistent.cfg"},
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line;
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *newline;
+
+		line_set(&line, cases[i].line);
+		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != -EINVAL &&
+		    strstr(cases[i].line, "nonexistent") == NULL)
+			fail_msg("'%s' was taken", cases[i].line);
+		if (strstr(said, cases[i].words) == NULL || strncmp(said, "pycapa: ", 8) != 0)
+			fail_msg("'%s' said: %s", cases[i].line, said);
+		newline = strchr(said, '\n');
+		assert_non_null(newline);
+		assert_string_equal(newline, "\n");
+		config_clear(&cfg);
+	}
+}
+
+static void test_secrets_in_argv(void **state)
+{
+	static const char *const lines[] = {
+		"-p -X sasl.password=MARKER",
+		"-p -Xsasl.password=MARKER",
+		"-pXssl.key.password=MARKER",
+		"-p -X=sasl.password=MARKER",
+		"-p --kafka-config=sasl.password=MARKER",
+		"-p --kafka-con ssl.key.pem=MARKER",
+		"-p -X sasl.password=@@MARKER",
+		"-p -X sasl.password=x -X saslpassword=MARKER",
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line;
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		bool ok;
+
+		line_set(&line, lines[i]);
+		ok = parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) == 0;
+		for (int w = 0; w < line.argc; w++)
+			assert_null(strstr(line.argv[w], "MARKER"));
+		assert_null(strstr(said, "MARKER"));
+		if (!ok)
+			continue;
+		assert_int_equal(cfg.n_properties, 1);
+		assert_non_null(strstr(cfg.properties[0].value, "MARKER"));
+		config_clear(&cfg);
+		options_free(opt);
+	}
+	line_set(&line, "-p -X client.id=plain");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_string_equal(line.argv[3], "client.id=plain");
+	config_clear(&cfg);
+	options_free(opt);
+}
+
+static void write_cfg(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_reload(void **state)
+{
+	char dir[] = "/tmp/pycapa-test-XXXXXX", path[64], words[128], said[1024], why[512];
+	enum options_action action;
+	struct config cfg, fresh;
+	struct options *opt;
+	struct line line;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/br-lan.cfg", dir);
+	write_cfg(path, "snaplen = 100; filter = \"tcp\"; kafka-topic = \"a\";");
+	snprintf(words, sizeof(words), "-C %s -s 50 -X sasl.password=abc", path);
+	line_set(&line, words);
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_string_equal(cfg.interface, "br-lan");
+	assert_int_equal(cfg.mode, CONFIG_MODE_PRODUCER);
+	assert_int_equal(cfg.snaplen, 50);
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
+	assert_int_equal(config_diff(&cfg, &fresh, NULL, NULL), 0);
+	config_clear(&fresh);
+
+	write_cfg(path, "snaplen = 70; filter = \"udp\"; kafka-topic = \"b\";");
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
+	assert_int_equal(config_diff(&cfg, &fresh, NULL, NULL),
+			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT);
+	assert_int_equal(fresh.snaplen, 50);
+	assert_string_equal(fresh.properties[0].value, "abc");
+	config_clear(&fresh);
+
+	write_cfg(path, "\nsnaplen = \"x\";\nbroken = 1;\n");
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "br-lan.cfg:2: snaplen must be a number"));
+	unlink(path);
+	rmdir(dir);
+	config_clear(&cfg);
+	options_free(opt);
+}
+
+static void test_help_names_all(void **state)
+{
+	const struct setting *s;
+	char *text = NULL, option[64];
+	size_t size, n;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	options_print_help(out);
+	fclose(out);
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		snprintf(option, sizeof(option), "-%s", s->name);
+		if (s->scope & SETTING_OPTION)
+			assert_non_null(strstr(text, option));
+	}
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 100);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_old_options),     cmocka_unit_test(test_new_options),
+		cmocka_unit_test(test_actions),         cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_secrets_in_argv), cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_help_names_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

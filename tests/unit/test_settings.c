@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nearest.h"
+#include "offset.h"
+#include "property.h"
+#include "settings.h"
+#include "units.h"
+#include "with_cfg.h"
+
+static void test_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes; /* UINT64_MAX: refused */
+	} sizes[] = {
+		{"0", 0},
+		{"5", 5 * 1024},
+		{"5B", 5},
+		{"64M", 64ULL << 20},
+		{"64m", 64ULL << 20},
+		{"10G", 10ULL << 30},
+		{"1KiB", 1024},
+		{"2TB", 2ULL << 40},
+		{"", UINT64_MAX},
+		{"M", UINT64_MAX},
+		{"-1", UINT64_MAX},
+		{" 1", UINT64_MAX},
+		{"1 M", UINT64_MAX},
+		{"1Q", UINT64_MAX},
+		{"18446744073709551616B", UINT64_MAX},
+		{"16777216T", UINT64_MAX},
+		{"1M1", UINT64_MAX},
+	};
+	uint64_t v;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		bool ok = units_parse_size(sizes[i].text, 1024, &v);
+
+		assert_int_equal(ok, sizes[i].bytes != UINT64_MAX);
+		if (ok)
+			assert_int_equal(v, sizes[i].bytes);
+	}
+	assert_true(units_parse_time("20ms", 1000, &v) && v == 20);
+	assert_true(units_parse_time("2", 1000, &v) && v == 2000);
+	assert_true(units_parse_time("3m", 1000, &v) && v == 180000);
+	assert_true(units_parse_time("1w", 1000, &v) && v == 604800000);
+	assert_false(units_parse_time("1y", 1000, &v));
+}
+
+static void test_units_round_trip(void **state)
+{
+	static const uint64_t values[] = {0,    1,     999,   1000,  1024,
+					  1536, 60000, 90000, 65536, 1ULL << 40};
+	char text[32];
+	uint64_t back;
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		units_format_size(text, sizeof(text), values[i]);
+		assert_true(units_parse_size(text, 1, &back));
+		assert_int_equal(back, values[i]);
+		units_format_time(text, sizeof(text), values[i]);
+		assert_true(units_parse_time(text, 1, &back));
+		assert_int_equal(back, values[i]);
+	}
+}
+
+static void test_offsets(void **state)
+{
+	static const struct {
+		const char *text;
+		int kind; /* -1: refused */
+		int64_t value;
+	} cases[] = {
+		{"begin", CONFIG_OFFSET_BEGIN, 0},
+		{"END", CONFIG_OFFSET_END, 0},
+		{"stored", CONFIG_OFFSET_STORED, 0},
+		{"0", CONFIG_OFFSET_ABSOLUTE, 0},
+		{"12345678901", CONFIG_OFFSET_ABSOLUTE, 12345678901},
+		{"-10", CONFIG_OFFSET_TAIL, 10},
+		{"-15m", CONFIG_OFFSET_TIME, NOW_MS - 900000},
+		{"-1d", CONFIG_OFFSET_TIME, NOW_MS - 86400000},
+		{"@0", CONFIG_OFFSET_TIME, 0},
+		{"@1795435200.25", CONFIG_OFFSET_TIME, NOW_MS + 250},
+		{"2026-11-23T12:00:00Z", CONFIG_OFFSET_TIME, NOW_MS},
+		{"2026-11-23 13:00:00+01:00", CONFIG_OFFSET_TIME, NOW_MS},
+		{"2026-11-23t06:30:00.1234567-05:30", CONFIG_OFFSET_TIME, NOW_MS + 123},
+		{"2024-02-29T00:00:00Z", CONFIG_OFFSET_TIME, 1709164800000},
+		{"2026-02-29T00:00:00Z", -1, 0},
+		{"2026-11-23T12:00:00", -1, 0},
+		{"2026-11-23", -1, 0},
+		{"2026-13-01T00:00:00Z", -1, 0},
+		{"2026-11-23T24:00:00Z", -1, 0},
+		{"2026-11-23T12:00:00Zx", -1, 0},
+		{"1970-01-01T00:00:00+01:00", -1, 0},
+		{"-0", -1, 0},
+		{"+5", -1, 0},
+		{"-15x", -1, 0},
+		{"-99999w", -1, 0},
+		{"@", -1, 0},
+		{"@1.", -1, 0},
+		{"@-1", -1, 0},
+		{"@99999999999999999999", -1, 0},
+		{"", -1, 0},
+		{"-", -1, 0},
+		{"beginning", -1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum config_offset kind = CONFIG_OFFSET_END;
+		int64_t value = 0;
+		bool ok = offset_parse(cases[i].text, NOW_MS, &kind, &value);
+
+		if (ok != (cases[i].kind >= 0))
+			fail_msg("'%s' was %s", cases[i].text, ok ? "taken" : "refused");
+		if (ok) {
+			assert_int_equal(kind, cases[i].kind);
+			assert_int_equal(value, cases[i].value);
+		}
+	}
+}
+
+static const char *nearest_of(const char *word)
+{
+	static const char *const names[] = {"snaplen", "kafka-topic", "kafka-broker", "linger.ms",
+					    "acks"};
+	struct nearest near;
+
+	nearest_start(&near, word);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		nearest_offer(&near, names[i]);
+	return near.best;
+}
+
+static void test_nearest(void **state)
+{
+	assert_string_equal(nearest_of("snpalen"), "snaplen");
+	assert_string_equal(nearest_of("kafka_topic"), "kafka-topic");
+	assert_string_equal(nearest_of("kafka-brokers"), "kafka-broker");
+	assert_string_equal(nearest_of("Linger-ms"), "linger.ms");
+	assert_null(nearest_of("frobnicate"));
+	assert_null(nearest_of(
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
+
+/* Every default parses, lies in its range, and is what settings_format() gives back. */
+static void test_defaults(void **state)
+{
+	const struct setting *s;
+	struct config cfg;
+	char text[256];
+	size_t n;
+
+	assert_int_equal(settings_init(&cfg), 0);
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		assert_non_null(s->help);
+		assert_ptr_equal(settings_find(s->name), s);
+		if (s->type == SETTING_ACTION || s->type == SETTING_PROPERTIES)
+			continue;
+		settings_format(text, sizeof(text), &cfg, s);
+		assert_string_equal(text, s->initial != NULL ? s->initial : "");
+	}
+	assert_int_equal(cfg.buffer_size, 64 << 20);
+	assert_int_equal(cfg.buffer_timeout_ms, 20);
+	assert_int_equal(cfg.spool_size, 10ULL << 30);
+	assert_int_equal(cfg.snaplen, 65535);
+	assert_true(cfg.promiscuous);
+	config_clear(&cfg);
+}
+
+static void test_short_names_are_unique(void **state)
+{
+	const struct setting *s;
+	size_t n;
+
+	s = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			assert_string_not_equal(s[i].name, s[j].name);
+			if (s[i].short_name != NULL && s[j].short_name != NULL)
+				assert_string_not_equal(s[i].short_name, s[j].short_name);
+		}
+	}
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_property_values(void **state)
+{
+	char dir[] = "/tmp/pycapa-test-XXXXXX", path[64], text[128], why[256];
+	struct config_property p = {0};
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/pw", dir);
+	write_file(path, "hun=ter2\n\n");
+
+	assert_int_equal(property_parse(&p, "sasl.password=a=b", "-X", NULL, why, sizeof(why)), 0);
+	assert_string_equal(p.name, "sasl.password");
+	assert_string_equal(p.value, "a=b");
+	property_clear(&p);
+	assert_int_equal(property_parse(&p, "sasl.password=@@x", "-X", NULL, why, sizeof(why)), 0);
+	assert_string_equal(p.value, "@x");
+	assert_null(p.source);
+	property_clear(&p);
+	assert_int_equal(property_parse(&p, "sasl.password=@pw", "-X", dir, why, sizeof(why)), 0);
+	assert_string_equal(p.value, "hun=ter2\n");
+	assert_string_equal(p.source, path);
+	property_clear(&p);
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	snprintf(text, sizeof(text), "sasl.password=@credential:pw");
+	assert_int_equal(property_parse(&p, text, "-X", NULL, why, sizeof(why)), 0);
+	assert_string_equal(p.value, "hun=ter2\n");
+	property_clear(&p);
+	assert_int_equal(property_parse(&p, "a=@credential:../pw", "-X", NULL, why, sizeof(why)),
+			 -22);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(property_parse(&p, text, "-X", NULL, why, sizeof(why)), -22);
+	assert_non_null(strstr(why, "CREDENTIALS_DIRECTORY"));
+	assert_int_equal(property_parse(&p, "a=@nofile", "-X", dir, why, sizeof(why)), -22);
+	assert_non_null(strstr(why, "nofile: No such file"));
+	assert_int_equal(property_parse(&p, "hunter2", "-X", NULL, why, sizeof(why)), -22);
+	assert_null(strstr(why, "hunter2"));
+	unlink(path);
+	rmdir(dir);
+}
+
+/* A certificate that is replaced on disk is a change, though its name is the same. */
+static void test_file_stamp(void **state)
+{
+	char path[] = "/tmp/pycapa-test-XXXXXX";
+	uint64_t stamp;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	stamp = property_file_stamp("ssl.ca.location", path);
+	assert_int_not_equal(stamp, 0);
+	assert_int_equal(property_file_stamp("client.id", path), 0);
+	write_file(path, "another certificate");
+	assert_int_not_equal(property_file_stamp("ssl.ca.location", path), stamp);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_units_round_trip),
+		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_short_names_are_unique),
+		cmocka_unit_test(test_property_values),
+		cmocka_unit_test(test_file_stamp),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
