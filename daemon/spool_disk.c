@@ -25,7 +25,7 @@
 #include "spool_dir.h"
 #include "spool_file.h"
 
-#define WRITE_SIZE (1u << 20)
+#define WRITE_SIZE (256u << 10)
 
 struct segment {
 	struct segment *next;
