@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How fast we come back to a broker that refused us: a wrong password tried twice a second locks
+ * accounts and fills the broker's log, while a broker that was only away is to be found fast.
+ *
+ * Used from librdkafka's threads and the loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct pace;
+
+int pace_new(struct pace **out);
+void pace_free(struct pace *p);
+
+/* A broker refused us (advice_is_refusal): connections are spaced for the next minute. */
+void pace_refused(struct pace *p, uint64_t now_ms);
+
+/* A broker takes us: no more waiting. */
+void pace_accepted(struct pace *p);
+
+/*
+ * True when a connection to this address may be tried now. After a refusal each address waits
+ * 1, 2, 4 ... 30 s between two tries; the others are not held up by it.
+ */
+bool pace_may_connect(struct pace *p, const struct sockaddr *addr, socklen_t len, uint64_t now_ms);
