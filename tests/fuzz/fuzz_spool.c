@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file of the spool that the disk, the power or somebody else has changed. What the scan counts
+ * as whole must be what the reader then gives, within what the scan calls whole.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "pcapng.h"
+#include "spool_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* Also has every byte of every packet looked at. */
+static uint64_t count_readable(int fd, uint64_t limit)
+{
+	struct spool_reader *r;
+	struct packet pkt;
+	uint64_t n = 0;
+
+	must(spool_reader_new(&r, dup(fd)) == 0);
+	while (spool_reader_next(r, limit, &pkt) > 0) {
+		uint8_t *copy = malloc(pkt.caplen + 1);
+
+		must(copy != NULL);
+		memcpy(copy, pkt.data, pkt.caplen);
+		free(copy);
+		n++;
+	}
+	spool_reader_free(r);
+	return n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", 0);
+	struct spool_kinds none = {.n = 0};
+	struct spool_file_info info;
+	struct pcapng_block last;
+	uint64_t told, readable;
+	uint8_t *head;
+	int n;
+
+	must(fd >= 0);
+	n = spool_file_put_head(&none, "pcap", &head);
+	must(n > 0);
+	/* Most inputs stand behind a good section; one in eight is the whole file. */
+	if (size && data[0] % 8 == 0)
+		n = 0;
+	must(spool_write_all(fd, head, (size_t)n, 0) == 0);
+	must(spool_write_all(fd, data, size, (uint64_t)n) == 0);
+	free(head);
+	if (spool_file_scan(fd, &info) == 0) {
+		bool closed = size >= PCAPNG_STATISTICS_SIZE &&
+			      !pcapng_next(data + size - PCAPNG_STATISTICS_SIZE,
+					   PCAPNG_STATISTICS_SIZE, &last) &&
+			      pcapng_get_statistics(&last, &told);
+
+		must(info.bytes + info.torn == (uint64_t)n + size);
+		readable = count_readable(fd, info.bytes);
+		/* A file that says itself how many it holds may lie. */
+		must(closed || readable == info.packets);
+	}
+	close(fd);
+	return 0;
+}
