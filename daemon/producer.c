@@ -54,7 +54,7 @@ struct producer {
 	struct resend rules;
 	struct settled *settled; /* NULL: not tracked */
 	uint32_t sticky, sticky_left;
-	struct log_limit failed_limit;
+	struct log_limit failed_limit, collect_limit;
 };
 
 /* ---- to Kafka ---- */
@@ -96,9 +96,11 @@ static void count_failed(struct producer *p, uint32_t caplen, rd_kafka_resp_err_
 
 static void collect(struct producer *p, const char *reason)
 {
+	uint64_t held;
+
 	if (p->state != RUNNING && p->state != RESENDING)
 		return;
-	if (reason)
+	if (reason && log_limit_pass(&p->collect_limit, 60, &held))
 		log_warn("Kafka did not take packets (%s): they are kept and sent again", reason);
 	p->state = COLLECTING;
 	rd_kafka_purge(kafka_client(p->kafka),

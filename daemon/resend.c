@@ -27,8 +27,8 @@ static const struct {
 };
 #define STAMP_LEVELS (sizeof(stamp_levels) / sizeof(stamp_levels[0]))
 
-/* batch.size, bytes; the first is librdkafka's own. */
-static const uint32_t batch_levels[] = {1000000, 250000, 60000, 15000, 4000, 1000};
+/* batch.size, bytes; the first is librdkafka's own, the last one message. */
+static const uint32_t batch_levels[] = {1000000, 250000, 60000, 15000, 4000, 1000, 250, 1};
 #define BATCH_LEVELS (sizeof(batch_levels) / sizeof(batch_levels[0]))
 
 void resend_init(struct resend *r)
@@ -40,7 +40,8 @@ enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		if (caplen + RECORD_OVERHEAD >= batch_levels[r->batch_level])
+		if (caplen + RECORD_OVERHEAD >= batch_levels[r->batch_level] ||
+		    r->batch_level + 1 == BATCH_LEVELS)
 			return RESEND_NEVER;
 		r->smaller_batches = true;
 		return RESEND_AGAIN;
