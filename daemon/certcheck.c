@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "certcheck.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Results of a verification, openssl-verification-options(1) and X509_STORE_CTX_get_error(3). */
@@ -17,25 +18,28 @@ enum {
 	CERT_ADDRESS_MISMATCH = 64,
 };
 
-static const char *reason(int error)
+/* A chain that ends nowhere is found at whichever certificate: it is about all of them. */
+static const char *reason(int error, bool is_broker)
 {
 	switch (error) {
 	case CERT_NOT_YET_VALID:
-		return "is not yet valid";
+		return is_broker ? "the broker's certificate is not yet valid"
+				 : "the CA of the broker's certificate is not yet valid";
 	case CERT_HAS_EXPIRED:
-		return "has expired";
+		return is_broker ? "the broker's certificate has expired"
+				 : "the CA of the broker's certificate has expired";
 	case CERT_SELF_SIGNED:
 	case CERT_SELF_SIGNED_IN_CHAIN:
 	case CERT_NO_ISSUER_LOCALLY:
 	case CERT_NO_ISSUER_FIRST:
-		return "is not signed by a CA we trust";
+		return "the broker's certificate is not signed by a CA we trust";
 	case CERT_REVOKED:
-		return "was revoked";
+		return "the broker's certificate was revoked";
 	case CERT_HOST_MISMATCH:
 	case CERT_ADDRESS_MISMATCH:
-		return "is for another host";
+		return "the broker's certificate is for another host";
 	default:
-		return "was refused";
+		return "the broker's certificate was refused";
 	}
 }
 
@@ -46,9 +50,8 @@ static int verify(rd_kafka_t *rk, const char *broker_name, int32_t broker_id, in
 {
 	if (*x509_error == CERT_OK)
 		return 1;
-	snprintf(errstr, errstr_size, "the %s %s (X.509 error %d)",
-		 depth == 0 ? "broker's certificate" : "CA behind the broker's certificate",
-		 reason(*x509_error), *x509_error);
+	snprintf(errstr, errstr_size, "%s (X.509 error %d)", reason(*x509_error, depth == 0),
+		 *x509_error);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ def environment(**extra):
     """The environment pycapa runs in: with another librdkafka when one is asked for."""
     env = {**os.environ, 'LC_ALL': 'C.UTF-8', **extra}
     other = os.environ.get('PYCAPA_LIBRDKAFKA')
-    if other:
+    if other and 'LD_LIBRARY_PATH' not in extra:
         env['LD_LIBRARY_PATH'] = other
     return env
 
