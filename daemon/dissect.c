@@ -426,12 +426,26 @@ bool dissect_inner(const struct dissect_ip *ip, struct dissect_link *out)
 	}
 }
 
+static void fill_plain(const uint8_t *ip, struct dissect_tcp *out)
+{
+	*out = (struct dissect_tcp){.sport = get16(ip + 20), .dport = get16(ip + 22)};
+	memcpy(out->src, ip + 12, 4);
+	memcpy(out->dst, ip + 16, 4);
+}
+
 bool dissect_tcp(const struct packet *pkt, struct dissect_tcp *out)
 {
+	const uint8_t *plain = dissect_plain(pkt);
 	struct dissect_link l;
 	struct dissect_ip ip;
 	size_t n;
 
+	if (plain && plain[9] == DISSECT_TCP) {
+		fill_plain(plain, out);
+		return true;
+	}
+	if (plain && plain[9] == DISSECT_UDP)
+		return false;
 	dissect_link(pkt, &l);
 	if (!dissect_ip(&l, &ip) || ip.proto != DISSECT_TCP)
 		return false;

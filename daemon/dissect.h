@@ -12,8 +12,11 @@
  */
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "packet.h"
 
@@ -46,6 +49,25 @@ struct dissect_tcp {
 	uint16_t sport; /* host order */
 	uint16_t dport;
 };
+
+/*
+ * What nearly every packet is: whole, in IPv4 without options, in untagged Ethernet. Returns its IP
+ * header, behind which at least four bytes were captured, or NULL for everything else, which has
+ * to go the long way.
+ */
+static inline const uint8_t *dissect_plain(const struct packet *pkt)
+{
+	const uint8_t *ip = pkt->data + 14;
+	uint16_t type, fragment;
+
+	if (pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->caplen < 14 + 20 + 4)
+		return NULL;
+	memcpy(&type, pkt->data + 12, sizeof(type));
+	memcpy(&fragment, ip + 6, sizeof(fragment));
+	if (type != htobe16(0x0800) || ip[0] != 0x45 || (fragment & htobe16(0x3fff)))
+		return NULL;
+	return ip;
+}
 
 /* Takes the link-layer headers off. Always fills `out`; type 0 means that nothing is known. */
 void dissect_link(const struct packet *pkt, struct dissect_link *out);

@@ -130,17 +130,13 @@ static uint16_t get16(const uint8_t *p)
 	return be16toh(v);
 }
 
-/*
- * What nearly every packet is: TCP or UDP in IPv4 without options, whole, in untagged Ethernet.
- * The same answer as the long way, in a quarter of the instructions.
- */
+/* TCP and UDP in what nearly every packet is: the same answer in a quarter of the instructions. */
 static bool hash_plain(const struct packet *pkt, const struct flow_options *opt, uint32_t *out)
 {
-	const uint8_t *ip = pkt->data + 14;
+	const uint8_t *ip = opt->inner ? NULL : dissect_plain(pkt);
 	uint8_t proto;
 
-	if (pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->caplen < 38 || opt->inner ||
-	    get16(pkt->data + 12) != 0x0800 || ip[0] != 0x45 || (get16(ip + 6) & 0x3fff))
+	if (!ip)
 		return false;
 	proto = ip[9];
 	if (proto != DISSECT_TCP && proto != DISSECT_UDP)
