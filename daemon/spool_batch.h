@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets on their way between the loop and the thread of a spool, many at a time, and queues of
+ * them. Not thread-safe: the queues between the two are under the lock of spool_thread.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pktbuf.h"
+
+struct spool_batch {
+	struct spool_batch *next;
+	struct pktbuf *packets;
+	const char *topic; /* borrowed */
+	size_t bytes;      /* what it counts for; its owner's to say */
+	bool apart;        /* begins a new file */
+	uint64_t before;   /* SPOOL_DISK_END, or the number it is put before */
+};
+
+/* NULL: no memory. Freeing NULL is legal. */
+struct spool_batch *spool_batch_new(void);
+void spool_batch_free(struct spool_batch *b);
+
+struct spool_queue {
+	struct spool_batch *head, **tail;
+};
+
+void spool_queue_init(struct spool_queue *q);
+void spool_queue_push(struct spool_queue *q, struct spool_batch *b);
+/* The first batch, the caller's from then on; NULL when there is none. */
+struct spool_batch *spool_queue_pop(struct spool_queue *q);
+/* Moves all of `from` behind `to`. */
+void spool_queue_move(struct spool_queue *to, struct spool_queue *from);
+void spool_queue_clear(struct spool_queue *q);

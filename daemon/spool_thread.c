@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread works in rounds: takes what was given, removes what is delivered, writes, reads
+ * ahead, syncs, and sleeps until there is more. When the disk refuses a batch it keeps it, and
+ * tries again every while and whenever files were removed.
+ */
+#include "spool_thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+
+#define AHEAD_MAX (4u << 20) /* bytes read ahead */
+#define READ_SIZE (1u << 20) /* of them at a time */
+#define RETRY_MS  250
+
+struct spool_thread {
+	void (*on_event)(void *ctx);
+	void *ctx;
+	pthread_t thread;
+	bool started;
+
+	/* by themselves */
+	_Atomic uint64_t pending;   /* bytes given or about to be, and not yet written */
+	_Atomic uint64_t on_disk;   /* bytes of the files */
+	_Atomic bool refused;       /* the disk took nothing the last time */
+	_Atomic bool want_readable; /* the loop found nothing to take */
+	_Atomic bool want_signal;   /* the loop wants to know when all is written */
+
+	/* under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* for the thread */
+	pthread_cond_t done; /* for a loop that waits */
+	struct spool_queue todo;
+	struct spool_queue ahead;
+	size_t ahead_bytes;
+	uint64_t below; /* all packets below are delivered */
+	bool more, flush, stop;
+	uint64_t unwritten; /* packets, the answer to a flush */
+
+	/* the thread's own */
+	struct spool_disk *disk;
+	uint32_t sync_ms;
+	struct spool_queue writing;
+	uint64_t sync_at, retry_at, done_below;
+	struct log_limit refused_limit;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void note_refusal(struct spool_thread *t, int r)
+{
+	uint64_t held;
+
+	t->retry_at = now_ms() + RETRY_MS;
+	if (atomic_exchange(&t->refused, true))
+		return;
+	if (log_limit_pass(&t->refused_limit, 60, &held))
+		log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
+				"spool: cannot write: %s; new packets are dropped until it can",
+				strerror(-r));
+}
+
+static void note_success(struct spool_thread *t)
+{
+	if (atomic_exchange(&t->refused, false))
+		log_info("spool: writing again");
+}
+
+/* Writes what there is. False: the disk takes no more for now. */
+static bool write_batches(struct spool_thread *t)
+{
+	struct spool_batch *b;
+
+	while ((b = t->writing.head)) {
+		int r = spool_disk_write(t->disk, b->packets, b->topic, b->apart, b->before);
+
+		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
+		if (r < 0) {
+			note_refusal(t, r);
+			return false;
+		}
+		note_success(t);
+		atomic_fetch_sub(&t->pending, b->bytes);
+		spool_batch_free(spool_queue_pop(&t->writing));
+	}
+	return true;
+}
+
+/* Reads on as far as the loop may take it. */
+static void read_ahead(struct spool_thread *t)
+{
+	for (;;) {
+		struct spool_batch *b;
+		bool room;
+
+		pthread_mutex_lock(&t->lock);
+		room = t->ahead_bytes < AHEAD_MAX && !t->stop;
+		pthread_mutex_unlock(&t->lock);
+		if (!room)
+			return;
+		b = spool_batch_new();
+		/* Without memory it goes on with what it got, or later. */
+		if (b)
+			spool_disk_read(t->disk, b->packets, READ_SIZE, &b->topic);
+		if (!b || !pktbuf_count(b->packets)) {
+			spool_batch_free(b);
+			return;
+		}
+		b->bytes = pktbuf_bytes(b->packets);
+		pthread_mutex_lock(&t->lock);
+		t->ahead_bytes += b->bytes;
+		spool_queue_push(&t->ahead, b);
+		pthread_mutex_unlock(&t->lock);
+		if (atomic_load(&t->want_readable))
+			t->on_event(t->ctx);
+	}
+}
+
+static uint64_t count_unwritten(const struct spool_thread *t)
+{
+	uint64_t n = spool_disk_unwritten(t->disk);
+
+	for (const struct spool_batch *b = t->writing.head; b; b = b->next)
+		n += pktbuf_count(b->packets);
+	return n;
+}
+
+static void sync_disk(struct spool_thread *t, bool now)
+{
+	int r;
+
+	if (!now && (!t->sync_ms || !spool_disk_dirty(t->disk) || now_ms() < t->sync_at))
+		return;
+	r = spool_disk_sync(t->disk);
+	if (r < 0)
+		log_debug("spool: cannot sync: %s", strerror(-r));
+	t->sync_at = now_ms() + t->sync_ms;
+}
+
+/* One round: all that is to be done now. */
+static void work(struct spool_thread *t, uint64_t below, bool flush)
+{
+	if (below > t->done_below) {
+		spool_disk_acknowledge(t->disk, below);
+		t->done_below = below;
+		t->retry_at = 0;
+		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
+	}
+	if (flush || now_ms() >= t->retry_at)
+		write_batches(t);
+	if (!flush)
+		read_ahead(t);
+	sync_disk(t, flush);
+	if ((!t->writing.head || atomic_load(&t->refused)) &&
+	    atomic_exchange(&t->want_signal, false))
+		t->on_event(t->ctx);
+}
+
+/* Waits for work, under the lock. */
+static void wait_for_work(struct spool_thread *t)
+{
+	uint64_t until = 0;
+	struct timespec ts;
+
+	if (t->writing.head)
+		until = t->retry_at;
+	if (t->sync_ms && spool_disk_dirty(t->disk) && (!until || t->sync_at < until))
+		until = t->sync_at;
+	if (!until) {
+		pthread_cond_wait(&t->work, &t->lock);
+		return;
+	}
+	ts = (struct timespec){.tv_sec = (time_t)(until / 1000),
+			       .tv_nsec = (long)(until % 1000) * 1000000};
+	pthread_cond_timedwait(&t->work, &t->lock, &ts);
+}
+
+static void *run(void *arg)
+{
+	struct spool_thread *t = arg;
+
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop) {
+		uint64_t below = t->below;
+		bool flush = t->flush;
+
+		t->more = false;
+		spool_queue_move(&t->writing, &t->todo);
+		pthread_mutex_unlock(&t->lock);
+		work(t, below, flush);
+		pthread_mutex_lock(&t->lock);
+		t->unwritten = count_unwritten(t);
+		if (flush)
+			t->flush = false;
+		pthread_cond_broadcast(&t->done);
+		if (!t->todo.head && t->below == below && !t->more && !t->flush && !t->stop)
+			wait_for_work(t);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+static int init_lock(struct spool_thread *t)
+{
+	pthread_condattr_t attr;
+	int r;
+
+	if ((r = pthread_condattr_init(&attr)))
+		return -r;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	r = pthread_mutex_init(&t->lock, NULL);
+	if (!r)
+		r = pthread_cond_init(&t->work, &attr);
+	if (!r)
+		r = pthread_cond_init(&t->done, &attr);
+	pthread_condattr_destroy(&attr);
+	return -r;
+}
+
+/* Signals are the loop's. */
+static int start(struct spool_thread *t)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&t->thread, NULL, run, t);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	t->started = r == 0;
+	return -r;
+}
+
+int spool_thread_new(struct spool_thread **out, const struct spool_thread_options *opt)
+{
+	struct spool_thread *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	spool_queue_init(&t->todo);
+	spool_queue_init(&t->ahead);
+	spool_queue_init(&t->writing);
+	t->disk = opt->disk;
+	t->sync_ms = opt->sync_ms;
+	t->on_event = opt->on_event;
+	t->ctx = opt->ctx;
+	t->below = t->done_below = spool_disk_first(opt->disk);
+	t->on_disk = spool_disk_bytes(opt->disk);
+	t->want_readable = true;
+	r = init_lock(t);
+	if (r == 0)
+		r = start(t);
+	if (r < 0) {
+		spool_thread_free(t);
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+void spool_thread_free(struct spool_thread *t)
+{
+	if (!t)
+		return;
+	if (t->started) {
+		pthread_mutex_lock(&t->lock);
+		t->stop = true;
+		pthread_cond_signal(&t->work);
+		pthread_mutex_unlock(&t->lock);
+		pthread_join(t->thread, NULL);
+	}
+	spool_queue_clear(&t->todo);
+	spool_queue_clear(&t->ahead);
+	spool_queue_clear(&t->writing);
+	pthread_cond_destroy(&t->done);
+	pthread_cond_destroy(&t->work);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below)
+{
+	pthread_mutex_lock(&t->lock);
+	if (b)
+		spool_queue_push(&t->todo, b);
+	t->below = below;
+	pthread_cond_signal(&t->work);
+	pthread_mutex_unlock(&t->lock);
+}
+
+struct spool_batch *spool_thread_take(struct spool_thread *t)
+{
+	struct spool_batch *b;
+
+	pthread_mutex_lock(&t->lock);
+	b = spool_queue_pop(&t->ahead);
+	if (b)
+		t->ahead_bytes -= b->bytes;
+	else
+		atomic_store(&t->want_readable, true);
+	if (b && t->ahead_bytes < AHEAD_MAX / 2) {
+		t->more = true;
+		pthread_cond_signal(&t->work);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return b;
+}
+
+bool spool_thread_has(struct spool_thread *t)
+{
+	bool has;
+
+	pthread_mutex_lock(&t->lock);
+	has = t->ahead.head;
+	if (has)
+		atomic_store(&t->want_readable, false);
+	pthread_mutex_unlock(&t->lock);
+	return has;
+}
+
+uint64_t spool_thread_pending(const struct spool_thread *t)
+{
+	return atomic_load(&t->pending);
+}
+
+void spool_thread_add(struct spool_thread *t, uint64_t bytes)
+{
+	atomic_fetch_add(&t->pending, bytes);
+}
+
+uint64_t spool_thread_on_disk(const struct spool_thread *t)
+{
+	return atomic_load(&t->on_disk);
+}
+
+bool spool_thread_refused(const struct spool_thread *t)
+{
+	return atomic_load(&t->refused);
+}
+
+void spool_thread_ask(struct spool_thread *t)
+{
+	atomic_store(&t->want_signal, true);
+}
+
+void spool_thread_wait(struct spool_thread *t, uint64_t pending)
+{
+	pthread_mutex_lock(&t->lock);
+	while (atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
+		pthread_cond_wait(&t->done, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+}
+
+uint64_t spool_thread_flush(struct spool_thread *t)
+{
+	uint64_t unwritten;
+
+	pthread_mutex_lock(&t->lock);
+	t->flush = true;
+	pthread_cond_signal(&t->work);
+	while (t->flush)
+		pthread_cond_wait(&t->done, &t->lock);
+	unwritten = t->unwritten;
+	pthread_mutex_unlock(&t->lock);
+	return unwritten;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that writes, reads ahead, syncs and removes the files of a spool, and the bounded
+ * queues between it and the loop. For spool.c alone; all functions are the loop's to call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spool_batch.h"
+#include "spool_disk.h"
+
+struct spool_thread;
+
+struct spool_thread_options {
+	struct spool_disk *disk; /* borrowed; the thread's alone from now on */
+	uint32_t sync_ms;
+	/* From the thread: something that the loop asked to be told of has come. */
+	void (*on_event)(void *ctx);
+	void *ctx;
+};
+
+/* 0 or -errno. */
+int spool_thread_new(struct spool_thread **out, const struct spool_thread_options *opt);
+/* Ends the thread; what was not written is lost. NULL is legal. */
+void spool_thread_free(struct spool_thread *t);
+
+/* Gives a batch to be written (taken over; may be NULL), and up to where all is delivered. */
+void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below);
+
+/* A batch that was read ahead, the caller's from then on. NULL: none yet, on_event follows. */
+struct spool_batch *spool_thread_take(struct spool_thread *t);
+/* True when spool_thread_take() has one. */
+bool spool_thread_has(struct spool_thread *t);
+
+/* Bytes that were counted by spool_thread_add() and are not written yet. */
+uint64_t spool_thread_pending(const struct spool_thread *t);
+void spool_thread_add(struct spool_thread *t, uint64_t bytes);
+/* Bytes of the files. */
+uint64_t spool_thread_on_disk(const struct spool_thread *t);
+/* True while the disk takes nothing more. */
+bool spool_thread_refused(const struct spool_thread *t);
+
+/* on_event follows once all that was given is written, or the disk has refused it. */
+void spool_thread_ask(struct spool_thread *t);
+
+/* Waits until no more than `pending` bytes wait, or the disk refuses. */
+void spool_thread_wait(struct spool_thread *t, uint64_t pending);
+
+/* Waits until all that was given is written and synced; how many packets could not be. */
+uint64_t spool_thread_flush(struct spool_thread *t);
