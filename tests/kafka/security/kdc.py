@@ -2,9 +2,11 @@
 """An MIT Kerberos realm in a folder: database, KDC, keytabs; nothing outside the folder is used."""
 import os
 import socket
-import subprocess
-import time
 from pathlib import Path
+
+from harness import wait
+from harness.net import free_port
+from harness.proc import Process, run
 
 REALM = "PYCAPA.TEST"
 
@@ -19,16 +21,16 @@ KRB5_CONF = """\
   clockskew = {clockskew}
 [realms]
   {realm} = {{
-    kdc = 127.0.0.1:{port}
+    kdc = {host}:{port}
   }}
 [domain_realm]
-  localhost = {realm}
+  {host} = {realm}
 """
 
 KDC_CONF = """\
 [kdcdefaults]
-  kdc_listen = 127.0.0.1:{port}
-  kdc_tcp_listen = 127.0.0.1:{port}
+  kdc_listen = {listen}:{port}
+  kdc_tcp_listen = {listen}:{port}
 [realms]
   {realm} = {{
     database_name = {dir}/principal
@@ -40,51 +42,36 @@ KDC_CONF = """\
 """
 
 
-def free_port():
+def port_is_open(port):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for_port(port, process, deadline=30.0):
-    end = time.monotonic() + deadline
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port}")
+        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Kdc:
-    """A running realm. `env` makes Kerberos programs use it; `skewed` runs with a wrong clock."""
+    """A running realm. `env` makes Kerberos programs use it, with a ticket cache of its own."""
 
-    def __init__(self, directory, skew=None, clockskew=5):
+    def __init__(self, directory, host="localhost", clockskew=5):
         self.dir = Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.skew = skew
         self.process = None
-        values = {"realm": REALM, "port": self.port, "dir": self.dir, "clockskew": clockskew}
+        values = {"realm": REALM, "port": self.port, "dir": self.dir, "clockskew": clockskew,
+                  "host": host, "listen": "127.0.0.1" if host == "localhost" else "0.0.0.0"}
         self.krb5_conf = self.dir / "krb5.conf"
         self.krb5_conf.write_text(KRB5_CONF.format(**values))
         (self.dir / "kdc.conf").write_text(KDC_CONF.format(**values))
         self.env = {"KRB5_CONFIG": str(self.krb5_conf),
-                    "KRB5_KDC_PROFILE": str(self.dir / "kdc.conf")}
+                    "KRB5_KDC_PROFILE": str(self.dir / "kdc.conf"),
+                    "KRB5CCNAME": f"FILE:{self.dir}/cache"}
 
-    def _run(self, *argv):
-        subprocess.run(argv, env={**os.environ, **self.env}, check=True, capture_output=True,
-                       timeout=60)
+    def run(self, *argv, **kwargs):
+        return run(*argv, env={**os.environ, **self.env}, **kwargs)
 
     def admin(self, query):
         """One kadmin.local request, such as "addprinc -randkey kafka/localhost"."""
-        done = subprocess.run(["kadmin.local", "-q", query], env={**os.environ, **self.env},
-                              check=True, capture_output=True, text=True, timeout=60)
+        done = self.run("kadmin.local", "-q", query)
         # kadmin.local ends with 0 whatever happens; what fails it says on stderr.
-        if "while " in done.stderr or "usage:" in done.stderr:
-            raise RuntimeError(f"kadmin.local {query}: {done.stderr}")
+        assert "while " not in done.stderr and "usage:" not in done.stderr, done.stderr
 
     def add_principal(self, name, life=None):
         limit = f'-maxlife "{life}" ' if life else ""
@@ -99,18 +86,12 @@ class Kdc:
 
     def start(self):
         if not (self.dir / "principal").exists():
-            self._run("kdb5_util", "create", "-s", "-P", "a master password of the test")
-        argv = ["krb5kdc", "-n", "-P", str(self.dir / "pid")]
-        if self.skew:
-            argv = ["faketime", "-f", self.skew, *argv]
-        with open(self.dir / "kdc.log", "ab") as log:
-            self.process = subprocess.Popen(argv, env={**os.environ, **self.env}, stdout=log,
-                                            stderr=log)
-        wait_for_port(self.port, self.process)
+            self.run("kdb5_util", "create", "-s", "-P", "a master password of the test")
+        self.process = Process(["krb5kdc", "-n", "-P", self.dir / "pid"],
+                               env={**os.environ, **self.env}, directory=str(self.dir))
+        wait.until(lambda: port_is_open(self.port), 30, self.process.describe)
         return self
 
     def stop(self):
         if self.process:
-            self.process.terminate()
-            self.process.wait(30)
-            self.process = None
+            self.process.kill()

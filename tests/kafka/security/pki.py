@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificates, made by openssl: a CA, right ones, and each kind of wrong one."""
-import subprocess
 from pathlib import Path
+
+from harness.proc import run
 
 CONF = """\
 [req]
@@ -32,7 +33,7 @@ commonName = supplied
 
 
 def openssl(*argv):
-    subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True, timeout=60)
+    run("openssl", *argv)
 
 
 class Ca:

@@ -6,9 +6,9 @@ import threading
 
 
 class Proxy:
-    def __init__(self, target_port):
+    def __init__(self, target_port, address="127.0.0.1"):
         self.target_port = target_port
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server((address, 0))
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.open = set()

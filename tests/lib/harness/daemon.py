@@ -22,10 +22,10 @@ def environment(**extra):
 
 
 class Pycapa(Process):
-    """A running pycapa."""
+    """A running pycapa. `prefix` is a command that runs it (setpriv, ...)."""
 
-    def __init__(self, *argv, env=None, **kwargs):
-        super().__init__([BINARY, *argv], env=environment(**(env or {})), **kwargs)
+    def __init__(self, *argv, env=None, prefix=(), **kwargs):
+        super().__init__([*prefix, BINARY, *argv], env=environment(**(env or {})), **kwargs)
 
     def wait_capturing(self, timeout=30):
         self.wait_line(r'^INFO:root:Starting packet capture$', timeout)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kerberos, from the keytab to the packet (docs/security.md)."""
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import captures, daemon, traffic, wait
+from harness.proc import Process, run
+from kdc import REALM
+
+KINIT = "sasl.kerberos.kinit.cmd"
+
+
+def test_kerberos_in_and_out_again(secure, round_trip, librdkafka):
+    round_trip(secure.gssapi(), librdkafka)
+
+
+def test_kerberos_section_as_it_stands(secure, client, pcap, pair):
+    """The old README's three -X, a live capture of ten packets, and its closing line."""
+    options = secure.gssapi(**{"sasl.mechanism": None})
+    process = client("--producer", "--interface", pair.inside, "--kafka-topic", pcap.name,
+                     "--max-packets", "10", *options).wait_capturing()
+    assert f"'sasl.kerberos.principal': 'pycapa@{REALM}'" in process.stderr
+    traffic.send(pair, 10, 100)
+    assert process.wait(30) == 0, process.describe()
+    assert process.counts() == (10, 10)
+    assert pcap.count() == 10
+
+
+def test_principal_may_use_its_topic_and_group_and_nothing_else(secure, client, pcap, sample):
+    other = secure.broker.topic()
+    write = client("-p", "-r", sample, "-t", other, "--stall-timeout", "3s", *secure.gssapi())
+    assert write.wait(30) == 1
+    assert write.grep("authorization failed"), write.describe()
+    read = client("-c", "-e", "-t", other, "--stall-timeout", "3s", *secure.gssapi())
+    assert read.wait(30) == 1
+    assert read.grep("authorization failed"), read.describe()
+    assert client("-p", "-r", sample, "-t", pcap.name, *secure.gssapi()).wait(30) == 0
+    group = ("-c", "-e", "-o", "stored", "-t", pcap.name, "--stall-timeout", "5s")
+    ours = client(*group, *secure.gssapi())
+    assert ours.wait(60) == 0, ours.describe()
+    assert captures.parse(ours.stdout) == captures.read(sample)
+    theirs = client(*group, "-X", "group.id=theirs", *secure.gssapi())
+    assert theirs.wait(60) == 1, theirs.describe()
+    assert theirs.grep("Group authorization failed"), theirs.describe()
+
+
+WRONG = {
+    "no keytab": ({"sasl.kerberos.keytab": None}, r"set sasl\.kerberos\.keytab"),
+    "missing keytab": ({"sasl.kerberos.keytab": "/none.keytab"},
+                       r"Key table file '/none.keytab' not found.*names a file that does not"),
+    "principal not in the keytab": ({"sasl.kerberos.principal": "nobody@" + REALM},
+                                    r"no suitable keys for nobody@.*klist -k"),
+    "no kinit": ({KINIT: "PATH=/none; kinit -k"}, r"kinit: not found.*install krb5-user"),
+    "clock skew": ({KINIT: "KRB5_CONFIG={skewed} faketime -f +1h kinit -k -t "
+                           "%{{sasl.kerberos.keytab}} %{{sasl.kerberos.principal}}"},
+                   r"Clock skew too great.*synchronise"),
+    "skewed ticket": ({KINIT: "faketime -f +1h kinit -k -t %{{sasl.kerberos.keytab}} "
+                              "%{{sasl.kerberos.principal}}"},
+                      r"Clock skew too great.*synchronise"),
+    "service name": ({"sasl.kerberos.service.name": "kfk"},
+                     r"Server kfk/localhost@.*not found.*sasl\.kerberos\.service\.name"),
+}
+
+
+@pytest.fixture
+def skewed(secure, tmp_path):
+    """A krb5.conf under which kinit does not take the KDC's time for its own."""
+    path = tmp_path / "krb5.conf"
+    path.write_text(secure.kdc.krb5_conf.read_text().replace(
+        "[libdefaults]\n", "[libdefaults]\n  kdc_timesync = 0\n"))
+    return path
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_missing_is_said_in_one_line(case, secure, client, pcap, sample, librdkafka,
+                                             skewed):
+    changes, expected = WRONG[case]
+    changes = {k: v.format(skewed=skewed) if k == KINIT else v for k, v in changes.items()}
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "3s",
+                     *secure.gssapi(**changes), libs=librdkafka)
+    assert process.wait(30) == 1, process.describe()
+    assert len(process.grep(f"^ERROR:root:(Kafka|Kerberos).*{expected}")) == 1, process.describe()
+
+
+def test_missing_sasl_plugin_is_said_in_one_line(secure, client, pcap, sample, tmp_path,
+                                                 librdkafka):
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "3s",
+                     *secure.gssapi(), libs=librdkafka, env={"SASL_PATH": str(tmp_path)})
+    assert process.wait(30) == 1, process.describe()
+    lines = process.grep("^ERROR:root:Kafka.*install libsasl2-modules-gssapi-mit")
+    assert len(lines) == 1, process.describe()
+
+
+# ---- how kinit runs ----
+
+PROBE = """#!/bin/sh
+# A kinit that tells what it was given, writes where it should not, and gets the ticket.
+cat /proc/self/status > {out}/status
+ls -l /proc/self/fd > {out}/fds
+echo noise on stdout
+echo noise on stderr >&2
+exec kinit -k -t "$1" "$2"
+"""
+
+
+def fields(text):
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+@pytest.fixture
+def probe(tmp_path):
+    script = tmp_path / "probe-kinit"
+    script.write_text(PROBE.format(out=tmp_path))
+    script.chmod(0o755)
+    return {KINIT: f"{script} %{{sasl.kerberos.keytab}} %{{sasl.kerberos.principal}}"}
+
+
+def test_kinit_inherits_neither_rights_nor_sockets_nor_the_signal_mask(
+        secure, client, pcap, pair, probe, tmp_path, librdkafka):
+    process = client("-p", "-i", pair.inside, "-t", pcap.name, "-m", "10",
+                     *secure.gssapi(**probe), libs=librdkafka).wait_capturing()
+    traffic.send(pair, 10, 100)
+    assert process.wait(30) == 0, process.describe()
+    status = fields((tmp_path / "status").read_text())
+    assert int(status["SigBlk"], 16) == 0
+    # Without 32 and 33, which are glibc's own and cannot be reset by a program.
+    assert int(status["SigIgn"], 16) & ~(3 << 31) == 0
+    for held in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[held], 16) & 1 << 13 == 0, f"{held} holds CAP_NET_RAW"
+    numbers = re.findall(r" (\d+) -> (\S+)", (tmp_path / "fds").read_text())
+    # ls itself holds the folder it lists.
+    assert sorted(int(n) for n, target in numbers if "/proc/" not in target) == [0, 1, 2], numbers
+    assert not [t for _, t in numbers if t.startswith("socket:")], numbers
+    assert ("0", "/dev/null") in numbers
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user may write to, unlike pytest's."""
+    path = Path(tempfile.mkdtemp(prefix="pycapa-open-"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_kinit_of_the_service_user_has_no_capability(secure, pcap, sample, open_folder):
+    """With CAP_NET_RAW ambient, as systemd gives it to the service."""
+    for source in (daemon.BINARY, sample, secure.kdc.krb5_conf, secure.keytabs["pycapa"]):
+        shutil.copy(source, open_folder)
+    keytab = open_folder / "pycapa.keytab"
+    shutil.chown(keytab, "nobody")
+    script = open_folder / "probe-kinit"
+    script.write_text(PROBE.format(out=open_folder))
+    script.chmod(0o755)
+    command = f"{script} %{{sasl.kerberos.keytab}} %{{sasl.kerberos.principal}}"
+    env = daemon.environment(**{
+        **secure.kdc.env, "KRB5_CONFIG": str(open_folder / "krb5.conf"),
+        "KRB5CCNAME": f"FILE:{open_folder}/cache", "LD_LIBRARY_PATH": ""})
+    process = Process(
+        ["setpriv", "--reuid", "nobody", "--clear-groups", "--inh-caps", "-all,+net_raw",
+         "--bounding-set", "-all,+net_raw", "--ambient-caps", "+net_raw",
+         open_folder / "pycapa", "-p", "-r", open_folder / "sample.pcap", "-t", pcap.name,
+         *secure.gssapi(**{KINIT: command, "sasl.kerberos.keytab": keytab})],
+        env=env, directory=str(open_folder))
+    assert process.wait(30) == 0, process.describe()
+    status = fields((open_folder / "status").read_text())
+    assert status["Uid"].split()[0] != "0"
+    for held in ("CapPrm", "CapEff", "CapAmb"):
+        assert int(status[held], 16) == 0, held
+
+
+def test_what_kinit_prints_never_reaches_the_packet_stream(secure, client, pcap, sample, probe):
+    """The capture goes to stdout while kinit runs every second."""
+    assert client("-p", "-r", sample, "-t", pcap.name, *secure.gssapi()).wait(30) == 0
+    process = client("-c", "-o", "begin", "-m", "20", "-t", pcap.name, "-X",
+                     "sasl.kerberos.min.time.before.relogin=1000", *secure.gssapi(**probe))
+    marker = process.directory + "/status"
+
+    def runs(seen=set()):
+        if os.path.exists(marker):
+            seen.add(os.stat(marker).st_mtime_ns)
+        return len(seen) >= 3
+    wait.until(runs, 30, "three runs of kinit")
+    assert client("-p", "-r", sample, "-t", pcap.name, *secure.gssapi()).wait(30) == 0
+    assert process.wait(30) == 0, process.describe()
+    assert captures.parse(process.stdout)[1] == 2 * captures.read(sample)[1]
+    assert b"noise" not in process.stdout
+    assert "noise" not in process.stderr  # it succeeded: nothing to tell
+
+
+def test_hung_kinit_holds_up_nothing(secure, client, pcap, sample, tmp_path):
+    """It is ended, with a line that says so; a signal in the meantime ends pycapa at once."""
+    options = secure.gssapi(**{KINIT: "sleep 1000"})
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "30s", *options)
+    process.wait_line("^ERROR:root:Kerberos: no ticket: kinit did not end within 15 s", 25)
+    assert process.wait(60) == 1
+    process = client("-p", "-r", sample, "-t", pcap.name, "--shutdown-timeout", "1s", *options)
+    process.wait_line("Waiting for", 10)
+    started = time.monotonic()
+    process.stop(timeout=20)
+    assert time.monotonic() - started < 10, process.describe()
+
+
+# ---- past the ticket's lifetime ----
+
+LIFE = 60
+CUT = 90
+
+
+@pytest.mark.waits
+def test_it_goes_on_past_the_tickets_lifetime(secure, client, make_pcap, tmp_path):
+    """A ticket of a minute, relogin every 20 s, the connection cut after 90 s: it reconnects.
+
+    Beside it the same without kinit, whose ticket came from a kinit by hand: it must fail.
+    """
+    def start(name, relogin):
+        cache = f"FILE:{tmp_path}/{name}"
+        run("kinit", "-k", "-t", secure.keytabs["minute"], f"minute@{REALM}",
+            env={**os.environ, **secure.kdc.env, "KRB5CCNAME": cache})
+        topic = make_pcap()
+        fifo = tmp_path / f"{name}.fifo"
+        os.mkfifo(fifo)
+        process = client("-p", "-r", fifo, "-t", topic.name, "--stall-timeout", "20s",
+                         *secure.gssapi("minute", **{
+                             "sasl.kerberos.min.time.before.relogin": relogin}),
+                         env={"KRB5CCNAME": cache})
+        return process, topic, open(fifo, "wb")
+
+    def feed(stream, first, count):
+        if first == 0:
+            stream.write(captures.header())
+        for n in range(first, first + count):
+            frame = captures.udp(n)
+            t = 1700000000 + n
+            stream.write(t.to_bytes(4, "little") + bytes(4)
+                         + len(frame).to_bytes(4, "little") * 2 + frame)
+        stream.flush()
+
+    began = time.monotonic()
+    runs = {"renewed": start("renewed", 20000), "forgotten": start("forgotten", 0)}
+    for process, topic, stream in runs.values():
+        feed(stream, 0, 10)
+        topic.wait_count(10)
+    wait.until(lambda: time.monotonic() > began + CUT, CUT + 5, "90 s passed")
+    before = secure.proxy.accepted
+    secure.proxy.cut()
+    for process, topic, stream in runs.values():
+        feed(stream, 10, 10)
+        stream.close()
+    renewed, topic, _ = runs["renewed"]
+    topic.wait_count(20)
+    assert renewed.wait(60) == 0, renewed.describe()
+    assert secure.proxy.accepted > before
+    assert not renewed.grep("^ERROR"), renewed.describe()
+    forgotten, topic, _ = runs["forgotten"]
+    assert forgotten.wait(60) == 1, forgotten.describe()
+    assert forgotten.grep("^ERROR:root:Kafka.*Ticket expired"), forgotten.describe()
+    assert topic.count() == 10
