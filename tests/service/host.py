@@ -16,6 +16,9 @@ from harness.proc import Process, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COUNTER = itertools.count()
+# Private to this run: two runs beside each other have networks of their own.
+NETWORK = f'10.96.{os.getpid() % 250}'
+GATEWAY = f'{NETWORK}.1'
 ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
                'LC_ALL': 'C.UTF-8', 'HOME': '/root', 'SYSTEMD_PAGER': '', 'SYSTEMD_COLORS': '0'}
 
@@ -32,6 +35,7 @@ class Host:
     def __init__(self):
         self.tag = f'{os.getpid()}-{next(COUNTER)}'
         self.links = []
+        self.uplink = None
         self.process = None
         self.directory = tempfile.mkdtemp(prefix='pycapa-host-')
         # Two systemds in one cgroup would kill each other's units: each gets its own.
@@ -58,6 +62,19 @@ class Host:
         wait.until(self.is_up, 60, lambda: 'systemd up\n' + self.systemctl(
             'list-units', '--state=failed', check=False).stdout)
 
+    def connect(self):
+        """
+        Joins the host to this machine: a broker here is reached at GATEWAY from all hosts.
+        """
+        self.uplink = f'pu{os.getpid() % 65536:x}{next(COUNTER)}'
+        self.address = f'{NETWORK}.{2 + next(COUNTER) % 250}'
+        run('ip', 'link', 'add', self.uplink, 'type', 'veth',
+            'peer', 'name', 'uplink', 'netns', self.pid)
+        run('ip', 'address', 'add', GATEWAY, 'peer', self.address, 'dev', self.uplink)
+        run('ip', 'link', 'set', self.uplink, 'up')
+        self.run('ip', 'address', 'add', self.address, 'peer', GATEWAY, 'dev', 'uplink')
+        self.run('ip', 'link', 'set', 'uplink', 'up')
+
     def find_init(self):
         """The pid, as seen from here, of the process that is PID 1 inside, once it is systemd."""
         assert self.process.running(), self.process.describe()
@@ -79,9 +96,6 @@ class Host:
                 *[str(a) for a in argv]]
 
     def run(self, *argv, **kwargs):
-        if 'input' in kwargs:
-            kwargs.setdefault('stdin', None)
-            kwargs.pop('stdin')
         return run(*self.command(*argv), **kwargs)
 
     def shell(self, script, **kwargs):
@@ -97,11 +111,12 @@ class Host:
 
     def write(self, path, text, mode='0644', group='root'):
         """Writes a file inside, in one piece: a reader sees the old one or the new one."""
-        run(*self.command('sh', '-e', '-c', 'mkdir -p "$(dirname "$0")"; cat >"$0.new"; '
-                          'chmod "$1" "$0.new"; chgrp "$2" "$0.new"; mv "$0.new" "$0"',
-                          path, mode, group), stdin=self.stdin(text))
+        self.run('sh', '-e', '-c', 'mkdir -p "$(dirname "$0")"; cat >"$0.new"; '
+                 'chmod "$1" "$0.new"; chgrp "$2" "$0.new"; mv "$0.new" "$0"',
+                 path, mode, group, stdin=self.stdin(text))
 
-    def stdin(self, text):
+    @staticmethod
+    def stdin(text):
         f = tempfile.TemporaryFile('w+')
         f.write(text)
         f.seek(0)
@@ -112,8 +127,8 @@ class Host:
         archive = os.path.join(self.directory, 'copy.tar')
         run('tar', '-C', directory, '--owner=0', '--group=0', '-cf', archive, '.')
         with open(archive, 'rb') as f:
-            run(*self.command('tar', '-C', '/', '--keep-directory-symlink', '--no-overwrite-dir',
-                              '-xf', '-'), stdin=f)
+            self.run('tar', '-C', '/', '--keep-directory-symlink', '--no-overwrite-dir',
+                     '-xf', '-', stdin=f)
         os.unlink(archive)
 
     def journal(self, *argv):
@@ -121,9 +136,15 @@ class Host:
         text = self.run('journalctl', '-o', 'json', '--no-pager', '--all', *argv).stdout
         return [json.loads(line) for line in text.splitlines() if line.startswith('{')]
 
+    def cursor(self):
+        """Where the journal ends now."""
+        return self.journal('-n', '1')[0]['__CURSOR']
+
     def remove(self):
         for link in list(self.links):
             link.remove()
+        if self.uplink:
+            run('ip', 'link', 'delete', self.uplink, check=False)
         kill = os.path.join(self.cgroup, 'cgroup.kill')
         if os.path.exists(kill):
             with open(kill, 'w') as f:

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start, status, and what the process may do."""
+import re
+
+from conftest import numbers, send
+from harness import wait
+
+
+def test_packets_arrive_in_kafka_and_status_shows_rates(producer, link, topic):
+    send(link, 1000, 500)
+    topic.wait_count(1000)
+    assert numbers(topic) == list(range(1000))
+    status = producer.systemctl('status').stdout
+    shown = re.search(r'Status: "(.*)"', status).group(1)
+    assert f'capturing on {link.name}' in shown
+    assert re.search(r'\d+ packets/s', shown) and 'delivered' in shown, shown
+
+
+def test_process_is_not_root_and_has_cap_net_raw_alone(producer, host):
+    status = host.run('cat', f'/proc/{producer.pid}/status').stdout
+    fields = dict(line.split(':\t', 1) for line in status.splitlines() if ':\t' in line)
+    uid = host.run('id', '-u', 'pycapa').stdout.strip()
+    assert uid != '0'
+    assert fields['Uid'].split() == [uid] * 4
+    assert '0' not in fields['Groups'].split()
+    assert fields['NoNewPrivs'] == '1'
+    net_raw = f'{1 << 13:016x}'
+    assert fields['CapBnd'] == net_raw
+    for allowed in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb'):
+        assert fields[allowed] in (net_raw, '0' * 16), allowed
+    assert fields['CapEff'] == net_raw
+
+
+def test_systemd_analyze_security_is_at_most_1_6(producer, host):
+    out = host.run('systemd-analyze', 'security', '--no-pager', producer.unit, check=False).stdout
+    score = float(re.search(r'Overall exposure level.*: ([\d.]+)', out).group(1))
+    assert score <= 1.6, out
+
+
+def test_core_dumps_are_off(producer, host):
+    limits = host.run('cat', f'/proc/{producer.pid}/limits').stdout
+    assert re.search(r'Max core file size\s+0\s+0\s', limits), limits
+
+
+def test_ready_comes_when_the_capture_runs_or_waits(instances, broker, topic, name, link, host):
+    """`systemctl start` returns with an interface that is not there: waiting is ready."""
+    absent = instances('absent0', broker, topic.name).start()
+    assert absent.show('ActiveState') == 'active'
+    assert 'waiting for' in absent.show('StatusText')
+    assert 'absent0' in absent.show('StatusText')
+
+
+def test_bad_configuration_fails_once_with_status_2(instances, host, broker):
+    i = instances('broken0', broker, 'pcap')
+    i.configure(snaplen='much')
+    assert i.systemctl('start', check=False).returncode != 0
+    assert i.show('ExecMainStatus') == '2'
+    i.wait_message(r'broken0\.cfg:\d+: .*snaplen')
+    wait.stays(lambda: i.show('ActiveState') == 'failed', 3, 'restarted in spite of status 2')
+    assert i.show('NRestarts') == '0'
+
+
+def test_configuration_is_readable_by_root_and_the_service_alone(producer, host):
+    """What the tmpfiles.d entry promises, for a file that an editor left open to all."""
+    host.run('chmod', '0644', producer.path)
+    host.run('chgrp', 'root', producer.path)
+    host.run('systemd-tmpfiles', '--create')
+    assert host.run('stat', '-c', '%a %U %G', producer.path).stdout.strip() == '640 root pycapa'
+    assert host.run('stat', '-c', '%a %U %G', host.confdir).stdout.strip() == '750 root pycapa'
+    assert host.run('runuser', '-u', 'nobody', 'cat', producer.path, check=False).returncode != 0
+
+
+def test_interface_names_with_dash_dot_and_at(instances, broker, topic, host):
+    from host import Link
+    for n, name in enumerate(('br-lan', 'eth9.100', 'vlan@7')):
+        link = Link(host, name)
+        try:
+            i = instances(name, broker, topic.name).start()
+            i.wait_status(f'capturing on {re.escape(name)}')
+            send(link, 100, 1000, first=n * 100)
+            topic.wait_count((n + 1) * 100)
+            assert i.show('MainPID') != '0'
+            i.reload(stats_interval='10s')
+            i.stop()
+        finally:
+            link.remove()
+    assert numbers(topic) == list(range(300))
+
+
+def test_name_that_cannot_be_an_instance_is_refused_with_a_reason(host):
+    """systemctl itself escapes what no unit name may hold; the file of that name is missing."""
+    host.systemctl('start', 'pycapa@a+b', check=False)
+    entries = host.journal('-u', r'pycapa@a\x2bb.service')
+    assert any(r'a\x2bb.cfg' in str(e['MESSAGE']) for e in entries), entries
+
+
+def test_three_instances_stop_one_and_the_others_go_on(instances, broker, host):
+    from harness.witness import Topic
+    from host import Link
+    rows = []
+    try:
+        for n in range(3):
+            link = Link(host, f'multi{n}')
+            topic = Topic(broker, broker.topic())
+            i = instances(link.name, broker, topic.name).start()
+            i.wait_status('capturing')
+            rows.append((link, topic, i))
+        pids = [i.pid for _, _, i in rows]
+        rows[1][2].stop()
+        assert rows[1][2].show('ActiveState') == 'inactive'
+        for link, topic, i in rows:
+            send(link, 100, 1000)
+        for n in (0, 2):
+            rows[n][1].wait_count(100)
+            assert numbers(rows[n][1]) == list(range(100))
+            assert rows[n][2].pid == pids[n]
+        assert rows[1][1].count() == 0
+        # A path of its own for each, gone with it.
+        assert host.run('ls', '/run/pycapa').stdout.split() == ['multi0', 'multi2']
+    finally:
+        for link, _, _ in rows:
+            link.remove()
+
+
+def test_target_stops_all_and_starts_those_enabled(instances, broker, topic, host):
+    from host import Link
+    links = [Link(host, f'tgt{n}') for n in range(2)]
+    try:
+        made = [instances(link.name, broker, topic.name).start() for link in links]
+        host.systemctl('enable', made[0].unit)
+        host.systemctl('start', 'pycapa.target')
+        host.systemctl('stop', 'pycapa.target')
+        for i in made:
+            wait.until(lambda: i.show('ActiveState') == 'inactive', 30, f'{i.unit} stopped')
+        host.systemctl('start', 'pycapa.target')
+        assert [i.show('ActiveState') for i in made] == ['active', 'inactive']
+    finally:
+        host.systemctl('disable', made[0].unit, check=False)
+        host.systemctl('stop', 'pycapa.target', check=False)
+        for link in links:
+            link.remove()
