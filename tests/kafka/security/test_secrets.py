@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets: where they may come from, and that they go nowhere else."""
+import os
+import re
+import resource
+import signal
+
+import pytest
+
+from secure_cluster import KEY_PASSWORD, PASSWORD
+from harness import captures, traffic
+
+MARKER = "MARKER-4f1d"
+
+# Every property whose value is a secret, with what else makes librdkafka look at it.
+SECRETS = {
+    "sasl.password": ["security.protocol=SASL_SSL", "sasl.mechanism=PLAIN",
+                      "sasl.username=someone"],
+    "ssl.key.password": ["security.protocol=SSL"],
+    "ssl.keystore.password": ["security.protocol=SSL"],
+    "ssl.key.pem": ["security.protocol=SSL"],
+    "sasl.oauthbearer.client.secret": ["security.protocol=SASL_SSL",
+                                       "sasl.mechanism=OAUTHBEARER"],
+    "sasl.oauthbearer.config": ["security.protocol=SASL_SSL", "sasl.mechanism=OAUTHBEARER",
+                                "enable.sasl.oauthbearer.unsecure.jwt=true"],
+}
+LOUD = ["-X", "debug=all", "--log-level", "DEBUG"]
+
+
+def values(name):
+    """The value as it is meant, and one that librdkafka cannot make sense of."""
+    return [MARKER, f"principal={MARKER} scope={MARKER}", f"\n{MARKER}\t"] \
+        if "config" in name else [MARKER, f"\n{MARKER}\t"]
+
+
+def everything(process):
+    return process.stdout.decode(errors="replace") + process.stderr
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_is_written_anywhere(name, secure, client, pcap, sample, librdkafka, tmp_path):
+    """Whatever it says at the loudest, of good and bad values, in and out, and about them."""
+    beside = [o for p in SECRETS[name] for o in ("-X", p)]
+    listener = "SASLSSL" if "SASL" in SECRETS[name][0] else "TLS"
+    if name == "ssl.keystore.password":
+        beside += ["-X", f"ssl.keystore.location={secure.ca.dir}/client.pem"]
+    if name == "ssl.key.password":
+        beside += ["-X", f"ssl.key.location={secure.ca.dir}/client.encrypted.key"]
+    where = ["-k", secure.address(listener), "-X", f"ssl.ca.location={secure.ca.cert}"]
+    said = ""
+    for value in values(name):
+        secret = ["-X", f"{name}={value}"]
+        for work in (("-p", "-r", sample), ("-c", "-e")):
+            options = [*work, "-t", pcap.name, *where, *beside, *secret, *LOUD]
+            process = client(*options, "--stall-timeout", "2s", libs=librdkafka)
+            assert process.wait(30) != 0
+            said += everything(process)
+            dump = client(*options, "-X", "dump", libs=librdkafka)
+            dump.wait(30)
+            said += everything(dump)
+        # Mistakes, in which the value stands where it is shown: another name, another role.
+        wrong = client("-p", "-t", "x", "-X", f"{name}x={value}", libs=librdkafka)
+        assert wrong.wait(30) == 2
+        said += everything(wrong)
+    assert said and MARKER not in said, [x for x in said.splitlines() if MARKER in x][:3]
+    for folder, _, files in os.walk(tmp_path):
+        for file in files:
+            with open(os.path.join(folder, file), "rb") as f:
+                assert MARKER.encode() not in f.read(), file
+
+
+def test_the_right_password_is_written_nowhere(secure, client, pcap, sample, current):
+    """Of a client that gets in, at the loudest."""
+    for libs, options in (("", secure.sasl("PLAIN")), (current, secure.sasl("SCRAM-SHA-256")),
+                          (current, secure.client_certificate())):
+        process = client("-p", "-r", sample, "-t", pcap.name, *options, *LOUD, libs=libs)
+        assert process.wait(60) == 0, process.describe()
+        assert "debug" in process.stderr.lower()
+        for secret in (PASSWORD, KEY_PASSWORD):
+            assert secret not in everything(process)
+
+
+def test_no_secret_in_the_command_line(secure, client, pcap, pair):
+    process = client("-p", "-i", pair.inside, "-t", pcap.name,
+                     *secure.sasl("PLAIN")).wait_capturing()
+    with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+        line = f.read()
+    assert b"sasl.password=" in line and PASSWORD.encode() not in line
+
+
+def test_a_value_comes_from_a_file(secure, client, pcap, sample, tmp_path):
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    process = client("-p", "-r", sample, "-t", pcap.name,
+                     *secure.sasl("PLAIN", **{"sasl.password": f"@{file}"}))
+    assert process.wait(30) == 0, process.describe()
+
+
+def test_a_value_comes_from_a_systemd_credential(secure, client, pcap, sample, tmp_path):
+    (tmp_path / "kafka-password").write_text(PASSWORD)
+    process = client("-p", "-r", sample, "-t", pcap.name,
+                     *secure.sasl("PLAIN", **{"sasl.password": "@credential:kafka-password"}),
+                     env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert process.wait(30) == 0, process.describe()
+
+
+@pytest.fixture
+def config(tmp_path, pcap, secure):
+    """Writes a configuration file of a producer and returns its path."""
+    def write(options, **keys):
+        address = options[options.index("-k") + 1]
+        properties = [o for o in options if "=" in o]
+        path = tmp_path / "instance.cfg"
+        lines = [f'kafka-broker = "{address}";', f'kafka-topic = "{pcap.name}";',
+                 "kafka-config = (" + ", ".join(f'"{p}"' for p in properties) + ");"]
+        lines += [f'{k} = "{v}";' for k, v in keys.items()]
+        path.write_text("\n".join(lines) + "\n")
+        path.chmod(0o600)
+        return path
+    return write
+
+
+def test_a_configuration_that_others_can_read_draws_a_warning(secure, client, config):
+    path = config(secure.sasl("PLAIN"))
+    check = client("-C", path, "--check-config")
+    assert check.wait(30) == 0 and not check.grep("^WARNING"), check.describe()
+    path.chmod(0o644)
+    check = client("-C", path, "--check-config")
+    assert check.wait(30) == 0
+    assert len(check.grep(f"^WARNING.*{path}.*")) == 1, check.describe()
+    assert PASSWORD not in everything(check)
+
+
+def test_a_reload_masks_what_changed(secure, client, config, pair):
+    path = config(secure.sasl("PLAIN"), interface=pair.inside)
+    process = client("-C", path).wait_capturing()
+    config(secure.sasl("PLAIN", **{"sasl.password": MARKER}), interface=pair.inside)
+    process.send_signal(signal.SIGHUP)
+    process.wait_line(r"reload: kafka-config sasl\.password: ", 20)
+    process.wait_line("^INFO:root:Reloaded", 20)
+    process.stop()
+    assert MARKER not in process.stderr and PASSWORD not in process.stderr
+
+
+def test_replaced_certificates_are_taken_up_by_a_reload_without_a_lost_packet(
+        secure, client, config, pair, pcap, tmp_path):
+    """Under traffic; the old files are gone by then, so that only new ones can be in use."""
+    cert, key = tmp_path / "client.crt", tmp_path / "client.key"
+    d = secure.ca.dir
+
+    def install(number):
+        for file, suffix in ((cert, "crt"), (key, "key")):
+            new = tmp_path / "new"
+            new.write_bytes((d / f"rotated{number}.{suffix}").read_bytes())
+            new.rename(file)
+    for number in (1, 2):
+        secure.ca.issue(f"rotated{number}", "pycapa", "client")
+    install(1)
+    options = secure.tls("TLS", **{"ssl.certificate.location": cert, "ssl.key.location": key})
+    process = client("-C", config(options, interface=pair.inside)).wait_capturing()
+    sender = traffic.start(pair, 4000, 1000)
+    pcap.wait_count(500)
+    install(2)
+    process.send_signal(signal.SIGHUP)
+    process.wait_line("^INFO:root:Reloaded", 30)
+    assert process.grep(r"reload: kafka-config ssl\.certificate\.location"), process.describe()
+    assert sender.wait(60) == 0
+    pcap.wait_count(4000)
+    assert process.stop() == 0, process.describe()
+    seen = [captures.sequence(r.value) for r in pcap.records()]
+    assert sorted(seen) == list(range(4000))
+
+
+def test_core_dumps_are_off(secure, client, pcap, pair, tmp_path):
+    """Also where core_pattern is a pipe: a limit of 1 byte, which the kernel takes for "none"."""
+    process = client("-p", "-i", pair.inside, "-t", pcap.name, *secure.sasl("PLAIN"),
+                     cwd=str(tmp_path), preexec=lambda: resource.setrlimit(
+                         resource.RLIMIT_CORE,
+                         (resource.RLIM_INFINITY, resource.RLIM_INFINITY))).wait_capturing()
+    with open(f"/proc/{process.pid}/limits") as f:
+        assert re.search(r"Max core file size +1 +1 ", f.read())
+    process.send_signal(signal.SIGSEGV)
+    _, status = os.waitpid(process.pid, 0)
+    assert os.WTERMSIG(status) == signal.SIGSEGV and not os.WCOREDUMP(status)
+
+
+def test_version_says_which_librdkafka(client, current):
+    """What to look at first when SCRAM fails."""
+    process = client("--version", libs=current)
+    assert process.wait(10) == 0
+    assert b"librdkafka 2.12.1" in process.stdout
