@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <librdkafka/rdkafka.h>
+
+#include "advice.h"
 #include "kafkaconf.h"
 #include "property.h"
 #include "settings.h"
@@ -205,8 +208,21 @@ static void warn_exposed(const struct config *cfg)
 	}
 }
 
+static void warn_mechanism(const struct config *cfg)
+{
+	const char *mechanism = NULL, *warning;
+
+	for (size_t i = 0; i < cfg->n_properties; i++)
+		if (!strncmp(cfg->properties[i].name, "sasl.mechanism", 14))
+			mechanism = cfg->properties[i].value;
+	warning = mechanism ? advice_for_mechanism(mechanism, rd_kafka_version()) : NULL;
+	if (warning)
+		log_warn("sasl.mechanism=%s: %s", mechanism, warning);
+}
+
 void config_warn(const struct config *cfg)
 {
 	kafkaconf_warn(cfg);
+	warn_mechanism(cfg);
 	warn_exposed(cfg);
 }

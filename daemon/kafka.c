@@ -15,12 +15,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "advice.h"
+#include "certcheck.h"
 #include "kafkaconf.h"
 #include "kafkalog.h"
+#include "kinit.h"
 #include "own.h"
+#include "pace.h"
 #include "queuewatch.h"
 
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
+#define CONNECT_LATER  EBUSY /* what our connect answers when pace says "not yet" */
 #define FLUSH_SLICE_MS 100
 
 struct kafka {
@@ -31,6 +36,7 @@ struct kafka {
 	ev_async answered;
 	atomic_bool connected;
 	struct kafkalog *log;
+	struct pace *pace;
 	char brokers[256];
 
 	pthread_t flusher, destroyer;
@@ -41,10 +47,20 @@ struct kafka {
 
 /* ---- events ---- */
 
+static uint64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 static void set_connected(struct kafka *k, bool connected, const char *reason)
 {
 	bool was = atomic_exchange(&k->connected, connected);
 
+	if (connected)
+		pace_accepted(k->pace);
 	if (was != connected || !connected)
 		kafkalog_connection(k->log, connected, reason);
 	if (was != connected && k->opt.on_connection)
@@ -69,7 +85,9 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 			k->opt.on_fatal(k->opt.ctx, err, reason);
 	} else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		set_connected(k, false, text);
-	} else {
+	} else if (!strstr(text, strerror(CONNECT_LATER))) {
+		if (advice_is_refusal(text))
+			pace_refused(k->pace, monotonic_ms());
 		kafkalog_error(k->log, err, text, false);
 	}
 }
@@ -141,11 +159,16 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
 	return rd_kafka_interceptor_add_on_response_received(rk, "pycapa", on_response, opaque);
 }
 
-static int connect_own(int fd, const struct sockaddr *addr, int len, const char *id, void *opaque)
+static int connect_broker(int fd, const struct sockaddr *addr, int len, const char *id,
+			  void *opaque)
 {
 	struct kafka *k = opaque;
 
-	return own_connect(k->opt.own, fd, addr, (socklen_t)len);
+	if (!pace_may_connect(k->pace, addr, (socklen_t)len, monotonic_ms()))
+		return CONNECT_LATER;
+	if (k->opt.own)
+		return own_connect(k->opt.own, fd, addr, (socklen_t)len);
+	return connect(fd, addr, (socklen_t)len) < 0 && errno != EINPROGRESS ? errno : 0;
 }
 
 static int close_own(int fd, void *opaque)
@@ -169,12 +192,14 @@ static int configure(struct kafka *k, rd_kafka_conf_t **out)
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_LOG |
 					       RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
 	rd_kafka_conf_set_opaque(conf, k);
-	if (k->opt.own) {
-		rd_kafka_conf_set_connect_cb(conf, connect_own);
+	rd_kafka_conf_set_connect_cb(conf, connect_broker);
+	if (k->opt.own)
 		rd_kafka_conf_set_closesocket_cb(conf, close_own);
-	}
+	certcheck_install(conf);
 	rd_kafka_conf_interceptor_add_on_new(conf, "pycapa", on_new, k);
-	r = k->opt.configure ? k->opt.configure(k->opt.ctx, conf, topic_conf) : 0;
+	r = kinit_wrap(conf);
+	if (r == 0 && k->opt.configure)
+		r = k->opt.configure(k->opt.ctx, conf, topic_conf);
 	if (r < 0) {
 		rd_kafka_topic_conf_destroy(topic_conf);
 		rd_kafka_conf_destroy(conf);
@@ -224,6 +249,8 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 	ev_async_start(opt->loop, &k->answered);
 	r = kafkalog_new(&k->log, k->brokers);
 	if (r == 0)
+		r = pace_new(&k->pace);
+	if (r == 0)
 		r = create(k);
 	k->opt.cfg = NULL;
 	if (r < 0) {
@@ -231,27 +258,6 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 		return r;
 	}
 	*out = k;
-	return 0;
-}
-
-int kafka_check(const struct config *cfg, char *why, size_t size)
-{
-	rd_kafka_topic_conf_t *topic_conf = NULL;
-	rd_kafka_conf_t *conf = NULL;
-	rd_kafka_t *rk;
-	int r = kafkaconf_new(&conf, &topic_conf, cfg);
-
-	if (r < 0) {
-		snprintf(why, size, "the Kafka properties are not valid");
-		return r;
-	}
-	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
-	rk = rd_kafka_new(role_of(cfg), conf, why, size);
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return -EINVAL;
-	}
-	rd_kafka_destroy(rk);
 	return 0;
 }
 
@@ -286,6 +292,7 @@ static void free_rest(struct kafka *k)
 {
 	own_unref(k->opt.own);
 	kafkalog_free(k->log);
+	pace_free(k->pace);
 	free(k);
 }
 

@@ -45,9 +45,6 @@ struct kafka_options {
  */
 int kafka_new(struct kafka **out, const struct kafka_options *opt);
 
-/* Checks that a client can be made of this configuration; `why` says why not. 0 or -EINVAL. */
-int kafka_check(const struct config *cfg, char *why, size_t size);
-
 rd_kafka_t *kafka_client(const struct kafka *k);
 
 /* True from the first answer of a broker until librdkafka says that all brokers are down. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "advice.h"
 #include "log.h"
 
 #define KINDS      16
@@ -99,10 +100,12 @@ void kafkalog_write(struct kafkalog *l, const char *fac, const char *text, int l
 
 void kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *text, bool fatal)
 {
-	char line[768];
+	const char *advice = advice_for(text, rd_kafka_version());
+	char line[1024];
 
 	snprintf(l->last_error, sizeof(l->last_error), "%s", text);
-	snprintf(line, sizeof(line), "Kafka: %s%s", fatal ? "fatal: " : "", text);
+	snprintf(line, sizeof(line), "Kafka: %s%s%s%s", fatal ? "fatal: " : "", text,
+		 advice ? ": " : "", advice ? advice : "");
 	write_limited(limit_of(l, err, ""), LOG_LEVEL_ERROR, line);
 }
 

@@ -172,8 +172,10 @@ static void flatten(char *text)
 			*p = ' ';
 }
 
-static void write_entry(enum log_level level, enum log_event event, const struct log_field *fields,
-			size_t n, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void write_entry(enum log_level level,
+							      enum log_event event,
+							      const struct log_field *fields,
+							      size_t n, const char *fmt, va_list ap)
 {
 	char text[MESSAGE_MAX];
 	int saved = errno;

@@ -5,12 +5,15 @@
 #include <ev.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "capture.h"
 #include "control.h"
+#include "hardening.h"
 #include "kafka.h"
 #include "kafkaconf.h"
+#include "kinit.h"
 #include "log.h"
 #include "options.h"
 #include "side_consumer.h"
@@ -96,7 +99,11 @@ int main(int argc, char **argv)
 	struct config cfg = {0};
 	int status;
 
+	hardening_apply();
 	log_init();
+	/* Not an option of the user's: how librdkafka's kinit comes to run confined. */
+	if (argc == 3 && !strcmp(argv[1], KINIT_OPTION))
+		return kinit_main(argv[2]);
 	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
 		return EXIT_USAGE;
 	status = act(action, &cfg, options);

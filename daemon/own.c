@@ -99,7 +99,7 @@ static bool read_endpoint(const struct sockaddr *sa, struct endpoint *out)
 
 static bool local_endpoint(int fd, struct endpoint *out)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
 
 	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&

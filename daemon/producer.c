@@ -452,10 +452,10 @@ void producer_set_config(struct producer *p, const struct config *cfg)
 	apply_config(p, cfg);
 }
 
-int producer_replace(struct producer *p, const struct config *cfg, char *why, size_t size)
+int producer_prepare(struct producer *p, const struct config *cfg, struct kafka **next, char *why,
+		     size_t size)
 {
 	const struct config *old = p->cfg;
-	struct kafka *next = NULL;
 	int r;
 
 	if (p->draining || p->state == ABANDONED) {
@@ -463,12 +463,16 @@ int producer_replace(struct producer *p, const struct config *cfg, char *why, si
 		return -EBUSY;
 	}
 	apply_config(p, cfg);
-	r = make_client(p, &next);
-	if (r < 0) {
-		apply_config(p, old);
+	r = make_client(p, next);
+	apply_config(p, old);
+	if (r < 0)
 		snprintf(why, size, "the Kafka client cannot be made of these settings");
-		return r;
-	}
+	return r;
+}
+
+void producer_replace(struct producer *p, const struct config *cfg, struct kafka *next)
+{
+	apply_config(p, cfg);
 	kafka_free(p->next, 0); /* of a reload before this one, whose turn never came */
 	p->next = next;
 	if (p->state == RUNNING || p->state == RESENDING) {
@@ -478,7 +482,6 @@ int producer_replace(struct producer *p, const struct config *cfg, char *why, si
 	p->timer.repeat = REPLACE_PURGE_S;
 	ev_timer_again(p->opt.loop, &p->timer);
 	advance(p);
-	return 0;
 }
 
 void producer_withdraw(struct producer *p)

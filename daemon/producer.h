@@ -17,6 +17,7 @@
 #include "packet.h"
 
 struct producer;
+struct kafka;
 struct own;
 
 struct producer_options {
@@ -67,11 +68,17 @@ int producer_send_to(struct producer *p, const struct packet *pkt, const char *t
 uint64_t producer_next_seq(const struct producer *p);
 
 /*
- * Reload: makes a client of the new settings now; it sends once the old one has drained, and
- * until then producer_send() says PACKET_E_FULL. Returns 0, or -errno with `why`: nothing changed.
- * The old settings are not used any more after success.
+ * Reload, first step: makes a client of the new settings; nothing else changes. The caller hands
+ * it to producer_replace() or frees it. 0, or -errno with `why`.
  */
-int producer_replace(struct producer *p, const struct config *cfg, char *why, size_t size);
+int producer_prepare(struct producer *p, const struct config *cfg, struct kafka **next, char *why,
+		     size_t size);
+
+/*
+ * Second step, which cannot fail: takes `next` over. It sends once the old client has drained, and
+ * until then producer_send() says PACKET_E_FULL. The old settings are not used any more.
+ */
+void producer_replace(struct producer *p, const struct config *cfg, struct kafka *next);
 
 /* Reload: settings that need no new client; the old ones are not used any more. */
 void producer_set_config(struct producer *p, const struct config *cfg);

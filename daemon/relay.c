@@ -74,6 +74,8 @@ void relay_on_settled(struct relay *r, uint64_t seq)
 {
 	size_t done = 0;
 
+	if (!r->runs)
+		return;
 	for (; done < r->n_runs && r->runs[done].seq < seq; done++) {
 		struct run *run = &r->runs[done];
 		uint64_t n = seq - run->seq < run->count ? seq - run->seq : run->count;

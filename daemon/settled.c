@@ -53,7 +53,7 @@ static uint64_t bit_of(uint64_t seq)
 /* Twice the room. Without memory the mark is lost: numbers above it then never settle. */
 static int grow(struct settled *s)
 {
-	struct settled larger = {.below = s->below, .bits = s->bits * 2};
+	struct settled larger = {.bits = s->bits * 2};
 
 	larger.words = calloc(larger.bits / 64, sizeof(*larger.words));
 	if (!larger.words)
@@ -62,7 +62,8 @@ static int grow(struct settled *s)
 		if (*word_of(s, seq) & bit_of(seq))
 			*word_of(&larger, seq) |= bit_of(seq);
 	free(s->words);
-	*s = larger;
+	s->words = larger.words;
+	s->bits = larger.bits;
 	return 0;
 }
 

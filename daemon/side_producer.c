@@ -462,24 +462,26 @@ static int side_new(struct side **out, const struct side_options *opt)
 static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
 {
 	unsigned int changes = config_diff(s->cfg, cfg, NULL, NULL);
+	struct kafka *next = NULL;
 	int r = 0;
 
 	if (s->ending) {
 		snprintf(why, size, "the instance is being stopped");
 		return -EBUSY;
 	}
+	/* All that can fail first, so that nothing is applied by half. */
 	if (changes & CONFIG_CHANGE_CLIENT)
-		r = kafka_check(cfg, why, size);
+		r = producer_prepare(s->producer, cfg, &next, why, size);
 	if (r == 0 && s->tap)
 		r = tap_reload(s->tap, cfg, why, size);
-	if (r < 0)
+	if (r < 0) {
+		kafka_free(next, 0);
 		return r;
-	if (changes & CONFIG_CHANGE_CLIENT)
-		r = producer_replace(s->producer, cfg, why, size);
+	}
+	if (next)
+		producer_replace(s->producer, cfg, next);
 	else
 		producer_set_config(s->producer, cfg);
-	if (r < 0)
-		return r;
 	relay_set_config(s->relay, cfg);
 	s->cfg = cfg;
 	return 0;

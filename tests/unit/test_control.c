@@ -52,8 +52,10 @@ static int set_up(void **state)
 	if (!f)
 		return -1;
 	strcpy(f->dir, "/tmp/pycapa-control-XXXXXX");
-	if (!mkdtemp(f->dir))
+	if (!mkdtemp(f->dir)) {
+		free(f);
 		return -1;
+	}
 	snprintf(f->path, sizeof(f->path), "%s/control", f->dir);
 	f->loop = ev_loop_new(EVFLAG_AUTO);
 	ev_async_init(&f->wake, on_wake);
