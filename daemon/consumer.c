@@ -543,9 +543,9 @@ static void apply_assignment(struct consumer *c, const rd_kafka_topic_partition_
 	}
 }
 
-static void rebalance(struct consumer *c, rd_kafka_resp_err_t err,
-		      rd_kafka_topic_partition_list_t *list)
+static void on_rebalance(void *ctx, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list)
 {
+	struct consumer *c = ctx;
 	bool gained = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
 	if (err && !gained && err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
@@ -559,12 +559,6 @@ static void rebalance(struct consumer *c, rd_kafka_resp_err_t err,
 	if (gained && c->paused)
 		rd_kafka_pause_partitions(c->rk, list);
 	describe_state(c);
-}
-
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
-			 rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-	rebalance(opaque, err, list);
 }
 
 /* ---- what the look-ups say ---- */
@@ -629,13 +623,10 @@ static void on_lookup(void *ctx, const struct lookup_result *result)
 
 static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf)
 {
-	struct consumer *c = ctx;
+	const struct consumer *c = ctx;
 
-	/* The only user of the opaque in a consumer; the client sets none that it needs itself. */
-	rd_kafka_conf_set_opaque(conf, c);
 	if (!c->group)
 		return 0;
-	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	/* How soon the group notices partitions that are added. */
 	rd_kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "5000", NULL, 0);
 	return 0;
@@ -672,8 +663,8 @@ static void on_closing(struct ev_loop *loop, ev_timer *w, int revents)
 
 	while (c->close_queue && (event = rd_kafka_queue_poll(c->close_queue, 0))) {
 		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
-			rebalance(c, rd_kafka_event_error(event),
-				  rd_kafka_event_topic_partition_list(event));
+			on_rebalance(c, rd_kafka_event_error(event),
+				     rd_kafka_event_topic_partition_list(event));
 		rd_kafka_event_destroy(event);
 	}
 	if (!c->close_queue || rd_kafka_consumer_closed(c->rk))
@@ -689,6 +680,7 @@ static int start(struct consumer *c)
 		.configure = configure,
 		.on_fatal = on_fatal,
 		.on_connection = on_connection,
+		.on_rebalance = c->group ? on_rebalance : NULL,
 		.ctx = c,
 	};
 	struct lookup_options lookup_options = {

@@ -180,6 +180,14 @@ static int close_own(int fd, void *opaque)
 
 /* ---- life ---- */
 
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+			 rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	k->opt.on_rebalance(k->opt.ctx, err, list);
+}
+
 static int configure(struct kafka *k, rd_kafka_conf_t **out)
 {
 	rd_kafka_topic_conf_t *topic_conf = NULL;
@@ -192,6 +200,8 @@ static int configure(struct kafka *k, rd_kafka_conf_t **out)
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_LOG |
 					       RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
 	rd_kafka_conf_set_opaque(conf, k);
+	if (k->opt.on_rebalance)
+		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	rd_kafka_conf_set_connect_cb(conf, connect_broker);
 	if (k->opt.own)
 		rd_kafka_conf_set_closesocket_cb(conf, close_own);

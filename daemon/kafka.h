@@ -36,6 +36,10 @@ struct kafka_options {
 	void (*on_stats)(void *ctx, const char *json, size_t len);
 	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
 	void (*on_connection)(void *ctx, bool connected);
+	/* A group gains or loses partitions (rd_kafka_conf_set_rebalance_cb); the callee assigns
+	 * them. Called from within the polling of the consumer queue. NULL: librdkafka assigns. */
+	void (*on_rebalance)(void *ctx, rd_kafka_resp_err_t err,
+			     rd_kafka_topic_partition_list_t *list);
 	void *ctx; /* of the callbacks above; they must not free the client */
 };
 
