@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service and its secrets: Kerberos, TLS and SASL from credentials of systemd."""
+import os
+import re
+import shutil
+import sys
+
+import pytest
+
+import host as hosts
+from conftest import HERE, numbers, send
+from harness import daemon, wait
+from harness.proc import run
+from harness.witness import Topic
+
+sys.path.insert(0, os.path.join(HERE, '../kafka/security'))
+from kdc import REALM  # noqa: E402
+from secure_cluster import KEY_PASSWORD, PASSWORD, SecureCluster  # noqa: E402
+
+SECRETS = '/etc/pycapa-secrets'
+
+
+@pytest.fixture(scope='session')
+def secure(host, tmp_path_factory):
+    """Started once the host is joined: GATEWAY is an address only then."""
+    with SecureCluster(tmp_path_factory.mktemp('secure'), hosts.GATEWAY) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope='session')
+def secrets(host, secure, tmp_path_factory):
+    """Keytab, passwords, certificates and krb5.conf inside the host; root alone reads them."""
+    source = tmp_path_factory.mktemp('secrets')
+    etc = source / 'etc/pycapa-secrets'
+    etc.mkdir(parents=True)
+    shutil.copy(secure.kdc.krb5_conf, source / 'etc/krb5.conf')
+    shutil.copy(secure.keytabs['pycapa'], etc / 'keytab')
+    for name in ('ca.crt', 'client.crt', 'client.encrypted.key'):
+        shutil.copy(secure.ca.dir / name, etc)
+    (etc / 'password').write_text(PASSWORD)
+    (etc / 'wrong').write_text('wrong-Passw0rd')
+    (etc / 'key-password').write_text(KEY_PASSWORD)
+    host.copy_in(str(source))
+    host.run('chmod', '0644', '/etc/krb5.conf', f'{SECRETS}/ca.crt', f'{SECRETS}/client.crt')
+    host.run('chmod', '0755', SECRETS)
+    host.shell(f'cd {SECRETS}; chmod 0400 keytab password wrong key-password *.key')
+
+
+@pytest.fixture
+def topic(secure, name):
+    return Topic(secure.broker, secure.broker.topic(name=f'pcap-{name}'))
+
+
+@pytest.fixture
+def secured(host, secure, secrets, instances, link, topic):
+    """Makes an instance with credentials {id: file in SECRETS} and Kafka properties."""
+    def make(options, credentials, environment=()):
+        lines = [f'LoadCredential={i}:{SECRETS}/{f}' for i, f in credentials.items()]
+        lines += [f'Environment={e}' for e in environment]
+        host.write(f'/etc/systemd/system/pycapa@{link.name}.service.d/secrets.conf',
+                   '\n'.join(['[Service]', *lines, '']))
+        host.systemctl('daemon-reload')
+        place = f'/run/credentials/pycapa@{link.name}.service'
+        properties = [o.replace('%d', place) for o in options if '=' in o]
+        return instances(link.name, kafka_broker=options[options.index('-k') + 1],
+                         kafka_topic=topic.name, kafka_config=properties)
+    return make
+
+
+def works(instance, link, topic):
+    instance.start()
+    instance.wait_status(f'capturing on {link.name}')
+    send(link, 200, 200)
+    topic.wait_count(200)
+    assert numbers(topic) == list(range(200))
+    assert not instance.messages('^(Kafka|Kerberos): '), instance.story()
+
+
+def test_kerberos_with_a_keytab_that_only_root_can_read(secured, secure, link, topic, host):
+    options = secure.gssapi(**{'sasl.kerberos.keytab': '%d/keytab'})
+    works(secured(options, {'keytab': 'keytab'}), link, topic)
+
+
+def test_password_as_a_credential(secured, secure, link, topic):
+    options = secure.sasl('PLAIN', **{'ssl.ca.location': f'{SECRETS}/ca.crt',
+                                      'sasl.password': '@credential:password'})
+    instance = secured(options, {'password': 'password'})
+    works(instance, link, topic)
+    assert PASSWORD not in instance.show('StatusText')
+    assert not [e for e in instance.entries() if PASSWORD in str(e)]
+
+
+@pytest.mark.parametrize('mechanism', ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
+def test_scram_with_a_current_librdkafka(mechanism, secured, secure, link, topic, host, tmp_path):
+    """The unit names the other library; the binary is the same."""
+    libs = run(os.path.join(daemon.TREE, 'tests/librdkafka'), timeout=900).stdout.strip()
+    target = tmp_path / 'opt/librdkafka/lib'
+    target.mkdir(parents=True)
+    shutil.copy(os.path.join(libs, 'librdkafka.so.1'), target)
+    host.copy_in(str(tmp_path))
+    host.run('chmod', '-R', 'a+rX', '/opt/librdkafka')
+    options = secure.sasl(mechanism, **{'ssl.ca.location': f'{SECRETS}/ca.crt',
+                                        'sasl.password': '@credential:password'})
+    works(secured(options, {'password': 'password'}, ['LD_LIBRARY_PATH=/opt/librdkafka/lib']),
+          link, topic)
+
+
+def test_client_certificate_with_an_encrypted_key(secured, secure, link, topic):
+    options = secure.client_certificate(**{
+        'ssl.ca.location': f'{SECRETS}/ca.crt',
+        'ssl.certificate.location': f'{SECRETS}/client.crt',
+        'ssl.key.location': '%d/key', 'ssl.key.password': '@credential:key-password'})
+    works(secured(options, {'key': 'client.encrypted.key', 'key-password': 'key-password'}),
+          link, topic)
+
+
+def test_wrong_password_is_retried_at_a_humane_pace_and_said_once(secured, secure, link, topic):
+    options = secure.sasl('PLAIN', **{'ssl.ca.location': f'{SECRETS}/ca.crt',
+                                      'sasl.password': '@credential:wrong'})
+    instance = secured(options, {'wrong': 'wrong'}).start()
+    instance.wait_message('sasl.password is wrong')
+
+    def failures():
+        return sum('Failed authentication' in line for line in secure.broker.process.lines)
+    before = failures()
+    wait.elapse(10)
+    assert failures() - before <= 5, 'every refusal is one try'
+    assert len(instance.messages('sasl.password is wrong')) == 1, instance.story()
+    assert instance.show('ActiveState') == 'active'
+    assert instance.show('NRestarts') == '0'
+    assert not instance.messages('wrong-Passw0rd')
+
+
+def test_a_password_that_is_mended_is_taken_up_by_a_reload(secured, secure, link, topic, host):
+    """And what was captured meanwhile arrives."""
+    options = secure.sasl('PLAIN', **{'ssl.ca.location': f'{SECRETS}/ca.crt',
+                                      'sasl.password': 'wrong-Passw0rd'})
+    instance = secured(options, {}).start()
+    instance.wait_message('sasl.password is wrong')
+    send(link, 100, 200)
+    right = [p for p in instance.keys['kafka_config'] if 'password' not in p]
+    instance.reload(kafka_config=[*right, f'sasl.password={PASSWORD}'])
+    topic.wait_count(100, 60)
+    assert numbers(topic) == list(range(100))
+    assert instance.messages(r'reload: kafka-config sasl\.password: \*+ -> \*+')
+    assert not instance.messages(f'wrong-Passw0rd|{PASSWORD}')
+
+
+def test_kinits_error_is_in_the_journal(secured, secure, link, topic):
+    """kinit's own words, at the level of an error, in the unit's journal."""
+    options = secure.gssapi(**{'sasl.kerberos.keytab': '%d/keytab',
+                               'sasl.kerberos.principal': f'nobody@{REALM}'})
+    instance = secured(options, {'keytab': 'keytab'}).start()
+    entry = instance.wait_message('no suitable keys for nobody.*klist -k')
+    assert entry['PRIORITY'] == '3'
+    assert re.search('no ticket', entry['MESSAGE'])
