@@ -57,7 +57,7 @@ static int add_to_runs(struct relay *r, uint64_t seq, uint64_t number)
 		last->count++;
 		return 0;
 	}
-	if (r->n_runs == r->runs_room) {
+	if (!r->runs || r->n_runs == r->runs_room) {
 		size_t room = r->runs_room ? r->runs_room * 2 : 16;
 		struct run *runs = realloc(r->runs, room * sizeof(*runs));
 
