@@ -5,12 +5,11 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import time
 import uuid
 
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer
 
 from . import wait
 from .net import free_port
@@ -35,14 +34,18 @@ def jars():
 
 
 class Broker:
-    """One node, broker and controller at once. `settings` are lines of server.properties."""
+    """
+    One node, broker and controller at once. `settings` are lines of server.properties; `cluster`
+    is the id of a cluster to join.
+    """
 
-    def __init__(self, directory, settings=None, java=()):
+    def __init__(self, directory, settings=None, java=(), cluster=None):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.jars = jars()
         self.java = list(java)
         self.process = None
+        self.warm = False
         self.port = free_port()
         self.controller_port = free_port()
         self.bootstrap = f'127.0.0.1:{self.port}'
@@ -76,9 +79,10 @@ class Broker:
             f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
         with open(os.path.join(self.directory, 'log4j2.xml'), 'w') as f:
             f.write(LOG4J)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
         # An id that begins with a dash would be taken for an option.
-        self.tool('kafka.tools.StorageTool', 'format', '-t', 'p' + cluster[1:], '-c', self.config)
+        fresh = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
+        self.cluster = cluster or 'p' + fresh[1:]
+        self.tool('kafka.tools.StorageTool', 'format', '-t', self.cluster, '-c', self.config)
 
     def tool(self, name, *argv, **kwargs):
         """Runs one of Kafka's own command line tools."""
@@ -87,15 +91,32 @@ class Broker:
                    f'-Dlog4j2.configurationFile={log4j}', '-cp', f'{self.jars}/*', name, *argv,
                    **kwargs)
 
+    def command(self):
+        """The argv of the node."""
+        return ['java', '-Xmx768m', '-Xms256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+                f'-Dlog4j2.configurationFile={self.directory}/log4j2.xml', *self.java,
+                '-cp', f'{self.jars}/*', 'kafka.Kafka', self.config]
+
     def start(self, wait_ready=True):
         assert self.process is None or not self.process.running()
-        self.process = Process(
-            ['java', '-Xmx768m', '-Xms256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-             f'-Dlog4j2.configurationFile={self.directory}/log4j2.xml', *self.java,
-             '-cp', f'{self.jars}/*', 'kafka.Kafka', self.config], directory=self.directory)
+        self.process = Process(self.command(), directory=self.directory)
         if wait_ready:
             self.wait_ready()
+            self.warm_up()
         return self
+
+    def warm_up(self):
+        """
+        A first idempotent record: right after its first start a broker refuses those for a
+        moment ("coordinator load in progress"), and every client then says so.
+        """
+        if self.warm:
+            return
+        self.warm = True
+        producer = Producer({'bootstrap.servers': self.bootstrap, 'enable.idempotence': True,
+                             'log_level': 0})
+        producer.produce(self.topic(name='warm-up'), b'x')
+        assert producer.flush(60) == 0, 'the broker takes no record'
 
     def wait_ready(self):
         """Returns the monotonic time at which the broker said that it had started."""
@@ -122,13 +143,17 @@ class Broker:
     def admin(self):
         return AdminClient({'bootstrap.servers': self.bootstrap})
 
-    def topic(self, partitions=1, name=None, **config):
-        """Makes a topic and returns its name. Config names are given with _ for a dot."""
+    def topic(self, partitions=1, name=None, replicas=None, **config):
+        """
+        Makes a topic and returns its name. Config names are given with _ for a dot. `replicas`:
+        the nodes of each partition, the preferred leader first.
+        """
         name = name or f'topic{os.getpid()}-{next(TOPICS)}'
         config = {k.replace('_', '.'): str(v) for k, v in config.items()}
         # Replays of old captures would be deleted at once by the age of their time stamps.
         config.setdefault('retention.ms', '-1')
-        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        where = {'replica_assignment': replicas} if replicas else {'replication_factor': 1}
+        new = NewTopic(name, num_partitions=partitions, config=config, **where)
         admin = self.admin()
 
         def create():
@@ -148,6 +173,16 @@ class Broker:
         if topic is None or topic.error:
             return 0
         return len([p for p in topic.partitions.values() if p.leader >= 0])
+
+    def leaders(self, name):
+        """The nodes that lead a partition of the topic."""
+        topic = self.admin().list_topics(name, timeout=20).topics[name]
+        return {p.leader for p in topic.partitions.values()}
+
+    def in_sync(self, name):
+        """The nodes that are in sync for all partitions of the topic."""
+        topic = self.admin().list_topics(name, timeout=20).topics[name]
+        return set.intersection(*(set(p.isrs) for p in topic.partitions.values()))
 
     def add_partitions(self, name, total):
         admin = self.admin()

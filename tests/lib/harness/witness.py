@@ -112,6 +112,7 @@ class Topic:
         """Writes packets in one transaction: its marker takes an offset of its own at the end."""
         producer = Producer({'bootstrap.servers': self.broker.bootstrap,
                              'transactional.id': str(uuid.uuid4())})
+        before = self.watermarks()[0][1]
         producer.init_transactions(60)
         producer.begin_transaction()
         for p in packets:
@@ -122,6 +123,8 @@ class Topic:
         else:
             assert producer.flush(60) == 0
             producer.abort_transaction(60)
+        # The marker follows the answer; only then can a reader see the end.
+        wait.until(lambda: self.watermarks()[0][1] > before + len(packets), 30, 'the marker')
 
     def group_offsets(self, group, partitions):
         consumer = Consumer({'bootstrap.servers': self.broker.bootstrap, 'group.id': group,
@@ -141,7 +144,7 @@ def kcat(broker, topic, *argv):
 
 
 def kcat_format(broker, topic, form, *argv):
-    """kcat's own -f formatting, as bytes (`%R%k` is the key with its length before it)."""
+    """kcat's own -f formatting, as bytes."""
     return run('kcat', '-C', '-b', broker.bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q',
                '-f', form, *argv, text=False).stdout
 
@@ -160,8 +163,9 @@ def tshark_packets(path):
     dump = run('tshark', '-n', '-r', path, '-x', '--hexdump', 'frames').stdout
     blocks, current = [], []
     for line in dump.splitlines() + ['']:
-        if line[:4].strip() and line[4:6] == '  ':
-            current.append(line[6:54].strip())
+        row = re.match(r'[0-9a-f]{4,8}  ((?:[0-9a-f]{2} )*[0-9a-f]{2}) {2,}', line)
+        if row:
+            current.append(row.group(1))
         elif current:
             blocks.append(' '.join(current))
             current = []

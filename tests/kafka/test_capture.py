@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the wire into Kafka: nothing lost, the right times, under load and in pauses."""
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from harness import captures, traffic, wait
+from harness.witness import Tcpdump, key_time
+
+pytestmark = pytest.mark.alone
+
+
+def assert_complete(records, count):
+    """Every sequence number exactly once, in order within a partition and flow."""
+    seen = Counter(captures.sequence(r.value) for r in records)
+    assert len(records) == count and set(seen) == set(range(count)), (
+        f'{len(records)} records, {count - len(seen)} missing, '
+        f'{sum(1 for n in seen.values() if n > 1)} doubled')
+    assert_ordered(records)
+
+
+def assert_ordered(records):
+    last = {}
+    for r in records:
+        flow = (r.partition, r.value[26:38])
+        number = captures.sequence(r.value)
+        assert number > last.get(flow, -1), f'{number} after {last[flow]} in {flow}'
+        last[flow] = number
+
+
+def test_200000_packets_at_20000_a_second_are_all_delivered(make_topic, pair, producer, tmp_path):
+    topic = make_topic(4)
+    tcpdump = Tcpdump(pair.inside, tmp_path / 'witness.pcap')
+    process = producer(pair, topic)
+    traffic.send(pair, 200000, 20000, size=200, flows=50)
+    tcpdump.stop(200000)
+    assert process.stop() == 0, process.describe()
+    assert process.counts() == (200000, 200000)
+    records = topic.records()
+    assert_complete(records, 200000)
+    times = {captures.sequence(p.data): p.time_us
+             for p in captures.read(tcpdump.path)[1]}
+    wrong = [r for r in records if key_time(r.key) != times[captures.sequence(r.value)]]
+    assert not wrong, f'{len(wrong)} keys differ from the times in tcpdump'
+    last = {}
+    for r in records:
+        assert key_time(r.key) >= last.get(r.partition, 0), 'a key decreases within a partition'
+        last[r.partition] = key_time(r.key)
+        assert r.timestamp[1] == key_time(r.key) // 1000
+    assert len(last) == 4, 'the flows went to all partitions'
+
+
+def test_500000_packets_at_full_speed_through_a_queue_of_1000(topic, pair, producer, tmp_path):
+    process = producer(pair, topic, '-X', 'queue.buffering.max.messages=1000')
+    sent = traffic.replay(pair, tmp_path, 50000, loops=10, size=128)
+    assert sent == 500000
+    assert process.running(), process.describe()
+    assert process.stop(timeout=120) == 0, process.describe()
+    account = process.account() if process.grep(r'received=') else {}
+    taken, delivered = process.counts()
+    dropped = account.get('dropped_kernel', sent - taken)
+    failed = account.get('failed', 0)
+    assert taken == delivered + failed, process.describe()
+    assert taken + dropped == sent, process.describe()
+    assert topic.count() == delivered
+    if dropped:
+        assert process.grep(rf'\b{dropped}\b'), 'the drops are told\n' + process.describe()
+
+
+@pytest.mark.parametrize('pps', [1000, 20000])
+def test_stopped_for_3_s_loses_nothing(make_topic, pair, producer, pps):
+    topic = make_topic(2)
+    process = producer(pair, topic)
+    generator = traffic.start(pair, pps * 6, pps, size=385)
+    topic.wait_count(pps)
+    process.send_signal(signal.SIGSTOP)
+    wait.elapse(3)
+    process.send_signal(signal.SIGCONT)
+    assert generator.wait(60) == 0
+    topic.wait_count(pps * 6, timeout=60)
+    assert process.stop() == 0, process.describe()
+    assert process.counts() == (pps * 6, pps * 6)
+    assert_complete(topic.records(), pps * 6)
+
+
+def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
+    # The queue is full and stays full while the broker stands still: nothing is to be done.
+    own_broker.start()
+    name = own_broker.topic()
+    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name,
+                    '-X', 'queue.buffering.max.messages=1000').wait_capturing()
+    traffic.send(pair, 100, 1000)
+    wait.until(lambda: process.stats()['delivered'] == 100, 30, 'the first 100 delivered')
+    own_broker.pause()
+    generator = traffic.start(pair, 4000, 1000, first=100)
+    wait.until(lambda: process.stats()['queued'] >= 1000, 20, process.describe)
+    before = process.cpu()
+    wait.elapse(2)
+    used = process.cpu() - before
+    assert generator.wait(30) == 0
+    assert process.running(), process.describe()
+    own_broker.resume()
+    wait.until(lambda: process.stats()['delivered'] == 4100, 60, process.describe)
+    assert used < 0.4, f'{used} s of CPU in 2 s with a full queue'
+    assert process.stop() == 0, process.describe()
+    assert process.counts() == (4100, 4100)
+
+
+def test_broker_absent_at_start_then_started(own_broker, pair, spawn):
+    own_broker.start()
+    name = own_broker.topic()
+    own_broker.stop()
+    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name)
+    process.wait_capturing()
+    traffic.send(pair, 500, 1000)
+    wait.until(lambda: process.stats()['queued'] == 500, 20, process.describe)
+    own_broker.start(wait_ready=False)
+    ready = own_broker.wait_ready()
+    wait.until(lambda: process.stats()['delivered'] > 0, 2.0,
+               lambda: 'a delivery within 2 s of the broker being ready\n' + process.describe())
+    assert ready
+    wait.until(lambda: process.stats()['delivered'] == 500, 30, process.describe)
+    assert process.stop() == 0
+    assert process.counts() == (500, 500)
+    assert len(process.grep('^(ERROR|WARN)')) < 10, process.describe()
+
+
+def test_interrupt_on_a_silent_interface_ends_within_1_s(topic, pair, producer):
+
+    process = producer(pair, topic)
+    before = time.monotonic()
+    assert process.stop(signal.SIGINT) == 0, process.describe()
+    assert time.monotonic() - before < 1.0
+    assert process.counts() == (0, 0)
+
+
+def test_memory_stays_bounded_while_the_broker_stands_still(own_broker, pair, spawn):
+    own_broker.start()
+    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap,
+                    '-t', own_broker.topic()).wait_capturing()
+    traffic.send(pair, 1000, 1000)
+    wait.until(lambda: process.stats()['delivered'] == 1000, 30, process.describe)
+    own_broker.pause()
+    traffic.send(pair, 400000, 0, size=1400, first=1000)
+    assert process.running(), process.describe()
+    assert process.rss() < 400 << 20, f'{process.rss() >> 20} MiB'
+    own_broker.resume()
+    wait.until(lambda: process.stats()['queued'] == 0, 120, process.describe)
+    assert process.stop(timeout=120) == 0, process.describe()
+    account = process.account()
+    taken, delivered = process.counts()
+    assert taken == delivered and taken + account['dropped_kernel'] == 401000, process.describe()

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the fault tests share: a producer under traffic, its account, and what the topic holds."""
+import os
+import re
+from collections import namedtuple
+
+from confluent_kafka import TopicPartition
+
+from . import captures, daemon, traffic, wait
+from .broker import Broker
+from .net import Pair, free_port
+from .proc import run
+from .witness import Topic
+
+PPS = 20000
+OUTAGE = 20  # seconds
+BEFORE = 3   # seconds of traffic before the fault
+AFTER = 6    # and after it
+COUNT = (BEFORE + OUTAGE + AFTER) * PPS
+SIZE = 128
+FLOWS = 50
+PARTITIONS = 4
+JAVA = ('-Xmx256m', '-Xms128m')
+
+# counts: how often each number is in the topic; homes: {flow: its partitions, in their order}
+Content = namedtuple('Content', 'records counts homes')
+
+
+def content(topic, count, check=None, timeout=120):
+    """
+    Reads the topic with a client that is not ours. Numbers of a flow must come in their order
+    within a partition (what comes again is not looked at), and keys must not: live packets may be
+    sent again. `check` is called with each record.
+    """
+    counts, last, homes, records = bytearray(count), {}, {}, 0
+    marks = {p: m for p, m in topic.watermarks().items() if m[1] > m[0]}
+    ends = {p: high for p, (_, high) in marks.items()}
+    consumer = topic.consumer()
+    try:
+        consumer.assign([TopicPartition(topic.name, p, low) for p, (low, _) in marks.items()])
+
+        def some():
+            nonlocal records
+            for m in consumer.consume(20000, 0.5):
+                assert not m.error(), m.error()
+                value, partition = m.value(), m.partition()
+                number, flow = captures.sequence(value), value[26:38]
+                records += 1
+                if check:
+                    check(m)
+                if not counts[number]:
+                    before = last.get((partition, flow), -1)
+                    assert number > before, f'{number} after {before} in partition {partition}'
+                    last[partition, flow] = number
+                    home = homes.setdefault(flow, [])
+                    if partition not in home:
+                        home.append(partition)
+                counts[number] += 1
+                if m.offset() + 1 >= ends[partition]:
+                    ends.pop(partition)
+            return not ends
+        wait.until(some, timeout, lambda: f'the end of {topic.name}: {records} read, {ends} left')
+    finally:
+        consumer.close()
+    return Content(records, counts, homes)
+
+
+def missing(counts):
+    """The runs of numbers that are not in the topic: [(first, after the last)]."""
+    return [(m.start(), m.end()) for m in re.finditer(b'\0+', bytes(counts))]
+
+
+def doubles(counts):
+    return sum(n - 1 for n in counts if n > 1)
+
+
+def assert_exact(stats):
+    """The account of one stats line."""
+    into = stats['received'] + stats['recovered']
+    out = sum(stats[n] for n in ('delivered', 'queued', 'spooled', 'failed', 'dropped', 'own'))
+    assert into == out, stats
+
+
+def assert_ended(process):
+    """
+    The account at the exit and in every line before it; returns that of the exit. No line of
+    counters at the end means that all but received and delivered is zero.
+    """
+    lines = process.grep(daemon.STATS)
+    for line in lines:
+        assert_exact(daemon.parse_stats(line))
+    after = process.stderr.split("packet(s) in, '", 1)[1]
+    if re.search(daemon.STATS, after):
+        return daemon.parse_stats(lines[-1])
+    taken, delivered = process.counts()
+    names = ('recovered', 'queued', 'spooled', 'failed', 'dropped', 'dropped_kernel',
+             'dropped_interface', 'own', 'doubled')
+    stats = {'received': taken, 'delivered': delivered, **dict.fromkeys(names, 0)}
+    assert_exact(stats)
+    return stats
+
+
+def unanswered(process):
+    """How many packets pycapa said at its end were sent without an answer."""
+    found = [re.search(r'(\d+) packet\(s\) were sent without an answer', line)
+             for line in process.lines]
+    return sum(int(m.group(1)) for m in found if m)
+
+
+def peak_rss(process):
+    """The most memory that the process ever had resident, bytes."""
+    with open(f'/proc/{process.pid}/status') as f:
+        return int(re.search(r'^VmHWM:\s+(\d+) kB', f.read(), re.M).group(1)) * 1024
+
+
+class Trial:
+    """A producer on a pair of its own, numbered traffic, and a topic."""
+
+    def __init__(self, broker, pair, spawn, topic, spool=None):
+        self.broker, self.pair, self.spawn = broker, pair, spawn
+        self.topic = Topic(broker, topic)
+        self.spool = spool
+        self.sent = 0
+        self.process = self.generator = None
+
+    def start(self, *argv):
+        """Starts pycapa (again) and waits until it captures."""
+        if self.spool:
+            argv = ('--spool-directory', self.spool, *argv)
+        self.process = self.spawn('-p', '-i', self.pair.inside, '-k', self.broker.bootstrap,
+                                  '-t', self.topic.name, *argv).wait_capturing()
+        return self.process
+
+    def send(self, count=COUNT, pps=PPS, size=SIZE):
+        self.sent = count
+        self.generator = traffic.start(self.pair, count, pps, size=size, flows=FLOWS)
+
+    def wait_received(self, seconds, process=None):
+        """Waits until so many seconds' worth of packets were received; returns the stats."""
+        return self.wait_stats(lambda s: s['received'] >= seconds * PPS, seconds + 20, process)
+
+    def wait_stats(self, condition, timeout, process=None):
+        process = process or self.process
+
+        def look():
+            stats = process.stats()
+            return stats if condition(stats) else None
+        return wait.until(look, timeout, process.describe)
+
+    def wait_flowing(self):
+        """Waits until traffic has gone through for a while: the moment of the fault."""
+        stats = self.wait_received(BEFORE)
+        assert stats['delivered'] > PPS, self.process.describe()
+        return stats
+
+    def finish(self, timeout=180):
+        """Waits until all is sent and delivered, ends pycapa; returns its account."""
+        assert self.generator.wait(timeout) == 0, self.generator.describe()
+        self.wait_stats(lambda s: s['queued'] == s['spooled'] == 0, timeout)
+        peak = peak_rss(self.process)
+        assert peak <= 400 << 20, f'{peak >> 20} MiB'
+        self.process.stop(timeout=60)
+        return assert_ended(self.process)
+
+    def assert_once(self, stats, check=None):
+        """All that was sent is in the topic once; more only where a double was counted."""
+        assert self.process.status == 0, self.process.describe()
+        assert stats['dropped_kernel'] == 0, stats
+        assert stats['received'] == self.sent == stats['delivered'], self.process.describe()
+        got = content(self.topic, self.sent, check)
+        assert missing(got.counts) == [], self.process.describe()
+        assert doubles(got.counts) <= stats['doubled'], f'{doubles(got.counts)} doubled, {stats}'
+        return got
+
+
+class FarBroker(Broker):
+    """A broker behind a veth pair, whose link can be cut."""
+
+    def __init__(self, directory):
+        self.pair = Pair()
+        address, port, control = self.pair.outside_address, free_port(), free_port()
+        super().__init__(directory, {
+            'controller.quorum.voters': f'1@127.0.0.1:{control}',
+            'listeners': f'PLAINTEXT://{address}:{port},CONTROLLER://127.0.0.1:{control}',
+            'advertised.listeners': f'PLAINTEXT://{address}:{port}'}, java=JAVA)
+        self.bootstrap = f'{address}:{port}'
+
+    def start(self, wait_ready=True):
+        self.process = self.pair.start(*self.command(), directory=self.directory)
+        if wait_ready:
+            self.wait_ready()
+        return self
+
+    def cut(self):
+        self.pair.run('ip', 'link', 'set', self.pair.outside, 'down')
+
+    def mend(self):
+        self.pair.run('ip', 'link', 'set', self.pair.outside, 'up')
+        self.pair.up()
+
+    def kill(self):
+        super().kill()
+        self.pair.remove()
+
+
+class SecondBroker(Broker):
+    """A second node of another broker's cluster; a broker only, no controller."""
+
+    def __init__(self, directory, first):
+        port = free_port()
+        super().__init__(directory, {
+            'process.roles': 'broker', 'node.id': '2',
+            'controller.quorum.voters': first.properties['controller.quorum.voters'],
+            'listeners': f'PLAINTEXT://127.0.0.1:{port}',
+            'advertised.listeners': f'PLAINTEXT://127.0.0.1:{port}'},
+            java=JAVA, cluster=first.cluster)
+        self.bootstrap = f'127.0.0.1:{port}'
+
+
+class Tmpfs:
+    """A small disk."""
+
+    def __init__(self, path, megabytes):
+        self.path = str(path)
+        os.makedirs(self.path)
+        run('mount', '-t', 'tmpfs', '-o', f'size={megabytes}m', 'tmpfs', self.path)
+
+    def remove(self):
+        run('umount', '-l', self.path, check=False)
