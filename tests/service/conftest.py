@@ -11,29 +11,17 @@ sys.path.insert(0, os.path.join(HERE, '../lib'))
 sys.path.insert(0, HERE)
 
 import host as hosts  # noqa: E402
-from harness import captures, daemon, traffic  # noqa: E402
-from harness.broker import Broker  # noqa: E402
-from harness.net import free_port  # noqa: E402
+from harness import daemon  # noqa: E402
 from harness.proc import run  # noqa: E402
 from harness.witness import Topic  # noqa: E402
 from instance import Instance  # noqa: E402
+from outer import OuterBroker  # noqa: E402
 
 NUMBERS = itertools.count()
 
 
-class OuterBroker(Broker):
-    """A broker that test hosts reach too, at `outer`."""
-
-    def __init__(self, directory, settings=None):
-        super().__init__(directory, settings)
-        port = free_port()
-        self.outer = f'{hosts.GATEWAY}:{port}'
-        self.properties['listeners'] += f',OUTER://0.0.0.0:{port}'
-        self.properties['advertised.listeners'] += f',OUTER://{self.outer}'
-        self.properties['listener.security.protocol.map'] += ',OUTER:PLAINTEXT'
-        self.properties['inter.broker.listener.name'] = 'PLAINTEXT'
-        with open(self.config, 'w') as f:
-            f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'waits: mostly waits; runs beside others')
 
 
 def build_options():
@@ -113,13 +101,3 @@ def producer(instances, link, broker, topic):
     i = instances(link.name, broker, topic.name).start()
     i.wait_status(f'capturing on {link.name}')
     return i
-
-
-def numbers(topic):
-    """The sequence numbers in a topic, sorted."""
-    return sorted(n for n in (captures.sequence(r.value) for r in topic.records())
-                  if n is not None)
-
-
-def send(link, count, pps, **kwargs):
-    return traffic.send(link, count, pps, **kwargs)

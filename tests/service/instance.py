@@ -5,7 +5,7 @@ import re
 from harness import wait
 
 STATS = 'PYCAPA_RECEIVED'
-# The counters that add up to what was received.
+# The counters that add up to what was received, or recovered from the spool.
 ACCOUNT = ('DELIVERED', 'QUEUED', 'SPOOLED', 'FAILED', 'DROPPED', 'OWN')
 
 
@@ -77,9 +77,17 @@ class Instance:
         self.systemctl('kill', check=True) if name is None else self.host.systemctl(
             'kill', '--kill-who=main', f'--signal={name}', self.unit)
 
-    def entries(self, *match):
-        """This instance's journal entries of this test, oldest first."""
-        return self.host.journal('-u', self.unit, f'--after-cursor={self.cursor}', *match)
+    def entries(self, match=None):
+        """This instance's journal entries of this test, oldest first; `match` is FIELD=VALUE."""
+        found = self.host.journal('-u', self.unit, f'--after-cursor={self.cursor}')
+        if match:
+            field, value = match.split('=', 1)
+            found = [e for e in found if e.get(field) == value]
+        return found
+
+    def own_entries(self, match=None):
+        """Those that pycapa wrote itself, without systemd's."""
+        return [e for e in self.entries(match) if e.get('SYSLOG_IDENTIFIER') == 'pycapa']
 
     def messages(self, pattern=''):
         return [e['MESSAGE'] for e in self.entries() if re.search(pattern, str(e['MESSAGE']))]
@@ -133,5 +141,5 @@ def counters(entry):
     found = {k[len('PYCAPA_'):]: int(v) for k, v in entry.items()
              if k.startswith('PYCAPA_') and re.fullmatch(r'-?\d+', str(v))}
     if 'RECEIVED' in found:
-        assert found['RECEIVED'] == sum(found[name] for name in ACCOUNT), found
+        assert found['RECEIVED'] + found['RECOVERED'] == sum(found[name] for name in ACCOUNT), found
     return found

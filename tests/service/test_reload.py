@@ -2,10 +2,10 @@
 """systemctl reload: synchronous, all or nothing, and without a packet lost or doubled."""
 import re
 
-from conftest import numbers, send
 from harness import traffic, wait
 from harness.witness import Topic
 from host import Link
+from outer import numbers, send
 
 PPS = 20000
 COUNT = 25 * PPS

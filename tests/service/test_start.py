@@ -2,8 +2,8 @@
 """Start, status, and what the process may do."""
 import re
 
-from conftest import numbers, send
 from harness import wait
+from outer import numbers, send
 
 
 def test_packets_arrive_in_kafka_and_status_shows_rates(producer, link, topic):

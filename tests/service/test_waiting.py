@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the service waits through: interfaces and brokers that go and come, in the same process."""
+import subprocess
+import time
+
+import pytest
+
+from harness import traffic, wait
+from harness.proc import Process
+from harness.witness import Topic
+from host import Link
+from outer import OuterBroker, numbers
+
+LOST = 'MESSAGE_ID=6222495ac19c46f1b14168578973fd0a'
+BACK = 'MESSAGE_ID=bf8ddfc84b07401b860ade049359af3e'
+BROKER_LOST = 'MESSAGE_ID=de145b0f25134fecb3d983e4d3523cab'
+BROKER_BACK = 'MESSAGE_ID=0941459d6de84fc8860162dc43023562'
+
+# Holds a tun device and, told to, lets ten IPv4 packets come in by it.
+TUNNEL = '''
+import fcntl, os, struct, subprocess, sys
+fd = os.open('/dev/net/tun', os.O_RDWR)
+fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH', sys.argv[1].encode(), 0x1001))
+subprocess.run(['ip', 'link', 'set', sys.argv[1], 'up'], check=True)
+sys.stdin.readline()
+for n in range(10):
+    os.write(fd, struct.pack('!BBHHHBBH8s', 0x45, 0, 28, n, 0, 64, 17, 0, bytes(8)) + bytes(8))
+sys.stdin.readline()
+'''
+
+
+def captures_within(instance, link, seconds, before):
+    """Packets sent from now on are counted as received within `seconds`."""
+    start = time.monotonic()
+    stream = traffic.start(link, 2000, 1000)
+    try:
+        instance.wait_stats(lambda c: c['RECEIVED'] > before, seconds + 5)
+        assert time.monotonic() - start <= seconds, 'the capture resumed too late'
+    finally:
+        stream.kill()
+
+
+def test_link_down_and_up(producer, link):
+    pid = producer.pid
+    traffic.send(link, 500, 1000)
+    before = producer.wait_stats(lambda c: c['RECEIVED'] == 500)['RECEIVED']
+    link.down()
+    producer.wait_status('waiting.*down|down.*waiting')
+    link.up()
+    captures_within(producer, link, 1, before)
+    producer.wait_status(f'capturing on {link.name}')
+    assert producer.pid == pid
+    assert len(producer.entries(LOST)) == 1 and len(producer.entries(BACK)) == 1
+
+
+def test_link_deleted_and_made_again(producer, link, topic):
+    pid = producer.pid
+    traffic.send(link, 500, 1000)
+    producer.wait_stats(lambda c: c['RECEIVED'] == 500)
+    link.delete()
+    producer.wait_status('waiting for')
+    link.create()
+    # The counts go on, they do not begin again.
+    captures_within(producer, link, 1, 500)
+    assert producer.pid == pid
+    assert len(producer.entries(LOST)) == 1 and len(producer.entries(BACK)) == 1
+
+
+def test_link_deleted_ten_times(producer, link):
+    pid = producer.pid
+    for n in range(10):
+        link.delete()
+        wait.until(lambda: len(producer.entries(LOST)) == n + 1, 10, producer.story)
+        link.create()
+        wait.until(lambda: len(producer.entries(BACK)) == n + 1, 10, producer.story)
+    traffic.send(link, 100, 1000)
+    producer.wait_stats(lambda c: c['RECEIVED'] == 100)
+    assert producer.pid == pid
+
+
+def test_interface_that_appears_5_s_after_the_start(instances, host, broker, topic, name):
+    late = Link(host, name, create=False)
+    try:
+        i = instances(name, broker, topic.name).start()
+        i.wait_status(f'waiting for .*{name}')
+        pid = i.pid
+        wait.elapse(5)
+        assert len(i.entries(LOST)) == 1
+        late.create()
+        captures_within(i, late, 1, 0)
+        assert i.pid == pid and len(i.entries(BACK)) == 1
+    finally:
+        late.remove()
+
+
+def test_interface_that_is_down_at_the_start(instances, host, broker, topic, name):
+    link = Link(host, name, create=False)
+    try:
+        link.create(up=False)
+        i = instances(name, broker, topic.name).start()
+        i.wait_status('waiting')
+        link.up()
+        captures_within(i, link, 1, 0)
+    finally:
+        link.remove()
+
+
+def test_interface_that_comes_back_with_another_link_type(producer, link, host, topic):
+    """An Ethernet device goes, a tunnel of the same name comes, whose packets begin with IP."""
+    pid = producer.pid
+    link.delete()
+    wait.until(lambda: len(producer.entries(LOST)) == 1, 10, producer.story)
+    tunnel = Process(host.command('/usr/bin/python3', '-c', TUNNEL, link.name),
+                     stdin=subprocess.PIPE)
+    try:
+        wait.until(lambda: len(producer.entries(BACK)) == 1, 10, producer.story)
+        tunnel.popen.stdin.write(b'go\n')
+        tunnel.popen.stdin.flush()
+        topic.wait_count(10)
+    finally:
+        tunnel.kill()
+    wait.until(lambda: len(producer.entries(LOST)) == 2, 10, producer.story)
+    link.create()
+    wait.until(lambda: len(producer.entries(BACK)) == 2, 10, producer.story)
+    traffic.send(link, 100, 1000)
+    assert producer.wait_stats(lambda c: c['DELIVERED'] >= 110)['DELIVERED'] == 110
+    assert producer.pid == pid
+    records = topic.records()
+    raw = [r for r in records if ('linktype', b'101') in r.headers]
+    assert len(raw) == 10 and all(r.value[0] == 0x45 for r in raw)
+    assert numbers(topic) == list(range(100))
+
+
+def start_on(own_broker, instances, link):
+    own_broker.start()
+    topic = Topic(own_broker, own_broker.topic())
+    i = instances(link.name, own_broker, topic.name).start()
+    i.wait_status('capturing')
+    return i, topic
+
+
+def test_broker_killed_and_restarted(own_broker, instances, link):
+    i, topic = start_on(own_broker, instances, link)
+    pid = i.pid
+    stream = traffic.start(link, 20000, 1000)
+    i.wait_stats(lambda c: c['DELIVERED'] > 1000)
+    own_broker.kill()
+    wait.until(lambda: i.entries(BROKER_LOST), 30, i.story)
+    own_broker.start(wait_ready=False)
+    ready = own_broker.wait_ready()
+    before = i.stats()['DELIVERED']
+    i.wait_stats(lambda c: c['DELIVERED'] > before)
+    assert time.monotonic() - ready <= 2, 'delivery resumed too late'
+    assert stream.wait(60) == 0
+    i.wait_stats(lambda c: c['DELIVERED'] == 20000)
+    assert numbers(topic) == list(range(20000))
+    wait.until(lambda: i.entries(BROKER_BACK), 30, i.story)
+    assert i.pid == pid
+    assert len(i.entries(BROKER_LOST)) == 1 and len(i.entries(BROKER_BACK)) == 1, i.story()
+
+
+def test_broker_absent_at_the_start(own_broker, instances, link):
+    i = instances(link.name, own_broker, 'pcap').start()
+    i.wait_status('capturing')
+    traffic.send(link, 500, 500)
+    i.wait_stats(lambda c: c['RECEIVED'] == 500)
+    own_broker.start()
+    topic = Topic(own_broker, own_broker.topic(name='pcap'))
+    topic.wait_count(500)
+    assert numbers(topic) == list(range(500))
+
+
+@pytest.mark.waits
+def test_topic_missing_for_60_s(instances, broker, link):
+    i = instances(link.name, broker, f'late-{link.name}').start()
+    i.wait_status('capturing')
+    pid = i.pid
+    stream = traffic.start(link, 9000, 100)
+    wait.elapse(60)
+    assert i.pid == pid and i.stats()['FAILED'] == 0
+    topic = Topic(broker, broker.topic(name=f'late-{link.name}'))
+    assert stream.wait(60) == 0
+    i.wait_stats(lambda c: c['DELIVERED'] == 9000, 60)
+    assert numbers(topic) == list(range(9000))
+    assert i.messages(f'late-{link.name}.*does not exist|[Uu]nknown topic'), i.story()
+    assert i.pid == pid
+
+
+@pytest.fixture
+def strict_broker(tmp_path):
+    """A broker with ACLs: this machine may do all, a test host nothing until it is granted."""
+    b = OuterBroker(tmp_path / 'strict', {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'allow.everyone.if.no.acl.found': 'true'}).start()
+    yield b
+    b.kill()
+
+
+def grant(broker, address, *resource):
+    broker.tool('org.apache.kafka.tools.AclCommand', '--bootstrap-server', broker.bootstrap,
+                '--add', '--allow-principal', 'User:ANONYMOUS', '--allow-host', address,
+                '--operation', 'All', *resource)
+
+
+@pytest.mark.waits
+def test_write_permission_denied_for_60_s_then_granted(strict_broker, instances, link, host):
+    topic = Topic(strict_broker, strict_broker.topic())
+    # What has an ACL is closed to all others.
+    grant(strict_broker, '127.0.0.1', '--cluster', '--topic', '*')
+    i = instances(link.name, strict_broker, topic.name).start()
+    i.wait_status('capturing')
+    pid = i.pid
+    stream = traffic.start(link, 9000, 100)
+    wait.elapse(60)
+    assert i.pid == pid
+    counts = i.stats()
+    assert counts['FAILED'] == 0 and counts['DELIVERED'] == 0, counts
+    assert topic.count() == 0
+    assert i.messages('(?i)authoriz|permission|ACL'), i.story()
+    grant(strict_broker, host.address, '--topic', topic.name)
+    assert stream.wait(60) == 0
+    i.wait_stats(lambda c: c['DELIVERED'] == 9000, 60)
+    assert numbers(topic) == list(range(9000))
+    assert i.pid == pid
