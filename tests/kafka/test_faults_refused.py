@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kafka refuses packets, or its topic changes, or the disk of the spool is full."""
+import os
+import time
+
+import pytest
+
+from harness import captures, faults, wait
+from harness.broker import Broker
+from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
+from harness.witness import Topic, key_time
+
+pytestmark = pytest.mark.faults
+SHORT = 12 * PPS  # for faults that do not last
+HOUR_MS = 3600000
+
+
+@pytest.fixture(scope='module')
+def steady_broker(tmp_path_factory):
+    """Stays up all the time."""
+    with Broker(tmp_path_factory.mktemp('broker'), java=JAVA) as b:
+        yield b
+
+
+@pytest.fixture
+def trial(steady_broker, pair, spawn, tmp_path):
+    return Trial(steady_broker, pair, spawn, steady_broker.topic(PARTITIONS), tmp_path / 'spool')
+
+
+def test_partitions_added(trial):
+    trial.start('-X', 'topic.metadata.refresh.interval.ms=1000')
+    trial.send(SHORT)
+    trial.wait_flowing()
+    trial.broker.add_partitions(trial.topic.name, PARTITIONS + 3)
+    got = trial.assert_once(trial.finish())
+    used = {p for home in got.homes.values() for p in home}
+    assert used == set(range(PARTITIONS + 3)), f'partitions in use: {used}'
+    assert max(len(home) for home in got.homes.values()) == 2, 'a flow moves at most once'
+
+
+def test_leader_moved(pair, spawn, tmp_path):
+    with Broker(tmp_path / 'first', java=JAVA) as first:
+        with faults.SecondBroker(tmp_path / 'second', first) as second:
+            name = first.topic(PARTITIONS, replicas=[[2, 1]] * PARTITIONS)
+            trial = Trial(first, pair, spawn, name, tmp_path / 'spool')
+            trial.start()
+            trial.send(20 * PPS)
+            trial.wait_flowing()
+            assert first.leaders(name) == {2}
+            second.stop()
+            wait.until(lambda: first.leaders(name) == {1}, 30, 'the leader moved')
+            second.start()
+            wait.until(lambda: first.in_sync(name) == {1, 2}, 60, 'both in sync')
+            first.tool('org.apache.kafka.tools.LeaderElectionCommand', '--bootstrap-server',
+                       first.bootstrap, '--election-type', 'preferred', '--all-topic-partitions')
+            wait.until(lambda: first.leaders(name) == {2}, 30, 'the leader back')
+            trial.assert_once(trial.finish())
+
+
+def test_topic_deleted_and_made_again(trial):
+    name = trial.topic.name
+    trial.start()
+    trial.send(20 * PPS)
+    trial.wait_flowing()
+    trial.broker.delete_topic(name)
+    wait.elapse(2)
+    gone = trial.process.stats()
+    wait.elapse(3)
+    assert trial.process.stats()['delivered'] == gone['delivered'], 'nowhere to deliver to'
+    trial.broker.topic(PARTITIONS, name=name)
+    stats = trial.finish()
+    assert trial.process.status == 0, trial.process.describe()
+    assert stats['delivered'] == stats['received'] == trial.sent, stats
+    got = faults.content(trial.topic, trial.sent)
+    # What the old topic had acknowledged went with it; all the rest is in the new one.
+    kept = trial.sent - got.counts.count(0)
+    assert gone['delivered'] + kept == trial.sent, (gone, kept)
+    assert faults.doubles(got.counts) <= stats['doubled'], stats
+
+
+def test_topic_takes_only_small_batches_from_now_on(trial):
+    trial.start()
+    trial.send(SHORT)
+    trial.wait_flowing()
+    trial.broker.configure_topic(trial.topic.name, max_message_bytes=65536)
+    trial.assert_once(trial.finish())
+
+
+@pytest.mark.parametrize('spool', [False, True])
+def test_one_time_stamp_in_100_refused(steady_broker, spawn, tmp_path, spool):
+    count = 200000
+    topic = Topic(steady_broker, steady_broker.topic(
+        PARTITIONS, message_timestamp_after_max_ms=HOUR_MS))
+    now_us = int(time.time() * 1000000)
+    packets = [p._replace(time_us=p.time_us + (i % 100 == 0) * 86400 * 1000000)
+               for i, p in enumerate(captures.sample(count, size=100, start_us=now_us - count * 50,
+                                                     step_us=50))]
+    path = captures.write(tmp_path / 'future.pcap', packets)
+    argv = ('--spool-directory', tmp_path / 'spool') if spool else ()
+    process = spawn('-p', '-r', path, '-k', steady_broker.bootstrap, '-t', topic.name, *argv)
+    assert process.wait(120) == 0, process.describe()
+    stats = faults.assert_ended(process)
+    assert stats['received'] == stats['delivered'] == count, stats
+
+    def check(m):
+        time_us = packets[captures.sequence(m.value())].time_us
+        assert key_time(m.key()) == time_us, 'the key keeps the time'
+        stamp = m.timestamp()[1]
+        assert stamp == time_us // 1000 or stamp < (time.time() + 60) * 1000, stamp
+    got = faults.content(topic, count, check)
+    assert got.records == count and faults.missing(got.counts) == []
+
+
+def test_a_packet_too_large_is_counted_as_failed(steady_broker, spawn, tmp_path):
+    topic = Topic(steady_broker, steady_broker.topic(1, max_message_bytes=2000))
+    sizes = [100] * 50 + [3000] + [100] * 50
+    packets = [captures.Packet(1700000000000000 + i, captures.udp(i, size), size)
+               for i, size in enumerate(sizes)]
+    path = captures.write(tmp_path / 'large.pcap', packets)
+    process = spawn('-p', '-r', path, '-k', steady_broker.bootstrap, '-t', topic.name)
+    assert process.wait(60) == 1, process.describe()
+    stats = faults.assert_ended(process)
+    assert (stats['received'], stats['delivered'], stats['failed']) == (101, 100, 1), stats
+    assert process.grep(r'^ERROR.*A packet of 3000 bytes .*max\.message\.bytes')
+    got = faults.content(topic, len(sizes))
+    assert got.records == 100 and faults.missing(got.counts) == [(50, 51)]
+
+
+def test_disk_full_then_freed(pair, spawn, tmp_path):
+    disk = faults.Tmpfs(tmp_path / 'disk', 128)
+    filler = os.path.join(disk.path, 'filler')
+    with open(filler, 'wb') as f:
+        f.write(bytes(96 << 20))
+    try:
+        with Broker(tmp_path / 'broker', java=JAVA) as broker:
+            trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS),
+                          os.path.join(disk.path, 'spool'))
+            trial.start('--spool-segment', '4M')
+            trial.send()
+            trial.wait_flowing()
+            broker.kill()
+            full = trial.wait_stats(lambda s: s['dropped'] > PPS, OUTAGE + 10)
+            os.unlink(filler)
+            trial.wait_stats(lambda s: s['spooled'] > full['spooled'] + PPS, 20)
+            assert trial.process.grep('^WARN.*spool'), trial.process.describe()
+            trial.wait_received(BEFORE + OUTAGE)
+            broker.start()
+            stats = trial.finish()
+            assert trial.process.status == 1 and stats['dropped_kernel'] == 0, stats
+            assert stats['received'] == COUNT == stats['delivered'] + stats['dropped'], stats
+            got = faults.content(trial.topic, COUNT)
+            assert got.counts.count(0) == stats['dropped'], (got.counts.count(0), stats)
+            assert faults.doubles(got.counts) <= stats['doubled'], stats
+    finally:
+        disk.remove()

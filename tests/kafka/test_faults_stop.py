@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pycapa ends in the middle of an outage and is started again."""
+import signal
+
+import pytest
+
+from harness import faults
+from harness.broker import Broker
+from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def trial(pair, spawn, tmp_path):
+    """In an outage, half of it over."""
+    with Broker(tmp_path / 'broker', java=JAVA) as broker:
+        t = Trial(broker, pair, spawn, broker.topic(PARTITIONS), tmp_path / 'spool')
+        t.start()
+        t.send()
+        t.wait_flowing()
+        broker.kill()
+        t.wait_received(BEFORE + OUTAGE / 2)
+        yield t
+
+
+def finish(trial):
+    """The rest of the outage with a new process, and its end."""
+    trial.wait_received(OUTAGE / 4)
+    trial.broker.start()
+    return trial.finish()
+
+
+def the_gap(got):
+    """What came while no pycapa was there: one run of numbers, and nothing else is missing."""
+    gaps = faults.missing(got.counts)
+    assert len(gaps) == 1, gaps
+    return gaps[0]
+
+
+def test_sigterm_in_an_outage(trial):
+    assert trial.process.stop(signal.SIGTERM) == 0, trial.process.describe()
+    first = faults.assert_ended(trial.process)
+    maybe = faults.unanswered(trial.process)
+    assert first['spooled'] > OUTAGE / 4 * PPS and first['queued'] == 0, first
+    assert trial.process.grep(r'packet\(s\) wait in .* for the next start')
+    trial.start()
+    second = finish(trial)
+    assert trial.process.status == 0, trial.process.describe()
+    assert second['recovered'] == first['spooled'], (first, second)
+    got = faults.content(trial.topic, COUNT)
+    begin, end = the_gap(got)
+    # What the first one had received comes before the gap, what the second had behind it.
+    assert (first['received'], second['received']) == (begin, COUNT - end), (first, second)
+    assert first['dropped_kernel'] == second['dropped_kernel'] == 0, (first, second)
+    assert faults.doubles(got.counts) <= first['doubled'] + maybe + second['doubled']
+
+
+def test_killed_in_an_outage(trial):
+    earlier = trial.process.stats()
+    stats = trial.wait_stats(lambda s: s['received'] > earlier['received'] + PPS, 20)
+    trial.process.kill()
+    faults.assert_exact(stats)
+    trial.start()
+    second = finish(trial)
+    assert trial.process.status == 0, trial.process.describe()
+    got = faults.content(trial.topic, COUNT)
+    begin, end = the_gap(got)
+    # Only what was received within the last moment may be lost: it was not written yet.
+    assert begin >= earlier['received'], (begin, earlier, stats)
+    assert second['received'] == COUNT - end and second['dropped_kernel'] == 0, (second, end)
+    assert second['recovered'] >= begin - stats['delivered'] - stats['queued'], (second, stats)
+    extra = faults.doubles(got.counts)
+    assert extra <= stats['queued'] + stats['doubled'] + second['doubled'], (extra, stats, second)
