@@ -95,6 +95,12 @@ static int next_packet(struct replay *r, struct pcap_pkthdr **h, const u_char **
 	return n;
 }
 
+/* libpcap reads the unsigned seconds of a classic file as signed: they turn negative in 2038. */
+static uint64_t seconds(const struct pcap_pkthdr *h)
+{
+	return h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : (uint64_t)h->ts.tv_sec;
+}
+
 static int read_packets(struct replay *r, uint16_t linktype)
 {
 	struct pcap_pkthdr *h;
@@ -107,7 +113,7 @@ static int read_packets(struct replay *r, uint16_t linktype)
 			.data = data,
 			.caplen = h->caplen,
 			.wirelen = h->len,
-			.time_us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec,
+			.time_us = seconds(h) * 1000000 + (uint64_t)h->ts.tv_usec,
 			.linktype = linktype,
 		};
 
