@@ -8,13 +8,16 @@ import sys
 import pytest
 
 import host as hosts
-from conftest import HERE, numbers, send
-from harness import daemon, wait
-from harness.proc import run
+from harness import authtable, daemon, wait
 from harness.witness import Topic
+from outer import numbers, send
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 sys.path.insert(0, os.path.join(HERE, '../kafka/security'))
+import ways  # noqa: E402
 from kdc import REALM  # noqa: E402
+from libraries import library  # noqa: E402
 from secure_cluster import KEY_PASSWORD, PASSWORD, SecureCluster  # noqa: E402
 
 SECRETS = '/etc/pycapa-secrets'
@@ -35,14 +38,15 @@ def secrets(host, secure, tmp_path_factory):
     etc.mkdir(parents=True)
     shutil.copy(secure.kdc.krb5_conf, source / 'etc/krb5.conf')
     shutil.copy(secure.keytabs['pycapa'], etc / 'keytab')
-    for name in ('ca.crt', 'client.crt', 'client.encrypted.key'):
+    for name in ('ca.crt', 'client.crt', 'client.encrypted.key', 'client-plain.crt',
+                 'client-plain.key', 'client-foreign.crt', 'client-foreign.key'):
         shutil.copy(secure.ca.dir / name, etc)
     (etc / 'password').write_text(PASSWORD)
     (etc / 'wrong').write_text('wrong-Passw0rd')
     (etc / 'key-password').write_text(KEY_PASSWORD)
     host.copy_in(str(source))
-    host.run('chmod', '0644', '/etc/krb5.conf', f'{SECRETS}/ca.crt', f'{SECRETS}/client.crt')
-    host.run('chmod', '0755', SECRETS)
+    host.run('chmod', '0644', '/etc/krb5.conf')
+    host.shell(f'cd {SECRETS}; chmod 0755 .; chmod 0644 *.crt')
     host.shell(f'cd {SECRETS}; chmod 0400 keytab password wrong key-password *.key')
 
 
@@ -90,19 +94,48 @@ def test_password_as_a_credential(secured, secure, link, topic):
     assert not [e for e in instance.entries() if PASSWORD in str(e)]
 
 
-@pytest.mark.parametrize('mechanism', ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
-def test_scram_with_a_current_librdkafka(mechanism, secured, secure, link, topic, host, tmp_path):
-    """The unit names the other library; the binary is the same."""
-    libs = run(os.path.join(daemon.TREE, 'tests/librdkafka'), timeout=900).stdout.strip()
-    target = tmp_path / 'opt/librdkafka/lib'
+@pytest.fixture(scope='session')
+def other_librdkafka(host, tmp_path_factory):
+    """A current librdkafka inside the host, as docs/security.md says; its folder."""
+    libs = library('current')
+    source = tmp_path_factory.mktemp('librdkafka')
+    target = source / 'opt/librdkafka/lib'
     target.mkdir(parents=True)
     shutil.copy(os.path.join(libs, 'librdkafka.so.1'), target)
-    host.copy_in(str(tmp_path))
+    host.copy_in(str(source))
     host.run('chmod', '-R', 'a+rX', '/opt/librdkafka')
-    options = secure.sasl(mechanism, **{'ssl.ca.location': f'{SECRETS}/ca.crt',
-                                        'sasl.password': '@credential:password'})
-    works(secured(options, {'password': 'password'}, ['LD_LIBRARY_PATH=/opt/librdkafka/lib']),
-          link, topic)
+    return '/opt/librdkafka/lib'
+
+
+@pytest.mark.parametrize('right', [True, False], ids=['right', 'wrong'])
+@pytest.mark.parametrize('which', ways.LIBRARIES)
+@pytest.mark.parametrize('way', ways.WAYS)
+def test_every_way(way, which, right, secured, secure, link, topic, other_librdkafka):
+    """The service's part of the table; the unit chooses the library, the binary is the same."""
+    private = []
+
+    def place(path):
+        name = os.path.basename(path)
+        if name.endswith('.crt'):
+            return f'{SECRETS}/{name}'
+        private.append('keytab' if name.endswith('keytab') else name)
+        return f'%d/{private[-1]}'
+
+    options = ways.options(secure, way, right, place)
+    environment = [f'LD_LIBRARY_PATH={other_librdkafka}'] if which == 'current' else []
+    instance = secured(options, {name: name for name in private}, environment)
+    if ways.works(way, which, right):
+        works(instance, link, topic)
+        result = '200 packets'
+    elif way == 'TLS, encrypted key':  # cannot even make a client
+        instance.configure()
+        assert instance.systemctl('start', check=False).returncode != 0
+        result = instance.wait_message(r'ssl\.key\.password is wrong')['MESSAGE']
+    else:
+        instance.start()
+        result = instance.wait_message('^(Kafka|Kerberos): ')['MESSAGE']
+        assert instance.show('ActiveState') == 'active'
+    authtable.record(way, ways.LIBRARIES[which], 'service', 'right' if right else 'wrong', result)
 
 
 def test_client_certificate_with_an_encrypted_key(secured, secure, link, topic):

@@ -4,13 +4,11 @@ import os
 
 import pytest
 
-from harness import captures, daemon
+from harness import captures
 from harness.daemon import Pycapa
-from harness.proc import run
 from harness.witness import Topic
+from libraries import library
 from secure_cluster import SecureCluster
-
-TREE = daemon.TREE
 
 
 @pytest.fixture(scope="session")
@@ -42,19 +40,6 @@ def sample(tmp_path_factory):
     """A savefile of 10 packets."""
     return captures.write(str(tmp_path_factory.mktemp("sample") / "sample.pcap"),
                           captures.sample(10))
-
-
-LIBRARIES = {}
-
-
-def library(which):
-    """The folder of a librdkafka for LD_LIBRARY_PATH; "" is Debian's."""
-    if which == "debian":
-        return ""
-    if which not in LIBRARIES:
-        LIBRARIES[which] = run(os.path.join(TREE, "tests/librdkafka"),
-                               timeout=900).stdout.strip()
-    return LIBRARIES[which]
 
 
 @pytest.fixture(scope="session", params=["debian", "current"])

@@ -60,6 +60,7 @@ class SecureCluster:
         self.ca.issue("server-wronghost", "other.example", "server", "DNS:other.example")
         self.foreign_ca.issue("server-foreign", self.host, "server", san)
         self.ca.issue("client", "pycapa", "client", password=KEY_PASSWORD)
+        self.ca.issue("client-plain", "pycapa", "client")
         self.ca.issue("client-expired", "pycapa", "client", expired=True)
         self.foreign_ca.issue("client-foreign", "pycapa", "client")
         self.stores = {"EXPIRED": self.ca.keystore("server-expired"),

@@ -2,9 +2,9 @@
 """SASL with passwords over TLS, and what a librdkafka can."""
 import pytest
 
-from conftest import library
 from harness import daemon
 from harness.proc import run
+from libraries import library
 
 SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
 
