@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The man pages, the completion and the examples say what the program says."""
+import os
+import re
+
+import pytest
+
+from harness import daemon
+from harness.proc import run
+
+DOCS = os.path.join(daemon.TREE, 'docs')
+RELOAD = {'now': 'applied', 'capture': 'applied, by a new capture handle',
+          'client': 'applied, by a new Kafka client', 'restart': 'needs a restart'}
+
+
+def page(name):
+    """A page as words: scdoc's marks taken off."""
+    with open(os.path.join(DOCS, name + '.scd')) as f:
+        return f.read()
+
+
+def plain(text):
+    text = re.sub(r'(?<!\\)[*]|(?<![\w\\])_|(?<!\\)_(?!\w)', '', text)
+    return ' '.join(re.sub(r'\\(.)', r'\1', text).split())
+
+
+def settings():
+    """The table of settings.c, as dictionaries."""
+    names = ('name', 'short', 'type', 'scope', 'role', 'default', 'range', 'unit', 'change', 'help')
+    dump = run(os.path.join(daemon.BUILD, 'tests/unit/settings-dump')).stdout
+    rows = [dict(zip(names, line.split('\t'))) for line in dump.splitlines()]
+    assert len(rows) > 30
+    return rows
+
+
+def usage():
+    """[(option as shown, its text)] of --help."""
+    out, current = [], None
+    for line in run(daemon.BINARY, '--help').stdout.splitlines():
+        entry = re.match(r'  (\s*(?:-|EXPRESSION)\S?.*?)(?:\s{2,}(\S.*))?$', line)
+        if entry and not line.startswith(' ' * 20):
+            current = [entry.group(1).strip(), [entry.group(2) or '']]
+            out.append(current)
+        elif line.startswith(' ' * 20) and current:
+            current[1].append(line)
+        else:
+            current = None
+    assert len(out) > 25
+    return [(name, ' '.join(' '.join(text).split())) for name, text in out]
+
+
+def test_pycapa_1_has_every_option_of_help_word_for_word():
+    words = plain(page('pycapa.1'))
+    for name, text in usage():
+        assert f'{name} {text}' in words, name
+
+
+def test_pycapa_1_has_no_other_option():
+    known = {o for name, _ in usage() for o in re.findall(r'--[a-z-]+', name)}
+    section = page('pycapa.1').split('# OPTIONS')[1].split('# SIGNALS')[0]
+    assert set(re.findall(r'^(?:\*-\w+\*, )?\*(--[a-z-]+)\*', section, re.M)) == known
+
+
+def test_pycapa_cfg_5_has_every_key_with_default_range_and_reload():
+    text = page('pycapa.cfg.5')
+    keys = [s for s in settings() if s['scope'] in ('file', 'both')]
+    for key in keys:
+        match = re.search(rf'^\*{key["name"]}\* \({key["type"]}\)\n((?:\t.*\n|\n(?=\t))+)', text,
+                          re.M)
+        assert match, key['name']
+        words = plain(match.group(1))
+        assert key['help'] in words, key['name']
+        default = key['default'] if key['default'] != '-' else 'none'
+        assert f'Default: {default}.' in words, words
+        if key['range'] != '-':
+            assert f'Values: {key["range"]}.' in words, words
+        assert words.endswith(f'Reload: {RELOAD[key["change"]]}.'), words
+    shown = re.findall(r'^\*([a-z-]+)\* \([a-z]+\)$', text, re.M)
+    assert sorted(shown) == sorted(k['name'] for k in keys)
+
+
+def test_pycapa_8_names_every_event():
+    with open(os.path.join(daemon.TREE, 'daemon/events.h')) as f:
+        ids = re.findall(r'"([0-9a-f]{32})"', f.read())
+    assert ids
+    for number in ids:
+        assert f'*{number}*' in page('pycapa.8')
+
+
+@pytest.mark.parametrize('name', ['pycapa.1', 'pycapa.8', 'pycapa.cfg.5'])
+def test_pages_render_without_a_complaint(name, tmp_path):
+    with open(os.path.join(DOCS, name + '.scd')) as f:
+        rendered = run('scdoc', stdin=f).stdout
+    path = tmp_path / name
+    path.write_text(rendered)
+    done = run('man', '--warnings', '-E', 'UTF-8', '-l', '-Tutf8', path)
+    assert not done.stderr, done.stderr
+    text = re.sub('.\b', '', done.stdout)
+    assert '\nNAME\n' in text and '\nSEE ALSO\n' in text
+
+
+def complete(*words):
+    """What bash would offer for the last word."""
+    script = '''
+        . "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+        _pycapa "$1"
+        printf '%s\\n' "${COMPREPLY[@]}"'''
+    env = {**os.environ, 'PATH': f'{os.path.dirname(daemon.BINARY)}:{os.environ["PATH"]}'}
+    return run('bash', '-c', script, 'bash',
+               os.path.join(daemon.TREE, 'conf/pycapa.bash-completion'), 'pycapa', *words,
+               env=env).stdout.split()
+
+
+def test_completion_offers_every_long_option():
+    shown = {o for name, _ in usage() for o in re.findall(r'--[a-z-]+', name)}
+    assert set(complete('--')) >= shown
+    assert complete('--kafka-b') == ['--kafka-broker']
+
+
+def test_completion_offers_values():
+    assert 'lo' in complete('--interface', '')
+    assert complete('--partition', 'f') == ['flow']
+    assert complete('-o', 'st') == ['stored']
