@@ -35,6 +35,7 @@ struct kafka {
 	struct queuewatch main_watch, extra_watch;
 	ev_async answered;
 	atomic_bool connected;
+	_Atomic int64_t rtt_us; /* the longest since it was last asked for */
 	struct kafkalog *log;
 	struct pace *pace;
 	char brokers[256];
@@ -148,6 +149,9 @@ static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *b
 
 	if (err || (api_key != PRODUCE && api_key != FETCH && api_key != METADATA))
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	/* Threads of several brokers may race: a figure for eyes can take that. */
+	if (rtt > atomic_load_explicit(&k->rtt_us, memory_order_relaxed))
+		atomic_store_explicit(&k->rtt_us, rtt, memory_order_relaxed);
 	if (!atomic_load_explicit(&k->connected, memory_order_relaxed))
 		ev_async_send(k->opt.loop, &k->answered);
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -366,6 +370,11 @@ rd_kafka_t *kafka_client(const struct kafka *k)
 bool kafka_connected(const struct kafka *k)
 {
 	return atomic_load(&k->connected);
+}
+
+int64_t kafka_take_rtt(struct kafka *k)
+{
+	return atomic_exchange(&k->rtt_us, 0);
 }
 
 const char *kafka_last_error(const struct kafka *k)

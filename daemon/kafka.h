@@ -57,6 +57,12 @@ bool kafka_connected(const struct kafka *k);
 const char *kafka_last_error(const struct kafka *k);
 
 /*
+ * The longest time a broker took to answer a Produce, Fetch or Metadata request since the last
+ * call, microseconds; 0: none answered.
+ */
+int64_t kafka_take_rtt(struct kafka *k);
+
+/*
  * Bridges one more queue to the loop: `on_ready` is called when the queue has something, and
  * again as long as it returns true ("more is left"). The queue is borrowed until kafka_free().
  * For a consumer queue. kafka_watch_pause() stops the calls.

@@ -531,6 +531,11 @@ void producer_read_counters(const struct producer *p, struct producer_counters *
 	out->queued = queued(p);
 }
 
+uint64_t producer_take_rtt(struct producer *p)
+{
+	return (uint64_t)kafka_take_rtt(p->kafka);
+}
+
 void producer_waiting_for(const struct producer *p, char *buf, size_t size)
 {
 	const char *error = kafka_last_error(p->kafka);

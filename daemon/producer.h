@@ -101,6 +101,9 @@ void producer_abandon(struct producer *p);
 
 void producer_read_counters(const struct producer *p, struct producer_counters *out);
 
+/* The longest answer of a broker since the last call, microseconds; 0: none came. */
+uint64_t producer_take_rtt(struct producer *p);
+
 /* What keeps packets from being delivered, in words; "" when nothing is known to. */
 void producer_waiting_for(const struct producer *p, char *buf, size_t size);
 

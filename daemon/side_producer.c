@@ -265,7 +265,7 @@ static void side_abandon(struct side *s)
 			{"PYCAPA_DROPPED_KERNEL", (st).dropped_kernel},                            \
 			{"PYCAPA_DROPPED_INTERFACE", (st).dropped_interface},                      \
 			{"PYCAPA_OWN", (st).own}, {"PYCAPA_DOUBLED", (st).doubled},                \
-			{"PYCAPA_BYTES", (st).bytes},                                              \
+			{"PYCAPA_BYTES", (st).bytes}, {"PYCAPA_RTT_US", (st).rtt_us},              \
 	}
 
 static uint64_t lost(const struct stats_producer *st)
@@ -281,6 +281,7 @@ static void side_log_stats(struct side *s)
 	bool worse;
 
 	read_stats(s, &st);
+	st.rtt_us = producer_take_rtt(s->producer);
 	stats_format_producer(line, sizeof(line), &st, &s->logged, now - s->logged_at);
 	worse = lost(&st) > lost(&s->logged);
 	const struct log_field fields[] = FIELDS(st);

@@ -16,10 +16,12 @@ int stats_format_producer(char *buf, size_t size, const struct stats_producer *n
 			"received=%" PRIu64 " recovered=%" PRIu64 " delivered=%" PRIu64
 			" queued=%" PRIu64 " spooled=%" PRIu64 " failed=%" PRIu64
 			" dropped=%" PRIu64 " dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64
-			" own=%" PRIu64 " doubled=%" PRIu64 " packets/s=%.0f bits/s=%.0f",
+			" own=%" PRIu64 " doubled=%" PRIu64
+			" rtt_ms=%.1f packets/s=%.0f bits/s=%.0f",
 			now->received, now->recovered, now->delivered, now->queued, now->spooled,
 			now->failed, now->dropped, now->dropped_kernel, now->dropped_interface,
-			now->own, now->doubled, rate(now->received, prev->received, seconds),
+			now->own, now->doubled, (double)now->rtt_us / 1e3,
+			rate(now->received, prev->received, seconds),
 			rate(now->bytes, prev->bytes, seconds) * 8);
 }
 

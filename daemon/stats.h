@@ -24,6 +24,7 @@ struct stats_producer {
 	uint64_t dropped_kernel;    /* lost before we could read them: ring full */
 	uint64_t dropped_interface; /* lost by the device or its driver */
 	uint64_t doubled;           /* resent though Kafka may have them */
+	uint64_t rtt_us;            /* the longest answer of a broker since the last line */
 };
 
 struct stats_consumer {
