@@ -23,6 +23,7 @@
 #include "own.h"
 #include "pace.h"
 #include "queuewatch.h"
+#include "thread.h"
 
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
 #define CONNECT_LATER  EBUSY /* what our connect answers when pace says "not yet" */
@@ -323,20 +324,6 @@ static void *run_destroy(void *arg)
 	return NULL;
 }
 
-static bool join_within(pthread_t thread, unsigned int ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	return pthread_timedjoin_np(thread, NULL, &ts) == 0;
-}
-
 void kafka_free(struct kafka *k, unsigned int wait_ms)
 {
 	if (!k)
@@ -353,7 +340,7 @@ void kafka_free(struct kafka *k, unsigned int wait_ms)
 	}
 	if (pthread_create(&k->destroyer, NULL, run_destroy, k) != 0)
 		return; /* no thread to be had: the process is ending, or will not last */
-	if (join_within(k->destroyer, wait_ms)) {
+	if (thread_join_within(k->destroyer, wait_ms)) {
 		free_rest(k);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "thread.h"
 
 #define TIMEOUT_MIN_MS 500
 #define TIMEOUT_MAX_MS 8000
@@ -332,27 +333,13 @@ void lookup_stop(struct lookup *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static bool join_within(pthread_t thread, unsigned int ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	return pthread_timedjoin_np(thread, NULL, &ts) == 0;
-}
-
 bool lookup_free(struct lookup *l, unsigned int wait_ms)
 {
 	if (!l)
 		return true;
 	lookup_stop(l);
 	ev_async_stop(l->opt.loop, &l->answered);
-	if (join_within(l->thread, wait_ms)) {
+	if (thread_join_within(l->thread, wait_ms)) {
 		lookup_destroy(l);
 		return true;
 	}
