@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a consumer waits for, when it gives up, and how it goes on; stored offsets to the record."""
+import signal
+import struct
+import time
+import uuid
+
+import pytest
+from confluent_kafka import Producer
+
+from harness import captures, wait
+from harness.daemon import pycapa
+from harness.net import free_port
+from harness.witness import Topic
+
+pytestmark = pytest.mark.waits
+
+
+def consume(topic, *argv, **kwargs):
+    return pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, *argv, **kwargs)
+
+
+def numbers(blob):
+    return [captures.sequence(p.data) for p in captures.parse(blob)[1]]
+
+
+def whole(count, size):
+    """How long a capture of `count` packets is."""
+    return 24 + count * (16 + size)
+
+
+@pytest.fixture
+def absent():
+    """The address of a broker that is not there."""
+    return f'127.0.0.1:{free_port()}'
+
+
+@pytest.mark.parametrize('bound', [['-e'], ['-m', '5']])
+def test_a_bounded_run_without_a_broker_gives_up(absent, bound):
+    before = time.monotonic()
+    process = pycapa('-c', '-k', absent, '-t', 'none', '--stall-timeout', '2s', *bound)
+    assert process.status == 1, process.describe()
+    assert 1.5 < time.monotonic() - before < 12
+    assert process.grep(f'^ERROR:root:.*{absent}'), process.describe()
+
+
+def test_a_bounded_run_without_its_topic_gives_up(broker):
+    process = pycapa('-c', '-k', broker.bootstrap, '-t', 'missing', '-e', '--stall-timeout', '2s')
+    assert process.status == 1, process.describe()
+    assert process.grep('^ERROR:root:.*missing'), process.describe()
+    assert len(process.grep('missing does not exist')) == 1, 'said once'
+
+
+def test_a_live_run_waits_for_its_topic_and_says_so_once(broker, spawn):
+    name = f'later-{uuid.uuid4()}'
+    process = spawn('-c', '-k', broker.bootstrap, '-t', name, '-o', 'begin',
+                    '--stall-timeout', '1s')
+    process.wait_line('does not exist')
+    topic = Topic(broker, broker.topic(name=name))
+    topic.produce(captures.sample(10, size=80))
+    process.wait_stdout(whole(10, 80))
+    assert process.stop() == 0 and numbers(process.stdout) == list(range(10))
+    assert len(process.grep('does not exist')) == 1, process.describe()
+
+
+def test_a_quiet_topic_is_no_reason_to_give_up(topic, consumer):
+    process = consumer(topic, '-o', 'begin', '-m', '3', '--stall-timeout', '1s')
+    wait.stays(process.running, 4, process.describe)
+    topic.produce(captures.sample(3, size=80))
+    assert process.wait(20) == 0 and process.counts() == (3, 3), process.describe()
+
+
+@pytest.mark.parametrize('bound', [[], ['-e'], ['-o', 'stored']])
+def test_sigint_ends_a_wait_for_the_broker_at_once(absent, spawn, bound):
+    process = spawn('-c', '-k', absent, '-t', 'none', *bound)
+    process.wait_line(absent)
+    before = time.monotonic()
+    assert process.stop(signal.SIGINT) == 0, process.describe()
+    assert time.monotonic() - before < 3
+    assert process.counts() == (0, 0)
+
+
+@pytest.mark.parametrize('offset', ['begin', 'stored'])
+def test_an_outage_of_the_broker_loses_and_doubles_nothing(own_broker, spawn, offset):
+    own_broker.start()
+    topic = Topic(own_broker, own_broker.topic(partitions=2))
+    sample = captures.sample(200, size=80)
+    topic.produce(sample[:100])
+    process = spawn('-c', '-k', own_broker.bootstrap, '-t', topic.name, '-o', offset)
+    process.wait_stdout(whole(100, 80))
+    own_broker.stop()
+    process.wait_line(r'^(WARNING|ERROR):root:')
+    own_broker.start()
+    topic.produce(sample[100:])
+    process.wait_stdout(whole(200, 80), timeout=60)
+    assert process.stop() == 0, process.describe()
+    assert sorted(numbers(process.stdout)) == list(range(200))
+    assert len(process.grep('^(ERROR|WARN)')) < 10, 'no flood\n' + process.describe()
+
+
+def test_stored_goes_on_at_the_very_next_record(topic):
+    argv = ('-o', 'stored', '-X', f'group.id=group-{topic.name}')
+    topic.produce(captures.sample(1000, size=80))
+    for first in (0, 10, 20):
+        process = consume(topic, *argv, '-m', '10')
+        assert process.status == 0 and process.counts() == (10, 10), process.describe()
+        assert numbers(process.stdout) == list(range(first, first + 10))
+        assert topic.group_offsets(f'group-{topic.name}', [0]) == {0: first + 10}
+    process = consume(topic, *argv, '-e')
+    assert process.status == 0 and numbers(process.stdout) == list(range(30, 1000))
+    process = consume(topic, *argv, '-e')
+    assert process.status == 0 and numbers(process.stdout) == [], 'nothing is left'
+
+
+def test_a_plain_consumer_commits_nothing(topic):
+    topic.produce(captures.sample(10, size=80))
+    assert consume(topic, '-e', '-X', f'group.id=group-{topic.name}').status == 0
+    assert topic.group_offsets(f'group-{topic.name}', [0])[0] < 0
+
+
+def test_what_a_member_leaves_another_takes_over(make_topic, consumer):
+    topic = make_topic(2)
+    sample = captures.sample(300, size=80)
+    argv = ('-o', 'stored', '-X', f'group.id=group-{topic.name}')
+    first, second = consumer(topic, *argv), consumer(topic, *argv)
+    for process in (first, second):
+        process.wait_line(r'group: reading 1 partition')
+
+    def produce(packets):
+        for p in (0, 1):
+            topic.produce(packets[p::2], partition=p)
+
+    produce(sample[:200])
+    for process in (first, second):
+        process.wait_stdout(whole(100, 80))
+    assert first.stop() == 0, first.describe()
+    produce(sample[200:])
+    second.wait_stdout(whole(200, 80))
+    assert second.stop() == 0, second.describe()
+    assert sorted(numbers(first.stdout) + numbers(second.stdout)) == list(range(300))
+
+
+def test_exit_at_end_before_an_open_transaction(topic):
+    topic.produce(captures.sample(20, size=80))
+    producer = Producer({'bootstrap.servers': topic.broker.bootstrap,
+                         'transactional.id': str(uuid.uuid4())})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    for p in captures.sample(30, size=80)[20:]:
+        producer.produce(topic.name, value=p.data, key=struct.pack('!Q', p.time_us), partition=0)
+    assert producer.flush(60) == 0
+    process = consume(topic, '-e', timeout=30)
+    assert process.status == 0 and numbers(process.stdout) == list(range(20)), process.describe()
+    producer.commit_transaction(60)
+    process = consume(topic, '-e', timeout=30)
+    assert process.status == 0 and numbers(process.stdout) == list(range(30)), process.describe()
+
+
+def test_exit_at_end_of_a_topic_whose_records_are_all_deleted(topic):
+    topic.transaction(captures.sample(5, size=80))
+    topic.broker.delete_records(topic.name, 0, topic.watermarks()[0][1])
+    for argv in ([], ['-o', '2'], ['-o', '-3'], ['-o', '@1'], ['-o', 'stored']):
+        process = consume(topic, '-e', *argv, '-X', f'group.id=group-{topic.name}', timeout=30)
+        assert process.status == 0 and numbers(process.stdout) == [], process.describe()
+
+
+@pytest.mark.parametrize('offset', ['1000', '@9999999999', '2100-01-01T00:00:00Z'])
+def test_a_start_past_the_end_is_the_end(topic, consumer, offset):
+    topic.produce(captures.sample(10, size=80))
+    process = consume(topic, '-e', '-o', offset)
+    assert process.status == 0 and numbers(process.stdout) == [], process.describe()
