@@ -164,7 +164,7 @@ static void take_key(struct walk *walk, const config_setting_t *node)
 		refuse_key(walk, key, where);
 	else if (setting->type == SETTING_PROPERTIES)
 		take_properties(walk, setting, node, where);
-	else
+	else if (!cfgtext_is_faulty(walk->text, config_setting_source_line(node)))
 		take_value(walk, setting, node, where);
 }
 

@@ -28,6 +28,7 @@ enum place {
 struct origin {
 	size_t file; /* index */
 	unsigned int line;
+	bool faulty; /* holds a number that was refused */
 };
 
 struct cfgtext {
@@ -105,7 +106,7 @@ static int note_line(struct reader *r)
 		t->lines = grown;
 		t->room_lines = room;
 	}
-	t->lines[t->n_lines++] = (struct origin){r->file, r->line};
+	t->lines[t->n_lines++] = (struct origin){.file = r->file, .line = r->line};
 	return 0;
 }
 
@@ -141,9 +142,11 @@ static int copy_number(struct reader *r, const char *p)
 		len += strspn(p + len, "0123456789");
 	/* A float is libconfig's own business; digits and an L are copied as they are. */
 	kind = strchr(".eE", p[len]) != NULL && p[len] != '\0' ? 0 : needs_long(p, len);
-	if (kind < 0)
+	if (kind < 0) {
 		fault_here(r, "a number is too large: ",
 			   p[0] == '-' ? "the least is -2^63" : "the most is 2^63-1");
+		r->text->lines[r->text->n_lines - 1].faulty = true;
+	}
 	e = append(r, p, len);
 	if (e == 0 && kind > 0 && p[len] != 'L')
 		e = append(r, "L", 1);
@@ -388,6 +391,11 @@ int cfgtext_from_string(struct cfgtext **out, const char *path, const char *text
 const char *cfgtext_string(const struct cfgtext *text)
 {
 	return text->text;
+}
+
+bool cfgtext_is_faulty(const struct cfgtext *text, unsigned int line)
+{
+	return line > 0 && line <= text->n_lines && text->lines[line - 1].faulty;
 }
 
 int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size)

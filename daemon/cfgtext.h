@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fault.h"
@@ -31,5 +32,8 @@ const char *cfgtext_string(const struct cfgtext *text);
 
 /* Where a line (1 is the first) of that text came from: "file:line". As snprintf. */
 int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size);
+
+/* True when that line holds a number for which a fault was added: its value means nothing. */
+bool cfgtext_is_faulty(const struct cfgtext *text, unsigned int line);
 
 void cfgtext_free(struct cfgtext *text);

@@ -89,11 +89,16 @@ class Host:
         state = self.systemctl('is-system-running', check=False).stdout.strip()
         return state in ('running', 'degraded')
 
-    def command(self, *argv):
+    def command(self, *argv, namespaces=('-a',)):
         """The argv that runs a command inside, from outside."""
         environment = [f'{k}={v}' for k, v in ENVIRONMENT.items()]
-        return ['nsenter', '-t', str(self.pid), '-a', '--wd=/', 'env', '-i', *environment,
+        return ['nsenter', '-t', str(self.pid), *namespaces, '--wd=/', 'env', '-i', *environment,
                 *[str(a) for a in argv]]
+
+    def shell_with_network(self, script, **kwargs):
+        """A shell inside but on this machine's network: for what fetches packages."""
+        return run(*self.command('sh', '-e', '-c', script,
+                                 namespaces=('-m', '-u', '-i', '-p', '-C')), **kwargs)
 
     def run(self, *argv, **kwargs):
         return run(*self.command(*argv), **kwargs)

@@ -133,7 +133,7 @@ def test_every_way(way, which, right, secured, secure, link, topic, other_librdk
         result = instance.wait_message(r'ssl\.key\.password is wrong')['MESSAGE']
     else:
         instance.start()
-        result = instance.wait_message('^(Kafka|Kerberos): ')['MESSAGE']
+        result = instance.wait_message('^(Kafka: [a-z_]+://|Kerberos: )')['MESSAGE']
         assert instance.show('ActiveState') == 'active'
     authtable.record(way, ways.LIBRARIES[which], 'service', 'right' if right else 'wrong', result)
 
@@ -187,3 +187,9 @@ def test_kinits_error_is_in_the_journal(secured, secure, link, topic):
     entry = instance.wait_message('no suitable keys for nobody.*klist -k')
     assert entry['PRIORITY'] == '3'
     assert re.search('no ticket', entry['MESSAGE'])
+
+
+def test_a_keytab_that_the_service_cannot_read_is_said(secured, secure, link, topic):
+    options = secure.gssapi(**{'sasl.kerberos.keytab': f'{SECRETS}/keytab'})
+    instance = secured(options, {}).start()
+    instance.wait_message('no ticket: kinit: Permission denied.*LoadCredential=')

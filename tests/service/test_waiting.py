@@ -118,7 +118,9 @@ def test_interface_that_comes_back_with_another_link_type(producer, link, host, 
         tunnel.popen.stdin.flush()
         topic.wait_count(10)
     finally:
-        tunnel.kill()
+        # Its end of input ends it, and with it the device.
+        tunnel.popen.stdin.close()
+        tunnel.wait(10)
     wait.until(lambda: len(producer.entries(LOST)) == 2, 10, producer.story)
     link.create()
     wait.until(lambda: len(producer.entries(BACK)) == 2, 10, producer.story)

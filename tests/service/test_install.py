@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fresh host, the README's Install section as it stands, packets in Kafka."""
+import os
+import re
+
+import pytest
+
+from harness import daemon, wait
+from harness.proc import run
+from host import Host, Link
+from instance import Instance
+from outer import numbers, send
+
+# What a build and a checkout leave in the tree is not part of what a user gets.
+LEFTOVERS = ('.git', 'build', 'build-*', '__pycache__')
+
+
+def readme_commands():
+    with open(os.path.join(daemon.TREE, 'README.md')) as f:
+        block = re.search(r'^## Install\n+```sh\n(.*?)^```$', f.read(), re.M | re.S)
+    assert block, 'README.md has no Install section that begins with its commands'
+    return block.group(1)
+
+
+@pytest.fixture
+def fresh():
+    with Host() as h:
+        h.connect()
+        h.confdir = '/etc/pycapa'
+        yield h
+
+
+def copy_tree(host, tmp_path):
+    archive = tmp_path / 'tree.tar'
+    run('tar', '-C', daemon.TREE, *[f'--exclude=./{name}' for name in LEFTOVERS], '-cf', archive,
+        '.')
+    with open(archive, 'rb') as f:
+        host.run('sh', '-e', '-c', 'mkdir /root/pycapa; tar -C /root/pycapa -xf -', stdin=f)
+
+
+def test_readme_install_ends_with_a_running_service(fresh, tmp_path, broker, topic):
+    copy_tree(fresh, tmp_path)
+    link = Link(fresh, 'eth0')
+    assert fresh.run('sh', '-c', 'command -v pycapa', check=False).returncode != 0
+    fresh.shell_with_network(
+        f'export DEBIAN_FRONTEND=noninteractive; cd /root/pycapa\n{readme_commands()}', timeout=600)
+    assert fresh.systemctl('is-active', 'pycapa@eth0').stdout.strip() == 'active'
+    i = Instance(fresh, 'eth0', broker, topic.name)
+    i.wait_status('capturing on eth0')
+    # The example names a broker on this host; an operator's is elsewhere.
+    i.configure().reload()
+    send(link, 500, 1000)
+    topic.wait_count(500)
+    assert numbers(topic) == list(range(500))
+    for path in ('/usr/bin/pycapa', '/usr/lib/systemd/system/pycapa@.service',
+                 '/usr/lib/systemd/system/pycapa.target', '/usr/lib/sysusers.d/pycapa.conf',
+                 '/usr/lib/tmpfiles.d/pycapa.conf', '/usr/lib/systemd/catalog/pycapa.catalog',
+                 '/usr/share/doc/pycapa/examples/example.cfg',
+                 '/usr/share/bash-completion/completions/pycapa'):
+        assert fresh.run('test', '-e', path, check=False).returncode == 0, path
+    for page in (('1', 'pycapa'), ('5', 'pycapa.cfg'), ('8', 'pycapa')):
+        assert fresh.run('man', '-w', *page).stdout.strip(), page
+    units = '/usr/lib/systemd/system/'
+    verified = fresh.run('systemd-analyze', 'verify', f'{units}pycapa@.service',
+                         f'{units}pycapa.target', check=False)
+    assert 'pycapa' not in verified.stderr, verified.stderr
+    # Installed again over itself it goes on, and takes no configuration away.
+    before = fresh.run('cat', i.path).stdout
+    fresh.shell('cd /root/pycapa; meson install -C build --no-rebuild')
+    assert fresh.run('cat', i.path).stdout == before
+    fresh.systemctl('restart', 'pycapa@eth0')
+    i.wait_status('capturing on eth0')
+
+
+def test_destdir_and_prefix_put_everything_below(tmp_path):
+    """A package's install: nothing outside of DESTDIR, no command of systemd's is run."""
+    build = tmp_path / 'build'
+    run('meson', 'setup', build, daemon.TREE, '--prefix=/opt/capture', '-Dbuildtype=debug',
+        timeout=120)
+    run('meson', 'compile', '-C', build, timeout=300)
+    run('meson', 'install', '-C', build, '--no-rebuild',
+        env={**os.environ, 'DESTDIR': str(tmp_path / 'root')})
+    unit = (tmp_path / 'root/opt/capture/lib/systemd/system/pycapa@.service').read_text()
+    assert 'ExecStart=/opt/capture/bin/pycapa --config /opt/capture/etc/pycapa/%i.cfg' in unit
+    assert [p.name for p in (tmp_path / 'root').iterdir()] == ['opt']
+
+
+def test_two_hosts_at_once_and_nothing_stays(tmp_path):
+    """The harness itself: twice in a row, two beside each other, and no trace of them after."""
+    for _ in range(2):
+        with Host() as a, Host() as b:
+            a.connect()
+            Link(a, 'eth0')
+            Link(b, 'eth0')
+            assert a.pid != b.pid
+            wait.until(a.is_up, 10, 'the first host up')
+            assert not os.path.exists('/run/old-root')
+        assert not os.path.exists(a.cgroup) and not os.path.exists(b.cgroup)
+        assert not os.path.exists(a.directory)
+        names = run('ip', 'netns').stdout
+        assert a.tag not in names and b.tag not in names
