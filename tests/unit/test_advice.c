@@ -27,6 +27,7 @@ static const struct example examples[] = {
 	{"sh: 1: kinit: not found", "apt-get install krb5-user", false},
 	{"kinit: Key table file '/none' not found while getting initial credentials",
 	 "names a file that does not exist", false},
+	{"kinit: Permission denied while getting initial credentials", "LoadCredential=", false},
 	{"kinit: Keytab contains no suitable keys for nobody@PYCAPA.TEST while getting initial "
 	 "credentials",
 	 "klist -k", false},

@@ -2,6 +2,7 @@
 """Kerberos, from the keytab to the packet (docs/security.md)."""
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from harness import captures, daemon, traffic, wait
 from harness.proc import Process, run
+from harness.witness import Topic
 from kdc import REALM
 
 KINIT = "sasl.kerberos.kinit.cmd"
@@ -20,16 +22,50 @@ def test_kerberos_in_and_out_again(secure, round_trip, librdkafka):
     round_trip(secure.gssapi(), librdkafka)
 
 
-def test_kerberos_section_as_it_stands(secure, client, pcap, pair):
-    """The old README's three -X, a live capture of ten packets, and its closing line."""
-    options = secure.gssapi(**{"sasl.mechanism": None})
-    process = client("--producer", "--interface", pair.inside, "--kafka-topic", pcap.name,
-                     "--max-packets", "10", *options).wait_capturing()
-    assert f"'sasl.kerberos.principal': 'pycapa@{REALM}'" in process.stderr
+def section_commands():
+    """The commands of the Kerberos section, as argv, and the lines it says pycapa prints."""
+    with open(os.path.join(daemon.TREE, "docs/security.md")) as f:
+        section = f.read().split("\n## Kerberos\n")[1].split("**As a service**")[0]
+    code = "\n".join(line.strip() for line in section.splitlines() if line.startswith(" " * 8))
+    commands, printed = [], []
+    for line in code.replace("\\\n", " ").splitlines():
+        if re.match(r"[A-Z]+:root:", line):
+            printed.append(line)
+        else:
+            commands.append(shlex.split(line.removeprefix("$ ")))
+    return commands, printed
+
+
+def test_kerberos_section_as_it_stands(secure, client, pair, tmp_path):
+    """Its commands with our names for its own, from the principal to the packet."""
+    topic = Topic(secure.broker, secure.broker.topic(name=f"section{os.getpid()}"))
+    names = {"/etc/security/keytabs/pycapa.keytab": f"{tmp_path}/section.keytab",
+             "-k pycapa.keytab": f"-k {tmp_path}/section.keytab",
+             "pycapa@EXAMPLE.COM": f"section@{REALM}", "User:pycapa": "User:section",
+             "kafka1:6667": secure.address("GSSAPI")}
+
+    def ours(text):
+        for theirs, name in names.items():
+            text = text.replace(theirs, name)
+        return {"pcap": topic.name, "eth0": pair.inside}.get(text, text)
+    commands, printed = section_commands()
+    seen = [argv[0] for argv in commands]
+    assert seen == ["apt-get", "kadmin.local", "kadmin.local", "kafka-acls.sh", "kafka-acls.sh",
+                    "pycapa"]
+    for package in commands[0][2:]:
+        assert "install ok" in run("dpkg-query", "-W", "-f", "${Status}", package).stdout
+    for argv in commands[1:3]:
+        secure.kdc.admin(ours(argv[2]))
+    for argv in commands[3:5]:
+        where = argv.index("--command-config")
+        rest = [ours(a) for a in argv[where + 2:]]
+        secure.broker.tool("org.apache.kafka.tools.AclCommand", "--bootstrap-server",
+                           secure.broker.bootstrap, *rest)
+    process = client(*[ours(a) for a in commands[5][1:]]).wait_capturing()
     traffic.send(pair, 10, 100)
     assert process.wait(30) == 0, process.describe()
-    assert process.counts() == (10, 10)
-    assert pcap.count() == 10
+    assert process.lines[:len(printed)] == [ours(line) for line in printed]
+    assert topic.count() == 10
 
 
 def test_principal_may_use_its_topic_and_group_and_nothing_else(secure, client, pcap, sample):
