@@ -204,10 +204,6 @@ static void keep(struct producer *p, const rd_kafka_message_t *m)
 		return;
 	}
 	p->counters.doubled += maybe;
-	if (p->withdrawing && p->opt.on_withdrawn(p->opt.ctx, &pkt, seq)) {
-		settled_mark(p->settled, seq);
-		return;
-	}
 	if (is_for_other(p, m))
 		seq |= OTHER_TOPIC;
 	if (pktbuf_push(p->again, &pkt, seq) < 0) {
@@ -381,13 +377,14 @@ static void renew(struct producer *p)
 {
 	struct kafka *fresh = p->next;
 
+	if (p->withdrawing)
+		return; /* the timer tries again, after producer_give_back() */
 	if (!fresh && make_client(p, &fresh) < 0)
 		return; /* logged; the timer tries again */
 	ev_timer_stop(p->opt.loop, &p->timer);
 	drop_client(p, 0);
 	p->kafka = fresh;
 	p->next = NULL;
-	p->withdrawing = false;
 	resend_next_round(&p->rules);
 	p->state = RESENDING;
 	if (pktbuf_sort(p->again) < 0)
@@ -490,6 +487,27 @@ void producer_withdraw(struct producer *p)
 		return;
 	p->withdrawing = p->opt.on_withdrawn != NULL;
 	collect(p, NULL);
+}
+
+int producer_give_back(struct producer *p)
+{
+	struct packet pkt;
+	uint64_t seq;
+	int r = 0;
+
+	if (!p->withdrawing || p->state == ABANDONED)
+		return 0;
+	/* Reports of a purge are not in the order of the packets. */
+	r = pktbuf_sort(p->again);
+	while (r == 0 && pktbuf_peek(p->again, &pkt, &seq) && !(seq & OTHER_TOPIC)) {
+		r = p->opt.on_withdrawn(p->opt.ctx, &pkt, seq);
+		if (r != 0)
+			break;
+		settled_mark(p->settled, seq);
+		pktbuf_pop(p->again);
+	}
+	p->withdrawing = r == PACKET_E_FULL;
+	return r == PACKET_E_FULL ? r : 0;
 }
 
 bool producer_is_live(const struct producer *p)

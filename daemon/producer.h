@@ -35,10 +35,11 @@ struct producer_options {
 	 */
 	void (*on_undelivered)(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe);
 	/*
-	 * After producer_withdraw(): a packet that was queued. True: taken back for good; false:
-	 * the producer keeps it and sends it again first. NULL: keeps all.
+	 * From producer_give_back(): a packet that was queued, in order. 0: taken back for good;
+	 * PACKET_E_FULL: not yet; else the producer keeps it and those behind it, and sends them
+	 * again first. NULL: keeps all.
 	 */
-	bool (*on_withdrawn)(void *ctx, const struct packet *pkt, uint64_t seq);
+	int (*on_withdrawn)(void *ctx, const struct packet *pkt, uint64_t seq);
 	/* All packets with a sequence number below `seq` are settled. NULL: not tracked. */
 	void (*on_settled)(void *ctx, uint64_t seq);
 	void *ctx;
@@ -84,11 +85,14 @@ void producer_replace(struct producer *p, const struct config *cfg, struct kafka
 void producer_set_config(struct producer *p, const struct config *cfg);
 
 /*
- * Takes back what Kafka does not take now: what is queued comes out by on_withdrawn, within
- * milliseconds; what was sent and not answered stays. Until that is settled, and as long as
- * packets wait to be sent again, producer_send() says PACKET_E_FULL.
+ * Takes back what Kafka does not take now: what is queued, within milliseconds; what was sent and
+ * not answered stays. producer_give_back() is to follow a moment later. Until that is settled, and
+ * as long as packets wait to be sent again, producer_send() says PACKET_E_FULL.
  */
 void producer_withdraw(struct producer *p);
+
+/* Hands out what was taken back. 0, or PACKET_E_FULL of on_withdrawn: to be called again. */
+int producer_give_back(struct producer *p);
 
 /* True while packets are taken and a broker answers. */
 bool producer_is_live(const struct producer *p);

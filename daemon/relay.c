@@ -7,9 +7,11 @@
  * until they are settled; then their packets leave the disk.
  *
  * What is on disk outlives a kill -9, what is in librdkafka's queue does not. So with a spool
- * packets go straight only while a broker answers, and when none has answered for a second what
- * is queued is taken back and spooled, before all that comes after it (the input waits a moment
- * for that). What the spool has handed on needs no taking back: it stays on disk until settled.
+ * packets go straight only while a broker answers; when none has answered for a second what is
+ * queued is taken back and spooled, before all that comes after it (the input waits a moment for
+ * that). What was sent and not answered stays with librdkafka while the connection lasts, so as
+ * not to double it. What the spool has handed on needs no taking back: it stays on disk until
+ * settled.
  */
 #include "relay.h"
 
@@ -40,6 +42,7 @@ struct relay {
 	struct run *runs;    /* oldest first */
 	size_t n_runs, runs_room;
 	uint64_t recovered, dropped;
+	bool stalled;       /* no broker, and nothing in memory alone: packets go to disk */
 	bool input_blocked; /* the input was told PACKET_E_FULL */
 	bool ended, emptying;
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
@@ -186,10 +189,9 @@ static bool is_newest(const struct relay *r, uint64_t seq)
 	return !last || seq >= last->seq + last->count;
 }
 
-bool relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq)
+int relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq)
 {
-	/* Once the input goes on, what is later than this packet may be in the spool. */
-	return ev_is_active(&r->hold) && is_newest(r, seq) && spool_append(r->spool, pkt) == 0;
+	return is_newest(r, seq) ? spool_append(r->spool, pkt) : -EEXIST;
 }
 
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
@@ -200,6 +202,8 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 
 	producer_read_counters(r->producer, &c);
 	settled = c.delivered + c.failed;
+	if (c.queued == 0 && !producer_is_live(r->producer))
+		r->stalled = true;
 	if (settled != r->settled || c.queued == 0 || r->ended) {
 		r->settled = settled;
 		return;
@@ -207,6 +211,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	/* Only what went straight is in memory alone; with something unread it is no more. */
 	if (spool_unread(r->spool) > 0 || !is_newest(r, producer_next_seq(r->producer) - 1))
 		return;
+	r->stalled = true;
 	ev_timer_set(&r->hold, HOLD_S, 0.);
 	ev_timer_start(loop, &r->hold);
 	producer_withdraw(r->producer);
@@ -214,14 +219,30 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 
 static void on_hold_over(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	unblock_input(w->data);
+	struct relay *r = w->data;
+
+	if (producer_give_back(r->producer) == PACKET_E_FULL) {
+		/* The spool's thread is behind; nothing may come before the rest of it. */
+		ev_timer_set(w, HOLD_S / 10, 0.);
+		ev_timer_start(loop, w);
+		return;
+	}
+	unblock_input(r);
 }
 
 /* ---- from the input ---- */
 
-static bool goes_straight(const struct relay *r)
+/*
+ * A lost connection alone sends nothing to disk: what is queued must be taken back before, and a
+ * client that is soon back sends it again without doubles.
+ */
+static bool goes_straight(struct relay *r)
 {
-	return !r->spool || (spool_unread(r->spool) == 0 && producer_is_live(r->producer));
+	if (!r->spool)
+		return true;
+	if (producer_is_live(r->producer))
+		r->stalled = false;
+	return spool_unread(r->spool) == 0 && !r->stalled;
 }
 
 int relay_send(struct relay *r, const struct packet *pkt)
@@ -282,6 +303,7 @@ int relay_new(struct relay **out, const struct relay_options *opt)
 	if (!r)
 		return -ENOMEM;
 	r->opt = *opt;
+	r->stalled = true;
 	ev_timer_init(&r->pump, on_pump, 0., 0.);
 	ev_timer_init(&r->watch, on_watch, 0., WATCH_S);
 	ev_timer_init(&r->hold, on_hold_over, 0., 0.);

@@ -42,8 +42,8 @@ void relay_on_settled(struct relay *r, uint64_t seq);
  */
 bool relay_on_undelivered(struct relay *r, const struct packet *pkt, uint64_t seq);
 
-/* A packet that the producer was told to give back. True: it is in the spool now. */
-bool relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq);
+/* A packet that the producer gives back. 0: it is in the spool now; else it is not. */
+int relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq);
 
 /* Takes a packet from the input (packet_fn). */
 int relay_send(struct relay *r, const struct packet *pkt);

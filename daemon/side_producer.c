@@ -141,7 +141,7 @@ static void on_settled(void *ctx, uint64_t seq)
 	relay_on_settled(s->relay, seq);
 }
 
-static bool on_withdrawn(void *ctx, const struct packet *pkt, uint64_t seq)
+static int on_withdrawn(void *ctx, const struct packet *pkt, uint64_t seq)
 {
 	struct side *s = ctx;
 

@@ -21,17 +21,18 @@ def trial(small_broker, pair, spawn, tmp_path):
     return Trial(small_broker, pair, spawn, small_broker.topic(PARTITIONS), tmp_path / 'spool')
 
 
-def kill_for(broker, seconds):
-    broker.kill()
+def kill_for(trial, seconds):
+    trial.broker.kill()
     wait.elapse(seconds)
-    broker.start()
+    trial.assert_waiting()
+    trial.broker.start()
 
 
 def test_broker_killed_and_started_again(trial):
     trial.start()
     trial.send()
     trial.wait_flowing()
-    kill_for(trial.broker, OUTAGE)
+    kill_for(trial, OUTAGE)
     trial.assert_once(trial.finish())
 
 
@@ -41,6 +42,7 @@ def test_broker_stopped_and_continued(trial):
     trial.wait_flowing()
     trial.broker.pause()
     wait.elapse(OUTAGE)
+    trial.assert_waiting()
     trial.broker.resume()
     trial.assert_once(trial.finish())
 
@@ -61,10 +63,10 @@ def test_two_outages_in_a_row(trial):
     trial.start()
     trial.send()
     trial.wait_flowing()
-    kill_for(trial.broker, OUTAGE / 2)
+    kill_for(trial, OUTAGE / 2)
     # The second comes while what the first left on disk is being sent.
     trial.wait_stats(lambda s: s['delivered'] > (BEFORE + 2) * PPS, 60)
-    kill_for(trial.broker, OUTAGE / 2)
+    kill_for(trial, OUTAGE / 2)
     trial.assert_once(trial.finish())
 
 
@@ -78,6 +80,7 @@ def test_network_cut(pair, spawn, tmp_path):
         trial.wait_flowing()
         broker.cut()
         wait.elapse(OUTAGE)
+        trial.assert_waiting()
         broker.mend()
         trial.assert_once(trial.finish())
     finally:
@@ -89,7 +92,7 @@ def test_without_a_spool_the_account_holds(small_broker, pair, spawn):
     trial.start()
     trial.send()
     trial.wait_flowing()
-    kill_for(small_broker, OUTAGE)
+    kill_for(trial, OUTAGE)
     stats = trial.finish()
     assert trial.process.status == 0, trial.process.describe()
     assert stats['received'] == stats['delivered'], stats

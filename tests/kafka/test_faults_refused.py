@@ -79,11 +79,12 @@ def test_topic_deleted_and_made_again(trial):
 
 
 def test_topic_takes_only_small_batches_from_now_on(trial):
-    trial.start()
+    trial.start('-X', 'linger.ms=200')  # batches of some 130 KB
     trial.send(SHORT)
     trial.wait_flowing()
     trial.broker.configure_topic(trial.topic.name, max_message_bytes=65536)
     trial.assert_once(trial.finish())
+    assert trial.process.grep(r'^WARN.*max\.message\.bytes.*batches of 60000$')
 
 
 @pytest.mark.parametrize('spool', [False, True])

@@ -143,6 +143,7 @@ class Trial:
         process = process or self.process
 
         def look():
+            wait.elapse(0.1)  # the question itself is no load worth speaking of
             stats = process.stats()
             return stats if condition(stats) else None
         return wait.until(look, timeout, process.describe)
@@ -152,6 +153,11 @@ class Trial:
         stats = self.wait_received(BEFORE)
         assert stats['delivered'] > PPS, self.process.describe()
         return stats
+
+    def assert_waiting(self):
+        """The fault was one: what came since is not in Kafka."""
+        stats = self.process.stats()
+        assert stats['queued'] + stats['spooled'] > OUTAGE / 4 * PPS, stats
 
     def finish(self, timeout=180):
         """Waits until all is sent and delivered, ends pycapa; returns its account."""
