@@ -44,8 +44,8 @@ struct consumer_options {
 	void (*on_failed)(void *ctx);
 	/* What the consumer is doing, for STATUS=. */
 	void (*on_state)(void *ctx, const char *text);
-	/* consumer_close() is done. */
-	void (*on_closed)(void *ctx);
+	/* consumer_close() is done; the consumer may be freed from within. */
+	void (*on_closed)(void *ctx, struct consumer *c);
 	void *ctx;
 };
 
@@ -79,9 +79,10 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size);
 
 /*
  * Where another consumer would go on after the last packet taken. Returns how many partitions
- * there are; `*out` is malloc()ed. Negative errno.
+ * there are, none when the group knows (all that was taken is written, and will be committed by
+ * consumer_close()); `*out` is malloc()ed, or NULL. Negative errno.
  */
-int consumer_positions(const struct consumer *c, struct consumer_position **out);
+int consumer_positions(struct consumer *c, struct consumer_position **out);
 
 /* Within about a second, whatever hangs. NULL is legal. */
 void consumer_free(struct consumer *c);

@@ -1,48 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The consumer side: consumer → pcapfile or pretty → savefile.
+ * The consumer side: consumer → output.
  *
- * The capture's header goes out before Kafka is reached, and classic pcap has one link type, which
- * only packets tell. So the header says Ethernet; when the first packet says otherwise, it is
- * changed while that is possible: always in a regular file, and in a pipe when the header still
- * waits, which it does for HEADER_HOLD_SEC where packets are expected at once (any start but the
- * end of the topic). Packets of another link type than the header's are counted, not written.
+ * A reload that needs a new Kafka client makes it, gives it the positions of the old one, and
+ * closes the old one in the background (`retired`); one packet is the last of the old and the next
+ * one the first of the new.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "consumer.h"
+#include "kafkaconf.h"
 #include "log.h"
-#include "pcapfile.h"
-#include "pretty.h"
-#include "savefile.h"
+#include "output.h"
 #include "side.h"
 #include "side_consumer.h"
 #include "stats.h"
 
-#define HEADER_HOLD_SEC 0.5
-#define WRITE_SIZE      (128 * 1024) /* so many bytes are written without waiting for the batch */
-#define LOG_INTERVAL_S  60
-
 struct side {
 	struct side_options opt;
+	struct output *output;
 	struct consumer *consumer;
-	struct savefile *capture; /* NULL: pretty-print only */
-	struct savefile *text;    /* NULL: no pretty-print */
-	struct ev_timer hold;     /* runs while the header waits for the first packet */
+	struct consumer *retired; /* being closed after a reload; else NULL */
 	struct ev_timer report;   /* tells app of the end, outside of everybody's callbacks */
 
-	uint16_t linktype;
-	bool linktype_fixed;   /* a packet of it was written */
-	uint64_t packets;      /* taken, those of other link types included */
-	uint64_t bytes;        /* captured bytes of those that go out */
-	uint64_t out;          /* packets put into the output */
-	uint64_t foreign_link; /* packets of other link types */
-	struct log_limit link_limit;
+	uint64_t bytes;                /* captured bytes of the packets put */
+	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
+	struct consumer_counts before; /* of the consumers that were replaced */
 
 	bool ended;       /* nothing more is taken */
 	bool reader_gone; /* no failure */
@@ -57,20 +44,7 @@ struct side {
 
 int side_consumer_check_output(const struct config *cfg)
 {
-	bool to_stdout = !cfg->write_file || !strcmp(cfg->write_file, "-");
-
-	if (cfg->pretty_print && cfg->write_file && to_stdout) {
-		log_error(
-			"--pretty-print writes text to standard output, where a capture cannot go "
-			"too; give --write-file a file");
-		return -EINVAL;
-	}
-	if (to_stdout && !cfg->pretty_print && isatty(STDOUT_FILENO)) {
-		log_error("standard output is a terminal, and a capture is binary; give "
-			  "--write-file FILE, a pipe (| tshark -r -), or --pretty-print 1");
-		return -EINVAL;
-	}
-	return 0;
+	return output_check(cfg);
 }
 
 /* ---- the end ---- */
@@ -82,7 +56,8 @@ static void end(struct side *s, int status)
 	if (s->ended)
 		return;
 	s->ended = true;
-	consumer_stop(s->consumer);
+	if (s->consumer)
+		consumer_stop(s->consumer);
 	ev_timer_start(s->opt.loop, &s->report);
 }
 
@@ -102,48 +77,6 @@ static void report_stopped(struct side *s)
 	ev_timer_start(s->opt.loop, &s->report);
 }
 
-/* ---- the output ---- */
-
-/* What a write came to. Returns true when nothing waits. */
-static bool judge_write(struct side *s, int r)
-{
-	if (r == SAVEFILE_E_CLOSED)
-		s->reader_gone = true;
-	if (r == SAVEFILE_E_CLOSED || r < 0)
-		end(s, r < 0);
-	return r == 0;
-}
-
-static bool flush_file(struct side *s, struct savefile *sf)
-{
-	return !sf || judge_write(s, savefile_flush(sf));
-}
-
-static bool flush(void *ctx)
-{
-	struct side *s = ctx;
-	bool capture, text;
-
-	if (ev_is_active(&s->hold))
-		return true; /* only the header waits */
-	capture = flush_file(s, s->capture);
-	text = flush_file(s, s->text);
-	return capture && text;
-}
-
-static void release_header(struct side *s)
-{
-	if (!ev_is_active(&s->hold))
-		return;
-	ev_timer_stop(s->opt.loop, &s->hold);
-	flush_file(s, s->capture);
-}
-
-static void on_hold_over(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	release_header(w->data);
-}
-
 static void close_consumer(struct side *s)
 {
 	if (s->closing)
@@ -152,91 +85,60 @@ static void close_consumer(struct side *s)
 	consumer_close(s->consumer);
 }
 
+/* ---- the output ---- */
+
 static void on_drained(void *ctx)
 {
 	struct side *s = ctx;
 
-	if (!flush(s))
-		return;
 	consumer_resume(s->consumer);
 	if (s->stopping)
 		close_consumer(s);
 }
 
-static void on_output_closed(void *ctx, int err)
+static void on_output_ended(void *ctx, int status)
 {
 	struct side *s = ctx;
 
-	judge_write(s, err ? err : SAVEFILE_E_CLOSED);
+	s->reader_gone = status == 0;
+	end(s, status);
 	if (s->stopping)
 		close_consumer(s);
 }
 
-/* ---- packets ---- */
-
-/* The first packet of another link type than Ethernet: the header may still be changed. */
-static bool choose_linktype(struct side *s, const struct packet *pkt)
+static void tell_origin(void *ctx, struct pretty_origin *out)
 {
-	uint8_t header[PCAPFILE_HEADER_LEN];
-	uint64_t more;
+	struct side *s = ctx;
 
-	pcapfile_put_header(header, pkt->linktype);
-	if (!s->linktype_fixed && savefile_replace_header(s->capture, header, sizeof(header))) {
-		s->linktype = pkt->linktype;
-		return true;
-	}
-	s->foreign_link++;
-	if (log_limit_pass(&s->link_limit, LOG_INTERVAL_S, &more))
-		log_warn("a packet of link type %u cannot go into a capture of link type %u "
-			 "(classic pcap holds one); left out, %" PRIu64 " so far%s",
-			 pkt->linktype, s->linktype, s->foreign_link,
-			 s->linktype_fixed ? "" : "; with --write-file FILE the first one decides");
-	return false;
+	out->topic = s->opt.cfg->topic;
+	consumer_origin(s->consumer, &out->partition, &out->offset);
 }
 
-static void put_text(struct side *s, char *room, const struct packet *pkt)
-{
-	struct pretty_origin origin = {.topic = s->opt.cfg->topic};
-
-	consumer_origin(s->consumer, &origin.partition, &origin.offset);
-	savefile_commit(s->text, pretty_packet(room, s->packets, pkt, &origin));
-}
+/* ---- the consumer ---- */
 
 static int take(void *ctx, const struct packet *pkt)
 {
 	struct side *s = ctx;
-	const struct config *cfg = s->opt.cfg;
-	bool show = s->text && (s->packets + 1) % cfg->pretty_print == 0;
-	uint8_t *room = NULL, *text = NULL;
+	uint64_t limit = s->opt.cfg->max_packets;
+	int r = output_put(s->output, pkt);
 
-	if (s->capture && pkt->linktype != s->linktype && !choose_linktype(s, pkt)) {
-		s->packets++;
+	if (r == PACKET_E_FULL)
+		return r;
+	if (r == OUTPUT_E_LINKTYPE) {
+		s->foreign++;
 		return 0;
 	}
-	if (s->capture) {
-		room = savefile_reserve(s->capture, PCAPFILE_RECORD_LEN + pkt->caplen);
-		if (!room)
-			return PACKET_E_FULL;
-	}
-	if (show) {
-		text = savefile_reserve(s->text, pretty_size(pkt->caplen));
-		if (!text)
-			return PACKET_E_FULL;
-	}
-	s->packets++;
-	s->out++;
 	s->bytes += pkt->caplen;
-	s->linktype_fixed = true;
-	if (room)
-		savefile_commit(s->capture, pcapfile_put_record(room, pkt));
-	if (text)
-		put_text(s, (char *)text, pkt);
-	release_header(s);
-	if (room && savefile_waiting(s->capture) >= WRITE_SIZE)
-		flush_file(s, s->capture);
-	if (s->out == cfg->max_packets)
+	if (limit && output_taken(s->output) >= limit)
 		end(s, 0);
 	return 0;
+}
+
+static bool flush(void *ctx)
+{
+	struct side *s = ctx;
+
+	return output_flush(s->output);
 }
 
 static void on_end(void *ctx)
@@ -256,58 +158,19 @@ static void on_state(void *ctx, const char *text)
 	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
-static void on_consumer_closed(void *ctx)
+static void on_consumer_closed(void *ctx, struct consumer *c)
 {
-	report_stopped(ctx);
-}
+	struct side *s = ctx;
 
-/* ---- side_ops ---- */
-
-static int open_capture(struct side *s)
-{
-	const struct config *cfg = s->opt.cfg;
-	const char *path = cfg->write_file && strcmp(cfg->write_file, "-") ? cfg->write_file : NULL;
-	const struct savefile_options opt = {
-		.loop = s->opt.loop,
-		.path = path,
-		.fd = STDOUT_FILENO,
-		.on_drained = on_drained,
-		.on_closed = on_output_closed,
-		.ctx = s,
-	};
-	uint8_t header[PCAPFILE_HEADER_LEN];
-	int r;
-
-	if (cfg->pretty_print && !path)
-		return 0;
-	r = savefile_new(&s->capture, &opt);
-	if (r < 0)
-		return r;
-	s->linktype = PACKET_LINKTYPE_DEFAULT;
-	pcapfile_put_header(header, s->linktype);
-	savefile_put_header(s->capture, header, sizeof(header));
-	if (savefile_is_stream(s->capture) && cfg->offset != CONFIG_OFFSET_END) {
-		ev_timer_start(s->opt.loop, &s->hold);
-		return 0;
+	if (c == s->retired) {
+		s->retired = NULL;
+		consumer_free(c);
+		return;
 	}
-	r = savefile_flush(s->capture);
-	return r < 0 ? r : 0;
+	report_stopped(s);
 }
 
-static int open_text(struct side *s)
-{
-	const struct savefile_options opt = {
-		.loop = s->opt.loop,
-		.fd = STDOUT_FILENO,
-		.on_drained = on_drained,
-		.on_closed = on_output_closed,
-		.ctx = s,
-	};
-
-	return s->opt.cfg->pretty_print ? savefile_new(&s->text, &opt) : 0;
-}
-
-static int open_consumer(struct side *s, const struct config *cfg,
+static int open_consumer(struct side *s, struct consumer **out, const struct config *cfg,
 			 const struct consumer_position *resume, size_t n_resume)
 {
 	const struct consumer_options opt = {
@@ -323,23 +186,42 @@ static int open_consumer(struct side *s, const struct config *cfg,
 		.on_closed = on_consumer_closed,
 		.ctx = s,
 	};
+	char text[2048];
 
-	return consumer_new(&s->consumer, &opt);
+	kafkaconf_describe(text, sizeof(text), cfg);
+	log_debug("Connecting to Kafka; %s", text);
+	return consumer_new(out, &opt);
 }
 
-static void side_consumer_free(struct side *s)
+/* ---- life ---- */
+
+static void side_free(struct side *s)
 {
 	if (!s)
 		return;
-	ev_timer_stop(s->opt.loop, &s->hold);
 	ev_timer_stop(s->opt.loop, &s->report);
+	consumer_free(s->retired);
 	consumer_free(s->consumer);
-	savefile_free(s->text);
-	savefile_free(s->capture);
+	output_free(s->output);
 	free(s);
 }
 
-static int side_consumer_new(struct side **out, const struct side_options *opt)
+static int open_output(struct side *s)
+{
+	const struct output_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->opt.cfg,
+		.origin = tell_origin,
+		.on_drained = on_drained,
+		.on_ended = on_output_ended,
+		.ctx = s,
+	};
+
+	return output_new(&s->output, &opt);
+}
+
+/* The output first: it takes stdout away from everybody else before a thread starts. */
+static int side_new(struct side **out, const struct side_options *opt)
 {
 	struct side *s = calloc(1, sizeof(*s));
 	int r;
@@ -347,71 +229,127 @@ static int side_consumer_new(struct side **out, const struct side_options *opt)
 	if (!s)
 		return -ENOMEM;
 	s->opt = *opt;
-	ev_timer_init(&s->hold, on_hold_over, HEADER_HOLD_SEC, 0);
 	ev_timer_init(&s->report, on_report, 0, 0);
-	s->hold.data = s->report.data = s;
+	s->report.data = s;
 	s->logged_at = s->shown_at = ev_now(opt->loop);
-	r = open_capture(s);
+	r = open_output(s);
 	if (r == 0)
-		r = open_text(s);
-	if (r == 0)
-		r = open_consumer(s, opt->cfg, NULL, 0);
+		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0);
 	if (r < 0) {
-		side_consumer_free(s);
+		side_free(s);
 		return r;
 	}
 	*out = s;
 	return 0;
 }
 
-static void side_consumer_stop(struct side *s)
+static void side_stop(struct side *s)
 {
 	s->stopping = true;
 	s->ended = true;
 	ev_timer_stop(s->opt.loop, &s->report);
-	release_header(s);
 	consumer_stop(s->consumer);
+	output_finish(s->output);
 	/* Written first and committed then; what has to wait for its reader calls on_drained(). */
-	if (flush(s) || s->reader_gone || s->status)
+	if (output_flush(s->output) || s->reader_gone || s->status)
 		close_consumer(s);
 }
 
-static void side_consumer_abandon(struct side *s)
+static void side_abandon(struct side *s)
 {
 	report_stopped(s);
 }
 
-static int side_consumer_reload(struct side *s, const struct config *cfg, char *why, size_t size)
+/* ---- reload ---- */
+
+static void retire(struct side *s, struct consumer *fresh)
 {
-	snprintf(why, size, "not yet");
-	return -ENOTSUP;
+	struct consumer_counts counts;
+
+	consumer_counts(s->consumer, &counts);
+	s->before.read += counts.read;
+	s->before.skipped += counts.skipped;
+	s->retired = s->consumer;
+	s->consumer = fresh;
+	consumer_close(s->retired);
 }
 
-static uint64_t side_consumer_progress(const struct side *s)
+static int replace(struct side *s, const struct config *cfg, char *why, size_t size)
 {
-	return consumer_progress(s->consumer);
+	struct consumer_position *resume = NULL;
+	struct consumer *fresh = NULL;
+	int r = 0;
+
+	/* Another topic begins where the settings say. */
+	if (!strcmp(cfg->topic, s->opt.cfg->topic))
+		r = consumer_positions(s->consumer, &resume);
+	if (r >= 0)
+		r = open_consumer(s, &fresh, cfg, resume, (size_t)r);
+	free(resume);
+	if (r < 0)
+		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
+	else
+		retire(s, fresh);
+	return r;
 }
 
-static void side_consumer_waiting_for(const struct side *s, char *buf, size_t size)
+static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
+{
+	unsigned int changes = config_diff(s->opt.cfg, cfg, NULL, NULL);
+	int r;
+
+	if (s->ended || s->retired) {
+		snprintf(why, size,
+			 s->ended ? "the instance is being stopped"
+				  : "the last reload is still being applied; try again");
+		return -EBUSY;
+	}
+	r = output_set_config(s->output, cfg, why, size);
+	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
+		r = replace(s, cfg, why, size);
+	if (r < 0) {
+		output_set_config(s->output, s->opt.cfg, NULL, 0);
+		return r;
+	}
+	consumer_set_config(s->consumer, cfg);
+	if (s->retired)
+		consumer_set_config(s->retired, cfg);
+	s->opt.cfg = cfg;
+	return 0;
+}
+
+/* ---- the account ---- */
+
+/* A reader that takes its time is no stall. */
+static uint64_t side_progress(const struct side *s)
+{
+	uint64_t now = output_waiting(s->output) ? (uint64_t)ev_now(s->opt.loop) : 0;
+
+	return consumer_progress(s->consumer) + now;
+}
+
+static void side_waiting_for(const struct side *s, char *buf, size_t size)
 {
 	consumer_waiting_for(s->consumer, buf, size);
 }
 
-static uint64_t packets_written(const struct side *s)
+static void count(const struct side *s, struct consumer_counts *out)
 {
-	return s->capture ? savefile_written(s->capture) : s->out;
+	consumer_counts(s->consumer, out);
+	out->read += s->before.read;
+	out->skipped += s->before.skipped;
 }
 
 static void collect(const struct side *s, struct stats_consumer *out)
 {
 	struct consumer_counts counts;
 
-	consumer_counts(s->consumer, &counts);
+	count(s, &counts);
 	*out = (struct stats_consumer){
 		.read = counts.read,
-		.written = packets_written(s),
+		.written = output_written(s->output),
 		.bytes = s->bytes,
-		.skipped = counts.skipped + s->foreign_link,
+		.skipped = counts.skipped + s->foreign,
 		.lag = consumer_lag(s->consumer),
 	};
 }
@@ -425,7 +363,7 @@ static double elapsed(const struct side *s, double *since)
 	return seconds > 0.001 ? seconds : 0.001;
 }
 
-static void side_consumer_log_stats(struct side *s)
+static void side_log_stats(struct side *s)
 {
 	struct stats_consumer now;
 	char line[256];
@@ -434,17 +372,18 @@ static void side_consumer_log_stats(struct side *s)
 	stats_format_consumer(line, sizeof(line), &now, &s->logged, elapsed(s, &s->logged_at));
 	s->logged = now;
 	const struct log_field fields[] = {
-		{"PYCAPA_READ", now.read},
-		{"PYCAPA_WRITTEN", now.written},
-		{"PYCAPA_SKIPPED", now.skipped},
-		{"PYCAPA_BYTES", now.bytes},
-		{"PYCAPA_LAG", now.lag > 0 ? (uint64_t)now.lag : 0},
+		{"PYCAPA_READ", now.read},         {"PYCAPA_WRITTEN", now.written},
+		{"PYCAPA_SKIPPED", now.skipped},   {"PYCAPA_BYTES", now.bytes},
+		{"PYCAPA_LAG", (uint64_t)now.lag},
 	};
-	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_NONE, fields, sizeof(fields) / sizeof(fields[0]),
-			"%s", line);
+	size_t n = sizeof(fields) / sizeof(fields[0]);
+
+	/* An unknown lag has no number. */
+	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_NONE, fields, now.lag < 0 ? n - 1 : n, "%s",
+			line);
 }
 
-static void side_consumer_summary(struct side *s, char *buf, size_t size)
+static void side_summary(struct side *s, char *buf, size_t size)
 {
 	struct stats_consumer now;
 	double seconds = elapsed(s, &s->shown_at);
@@ -456,38 +395,38 @@ static void side_consumer_summary(struct side *s, char *buf, size_t size)
 	s->shown = now;
 }
 
-static int side_consumer_finish(struct side *s)
+static int side_finish(struct side *s)
 {
-	uint64_t written = packets_written(s);
-	uint64_t lost = s->out - written;
+	uint64_t taken = output_taken(s->output), written = output_written(s->output);
 	struct consumer_counts counts;
 
-	consumer_counts(s->consumer, &counts);
+	count(s, &counts);
 	if (counts.skipped)
 		log_info("%" PRIu64 " record(s) skipped that are no packets of ours",
 			 counts.skipped);
-	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", s->packets, written);
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
+		 written);
 	if (s->reader_gone)
 		return s->status;
-	if (s->foreign_link)
+	if (s->foreign)
 		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
 			  "capture's",
-			  s->foreign_link);
-	if (lost)
-		log_error("%" PRIu64 " packet(s) not written: %s", lost,
+			  s->foreign);
+	if (taken > written)
+		log_error("%" PRIu64 " packet(s) not written: %s", taken - written,
 			  s->status ? "the output failed" : "the reader was too slow");
-	return s->status || s->foreign_link || lost;
+	return s->status || s->foreign || taken > written;
 }
 
 const struct side_ops side_consumer_ops = {
-	.new = side_consumer_new,
-	.stop = side_consumer_stop,
-	.abandon = side_consumer_abandon,
-	.reload = side_consumer_reload,
-	.progress = side_consumer_progress,
-	.waiting_for = side_consumer_waiting_for,
-	.log_stats = side_consumer_log_stats,
-	.summary = side_consumer_summary,
-	.finish = side_consumer_finish,
-	.free = side_consumer_free,
+	.new = side_new,
+	.stop = side_stop,
+	.abandon = side_abandon,
+	.reload = side_reload,
+	.progress = side_progress,
+	.waiting_for = side_waiting_for,
+	.log_stats = side_log_stats,
+	.summary = side_summary,
+	.finish = side_finish,
+	.free = side_free,
 };

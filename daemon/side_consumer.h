@@ -6,8 +6,5 @@
 
 #include "config.h"
 
-/*
- * A capture is not for terminals: checks where the consumer of `cfg` would write. Returns 0, or
- * -EINVAL after one line that says what to do instead.
- */
+/* As output_check(). */
 int side_consumer_check_output(const struct config *cfg);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which partitions a consumer reads, from where to where.
+ *
+ * Without a group, all those that the look-ups find, from the offsets they give. With one, those
+ * that the group assigns, from what is committed there; offsets of what was written are stored,
+ * and committed by librdkafka from time to time.
+ */
+#pragma once
+
+#include <ev.h>
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "consumer.h"
+#include "partitions.h"
+
+struct assignment;
+
+struct assignment_options {
+	struct ev_loop *loop;
+	const struct config *cfg;               /* as assignment_set_config() */
+	rd_kafka_t *rk;                         /* borrowed until assignment_free() returned true */
+	const struct consumer_position *resume; /* copied; start here instead of by cfg->offset */
+	size_t n_resume;
+
+	/* Partitions came, went, or are in trouble. */
+	void (*on_change)(void *ctx);
+	/* Partitions are about to go: write what can be written, and store it. */
+	void (*on_losing)(void *ctx);
+	/* They are gone: their messages are somebody else's now. */
+	void (*on_lost)(void *ctx);
+	/* It cannot work at all (logged). */
+	void (*on_failed)(void *ctx);
+	void *ctx;
+};
+
+/* Starts to look. Returns 0 or -errno (logged). */
+int assignment_new(struct assignment **out, const struct assignment_options *opt);
+void assignment_set_config(struct assignment *a, const struct config *cfg);
+
+/* The partitions that it knows of; the pointer is good as long as the assignment. */
+const struct partitions *assignment_partitions(const struct assignment *a);
+/* Sets every partition's guard to where it is now. */
+void assignment_guard(struct assignment *a);
+
+/* The partition was taken up to its end: it is fetched no more. */
+void assignment_done(struct assignment *a, struct partition *p);
+/* All that cfg->exit_at_end asks for was taken. */
+bool assignment_ended(const struct assignment *a);
+
+/* Stops and restarts the flow of all partitions; those that come meanwhile are stopped too. */
+void assignment_pause(struct assignment *a, bool pause);
+bool assignment_is_paused(const struct assignment *a);
+
+/* Everything taken so far is written: tells the group, if there is one. */
+void assignment_store(struct assignment *a);
+
+/* For kafka_options.on_rebalance, and the events of a closing client. */
+void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
+			  rd_kafka_topic_partition_list_t *list);
+
+/* Looks for nothing any more. */
+void assignment_stop(struct assignment *a);
+
+/* True once it is a member of a group, or on its way to be one. */
+bool assignment_has_subscribed(const struct assignment *a);
+/* True when it knows what to read. */
+bool assignment_is_settled(const struct assignment *a);
+/* What is wrong with the topic; 0: nothing. */
+rd_kafka_resp_err_t assignment_trouble(const struct assignment *a);
+/* How many partitions are read. */
+int assignment_count(const struct assignment *a);
+/* Moves with each partition that is found. */
+uint64_t assignment_progress(const struct assignment *a);
+/* As consumer_lag() and consumer_positions(). */
+int64_t assignment_lag(const struct assignment *a);
+int assignment_positions(const struct assignment *a, struct consumer_position **out);
+
+/* Returns true when the client is no longer used; else it must live on. NULL is legal (true). */
+bool assignment_free(struct assignment *a, unsigned int wait_ms);
