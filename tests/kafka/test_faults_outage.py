@@ -9,6 +9,11 @@ from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
 pytestmark = pytest.mark.faults
 
 
+@pytest.fixture(autouse=True)
+def limit():
+    """Outages outlast the limit of the other tests; every wait has a deadline of its own."""
+
+
 @pytest.fixture
 def small_broker(tmp_path):
     """A broker of this test alone, running, to be killed and stopped."""

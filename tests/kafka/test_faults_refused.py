@@ -15,6 +15,11 @@ SHORT = 12 * PPS  # for faults that do not last
 HOUR_MS = 3600000
 
 
+@pytest.fixture(autouse=True)
+def limit():
+    """Outages outlast the limit of the other tests; every wait has a deadline of its own."""
+
+
 @pytest.fixture(scope='module')
 def steady_broker(tmp_path_factory):
     """Stays up all the time."""

@@ -11,6 +11,11 @@ from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
 pytestmark = pytest.mark.faults
 
 
+@pytest.fixture(autouse=True)
+def limit():
+    """Outages outlast the limit of the other tests; every wait has a deadline of its own."""
+
+
 @pytest.fixture(params=['killed', 'paused'])
 def trial(pair, spawn, tmp_path, request):
     """
