@@ -150,9 +150,8 @@ class Trial:
 
     def wait_flowing(self):
         """Waits until traffic has gone through for a while: the moment of the fault."""
-        stats = self.wait_received(BEFORE)
-        assert stats['delivered'] > PPS, self.process.describe()
-        return stats
+        return self.wait_stats(lambda s: s['received'] >= BEFORE * PPS and s['delivered'] > PPS,
+                               BEFORE + 20)
 
     def assert_waiting(self):
         """The fault was one: what came since is not in Kafka."""
