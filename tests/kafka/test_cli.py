@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: usage errors, information, Kafka properties, what cannot be opened, install."""
+import os
+import re
+
+import pytest
+
+from harness import daemon
+from harness.daemon import pycapa
+from harness.net import free_port
+from harness.proc import run
+
+USAGE = [
+    ([], 'say what to do'),
+    (['-p', '-c'], 'exclude each other'),
+    (['-x'], 'no option -x'),
+    (['-p', '-m'], '-m/--max-packets: wants a value'),
+    (['-p', '-m', '10x'], "'10x' is not a whole number"),
+    (['-p', '-s', '-1'], '-s/--snaplen: .* out of range'),
+    (['-p', '-ll', 'loud'], "'loud' is not one of DEBUG, INFO, WARN, ERROR"),
+    (['-p', '--partition', 'foo'], "'foo' is not one of flow, host"),
+    (['-p', '-o', 'end'], '-o/--kafka-offset: only for a consumer'),
+    (['-c', '-r', 'x'], '-r/--read-file: only for a producer'),
+    (['-c', '-o', 'banana'], "'banana' is no offset"),
+    (['-c', 'tcp port 80'], 'a filter expression is for a producer'),
+    (['-p', '-X', 'foo'], 'written NAME=VALUE'),
+    (['-p', '-X', 'linger.mss=1'], 'did you mean linger.ms?'),
+    (['-p', '-X', 'acks=banana'], "acks: 'banana' is not valid"),
+    (['-p', '-X', 'sasl.password=@/nonexistent'], 'cannot read the value from /nonexistent'),
+    (['-p', '-X', 'linger.ms=@@x'], "'@x' is not valid"),
+]
+
+
+@pytest.mark.parametrize('argv,expected', USAGE, ids=lambda v: ' '.join(v)[:30])
+def test_a_usage_error_is_one_line_and_exit_2(argv, expected):
+    process = pycapa(*argv)
+    assert process.status == 2, process.describe()
+    assert len(process.lines) == 1 and re.search(expected, process.stderr), process.stderr
+    assert process.stdout == b''
+
+
+@pytest.mark.parametrize('option', ['-h', '-V', '-D'])
+def test_information_goes_to_stdout(option):
+    process = pycapa(option)
+    assert process.status == 0 and process.stderr == '', process.describe()
+    lines = process.stdout.decode().splitlines()
+    if option == '-V':
+        assert [line.split()[0] for line in lines] == ['pycapa', 'libpcap', 'librdkafka', 'libev']
+    elif option == '-D':
+        assert any(re.match(r'\d+\.lo\b', line) for line in lines), lines
+    else:
+        assert lines[0].startswith('usage: pycapa -p') and max(map(len, lines)) <= 100
+
+
+def test_x_list_and_dump_mask_secrets(tmp_path):
+    listed = pycapa('-X', 'list')
+    assert listed.status == 0 and re.search(rb'^linger\.ms=', listed.stdout, re.M)
+    (tmp_path / 'secret').write_text('hunter2\n')
+    shown = pycapa('-p', '-X', 'dump', '-X', f'sasl.password=@{tmp_path}/secret',
+                   '-X', 'sasl.username=u=v=w', '-X', 'client.id=@@me', '-X', 'linger.ms=7')
+    lines = shown.stdout.decode().splitlines()
+    assert shown.status == 0, shown.describe()
+    for line in ('sasl.username=u=v=w', 'sasl.password=****', 'client.id=@me'):
+        assert line in lines, lines
+    assert 'hunter2' not in shown.stdout.decode() + shown.stderr
+
+
+def test_acks_1_switches_idempotence_off_with_one_warning():
+    process = pycapa('-p', '-X', 'acks=1', '-i', 'nosuch')
+    assert len(process.grep('^WARNING:root:enable.idempotence switched off')) == 1
+
+
+def test_a_property_of_the_other_role_is_a_warning():
+    process = pycapa('-c', '-e', '-X', 'linger.ms=4', '-k', f'127.0.0.1:{free_port()}',
+                     '--stall-timeout', '1s')
+    assert len(process.grep('^WARNING:root:.*linger.ms is for a producer')) == 1
+
+
+def test_secrets_are_masked_in_argv_and_in_the_log(topic, pair, producer):
+    process = producer(pair, topic, '-X', 'ssl.key.password=hunter2')
+    with open(f'/proc/{process.pid}/cmdline', 'rb') as f:
+        assert b'hunter2' not in f.read()
+    assert process.stop() == 0
+    assert process.grep(r"^INFO:root:Connecting to Kafka; .*'ssl.key.password': '\*")
+    assert 'hunter2' not in process.stderr
+
+
+@pytest.mark.parametrize('argv,expected', [
+    (['-i', 'nosuch'], "nosuch: no such interface; 'pycapa -D' lists"),
+    (['-i', 'lo', 'tcp prot 80'], "lo: filter 'tcp prot 80': .*syntax error"),
+    (['-r', '/nonexistent'], '/nonexistent: No such file'),
+])
+def test_what_cannot_be_opened_is_one_line_and_exit_1(argv, expected):
+    process = pycapa('-p', *argv, '-k', f'127.0.0.1:{free_port()}')
+    assert process.status == 1, process.describe()
+    errors = [line for line in process.grep('^ERROR') if 'Kafka:' not in line]
+    assert len(errors) == 1 and re.search(expected, errors[0]), process.describe()
+
+
+def test_no_privilege_is_exit_1_with_what_to_do():
+    process = pycapa('-p', '-i', 'lo', prefix=('setpriv', '--reuid', 'nobody', '--regid', 'nogroup',
+                                               '--clear-groups', '--bounding-set', '-all'))
+    assert process.status == 1, process.describe()
+    assert len(process.lines) == 1 and re.search('no permission to capture; run as root or with '
+                                                 'CAP_NET_RAW', process.stderr), process.stderr
+
+
+def test_an_interface_that_is_down_is_exit_1(pair):
+    pair.down()
+    process = pycapa('-p', '-i', pair.inside)
+    assert process.status == 1, process.describe()
+    assert process.grep(rf'^ERROR:root:{pair.inside}: .*down'), process.describe()
+
+
+@pytest.mark.parametrize('level', ['debug', 'DEBUG', 'Debug'])
+def test_debug_shows_the_clients_own_logs(level, topic, pair, producer):
+    process = producer(pair, topic, '-X', 'debug=all', '-ll', level)
+    process.wait_line('^DEBUG:root:Kafka: ')
+    assert process.stop() == 0
+
+
+def test_level_error_is_silent(topic, consumer):
+    process = consumer(topic, '-ll', 'error')
+    process.wait_stdout(24)
+    assert process.stop() == 0 and process.stderr == ''
+
+
+def test_install_into_a_destdir(tmp_path):
+    build, dest = tmp_path / 'build', tmp_path / 'dest'
+    run('meson', 'setup', build, daemon.TREE, '--prefix=/usr', '-Dtests=disabled', timeout=120)
+    run('meson', 'install', '-C', build, env={**os.environ, 'DESTDIR': str(dest)}, timeout=300)
+    files = {str(p.relative_to(dest)) for p in dest.rglob('*') if p.is_file()}
+    for name in ('bin/pycapa', 'lib/systemd/system/pycapa@.service', 'lib/sysusers.d/pycapa.conf',
+                 'lib/systemd/catalog/pycapa.catalog', 'share/man/man1/pycapa.1',
+                 'share/man/man5/pycapa.cfg.5', 'share/man/man8/pycapa.8',
+                 'share/bash-completion/completions/pycapa',
+                 'share/doc/pycapa/examples/example.cfg'):
+        assert f'usr/{name}' in files, sorted(files)
