@@ -24,6 +24,8 @@ def readme_commands():
 
 @pytest.fixture
 def fresh():
+    # The host sees this machine's package database: not while something is being installed here.
+    wait.until(lambda: not os.listdir('/var/lib/dpkg/updates'), 300, 'no dpkg runs')
     with Host() as h:
         h.connect()
         h.confdir = '/etc/pycapa'
