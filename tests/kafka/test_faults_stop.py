@@ -83,7 +83,7 @@ def test_killed_in_an_outage(trial):
     begin, end = max(faults.missing(got.counts), key=lambda gap: gap[1] - gap[0])
     # A broker that lives, but does not answer, has taken some that are in no memory but ours.
     lost = got.counts.count(0) - (end - begin)
-    unanswered = stats['queued'] if trial.broker_paused and stats['queued'] < PPS / 10 else 0
+    unanswered = stats['queued'] if trial.broker_paused else 0
     assert lost <= unanswered, (lost, stats)
     # Only what was received within the last moment may be lost: it was not written yet.
     assert begin >= earlier['received'], (begin, earlier, stats)
