@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import glob
 import os
+import signal
 import sys
 
 import pytest
@@ -22,6 +23,20 @@ def pytest_configure(config):
 def pytest_sessionstart(session):
     if not session.config.option.collectonly and not os.access(daemon.BINARY, os.X_OK):
         pytest.exit(f'{daemon.BINARY} is missing: build it, or run tests/run', returncode=2)
+
+
+TIME_LIMIT = 400  # seconds a test; a backstop, every wait has a deadline of its own
+
+
+@pytest.fixture(autouse=True)
+def limit():
+    """A test that hangs in a read of its own fails instead of holding up all."""
+    def expired(*_):
+        raise AssertionError(f'the test took more than {TIME_LIMIT} s')
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(TIME_LIMIT)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(scope='session')

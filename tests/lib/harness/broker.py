@@ -75,14 +75,19 @@ class Broker:
         }
         self.properties.update(settings or {})
         self.config = os.path.join(self.directory, 'server.properties')
-        with open(self.config, 'w') as f:
-            f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
+        self.configure()
         with open(os.path.join(self.directory, 'log4j2.xml'), 'w') as f:
             f.write(LOG4J)
         # An id that begins with a dash would be taken for an option.
         fresh = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
         self.cluster = cluster or 'p' + fresh[1:]
         self.tool('kafka.tools.StorageTool', 'format', '-t', self.cluster, '-c', self.config)
+
+    def configure(self, **properties):
+        """Changes lines of server.properties (a dictionary's keys have dots): at the next start."""
+        self.properties.update(properties)
+        with open(self.config, 'w') as f:
+            f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
 
     def tool(self, name, *argv, **kwargs):
         """Runs one of Kafka's own command line tools."""
