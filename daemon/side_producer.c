@@ -26,6 +26,8 @@
 #include "stats.h"
 #include "tap.h"
 
+#define WATCH_S 5.
+
 struct side {
 	struct side_options opt;
 	const struct config *cfg;
@@ -34,7 +36,10 @@ struct side {
 	struct producer *producer;
 	struct tap *tap;
 	struct replay *replay;
-	ev_timer limit; /* fires once when max-packets is reached: not from within the input */
+	ev_timer limit;   /* fires once when max-packets is reached: not from within the input */
+	ev_timer watch;   /* looks whether Kafka takes packets */
+	uint64_t settled; /* delivered and failed at its last look */
+	bool said_waiting;
 
 	uint64_t taken, bytes, own_packets;
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
@@ -174,6 +179,28 @@ static void drain(struct side *s)
 	relay_end(s->relay, empty);
 	if (!empty)
 		flush(s);
+}
+
+/* The broker answers and yet takes nothing: a topic that is missing, mostly. Told once. */
+static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct side *s = w->data;
+	struct producer_counters p;
+	char waiting[256];
+	bool stands;
+
+	producer_read_counters(s->producer, &p);
+	stands = p.queued > 0 && p.delivered + p.failed == s->settled;
+	s->settled = p.delivered + p.failed;
+	if (stands && !s->said_waiting && producer_is_live(s->producer)) {
+		producer_waiting_for(s->producer, waiting, sizeof(waiting));
+		log_warn("No packet has been delivered for %d s: waiting for %s", (int)WATCH_S,
+			 waiting);
+		s->said_waiting = true;
+	} else if (!stands && s->said_waiting) {
+		log_info("Kafka takes packets again");
+		s->said_waiting = false;
+	}
 }
 
 static void done(struct side *s, int status)
@@ -417,6 +444,7 @@ static void side_free(struct side *s)
 	if (!s)
 		return;
 	ev_timer_stop(s->opt.loop, &s->limit);
+	ev_timer_stop(s->opt.loop, &s->watch);
 	tap_free(s->tap);
 	replay_free(s->replay);
 	producer_free(s->producer);
@@ -437,7 +465,8 @@ static int side_new(struct side **out, const struct side_options *opt)
 	s->cfg = opt->cfg;
 	s->logged_at = s->summed_at = ev_now(opt->loop);
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
-	s->limit.data = s;
+	ev_timer_init(&s->watch, on_watch, WATCH_S, WATCH_S);
+	s->limit.data = s->watch.data = s;
 	s->pretty = malloc(pretty_size(PACKET_MAX_LEN));
 	if (!s->pretty)
 		r = -ENOMEM;
@@ -455,6 +484,7 @@ static int side_new(struct side **out, const struct side_options *opt)
 		return r;
 	}
 	log_info("Starting packet capture");
+	ev_timer_start(opt->loop, &s->watch);
 	run_input(s);
 	*out = s;
 	return 0;
