@@ -564,7 +564,7 @@ void producer_waiting_for(const struct producer *p, char *buf, size_t size)
 	else if (*error)
 		snprintf(buf, size, "topic %s: %s", p->cfg->topic, error);
 	else
-		snprintf(buf, size, "topic %s to take packets (does it exist, may we write?)",
+		snprintf(buf, size, "topic %s to take packets; perhaps it does not exist yet",
 			 p->cfg->topic);
 }
 

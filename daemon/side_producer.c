@@ -40,6 +40,7 @@ struct side {
 	ev_timer watch;   /* looks whether Kafka takes packets */
 	uint64_t settled; /* delivered and failed at its last look */
 	bool said_waiting;
+	char input_state[160];
 
 	uint64_t taken, bytes, own_packets;
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
@@ -181,6 +182,24 @@ static void drain(struct side *s)
 		flush(s);
 }
 
+static void tell_state(struct side *s)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s%s%s", s->input_state,
+		 s->said_waiting ? ", waiting for topic " : "",
+		 s->said_waiting ? s->cfg->topic : "");
+	s->opt.events.on_state(s->opt.events.ctx, text);
+}
+
+static void on_state(void *ctx, const char *text)
+{
+	struct side *s = ctx;
+
+	snprintf(s->input_state, sizeof(s->input_state), "%s", text);
+	tell_state(s);
+}
+
 /* The broker answers and yet takes nothing: a topic that is missing, mostly. Told once. */
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -197,9 +216,11 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 		log_warn("No packet has been delivered for %d s: waiting for %s", (int)WATCH_S,
 			 waiting);
 		s->said_waiting = true;
+		tell_state(s);
 	} else if (!stands && s->said_waiting) {
 		log_info("Kafka takes packets again");
 		s->said_waiting = false;
+		tell_state(s);
 	}
 }
 
@@ -252,13 +273,6 @@ static void on_undelivered(void *ctx, const struct packet *pkt, uint64_t seq, bo
 	s->maybe += maybe;
 	if (!relay_on_undelivered(s->relay, pkt, seq))
 		s->undelivered++;
-}
-
-static void on_state(void *ctx, const char *text)
-{
-	struct side *s = ctx;
-
-	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
 static void side_stop(struct side *s)
