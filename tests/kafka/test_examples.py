@@ -88,7 +88,7 @@ def test_example_4_consume_into_tshark(topic, user_env, spawn):
     finally:
         process.kill()
     text = process.stdout.decode()
-    assert len(re.findall(r'^ +\d+ +\d+\.\d+ .*UDP', text, re.M)) == 10, process.describe() + text
+    assert len(re.findall(r'^ +\d+ +\d+\.\d+ +10\.1\.0\.\d → 10\.2\.0\.1', text, re.M)) == 10, process.describe() + text
     assert '10 packets captured' in process.stderr
     assert process.grep(r"^INFO:root:'10' packet\(s\) in, '10' packet\(s\) out$")
 
