@@ -86,7 +86,9 @@ def test_stopped_for_3_s_loses_nothing(make_topic, pair, producer, pps):
 
 
 def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
-    # The queue is full and stays full while the broker stands still: nothing is to be done.
+    # The queue is full and stays full while the broker stands still: nothing is to be done. Our
+    # thread alone is measured: librdkafka's broker thread polls without a pause while an
+    # idempotent producer has five unanswered requests (2.0.2 and 2.12.1, a bare client too).
     own_broker.start()
     name = own_broker.topic()
     process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name,
@@ -96,14 +98,14 @@ def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
     own_broker.pause()
     generator = traffic.start(pair, 4000, 1000, first=100)
     wait.until(lambda: process.stats()['queued'] >= 1000, 20, process.describe)
-    before = process.cpu()
+    before = process.cpu(first_thread=True)
     wait.elapse(2)
-    used = process.cpu() - before
+    used = process.cpu(first_thread=True) - before
     assert generator.wait(30) == 0
     assert process.running(), process.describe()
     own_broker.resume()
     wait.until(lambda: process.stats()['delivered'] == 4100, 60, process.describe)
-    assert used < 0.4, f'{used} s of CPU in 2 s with a full queue'
+    assert used < 0.3, f'{used} s of CPU in 2 s with a full queue'
     assert process.stop() == 0, process.describe()
     assert process.counts() == (4100, 4100)
 

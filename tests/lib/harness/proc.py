@@ -117,9 +117,10 @@ class Process:
             self.popen.kill()
             self.popen.wait()
 
-    def cpu(self):
-        """CPU seconds used so far, user and system."""
-        with open(f'/proc/{self.pid}/stat') as f:
+    def cpu(self, first_thread=False):
+        """CPU seconds used so far, user and system; of the first thread alone or of all."""
+        path = f'/proc/{self.pid}/task/{self.pid}/stat' if first_thread else f'/proc/{self.pid}/stat'
+        with open(path) as f:
             fields = f.read().rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
