@@ -35,7 +35,9 @@ def install(host, destination):
     run('meson', 'install', '-C', daemon.BUILD, '--no-rebuild', env={
         **os.environ, 'DESTDIR': destination})
     host.copy_in(destination)
-    host.run(os.path.join(daemon.TREE, 'systemd/post-install'), prefix)
+    # The tree itself may lie where the host sees nothing of this machine: its /tmp is its own.
+    with open(os.path.join(daemon.TREE, 'systemd/post-install')) as script:
+        host.run('sh', '-c', script.read(), 'post-install', prefix)
     host.confdir = os.path.join(prefix, build_options()['sysconfdir'], 'pycapa')
 
 
