@@ -230,6 +230,13 @@ static rd_kafka_type_t role_of(const struct config *cfg)
 	return cfg->mode == CONFIG_MODE_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
 }
 
+static void log_refused_client(const char *errstr)
+{
+	const char *advice = advice_for(errstr, rd_kafka_version());
+
+	log_error("Kafka client: %s%s%s", errstr, advice ? ": " : "", advice ? advice : "");
+}
+
 static int create(struct kafka *k)
 {
 	rd_kafka_conf_t *conf = NULL;
@@ -240,8 +247,9 @@ static int create(struct kafka *k)
 		return r;
 	k->rk = rd_kafka_new(role_of(k->opt.cfg), conf, errstr, sizeof(errstr));
 	if (!k->rk) {
-		rd_kafka_conf_destroy(conf);
-		log_error("Kafka client: %s", errstr);
+		/* rd_kafka_new() has freed the interceptors that conf still points to, when it
+		 * failed late (2.0.2 and 2.12.1): destroying conf would be a use after free. */
+		log_refused_client(errstr);
 		return -EINVAL;
 	}
 	rd_kafka_set_log_queue(k->rk, NULL);

@@ -3,7 +3,9 @@
  * librdkafka reports one fault many ways: a log line, an error event, and "all brokers down"; and
  * again at each reconnect, twice a second. What an operator needs is one line when it begins, one
  * a minute while it lasts, one when it ends. The error event carries the best text; the log line
- * of the same fault (facilities FAIL and ERROR) shows at DEBUG.
+ * of the same fault (facilities FAIL, ERROR, FATAL and LIBSASL) shows at DEBUG. A refused
+ * certificate is the other way round: only the log line of certcheck.c (SSLCERTVRFY) knows the
+ * reason. A failed kinit has told of itself (kinit.c).
  */
 #include "kafkalog.h"
 
@@ -87,12 +89,51 @@ static enum log_level our_level(int level)
 	return level <= LOG_INFO ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
+/* librdkafka quotes the part of this secret that it cannot parse. */
+static void hide_secret(char *text)
+{
+	static const char quote[] = "sasl.oauthbearer.config beginning at: ";
+	char *at = strstr(text, quote);
+
+	if (at)
+		snprintf(at + strlen(quote), strlen(at + strlen(quote)) + 1, "****");
+}
+
+/* What only repeats what another line says better. */
+static bool is_echo(const char *fac, const char *text)
+{
+	return !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR") || !strcmp(fac, "FATAL") ||
+	       !strcmp(fac, "LIBSASL") ||
+	       (!strcmp(fac, "SASLREFRESH") && strstr(text, "ticket refresh failed"));
+}
+
+/* "...[thrd:..]: BROKER: Certificate (..) verification callback failed: REASON", the core of it. */
+static void write_certificate(struct kafkalog *l, const char *text)
+{
+	static const char middle[] = " verification callback failed";
+	const char *head = strstr(text, "]: "), *tail = strstr(text, middle);
+	char core[512];
+
+	head = head ? head + 3 : text;
+	if (tail && tail > head) {
+		snprintf(core, sizeof(core), "%.*s%s", (int)(tail - head), head,
+			 tail + strlen(middle));
+		head = core;
+	}
+	kafkalog_error(l, RD_KAFKA_RESP_ERR__SSL, head, false);
+}
+
 void kafkalog_write(struct kafkalog *l, const char *fac, const char *text, int level)
 {
 	char line[1024];
 
+	if (!strcmp(fac, "SSLCERTVRFY")) {
+		write_certificate(l, text);
+		return;
+	}
 	snprintf(line, sizeof(line), "Kafka: %s: %s", fac, text);
-	if (level >= LOG_DEBUG || !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR"))
+	hide_secret(line);
+	if (level >= LOG_DEBUG || is_echo(fac, text))
 		log_debug("%s", line);
 	else
 		write_limited(limit_of(l, RD_KAFKA_RESP_ERR_NO_ERROR, fac), our_level(level), line);
@@ -103,8 +144,12 @@ void kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *tex
 	const char *advice = advice_for(text, rd_kafka_version());
 	char line[1024];
 
+	if (err == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed") &&
+	    l->last_error[0])
+		return; /* told, and better, by write_certificate() */
 	snprintf(l->last_error, sizeof(l->last_error), "%s", text);
-	snprintf(line, sizeof(line), "Kafka: %s%s%s%s", fatal ? "fatal: " : "", text,
+	hide_secret(l->last_error);
+	snprintf(line, sizeof(line), "Kafka: %s%s%s%s", fatal ? "fatal: " : "", l->last_error,
 		 advice ? ": " : "", advice ? advice : "");
 	write_limited(limit_of(l, err, ""), LOG_LEVEL_ERROR, line);
 }
