@@ -75,8 +75,10 @@ static int setup(void **state)
 	f->loop = ev_loop_new(EVBACKEND_EPOLL);
 	snprintf(f->path, sizeof(f->path), "/tmp/test_savefile.XXXXXX");
 	fd = mkstemp(f->path);
-	if (fd < 0)
+	if (fd < 0) {
+		free(f);
 		return -1;
+	}
 	close(fd);
 	*state = f;
 	return 0;
