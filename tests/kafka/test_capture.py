@@ -60,7 +60,7 @@ def test_500000_packets_at_full_speed_through_a_queue_of_1000(topic, pair, produ
     assert process.stop(timeout=120) == 0, process.describe()
     account = process.account() if process.grep(r'received=') else {}
     taken, delivered = process.counts()
-    dropped = account.get('dropped_kernel', sent - taken)
+    dropped = account.get('dropped_kernel', 0)
     failed = account.get('failed', 0)
     assert taken == delivered + failed, process.describe()
     assert taken + dropped == sent, process.describe()
