@@ -52,7 +52,7 @@ static void test_old_options(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct config cfg;
-	struct line line;
+	struct line line = {.argc = 0};
 	char said[1024], text[512];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -72,7 +72,7 @@ static void test_new_options(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct config cfg;
-	struct line line;
+	struct line line = {.argc = 0};
 	char said[1024];
 
 	line_set(&line, "-p -B 4096 --no-promisc --own-traffic --partition host --buffer-timeout 4 "
@@ -131,7 +131,7 @@ static void test_actions(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct config cfg;
-	struct line line;
+	struct line line = {.argc = 0};
 	char said[1024];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -187,7 +187,7 @@ static void test_refused(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct config cfg;
-	struct line line;
+	struct line line = {.argc = 0};
 	char said[1024];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -221,7 +221,7 @@ static void test_secrets_in_argv(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct config cfg;
-	struct line line;
+	struct line line = {.argc = 0};
 	char said[1024];
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -261,7 +261,7 @@ static void test_reload(void **state)
 	enum options_action action;
 	struct config cfg, fresh;
 	struct options *opt;
-	struct line line;
+	struct line line = {.argc = 0};
 
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/br-lan.cfg", dir);
