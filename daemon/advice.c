@@ -76,6 +76,12 @@ static const struct row rows[] = {
 		"advertises"),
 	REFUSAL("GSSAPI Error", NULL, "see Kerberos in docs/security.md"),
 
+	/* Kafka 4.0.0 does not offer the oldest JoinGroup, by which an old library knows GSSAPI. */
+	FAULT("SASL GSSAPI authentication not supported by broker", NULL,
+	      "Kerberos with Kafka 4.0.0 needs librdkafka 2.11 or later; brokers from 4.0.1 on "
+	      "take "
+	      "older ones too"),
+
 	/* SASL */
 	{{"invalid credentials with SASL mechanism SCRAM", NULL}, SCRAM_TOO_OLD, SCRAM_WORKS, true},
 	REFUSAL("invalid credentials with SASL mechanism SCRAM", NULL,
@@ -113,9 +119,18 @@ static const struct row rows[] = {
 	REFUSAL("alert certificate required", NULL,
 		"the broker wants a client certificate: set ssl.certificate.location and "
 		"ssl.key.location"),
-	REFUSAL("SSL alert number", NULL,
+	REFUSAL("alert certificate expired", NULL,
+		"ssl.certificate.location has expired: put a new one in its place and reload"),
+	REFUSAL("alert certificate revoked", NULL,
+		"ssl.certificate.location was revoked: put a new one in its place and reload"),
+	REFUSAL("alert certificate unknown", NULL,
 		"the broker refused our certificate: it has expired, or is of a CA that the broker "
 		"does not trust"),
+	REFUSAL("alert unknown ca", NULL,
+		"the broker does not trust the CA of ssl.certificate.location"),
+	REFUSAL("alert unsupported certificate", NULL,
+		"ssl.certificate.location is not one for clients (extendedKeyUsage clientAuth)"),
+	REFUSAL("SSL alert number", NULL, "see TLS in docs/security.md"),
 	FAULT("connecting to a PLAINTEXT broker listener", NULL,
 	      "the port does not speak TLS: check the port and security.protocol"),
 	FAULT("unexpected eof", "SSL_HANDSHAKE",

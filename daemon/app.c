@@ -25,6 +25,8 @@
 #define LAST_RESORT_S 5. /* from giving up to leaving the loop */
 #define STOP_SLACK_MS 10000
 #define STALL_CHECKS  20. /* looks a stall timeout */
+#define STALL_CHECK_S .01 /* but no more often than this */
+#define EXIT_SETTINGS 2   /* starting again is of no use until somebody mends them */
 
 struct app {
 	struct ev_loop *loop;
@@ -36,11 +38,13 @@ struct app {
 	struct service *service;
 	struct control *control;
 	ev_timer stats, status, stall, deadline;
-	char state[256];
+	char state[480];
 	uint64_t progress;
 	double progress_at;
+	bool interrupted; /* by a first signal */
 	bool stopping, abandoned;
 	int exit_status;
+	char stalled[256]; /* what a run waited for that was given up; "": none was */
 };
 
 /* ---- the end ---- */
@@ -68,9 +72,9 @@ static void stop(struct app *a, int status)
 
 static void stop_by_deadline(struct app *a, int status)
 {
-	if (!a->stopping) {
-		a->deadline.repeat = a->cfg->shutdown_timeout_ms / 1e3;
-		ev_timer_again(a->loop, &a->deadline);
+	if (!ev_is_active(&a->deadline)) {
+		ev_timer_set(&a->deadline, a->cfg->shutdown_timeout_ms / 1e3, 0.);
+		ev_timer_start(a->loop, &a->deadline);
 	}
 	stop(a, status);
 }
@@ -97,35 +101,24 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
 	uint64_t progress = a->ops->progress(a->side);
-	char waiting[256] = "";
+	uint32_t timeout = a->cfg->stall_timeout_ms;
+	bool whole = timeout % 1000 == 0;
 
 	if (progress != a->progress) {
 		a->progress = progress;
 		a->progress_at = ev_now(loop);
 		return;
 	}
-	if (a->abandoned || ev_now(loop) - a->progress_at < a->cfg->stall_timeout_ms / 1e3)
+	if (a->abandoned || ev_now(loop) - a->progress_at < timeout / 1e3)
 		return;
-	a->ops->waiting_for(a->side, waiting, sizeof(waiting));
-	log_error("No progress for %u s, giving up; waited for %s", a->cfg->stall_timeout_ms / 1000,
-		  waiting);
+	a->ops->waiting_for(a->side, a->stalled, sizeof(a->stalled));
+	log_error("No progress for %u %s, giving up; waited for %s",
+		  whole ? timeout / 1000 : timeout, whole ? "s" : "ms", a->stalled);
 	stop(a, 1);
 	abandon(a);
 }
 
 /* ---- reload ---- */
-
-static int set_identity(const struct config *cfg)
-{
-	const struct log_identity id = {
-		.instance = cfg->instance,
-		.mode = cfg->mode == CONFIG_MODE_CONSUMER ? "consumer" : "producer",
-		.interface = cfg->mode == CONFIG_MODE_PRODUCER ? cfg->interface : NULL,
-		.topic = cfg->topic,
-	};
-
-	return log_set_identity(&id);
-}
 
 /* A reload that leaves the interval alone does not put the next tick off. */
 static void set_timer(struct app *a, ev_timer *timer, double interval)
@@ -141,9 +134,12 @@ static void set_timer(struct app *a, ev_timer *timer, double interval)
 
 static void start_timers(struct app *a)
 {
+	double check = a->cfg->stall_timeout_ms / 1e3 / STALL_CHECKS;
+
+	if (check < STALL_CHECK_S)
+		check = STALL_CHECK_S;
 	set_timer(a, &a->stats, a->cfg->stats_interval_ms / 1e3);
-	set_timer(a, &a->stall,
-		  is_bounded(a->cfg) ? a->cfg->stall_timeout_ms / 1e3 / STALL_CHECKS : 0);
+	set_timer(a, &a->stall, is_bounded(a->cfg) ? check : 0);
 }
 
 static void warn_restart(void *ctx, const struct config_difference *d)
@@ -184,9 +180,14 @@ static int reload(struct app *a, char *why, size_t size)
 	struct config *fresh = calloc(1, sizeof(*fresh)), *old = a->cfg;
 	int r = fresh ? options_reload(a->options, fresh, why, size) : -ENOMEM;
 
-	if (r == 0)
+	if (r == 0) {
+		/* Neither the old level nor the new one hides what is said of the change. */
+		if (fresh->log_level > old->log_level)
+			log_set_level(fresh->log_level);
 		r = apply(a, fresh, why, size);
+	}
 	if (r < 0) {
+		log_set_level(old->log_level);
 		if (fresh)
 			config_clear(fresh);
 		free(fresh);
@@ -196,8 +197,9 @@ static int reload(struct app *a, char *why, size_t size)
 	config_diff(old, fresh, log_difference, NULL);
 	config_clear(old);
 	free(old);
+	config_set_identity(fresh);
+	config_warn(fresh);
 	log_set_level(fresh->log_level);
-	set_identity(fresh);
 	start_timers(a);
 	return 0;
 }
@@ -205,16 +207,23 @@ static int reload(struct app *a, char *why, size_t size)
 static int on_reload(void *ctx, char *why, size_t size)
 {
 	struct app *a = ctx;
-	int r;
+	bool stopping = a->stopping;
+	int r = -EBUSY;
 
-	service_reloading(a->service);
-	r = reload(a, why, size);
+	/* systemd has heard STOPPING=1, which READY=1 would take back. */
+	if (stopping) {
+		snprintf(why, size, "the instance is being stopped");
+	} else {
+		service_reloading(a->service);
+		r = reload(a, why, size);
+	}
 	if (r < 0)
 		log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
 				"Reload refused, the old settings stay: %s", why);
 	else
 		log_info("Reloaded %s", a->cfg->file);
-	service_ready(a->service);
+	if (!stopping)
+		service_ready(a->service);
 	return r;
 }
 
@@ -229,7 +238,8 @@ static void on_signal(void *ctx, int signo)
 		a->ops->log_stats(a->side);
 	} else if (signo == SIGHUP && a->cfg->file) {
 		on_reload(a, why, sizeof(why));
-	} else if (!a->stopping) {
+	} else if (!a->interrupted) {
+		a->interrupted = true;
 		log_info("Clean shutdown process started");
 		stop_by_deadline(a, 0);
 	} else {
@@ -247,7 +257,7 @@ static void on_stats(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
-	char summary[192], text[480];
+	char summary[192], text[704];
 
 	a->ops->summary(a->side, summary, sizeof(summary));
 	snprintf(text, sizeof(text), "%s: %s", a->stopping ? "stopping" : a->state, summary);
@@ -275,9 +285,12 @@ static void on_state(void *ctx, const char *text)
 {
 	struct app *a = ctx;
 
+	if (!strcmp(a->state, text))
+		return;
 	snprintf(a->state, sizeof(a->state), "%s", text);
 	/* Before READY=1 the state is the first status; later changes show at once too. */
-	service_set_status(a->service, a->state);
+	if (!a->stopping)
+		service_set_status(a->service, a->state);
 }
 
 /* ---- life ---- */
@@ -314,8 +327,6 @@ static int start(struct app *a)
 	int r = service_new(&a->service, a->loop);
 
 	if (r == 0)
-		r = set_identity(a->cfg);
-	if (r == 0)
 		r = signals_new(&a->signals, a->loop, on_signal, a);
 	if (r == 0)
 		r = a->ops->new (&a->side, &opt);
@@ -344,6 +355,16 @@ static void release(struct app *a)
 		ev_loop_destroy(a->loop);
 }
 
+/* The last line says why a run was given up, also when nothing is lost. */
+static int finish(struct app *a)
+{
+	int r = a->ops->finish(a->side);
+
+	if (r == 0 && *a->stalled)
+		log_error("Given up, waited for %s", a->stalled);
+	return r > a->exit_status ? r : a->exit_status;
+}
+
 int app_run(struct config *cfg, const struct options *options)
 {
 	struct app a = {.cfg = cfg, .options = options};
@@ -363,11 +384,9 @@ int app_run(struct config *cfg, const struct options *options)
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);
-		r = a.ops->finish(a.side);
-		if (r > a.exit_status)
-			a.exit_status = r;
+		a.exit_status = finish(&a);
 	} else {
-		a.exit_status = 1;
+		a.exit_status = r == -ENOPROTOOPT ? EXIT_SETTINGS : 1;
 	}
 	release(&a);
 	return a.exit_status;

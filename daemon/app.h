@@ -9,6 +9,7 @@
 
 /*
  * Runs the instance until it ends. `cfg` (heap) is taken over; `options` is what reloads read
- * again. Returns the exit status, 0 or 1. Signals must be blocked (signals_block()).
+ * again. Returns the exit status: 0, 1, or 2 when the Kafka client cannot be made of these
+ * settings. Signals must be blocked (signals_block()).
  */
 int app_run(struct config *cfg, const struct options *options);

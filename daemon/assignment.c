@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advice.h"
+#include "errands.h"
+#include "gate.h"
+#include "lag.h"
 #include "log.h"
 #include "lookup.h"
+#include "rkcall.h"
 
 struct assignment {
 	struct assignment_options opt;
@@ -16,12 +21,13 @@ struct assignment {
 	struct consumer_position *resume;
 	size_t n_resume;
 	struct lookup *lookup;
+	struct errands *errands; /* rkcalls, all of them */
 	struct partitions partitions;
+	struct gate gate;
 	bool group;
-	bool complete;   /* all partitions there are, are known */
-	bool subscribed; /* group: asked to join */
-	bool joined;     /* group: has been assigned something, or nothing */
-	bool paused;
+	bool complete;               /* all partitions there are, are known */
+	bool subscribed;             /* group: asked to join */
+	bool joined;                 /* group: has been assigned something, or nothing */
 	rd_kafka_resp_err_t trouble; /* what the last look-up said */
 	uint64_t found;              /* partitions, over all look-ups */
 };
@@ -37,29 +43,43 @@ static void fail(struct assignment *a, const char *what, const char *why)
 	a->opt.on_failed(a->opt.ctx);
 }
 
+static void on_not_given(void *ctx, int r)
+{
+	fail(ctx, "read", strerror(-r));
+}
+
+/* `list` is handed over; what librdkafka says comes to `done`. */
+static void give(struct assignment *a, enum rkcall_kind kind, rd_kafka_topic_partition_list_t *list,
+		 void (*done)(void *ctx, const struct rkcall *call))
+{
+	const struct rkcall call = {
+		.kind = kind, .rk = a->opt.rk, .list = list, .done = done, .ctx = a};
+	int r = rkcall_give(a->errands, &call);
+
+	if (r < 0)
+		on_not_given(a, r);
+}
+
 /* ---- the flow ---- */
 
-static bool is_flowing(const struct partition *p)
+void assignment_pause(struct assignment *a, bool pause)
 {
-	return p->assigned && !p->done;
+	gate_shut(&a->gate, pause);
 }
 
 bool assignment_is_paused(const struct assignment *a)
 {
-	return a->paused;
+	return a->gate.shut;
 }
 
-void assignment_pause(struct assignment *a, bool pause)
+bool assignment_is_pausing(const struct assignment *a)
 {
-	rd_kafka_topic_partition_list_t *list =
-		partitions_list(&a->partitions, a->topic, is_flowing);
+	return a->gate.pausing;
+}
 
-	if (list->cnt && pause)
-		rd_kafka_pause_partitions(a->opt.rk, list);
-	else if (list->cnt)
-		rd_kafka_resume_partitions(a->opt.rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	a->paused = pause;
+bool assignment_is_busy(const struct assignment *a)
+{
+	return errands_pending(a->errands) > 0;
 }
 
 void assignment_guard(struct assignment *a)
@@ -70,17 +90,10 @@ void assignment_guard(struct assignment *a)
 
 void assignment_done(struct assignment *a, struct partition *p)
 {
-	rd_kafka_topic_partition_list_t *list;
-
 	if (p->done)
 		return;
 	p->done = true;
-	if (!p->assigned)
-		return;
-	list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(list, a->topic, (int32_t)(p - a->partitions.all));
-	rd_kafka_pause_partitions(a->opt.rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
+	gate_settle(&a->gate);
 }
 
 bool assignment_ended(const struct assignment *a)
@@ -157,38 +170,47 @@ static bool is_new(const struct partition *p)
 	return p->known && !p->assigned && !p->done;
 }
 
+static void on_assigned(void *ctx, const struct rkcall *call)
+{
+	struct assignment *a = ctx;
+
+	if (call->error)
+		fail(a, "read", rd_kafka_error_string(call->error));
+	gate_settle(&a->gate);
+}
+
 static void assign_new(struct assignment *a)
 {
 	rd_kafka_topic_partition_list_t *list = partitions_list(&a->partitions, a->topic, is_new);
-	rd_kafka_error_t *error = list->cnt ? rd_kafka_incremental_assign(a->opt.rk, list) : NULL;
 
+	if (list->cnt == 0) {
+		rd_kafka_topic_partition_list_destroy(list);
+		return;
+	}
 	for (int i = 0; i < list->cnt; i++) {
 		log_debug("topic %s, partition %" PRId32 ": from offset %" PRId64, a->topic,
 			  list->elems[i].partition, list->elems[i].offset);
 		a->partitions.all[list->elems[i].partition].assigned = true;
 	}
-	if (error)
-		fail(a, "read", rd_kafka_error_string(error));
-	else if (list->cnt && a->paused)
-		rd_kafka_pause_partitions(a->opt.rk, list);
-	rd_kafka_error_destroy(error);
-	rd_kafka_topic_partition_list_destroy(list);
+	give(a, RKCALL_ASSIGN, list, on_assigned);
 }
 
 /* ---- with a group ---- */
 
+static void on_subscribed(void *ctx, const struct rkcall *call)
+{
+	if (call->error)
+		fail(ctx, "subscribe to", rd_kafka_error_string(call->error));
+}
+
 static void subscribe(struct assignment *a)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_resp_err_t err;
 
 	lookup_stop(a->lookup);
 	rd_kafka_topic_partition_list_add(list, a->topic, RD_KAFKA_PARTITION_UA);
-	err = rd_kafka_subscribe(a->opt.rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
 	a->subscribed = true;
-	if (err)
-		fail(a, "subscribe to", rd_kafka_err2str(err));
+	give(a, RKCALL_SUBSCRIBE, list, on_subscribed);
 }
 
 static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
@@ -228,6 +250,13 @@ static void lose(struct assignment *a, const rd_kafka_topic_partition_list_t *li
 	a->opt.on_lost(a->opt.ctx);
 }
 
+static void log_group(const char *text)
+{
+	const char *advice = advice_for(text, rd_kafka_version());
+
+	log_warn("group: %s%s%s", text, advice ? ": " : "", advice ? advice : "");
+}
+
 static void log_rebalance(const struct assignment *a, const char *what,
 			  const rd_kafka_topic_partition_list_t *list)
 {
@@ -240,21 +269,13 @@ static void log_rebalance(const struct assignment *a, const char *what,
 	log_info("group: %s %d partition(s) of topic %s%s", what, list->cnt, a->topic, text);
 }
 
-static void apply_rebalance(struct assignment *a, const rd_kafka_topic_partition_list_t *list,
-			    bool gained)
+static void on_rebalanced(void *ctx, const struct rkcall *call)
 {
-	const char *protocol = rd_kafka_rebalance_protocol(a->opt.rk);
+	struct assignment *a = ctx;
 
-	if (protocol && !strcmp(protocol, "COOPERATIVE")) {
-		rd_kafka_error_t *error = gained ? rd_kafka_incremental_assign(a->opt.rk, list)
-						 : rd_kafka_incremental_unassign(a->opt.rk, list);
-
-		if (error)
-			log_warn("group: %s", rd_kafka_error_string(error));
-		rd_kafka_error_destroy(error);
-	} else {
-		rd_kafka_assign(a->opt.rk, gained ? list : NULL);
-	}
+	if (call->error)
+		log_group(rd_kafka_error_string(call->error));
+	gate_settle(&a->gate);
 }
 
 void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
@@ -263,46 +284,18 @@ void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 	bool gained = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
 	if (!gained && err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
-		log_warn("group: %s", rd_kafka_err2str(err));
+		log_group(rd_kafka_err2str(err));
 	log_rebalance(a, gained ? "reading" : "leaving", list);
 	if (gained)
 		gain(a, list);
 	else
 		lose(a, list);
-	apply_rebalance(a, list, gained);
-	if (gained && a->paused)
-		rd_kafka_pause_partitions(a->opt.rk, list);
+	give(a, gained ? RKCALL_GAIN : RKCALL_LOSE, rd_kafka_topic_partition_list_copy(list),
+	     on_rebalanced);
 	a->opt.on_change(a->opt.ctx);
 }
 
 /* ---- what the look-ups say ---- */
-
-static void log_trouble(const struct assignment *a)
-{
-	const char *topic = a->topic;
-
-	switch (a->trouble) {
-	case RD_KAFKA_RESP_ERR__TRANSPORT:
-	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-	case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-	case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
-		break; /* the client reports its connections itself, the others pass */
-	case RD_KAFKA_RESP_ERR_NO_ERROR:
-		log_debug("topic %s is there", topic);
-		break;
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		log_warn("topic %s does not exist on %s; waiting for it", topic,
-			 a->opt.cfg->brokers);
-		break;
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		log_warn("no permission to read topic %s; waiting for it (an ACL that allows "
-			 "Describe and Read is needed)",
-			 topic);
-		break;
-	default:
-		log_warn("topic %s: %s; trying again", topic, rd_kafka_err2str(a->trouble));
-	}
-}
 
 static void on_lookup(void *ctx, const struct lookup_result *result)
 {
@@ -315,7 +308,7 @@ static void on_lookup(void *ctx, const struct lookup_result *result)
 	a->complete |= result->complete;
 	if (result->err != a->trouble) {
 		a->trouble = result->err;
-		log_trouble(a);
+		lookup_log(a->topic, a->opt.cfg->brokers, a->trouble);
 	}
 	if (!a->group)
 		assign_new(a);
@@ -339,6 +332,38 @@ static int copy_resume(struct assignment *a)
 	return 0;
 }
 
+static void on_resuming(void *ctx)
+{
+	const struct assignment *a = ctx;
+
+	a->opt.on_resuming(a->opt.ctx);
+}
+
+static void on_flow(void *ctx)
+{
+	const struct assignment *a = ctx;
+
+	a->opt.on_flow(a->opt.ctx);
+}
+
+static int open_gate(struct assignment *a)
+{
+	int r = errands_new(&a->errands, a->opt.loop, NULL);
+	const struct gate_options opt = {
+		.errands = a->errands,
+		.rk = a->opt.rk,
+		.topic = a->topic,
+		.partitions = &a->partitions,
+		.on_resuming = on_resuming,
+		.on_changed = on_flow,
+		.on_failed = on_not_given,
+		.ctx = a,
+	};
+
+	gate_init(&a->gate, &opt);
+	return r;
+}
+
 int assignment_new(struct assignment **out, const struct assignment_options *opt)
 {
 	struct assignment *a = calloc(1, sizeof(*a));
@@ -360,6 +385,8 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	a->topic = strdup(opt->cfg->topic);
 	r = a->topic ? copy_resume(a) : -ENOMEM;
 	if (r == 0)
+		r = open_gate(a);
+	if (r == 0)
 		r = lookup_new(&a->lookup, &lookup);
 	if (r < 0) {
 		assignment_free(a, 0);
@@ -376,6 +403,7 @@ void assignment_set_config(struct assignment *a, const struct config *cfg)
 
 void assignment_stop(struct assignment *a)
 {
+	gate_stop(&a->gate);
 	lookup_stop(a->lookup);
 }
 
@@ -408,20 +436,9 @@ uint64_t assignment_progress(const struct assignment *a)
 	return a->found;
 }
 
-int64_t assignment_lag(const struct assignment *a)
+int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stats)
 {
-	int64_t lag = -1;
-
-	for (int32_t i = 0; i < a->partitions.n; i++) {
-		const struct partition *p = &a->partitions.all[i];
-		int64_t low, high;
-
-		if (!p->assigned || p->next < 0 ||
-		    rd_kafka_get_watermark_offsets(a->opt.rk, a->topic, i, &low, &high) || high < 0)
-			continue;
-		lag = (lag < 0 ? 0 : lag) + (high > p->next ? high - p->next : 0);
-	}
-	return lag;
+	return lag_of(&a->partitions, a->opt.rk, a->topic, stats);
 }
 
 /* What it was to resume at counts where it has not come to reading yet. */
@@ -452,7 +469,10 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms)
 
 	if (!a)
 		return true;
+	if (a->errands)
+		errands_stop(a->errands);
 	gone = lookup_free(a->lookup, wait_ms);
+	gone = errands_free(a->errands, gone ? wait_ms : 0) && gone;
 	partitions_clear(&a->partitions);
 	free(a->resume);
 	free(a->topic);

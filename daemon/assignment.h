@@ -5,6 +5,18 @@
  * Without a group, all those that the look-ups find, from the offsets they give. With one, those
  * that the group assigns, from what is committed there; offsets of what was written are stored,
  * and committed by librdkafka from time to time.
+ *
+ * What waits for librdkafka's main thread is an errand: the functions here return at once, and what
+ * they asked for is in force later, in the order it was asked for.
+ *	A partition counts as ours from when it is asked for or given by the group; its messages
+ *	come once librdkafka has been told.
+ *	A partition that the group takes is not ours from its callback on: what comes of it until
+ *	librdkafka has been told is dropped. What was written of it is stored before.
+ *	While a pause is on its way, nobody may fetch (assignment_is_pausing()); of a pause and its
+ *	end that follow each other only the last counts. What was taken before the flow goes on is
+ *	below the guards by then.
+ *	An error is told by on_failed(), later too.
+ *	Errands that have not begun by assignment_free() never do.
  */
 #pragma once
 
@@ -19,6 +31,7 @@
 #include "partitions.h"
 
 struct assignment;
+struct kafkastats;
 
 struct assignment_options {
 	struct ev_loop *loop;
@@ -33,6 +46,10 @@ struct assignment_options {
 	void (*on_losing)(void *ctx);
 	/* They are gone: their messages are somebody else's now. */
 	void (*on_lost)(void *ctx);
+	/* The flow goes on: guard what was taken and what waits (assignment_guard()). */
+	void (*on_resuming)(void *ctx);
+	/* Partitions were paused, or flow again; assignment_is_pausing() may have changed. */
+	void (*on_flow)(void *ctx);
 	/* It cannot work at all (logged). */
 	void (*on_failed)(void *ctx);
 	void *ctx;
@@ -55,6 +72,10 @@ bool assignment_ended(const struct assignment *a);
 /* Stops and restarts the flow of all partitions; those that come meanwhile are stopped too. */
 void assignment_pause(struct assignment *a, bool pause);
 bool assignment_is_paused(const struct assignment *a);
+/* Nothing may be fetched just now: it could be lost. on_flow() tells of the end. */
+bool assignment_is_pausing(const struct assignment *a);
+/* Something that was asked for is not in force yet. */
+bool assignment_is_busy(const struct assignment *a);
 
 /* Everything taken so far is written: tells the group, if there is one. */
 void assignment_store(struct assignment *a);
@@ -77,7 +98,7 @@ int assignment_count(const struct assignment *a);
 /* Moves with each partition that is found. */
 uint64_t assignment_progress(const struct assignment *a);
 /* As consumer_lag() and consumer_positions(). */
-int64_t assignment_lag(const struct assignment *a);
+int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stats);
 int assignment_positions(const struct assignment *a, struct consumer_position **out);
 
 /* Returns true when the client is no longer used; else it must live on. NULL is legal (true). */

@@ -36,18 +36,31 @@ struct capture_options {
 	bool promiscuous;
 
 	packet_fn sink; /* PACKET_E_FULL parks the packet and pauses the capture */
-	void (*on_lost)(void *ctx, const char *why); /* the handle is dead: free it, later */
+	/* No more will come than what the ring holds; then on_stopped. Not the place to free it. */
+	void (*on_lost)(void *ctx, const char *why);
 	void (*on_stopped)(void *ctx); /* after capture_stop(): the ring is empty, counts exact */
 	void (*on_error)(void *ctx, int err); /* the sink returned a negative errno */
-	void *ctx;                            /* of the callbacks; they may free the capture */
+	void *ctx;                            /* of the callbacks; the latter two may free us */
 };
 
+/* What became of the interface since the handle was opened. */
+enum capture_link {
+	CAPTURE_LINK_UP,
+	CAPTURE_LINK_DOWN,
+	CAPTURE_LINK_GONE,    /* deleted or renamed; the name may belong to another one by now */
+	CAPTURE_LINK_CHANGED, /* its link type is another */
+};
+
+/* After capture_stop(), if not inexact: passed = received + dropped_kernel + unread. */
 struct capture_counters {
 	uint64_t received; /* packets handed to the sink and taken */
 	uint64_t bytes;    /* their captured bytes */
 	uint64_t dropped_kernel;
 	uint64_t dropped_interface;
-	uint64_t passed; /* passed the filter in the kernel, drops included */
+	uint64_t passed; /* passed the filter in the kernel, drops included, the other handle's not
+			  */
+	uint64_t unread; /* still in the ring; 0 before capture_stop(), and when inexact */
+	bool inexact;    /* the kernel counts otherwise: `any`, or the clock was set back */
 };
 
 /*
@@ -59,10 +72,11 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 /* Starts, or resumes after PACKET_E_FULL, handing packets to the sink (a parked one first). */
 void capture_run(struct capture *c);
 
-/* Only packets older than this (µs since the epoch) belong to us; 0 = no end. For a hand-over. */
-void capture_set_end(struct capture *c, uint64_t time_us);
-/* Only packets from this time on. */
-void capture_set_begin(struct capture *c, uint64_t time_us);
+/*
+ * From now on packets belong to `newer`, those of before to `older`, which is to be stopped
+ * a moment later: a packet may have been stamped already, but not be in its ring.
+ */
+void capture_hand_over(struct capture *older, struct capture *newer);
 
 /*
  * Ends the capture: a filter that rejects all, then what is in the ring goes to the sink, then
@@ -70,13 +84,11 @@ void capture_set_begin(struct capture *c, uint64_t time_us);
  */
 void capture_stop(struct capture *c);
 
-/* The kernel told of a change of the link: look now, not when the fd wakes us. */
-void capture_poke(struct capture *c);
-
 /* What the kernel says of the interface now, not when an event was queued. */
-bool capture_is_up(const struct capture *c);
+enum capture_link capture_look(const struct capture *c);
+int capture_index(const struct capture *c); /* of the interface when it was opened; `any`: 0 */
 bool capture_has_parked(const struct capture *c);
-uint16_t capture_linktype(const struct capture *c);     /* LINKTYPE_ */
+int capture_dlt(const struct capture *c);               /* DLT_, for capture_check_filter() */
 const char *capture_link_name(const struct capture *c); /* "Ethernet" */
 
 /* Reads the kernel's counters too (a system call): not per packet. */
@@ -93,6 +105,13 @@ int capture_file_linktype(void *pcap, uint16_t *out);
 
 /* Checks an expression against a link type without an interface. 0, or -EINVAL with `why`. */
 int capture_check_filter(const char *filter, int dlt, char *why, size_t size);
+
+/*
+ * Checks an expression without knowing the link type: 0 when it is right for any, or names a host
+ * or network that cannot be found now; -EINVAL, with `why` as for Ethernet. May ask the name
+ * service.
+ */
+int capture_check_expression(const char *filter, char *why, size_t size);
 
 /* The version line of libpcap. */
 const char *capture_library_version(void);

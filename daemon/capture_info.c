@@ -12,6 +12,8 @@
 #include "capture.h"
 #include "log.h"
 
+#define MAX_DLT 512 /* above all that libpcap knows */
+
 /*
  * libpcap keeps its table of DLT_ to LINKTYPE_ numbers to itself, but writes the number into a
  * savefile's header (pcap-savefile(5): the last 4 bytes; the upper half holds FCS bits).
@@ -53,6 +55,30 @@ int capture_check_filter(const char *filter, int dlt, char *why, size_t size)
 		pcap_freecode(&prog);
 	}
 	pcap_close(dead);
+	return r;
+}
+
+/* A name that is not known now may be later; how an expression is written stays wrong. */
+static bool is_name_fault(const char *why)
+{
+	return strncmp(why, "unknown ", 8) == 0 &&
+	       (strstr(why, "host '") != NULL || strstr(why, "network '") != NULL);
+}
+
+int capture_check_expression(const char *filter, char *why, size_t size)
+{
+	char other[PCAP_ERRBUF_SIZE];
+	int r = capture_check_filter(filter, DLT_EN10MB, why, size);
+
+	if (r != -EINVAL || is_name_fault(why))
+		return r == -EINVAL ? 0 : r;
+	if (strstr(why, "syntax error") != NULL)
+		return r;
+	for (int dlt = 0; dlt < MAX_DLT; dlt++) {
+		if (pcap_datalink_val_to_name(dlt) != NULL &&
+		    capture_check_filter(filter, dlt, other, sizeof(other)) == 0)
+			return 0;
+	}
 	return r;
 }
 

@@ -111,6 +111,14 @@ static char *format(const struct config *cfg, const struct setting *setting)
 	return text;
 }
 
+/* What is read from a file is opened once: nothing of the input changes then. */
+static enum config_change cost_of(const struct setting *setting, const struct config *running)
+{
+	if (running->read_file != NULL && setting->change == CONFIG_CHANGE_CAPTURE)
+		return CONFIG_CHANGE_RESTART;
+	return setting->change;
+}
+
 static void compare_setting(struct comparison *cmp, const struct setting *setting,
 			    const struct config *before, const struct config *after)
 {
@@ -118,9 +126,9 @@ static void compare_setting(struct comparison *cmp, const struct setting *settin
 
 	/* Without memory the values cannot be shown; a change it may still be. */
 	if (old == NULL || new == NULL)
-		differ(cmp, setting->name, "?", "?", setting->change);
+		differ(cmp, setting->name, "?", "?", cost_of(setting, before));
 	else if (strcmp(old, new) != 0)
-		differ(cmp, setting->name, old, new, setting->change);
+		differ(cmp, setting->name, old, new, cost_of(setting, before));
 	free(old);
 	free(new);
 }
@@ -165,7 +173,7 @@ int config_keep_fixed(struct config *cfg, const struct config *old)
 		void *to = (char *)cfg + s->offset;
 		const void *from = (const char *)old + s->offset;
 
-		if (s->change != CONFIG_CHANGE_RESTART || s->type == SETTING_ACTION)
+		if (cost_of(s, old) != CONFIG_CHANGE_RESTART || s->type == SETTING_ACTION)
 			continue;
 		if (s->type == SETTING_STRING)
 			r = keep_string(to, *(char *const *)from);
@@ -218,6 +226,18 @@ static void warn_mechanism(const struct config *cfg)
 	warning = mechanism ? advice_for_mechanism(mechanism, rd_kafka_version()) : NULL;
 	if (warning)
 		log_warn("sasl.mechanism=%s: %s", mechanism, warning);
+}
+
+int config_set_identity(const struct config *cfg)
+{
+	const struct log_identity id = {
+		.instance = cfg->instance,
+		.mode = cfg->mode == CONFIG_MODE_CONSUMER ? "consumer" : "producer",
+		.interface = cfg->mode == CONFIG_MODE_PRODUCER ? cfg->interface : NULL,
+		.topic = cfg->topic,
+	};
+
+	return log_set_identity(&id);
 }
 
 void config_warn(const struct config *cfg)

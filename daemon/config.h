@@ -129,6 +129,9 @@ unsigned int config_diff(const struct config *before, const struct config *after
  */
 int config_keep_fixed(struct config *cfg, const struct config *old);
 
+/* Has every log entry from now on name this instance. 0 or -ENOMEM. */
+int config_set_identity(const struct config *cfg);
+
 /*
  * Logs what is allowed but deserves a word: properties for the other role, defaults of ours that
  * gave way, secrets in files that others may read. Once at start and once a reload.

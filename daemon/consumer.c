@@ -3,9 +3,10 @@
  * Messages come from librdkafka's consumer queue a batch at a time. A message that downstream has
  * no room for stays in the inbox with those behind it, and no more are fetched. When that lasts,
  * the partitions are paused, so that librdkafka need not hold what nobody takes, and the queue is
- * polled on by `tick`: who does not poll is put out of his group. librdkafka drops what it had
- * fetched of a paused partition and fetches it again after the last message it gave us; `guard`
- * sees to it that none is taken twice all the same.
+ * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
+ * what it had fetched of a paused partition and fetches it again after the last message it gave us;
+ * `guard` sees to it that none is taken twice all the same. While a pause is on its way nothing is
+ * fetched (gate.c).
  */
 #include "consumer.h"
 
@@ -15,14 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advice.h"
 #include "assignment.h"
-#include "inbox.h"
 #include "kafka.h"
+#include "leave.h"
 #include "log.h"
-#include "message.h"
+#include "reader.h"
 
-#define TICK_SEC       1.0  /* how long a reader may stall before the partitions are paused */
-#define CLOSE_TICK_SEC 0.02 /* how often a closing group is looked at */
+#define TICK_SEC       1.0 /* how long a reader may stall before the partitions are paused */
 #define FREE_WAIT_MS   1000
 #define LOG_INTERVAL_S 60
 
@@ -30,25 +31,20 @@ struct consumer {
 	struct consumer_options opt;
 	struct kafka *k;
 	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue; /* the consumer queue, as the inbox has it */
-	rd_kafka_queue_t *close_queue;
+	rd_kafka_queue_t *queue; /* the consumer queue, as the reader has it */
 	struct assignment *assignment;
-	const struct partitions *partitions; /* of the assignment */
 	ev_timer tick;
-	ev_timer closing;
+	struct leave leave;
 	bool group;
 
-	struct inbox inbox;
-	const rd_kafka_message_t *current;
-
+	struct reader reader;
 	bool disconnected;
 	bool blocked; /* downstream is full */
 	bool drained; /* all that was taken is written */
 	bool stopped;
 	bool ended;
 	rd_kafka_resp_err_t trouble; /* the last error that came instead of messages; 0: none */
-	struct consumer_counts counts;
-	struct log_limit skip_limit, error_limit;
+	struct log_limit error_limit;
 };
 
 /* ---- what it is doing ---- */
@@ -58,6 +54,16 @@ static rd_kafka_resp_err_t trouble(const struct consumer *c)
 	rd_kafka_resp_err_t err = assignment_trouble(c->assignment);
 
 	return err ? err : c->trouble;
+}
+
+/* "topic pcap: what is wrong with it: what to do". */
+static void describe_trouble(const struct consumer *c, char *buf, size_t size)
+{
+	const char *text = rd_kafka_err2str(trouble(c));
+	const char *advice = advice_for(text, rd_kafka_version());
+
+	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, advice ? ": " : "",
+		 advice ? advice : "");
 }
 
 static void describe_state(struct consumer *c)
@@ -84,7 +90,7 @@ static void describe_state(struct consumer *c)
 
 static void check_end(struct consumer *c)
 {
-	if (!c->opt.cfg->exit_at_end || c->ended || c->stopped || !inbox_is_empty(&c->inbox) ||
+	if (!c->opt.cfg->exit_at_end || c->ended || c->stopped || !reader_is_empty(&c->reader) ||
 	    !assignment_ended(c->assignment))
 		return;
 	c->ended = true;
@@ -93,19 +99,9 @@ static void check_end(struct consumer *c)
 
 /* ---- messages ---- */
 
-static void log_skipped(struct consumer *c, const rd_kafka_message_t *msg, const char *why)
-{
-	uint64_t more;
-
-	if (!log_limit_pass(&c->skip_limit, LOG_INTERVAL_S, &more))
-		return;
-	log_warn("skipped a record that is no packet of ours: %s (topic %s, partition %" PRId32
-		 ", offset %" PRId64 "); %" PRIu64 " skipped so far",
-		 why, c->opt.cfg->topic, msg->partition, msg->offset, c->counts.skipped);
-}
-
 static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
 {
+	const char *advice;
 	uint64_t more;
 
 	/* Without a group, what the group coordinator says is no concern of ours. */
@@ -116,8 +112,11 @@ static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
 		c->error_limit = (struct log_limit){0};
 		describe_state(c);
 	}
-	if (log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
-		log_warn("reading topic %s: %s", c->opt.cfg->topic, rd_kafka_message_errstr(msg));
+	if (!log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
+		return;
+	advice = advice_for(rd_kafka_message_errstr(msg), rd_kafka_version());
+	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, rd_kafka_message_errstr(msg),
+		 advice ? ": " : "", advice ? advice : "");
 }
 
 static void clear_trouble(struct consumer *c)
@@ -128,104 +127,37 @@ static void clear_trouble(struct consumer *c)
 	describe_state(c);
 }
 
-/* A message that carries an error instead of a record. */
-static void take_error(struct consumer *c, const rd_kafka_message_t *msg)
+static void on_error(void *ctx, const rd_kafka_message_t *msg)
 {
-	struct partition *p = partitions_find(c->partitions, msg->partition);
-
-	if (msg->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		take_trouble(c, msg);
-		return;
-	}
-	clear_trouble(c);
-	if (p && msg->offset >= p->end)
-		assignment_done(c->assignment, p);
+	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		clear_trouble(ctx);
+	else
+		take_trouble(ctx, msg);
 }
 
-static void skip(struct consumer *c, const rd_kafka_message_t *msg, const char *why)
+static void update_watch(struct consumer *c)
 {
-	c->counts.skipped++;
-	log_skipped(c, msg, why);
-}
-
-/* Returns what downstream returned. */
-static int take_record(struct consumer *c, struct partition *p, const rd_kafka_message_t *msg)
-{
-	struct packet pkt;
-	const char *why = message_to_packet(msg, &pkt);
-
-	if (why) {
-		skip(c, msg, why);
-	} else {
-		int r;
-
-		c->current = msg;
-		r = c->opt.take(c->opt.ctx, &pkt);
-		if (r)
-			return r;
-	}
-	c->counts.read++;
-	p->next = msg->offset + 1;
-	if (p->next >= p->end)
-		assignment_done(c->assignment, p);
-	return 0;
-}
-
-/* Returns 0 when the message is done with. */
-static int take_message(struct consumer *c, const rd_kafka_message_t *msg)
-{
-	struct partition *p;
-
-	if (msg->err) {
-		take_error(c, msg);
-		return 0;
-	}
-	p = partitions_find(c->partitions, msg->partition);
-	if (!p || !p->assigned)
-		return 0;
-	if (msg->offset >= p->end) {
-		assignment_done(c->assignment, p);
-		return 0;
-	}
-	if (msg->offset < p->guard && msg->offset < p->next)
-		return 0;
-	return take_record(c, p, msg);
-}
-
-/* Takes what is in the inbox. Returns 0, or what downstream returned. */
-static int take_messages(struct consumer *c)
-{
-	while (!inbox_is_empty(&c->inbox) && !c->stopped) {
-		const rd_kafka_message_t *msg = inbox_first(&c->inbox);
-		int r = msg ? take_message(c, msg) : 0;
-
-		if (r)
-			return r;
-		inbox_pop(&c->inbox);
-	}
-	return 0;
+	kafka_watch_pause(c->k, c->blocked || c->stopped || assignment_is_pausing(c->assignment));
 }
 
 static void block(struct consumer *c)
 {
 	c->blocked = true;
-	kafka_watch_pause(c->k, true);
+	update_watch(c);
 	ev_timer_again(c->opt.loop, &c->tick);
 }
 
 static bool on_ready(void *ctx)
 {
 	struct consumer *c = ctx;
-	uint64_t before = c->counts.read;
-	bool more = !inbox_is_empty(&c->inbox);
+	uint64_t before = c->reader.counts.read;
+	bool more;
 	int r;
 
 	if (c->stopped)
 		return false;
-	if (!more)
-		more = inbox_fetch(&c->inbox) == INBOX_BATCH;
-	r = take_messages(c);
-	if (c->counts.read != before)
+	r = reader_run(&c->reader, &more);
+	if (c->reader.counts.read != before)
 		clear_trouble(c);
 	c->drained = c->opt.flush(c->opt.ctx);
 	if (r == PACKET_E_FULL && !c->stopped) {
@@ -242,14 +174,11 @@ void consumer_resume(struct consumer *c)
 	if (!c->blocked || c->stopped)
 		return;
 	c->blocked = false;
-	if (assignment_is_paused(c->assignment)) {
-		assignment_guard(c->assignment);
-		inbox_guard(&c->inbox, c->partitions);
+	if (assignment_is_paused(c->assignment))
 		assignment_pause(c->assignment, false);
-	}
 	if (!c->group)
 		ev_timer_stop(c->opt.loop, &c->tick);
-	kafka_watch_pause(c->k, false);
+	update_watch(c);
 }
 
 /* ---- the clock: a slow reader, the group ---- */
@@ -260,9 +189,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 	if (c->blocked && !assignment_is_paused(c->assignment))
 		assignment_pause(c->assignment, true);
-	if (c->blocked)
-		inbox_fetch(&c->inbox);
-	else if (c->group)
+	if (c->blocked && !assignment_is_busy(c->assignment))
+		reader_poll(&c->reader);
+	else if (c->group && !c->blocked && !assignment_is_pausing(c->assignment))
 		on_ready(c);
 	if (c->drained)
 		assignment_store(c->assignment);
@@ -280,6 +209,18 @@ static void on_change(void *ctx)
 	check_end(c);
 }
 
+static void on_resuming(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	reader_guard(&c->reader);
+}
+
+static void on_flow(void *ctx)
+{
+	update_watch(ctx);
+}
+
 static void on_losing(void *ctx)
 {
 	struct consumer *c = ctx;
@@ -293,7 +234,7 @@ static void on_lost(void *ctx)
 {
 	struct consumer *c = ctx;
 
-	inbox_revoke(&c->inbox, c->partitions);
+	reader_revoke(&c->reader);
 }
 
 static void on_failed(void *ctx)
@@ -347,26 +288,18 @@ static void on_connection(void *ctx, bool connected)
 	describe_state(c);
 }
 
-static void finish_close(struct consumer *c)
+static void on_left(void *ctx)
 {
-	ev_timer_stop(c->opt.loop, &c->closing);
+	struct consumer *c = ctx;
+
 	c->opt.on_closed(c->opt.ctx, c);
 }
 
-/* The group hears that we leave; its last rebalance comes as an event here. */
-static void on_closing(struct ev_loop *loop, ev_timer *w, int revents)
+static bool is_busy(void *ctx)
 {
-	struct consumer *c = w->data;
-	rd_kafka_event_t *event;
+	const struct consumer *c = ctx;
 
-	while (c->close_queue && (event = rd_kafka_queue_poll(c->close_queue, 0))) {
-		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
-			on_rebalance(c, rd_kafka_event_error(event),
-				     rd_kafka_event_topic_partition_list(event));
-		rd_kafka_event_destroy(event);
-	}
-	if (!c->close_queue || rd_kafka_consumer_closed(c->rk))
-		finish_close(c);
+	return assignment_is_busy(c->assignment);
 }
 
 static int open_client(struct consumer *c)
@@ -374,6 +307,9 @@ static int open_client(struct consumer *c)
 	const struct kafka_options opt = {
 		.loop = c->opt.loop,
 		.cfg = c->opt.cfg,
+		.log = c->opt.log,
+		.why = c->opt.why,
+		.why_size = c->opt.why_size,
 		.configure = configure,
 		.on_fatal = on_fatal,
 		.on_connection = on_connection,
@@ -385,8 +321,22 @@ static int open_client(struct consumer *c)
 	if (r < 0)
 		return r;
 	c->rk = kafka_client(c->k);
-	c->queue = c->inbox.queue = rd_kafka_queue_get_consumer(c->rk);
+	c->queue = rd_kafka_queue_get_consumer(c->rk);
 	return 0;
+}
+
+static void open_reader(struct consumer *c)
+{
+	const struct reader_options opt = {
+		.queue = c->queue,
+		.assignment = c->assignment,
+		.take = c->opt.take,
+		.take_ctx = c->opt.ctx,
+		.on_error = on_error,
+		.ctx = c,
+	};
+
+	reader_init(&c->reader, &opt);
 }
 
 static int open_assignment(struct consumer *c)
@@ -398,6 +348,8 @@ static int open_assignment(struct consumer *c)
 		.resume = c->opt.resume,
 		.n_resume = c->opt.n_resume,
 		.on_change = on_change,
+		.on_resuming = on_resuming,
+		.on_flow = on_flow,
 		.on_losing = on_losing,
 		.on_lost = on_lost,
 		.on_failed = on_failed,
@@ -407,7 +359,7 @@ static int open_assignment(struct consumer *c)
 
 	if (r < 0)
 		return r;
-	c->partitions = assignment_partitions(c->assignment);
+	open_reader(c);
 	return kafka_watch_queue(c->k, c->queue, on_ready, c);
 }
 
@@ -422,12 +374,12 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	c->group = opt->cfg->offset == CONFIG_OFFSET_STORED;
 	c->drained = true;
 	ev_timer_init(&c->tick, on_tick, 0, TICK_SEC);
-	ev_timer_init(&c->closing, on_closing, 0, CLOSE_TICK_SEC);
-	c->tick.data = c->closing.data = c;
+	c->tick.data = c;
 	r = open_client(c);
 	if (r == 0)
 		r = open_assignment(c);
 	c->opt.resume = NULL;
+	c->opt.why = NULL;
 	if (r < 0) {
 		consumer_free(c);
 		return r;
@@ -444,8 +396,7 @@ void consumer_set_config(struct consumer *c, const struct config *cfg)
 
 void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset)
 {
-	*partition = c->current->partition;
-	*offset = c->current->offset;
+	reader_origin(&c->reader, partition, offset);
 }
 
 void consumer_stop(struct consumer *c)
@@ -453,43 +404,38 @@ void consumer_stop(struct consumer *c)
 	if (c->stopped)
 		return;
 	c->stopped = true;
-	kafka_watch_pause(c->k, true);
+	reader_stop(&c->reader);
+	update_watch(c);
 	assignment_stop(c->assignment);
 	ev_timer_stop(c->opt.loop, &c->tick);
 }
 
-static void leave_group(struct consumer *c)
-{
-	rd_kafka_error_t *error;
-
-	c->close_queue = rd_kafka_queue_new(c->rk);
-	error = rd_kafka_consumer_close_queue(c->rk, c->close_queue);
-	if (!error)
-		return;
-	log_warn("leaving the group: %s", rd_kafka_error_string(error));
-	rd_kafka_error_destroy(error);
-	rd_kafka_queue_destroy(c->close_queue);
-	c->close_queue = NULL;
-}
-
 void consumer_close(struct consumer *c)
 {
+	const struct leave_options opt = {
+		.loop = c->opt.loop,
+		.rk = c->rk,
+		.member = assignment_has_subscribed(c->assignment),
+		.is_busy = is_busy,
+		.on_rebalance = on_rebalance,
+		.on_left = on_left,
+		.ctx = c,
+	};
+
 	consumer_stop(c);
 	on_losing(c);
-	inbox_clear(&c->inbox);
-	if (assignment_has_subscribed(c->assignment) && !c->close_queue)
-		leave_group(c);
-	ev_timer_start(c->opt.loop, &c->closing);
+	reader_clear(&c->reader);
+	leave_begin(&c->leave, &opt);
 }
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 {
-	*out = c->counts;
+	*out = c->reader.counts;
 }
 
 int64_t consumer_lag(const struct consumer *c)
 {
-	return assignment_lag(c->assignment);
+	return assignment_lag(c->assignment, kafka_stats(c->k));
 }
 
 int consumer_positions(struct consumer *c, struct consumer_position **out)
@@ -511,21 +457,22 @@ static bool is_well(const struct consumer *c)
 
 uint64_t consumer_progress(const struct consumer *c)
 {
-	uint64_t now = is_well(c) ? (uint64_t)ev_now(c->opt.loop) : 0;
+	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
 
-	return c->counts.read + assignment_progress(c->assignment) + now;
+	return c->reader.counts.read + assignment_progress(c->assignment) + now;
 }
 
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
 	const char *topic = c->opt.cfg->topic;
 	const char *error = kafka_last_error(c->k);
+	const char *advice = advice_for(error, rd_kafka_version());
 
 	if (!kafka_connected(c->k))
-		snprintf(buf, size, "broker %s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
-			 error);
+		snprintf(buf, size, "broker %s%s%s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
+			 error, advice ? ": " : "", advice ? advice : "");
 	else if (trouble(c))
-		snprintf(buf, size, "topic %s: %s", topic, rd_kafka_err2str(trouble(c)));
+		describe_trouble(c, buf, size);
 	else if (c->group && !assignment_is_settled(c->assignment))
 		snprintf(buf, size, "partitions of topic %s from the group", topic);
 	else
@@ -537,14 +484,15 @@ void consumer_free(struct consumer *c)
 	if (!c)
 		return;
 	ev_timer_stop(c->opt.loop, &c->tick);
-	ev_timer_stop(c->opt.loop, &c->closing);
-	inbox_clear(&c->inbox);
-	/* A look-up that still hangs uses the client: both live on until the process ends. */
-	if (!assignment_free(c->assignment, FREE_WAIT_MS))
+	leave_stop(&c->leave);
+	reader_clear(&c->reader);
+	/* A call that still hangs uses the client: both live on until the process ends. */
+	if (!assignment_free(c->assignment, FREE_WAIT_MS)) {
+		kafka_abandon(c->k);
 		return;
+	}
 	kafka_free(c->k, FREE_WAIT_MS);
-	if (c->close_queue)
-		rd_kafka_queue_destroy(c->close_queue);
+	leave_clear(&c->leave);
 	if (c->queue)
 		rd_kafka_queue_destroy(c->queue);
 	free(c);

@@ -17,6 +17,7 @@
 #include "packet.h"
 
 struct consumer;
+struct kafkalog;
 
 /* Where to go on, instead of where cfg->offset says. */
 struct consumer_position {
@@ -30,6 +31,9 @@ struct consumer_options {
 		*cfg; /* outlives the consumer, or is replaced by consumer_set_config() */
 	const struct consumer_position *resume; /* borrowed for the call; may be NULL */
 	size_t n_resume;
+	struct kafkalog *log; /* shared with the consumer that this one is to replace */
+	char *why;            /* where it is told that the settings are refused; NULL: logged */
+	size_t why_size;
 
 	/* Each packet. PACKET_E_FULL: consumer_resume() will be called when there is room. */
 	packet_fn take;
@@ -54,7 +58,8 @@ struct consumer_counts {
 	uint64_t skipped; /* of them, those that are no packet of ours */
 };
 
-/* Makes the client. No broker need be there. Returns 0 or -errno (logged). */
+/* Makes the client. No broker need be there. 0, -ENOPROTOOPT (wrong settings) or -errno (logged).
+ */
 int consumer_new(struct consumer **out, const struct consumer_options *opt);
 void consumer_set_config(struct consumer *c, const struct config *cfg);
 

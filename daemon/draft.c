@@ -2,11 +2,14 @@
 #include "draft.h"
 
 #include <ctype.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "kafkaconf.h"
+#include "log.h"
 #include "property.h"
 #include "units.h"
 
@@ -64,12 +67,18 @@ void draft_add_property(struct draft *draft, const char *text, const char *where
 {
 	struct config_property prop = {0};
 	char why[1024];
+	int r;
 
 	note_source(draft, settings_find("kafka-config"), where, source);
-	if (property_parse(&prop, text, where, directory, why, sizeof(why)) < 0 ||
-	    kafkaconf_check(prop.name, prop.value, why, sizeof(why)) < 0)
+	r = property_parse(&prop, text, where, directory, why, sizeof(why));
+	if (r == PROPERTY_E_NO_CREDENTIALS && draft->checking) {
+		draft->unknown = true;
+		log_info("%s: %s; its value is not checked", where, why);
+		r = 0;
+	}
+	if (r != 0 || kafkaconf_check(prop.name, prop.value, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where, "%s", why);
-	else if (property_append(draft->cfg, &prop) < 0)
+	else if (prop.value != NULL && property_append(draft->cfg, &prop) < 0)
 		fault_add(draft->faults, where, "out of memory");
 	property_clear(&prop);
 }
@@ -161,6 +170,26 @@ static void check_roles(struct draft *draft)
 	}
 }
 
+/* A name that no interface can have would be waited for, for ever. */
+static void check_interface(struct draft *draft)
+{
+	const char *name = draft->cfg->interface;
+	bool named = source_of(draft, "interface") != DRAFT_DEFAULT;
+
+	/* The only one of libpcap's own devices whose name is longer. */
+	if (name == NULL || strlen(name) < IFNAMSIZ || strcmp(name, "bluetooth-monitor") == 0)
+		return;
+	if (named)
+		fault_add(draft->faults, where_of(draft, "interface"),
+			  "'%s': no interface has a name longer than %d characters", name,
+			  IFNAMSIZ - 1);
+	else
+		fault_add(draft->faults, draft->cfg->file,
+			  "the interface is named after this file, and no interface has a name "
+			  "longer than %d characters: set interface",
+			  IFNAMSIZ - 1);
+}
+
 /* An interface or a savefile: the command line's wins, two of one place are a fault. */
 static void decide_input(struct draft *draft)
 {
@@ -183,13 +212,21 @@ static void decide_input(struct draft *draft)
 		if (cfg->interface == NULL)
 			fault_add(draft->faults, NULL, "out of memory");
 	}
+	check_interface(draft);
 }
 
-/* "-" is what leaving it out means. */
+/* "-" is what leaving it out means, but that --pretty-print then has standard output to itself. */
 static void decide_output(struct draft *draft)
 {
-	if (draft->cfg->write_file != NULL && strcmp(draft->cfg->write_file, "-") == 0)
-		forget(&draft->cfg->write_file);
+	struct config *cfg = draft->cfg;
+
+	if (cfg->write_file == NULL || strcmp(cfg->write_file, "-") != 0)
+		return;
+	if (cfg->pretty_print)
+		fault_add(draft->faults, where_of(draft, "write-file"),
+			  "--pretty-print writes text to standard output, where a capture cannot "
+			  "go too: give --write-file a file");
+	forget(&cfg->write_file);
 }
 
 static void decide_offset(struct draft *draft)
@@ -262,12 +299,49 @@ static void check_spool(struct draft *draft)
 			  "spool-segment must not be larger than spool-size");
 }
 
+/* The place of the last property that the text names, else of the last one of all. */
+static const char *where_of_property(const struct draft *draft, const char *text)
+{
+	for (size_t i = draft->cfg->n_properties; i > 0; i--) {
+		const struct config_property *prop = &draft->cfg->properties[i - 1];
+
+		if (strstr(text, prop->name) != NULL)
+			return prop->origin;
+	}
+	return where_of(draft, "kafka-config");
+}
+
 static void check_properties(struct draft *draft)
 {
 	char why[512];
 
+	if (draft->unknown)
+		return;
 	if (kafkaconf_check_together(draft->cfg, why, sizeof(why)) < 0)
-		fault_add(draft->faults, where_of(draft, "kafka-config"), "%s", why);
+		fault_add(draft->faults, where_of_property(draft, why), "%s", why);
+}
+
+/* Messages name the broker that is talked to; the client takes the last one that it is given. */
+static void decide_brokers(struct draft *draft)
+{
+	struct config *cfg = draft->cfg;
+
+	for (size_t i = cfg->n_properties; i > 0; i--) {
+		const struct config_property *prop = &cfg->properties[i - 1];
+		char *copy;
+
+		if (strcmp(prop->name, "bootstrap.servers") != 0 &&
+		    strcmp(prop->name, "metadata.broker.list") != 0)
+			continue;
+		copy = strdup(prop->value);
+		if (copy == NULL) {
+			fault_add(draft->faults, NULL, "out of memory");
+			return;
+		}
+		free(cfg->brokers);
+		cfg->brokers = copy;
+		return;
+	}
 }
 
 void draft_finish(struct draft *draft)
@@ -281,7 +355,19 @@ void draft_finish(struct draft *draft)
 	check_topic(draft);
 	decide_spool(draft);
 	check_spool(draft);
+	decide_brokers(draft);
 	check_properties(draft);
+}
+
+void draft_check_filter(struct draft *draft)
+{
+	const struct config *cfg = draft->cfg;
+	char why[512];
+
+	if (cfg->mode == CONFIG_MODE_PRODUCER && cfg->filter != NULL &&
+	    capture_check_expression(cfg->filter, why, sizeof(why)) < 0)
+		fault_add(draft->faults, where_of(draft, "filter"), "filter '%s': %s", cfg->filter,
+			  why);
 }
 
 void draft_clear(struct draft *draft)

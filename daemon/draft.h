@@ -25,6 +25,8 @@ struct draft {
 	int64_t now_ms;        /* what relative times count from, milliseconds since the epoch */
 	enum draft_source source[SETTINGS_MAX];
 	char *where[SETTINGS_MAX]; /* "-s/--snaplen", "eth0.cfg:12"; NULL: default */
+	bool checking;             /* only to be checked: a credential need not be there */
+	bool unknown;              /* one was not: what goes together cannot be told */
 };
 
 /* Starts with the defaults. Returns 0 or -ENOMEM (a fault is added). */
@@ -40,6 +42,12 @@ void draft_add_property(struct draft *draft, const char *text, const char *where
 
 /* Checks what belongs together and fills in what follows from the rest. Faults are added. */
 void draft_finish(struct draft *draft);
+
+/*
+ * Compiles the filter, after draft_finish(): a fault when it is right for no link type at all. May
+ * ask the name service, so it is none for the loop; names that nobody knows (yet) are no fault.
+ */
+void draft_check_filter(struct draft *draft);
 
 /* Frees what the draft owns itself; the config stays. */
 void draft_clear(struct draft *draft);

@@ -3,6 +3,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "kafkaconf.h"
+
+#define MASK     "****"
+#define MAX_TEXT 1024
 
 static void make_one_line(char *text)
 {
@@ -12,15 +18,47 @@ static void make_one_line(char *text)
 	}
 }
 
+/* Where the word begins that ends at `end`. */
+static char *word_before(char *text, char *end)
+{
+	while (end > text && strchr(" '\"", end[-1]) == NULL)
+		end--;
+	return end;
+}
+
+/*
+ * A property that came to stand where another word should (-c sasl.password=...) is quoted as it
+ * was given: all behind the '=' goes, up to the last quote, as a secret may hold quotes itself.
+ */
+static void mask_secret(char *text, size_t size)
+{
+	char copy[MAX_TEXT];
+
+	for (char *equals = text; (equals = strchr(equals, '=')) != NULL; equals++) {
+		const char *quote = strrchr(equals, '\'');
+		bool secret;
+
+		*equals = '\0';
+		secret = kafkaconf_is_secret(word_before(text, equals));
+		*equals = '=';
+		if (!secret)
+			continue;
+		snprintf(copy, sizeof(copy), "%s", quote != NULL ? quote : "");
+		snprintf(equals + 1, size - (size_t)(equals + 1 - text), MASK "%s", copy);
+		return;
+	}
+}
+
 void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 {
-	char text[1024];
+	char text[MAX_TEXT];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	make_one_line(text);
+	mask_secret(text, sizeof(text));
 	faults->count++;
 	faults->report(faults->ctx, where, text);
 }

@@ -16,7 +16,8 @@ struct faults {
 
 /*
  * Reports a fault and counts it. Text that comes from a user may hold anything: control
- * characters become '?', so that a fault stays one line.
+ * characters become '?', so that a fault stays one line; behind the name of a secret property and
+ * a '=' it is masked.
  */
 void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -7,16 +7,18 @@
  */
 #include "hardening.h"
 
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 void hardening_apply(void)
 {
 	const struct rlimit no_core = {.rlim_cur = 1, .rlim_max = 1};
-	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
 
-	/* Where the hard limit is 0 already it cannot be raised, and need not be. */
+	/* A hard limit of 0 (sudo's default) cannot be raised, and does not stop a pipe. */
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
-		setrlimit(RLIMIT_CORE, &none);
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	/* A parent that ignores it would have system(3) lose the exit status of a kinit. */
+	signal(SIGCHLD, SIG_DFL);
 }

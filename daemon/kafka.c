@@ -16,18 +16,22 @@
 #include <time.h>
 
 #include "advice.h"
+#include "brake.h"
 #include "certcheck.h"
 #include "kafkaconf.h"
 #include "kafkalog.h"
+#include "kafkastats.h"
 #include "kinit.h"
+#include "log.h"
 #include "own.h"
 #include "pace.h"
 #include "queuewatch.h"
 #include "thread.h"
 
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
-#define CONNECT_LATER  EBUSY /* what our connect answers when pace says "not yet" */
+#define CONNECT_LATER  EBUSY /* what our connect answers when it is not yet time */
 #define FLUSH_SLICE_MS 100
+#define HOLD_ERROR_S   1.
 
 struct kafka {
 	struct kafka_options opt;
@@ -35,11 +39,16 @@ struct kafka {
 	rd_kafka_queue_t *main_queue;
 	struct queuewatch main_watch, extra_watch;
 	ev_async answered;
+	ev_timer release; /* an error is held back in the log until then */
 	atomic_bool connected;
-	_Atomic int64_t rtt_us; /* the longest since it was last asked for */
+	atomic_bool succeeded;          /* since the last error; the log knows */
+	_Atomic uint64_t hold_until_ms; /* CLOCK_MONOTONIC */
+	struct kafkastats stats;
 	struct kafkalog *log;
 	struct pace *pace;
+	struct brake *brake; /* producers only */
 	char brokers[256];
+	char topic[256]; /* a consumer's, else empty */
 
 	pthread_t flusher, destroyer;
 	bool flushing;
@@ -57,6 +66,11 @@ static uint64_t monotonic_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+bool kafka_is_held(const struct kafka *k)
+{
+	return monotonic_ms() < atomic_load(&k->hold_until_ms);
+}
+
 static void set_connected(struct kafka *k, bool connected, const char *reason)
 {
 	bool was = atomic_exchange(&k->connected, connected);
@@ -64,14 +78,26 @@ static void set_connected(struct kafka *k, bool connected, const char *reason)
 	if (connected)
 		pace_accepted(k->pace);
 	if (was != connected || !connected)
-		kafkalog_connection(k->log, connected, reason);
+		kafkalog_connection(k->log, k->brokers, connected, reason);
 	if (was != connected && k->opt.on_connection)
 		k->opt.on_connection(k->opt.ctx, connected);
 }
 
 static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 {
-	set_connected(w->data, true, NULL);
+	struct kafka *k = w->data;
+
+	set_connected(k, true, NULL);
+	if (atomic_load(&k->succeeded))
+		kafkalog_success(k->log);
+}
+
+static void on_release(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct kafka *k = w->data;
+
+	ev_timer_stop(loop, w);
+	kafkalog_release(k->log);
 }
 
 static void handle_error(struct kafka *k, rd_kafka_event_t *event)
@@ -80,17 +106,20 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 	const char *text = rd_kafka_event_error_string(event);
 	char reason[512];
 
+	atomic_store(&k->succeeded, false);
 	if (rd_kafka_event_error_is_fatal(event)) {
 		err = rd_kafka_fatal_error(k->rk, reason, sizeof(reason));
 		kafkalog_error(k->log, err, reason, true);
 		if (k->opt.on_fatal)
 			k->opt.on_fatal(k->opt.ctx, err, reason);
 	} else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-		set_connected(k, false, text);
+		if (!kafka_is_held(k)) /* else by our own will */
+			set_connected(k, false, text);
 	} else if (!strstr(text, strerror(CONNECT_LATER))) {
 		if (advice_is_refusal(text))
 			pace_refused(k->pace, monotonic_ms());
-		kafkalog_error(k->log, err, text, false);
+		if (kafkalog_error(k->log, err, text, false))
+			ev_timer_again(k->opt.loop, &k->release);
 	}
 }
 
@@ -112,9 +141,8 @@ static void handle_event(struct kafka *k, rd_kafka_event_t *event)
 		handle_error(k, event);
 		break;
 	case RD_KAFKA_EVENT_STATS:
-		text = rd_kafka_event_stats(event);
-		if (k->opt.on_stats)
-			k->opt.on_stats(k->opt.ctx, text, strlen(text));
+		if (kafkastats_update(&k->stats, rd_kafka_event_stats(event), k->topic) < 0)
+			log_debug("Kafka client: its statistics cannot be read");
 		break;
 	default:
 		break;
@@ -150,17 +178,31 @@ static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *b
 
 	if (err || (api_key != PRODUCE && api_key != FETCH && api_key != METADATA))
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	/* Threads of several brokers may race: a figure for eyes can take that. */
-	if (rtt > atomic_load_explicit(&k->rtt_us, memory_order_relaxed))
-		atomic_store_explicit(&k->rtt_us, rtt, memory_order_relaxed);
+	if (api_key != METADATA && !atomic_load_explicit(&k->succeeded, memory_order_relaxed) &&
+	    !atomic_exchange(&k->succeeded, true))
+		ev_async_send(k->opt.loop, &k->answered);
 	if (!atomic_load_explicit(&k->connected, memory_order_relaxed))
 		ev_async_send(k->opt.loop, &k->answered);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_send(rd_kafka_t *rk, rd_kafka_message_t *m, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	k->opt.on_send(k->opt.ctx, m);
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
 				  char *errstr, size_t size)
 {
+	struct kafka *k = opaque;
+
+	if (k->opt.on_send)
+		rd_kafka_interceptor_add_on_send(rk, "pycapa", on_send, k);
+	if (k->brake)
+		brake_watch(k->brake, rk);
 	return rd_kafka_interceptor_add_on_response_received(rk, "pycapa", on_response, opaque);
 }
 
@@ -169,7 +211,7 @@ static int connect_broker(int fd, const struct sockaddr *addr, int len, const ch
 {
 	struct kafka *k = opaque;
 
-	if (!pace_may_connect(k->pace, addr, (socklen_t)len, monotonic_ms()))
+	if (kafka_is_held(k) || !pace_may_connect(k->pace, addr, (socklen_t)len, monotonic_ms()))
 		return CONNECT_LATER;
 	if (k->opt.own)
 		return own_connect(k->opt.own, fd, addr, (socklen_t)len);
@@ -193,6 +235,16 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 	k->opt.on_rebalance(k->opt.ctx, err, list);
 }
 
+static int wrap_kinit(struct kafka *k, rd_kafka_conf_t *conf)
+{
+	int report;
+
+	if (!kinit_is_wanted(conf))
+		return 0;
+	report = kafkalog_kinit_fd(k->log);
+	return report < 0 ? report : kinit_wrap(conf, report);
+}
+
 static int configure(struct kafka *k, rd_kafka_conf_t **out)
 {
 	rd_kafka_topic_conf_t *topic_conf = NULL;
@@ -212,7 +264,7 @@ static int configure(struct kafka *k, rd_kafka_conf_t **out)
 		rd_kafka_conf_set_closesocket_cb(conf, close_own);
 	certcheck_install(conf);
 	rd_kafka_conf_interceptor_add_on_new(conf, "pycapa", on_new, k);
-	r = kinit_wrap(conf);
+	r = wrap_kinit(k, conf);
 	if (r == 0 && k->opt.configure)
 		r = k->opt.configure(k->opt.ctx, conf, topic_conf);
 	if (r < 0) {
@@ -230,13 +282,6 @@ static rd_kafka_type_t role_of(const struct config *cfg)
 	return cfg->mode == CONFIG_MODE_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
 }
 
-static void log_refused_client(const char *errstr)
-{
-	const char *advice = advice_for(errstr, rd_kafka_version());
-
-	log_error("Kafka client: %s%s%s", errstr, advice ? ": " : "", advice ? advice : "");
-}
-
 static int create(struct kafka *k)
 {
 	rd_kafka_conf_t *conf = NULL;
@@ -249,12 +294,29 @@ static int create(struct kafka *k)
 	if (!k->rk) {
 		/* rd_kafka_new() has freed the interceptors that conf still points to, when it
 		 * failed late (2.0.2 and 2.12.1): destroying conf would be a use after free. */
-		log_refused_client(errstr);
-		return -EINVAL;
+		r = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? -ENOPROTOOPT : -EIO;
+		kafkalog_refused(k->log, errstr, k->opt.why, k->opt.why_size);
+		return r;
 	}
 	rd_kafka_set_log_queue(k->rk, NULL);
 	k->main_queue = rd_kafka_queue_get_main(k->rk);
 	return queuewatch_start(&k->main_watch, k->opt.loop, k->main_queue, on_main_ready, k);
+}
+
+/* The references that free_rest() drops. */
+static int share_or_make(struct kafka *k)
+{
+	int r = 0;
+
+	if (k->log)
+		kafkalog_ref(k->log);
+	else
+		r = kafkalog_new(&k->log);
+	if (k->pace)
+		pace_ref(k->pace);
+	else if (r == 0)
+		r = pace_new(&k->pace);
+	return r;
 }
 
 int kafka_new(struct kafka **out, const struct kafka_options *opt)
@@ -265,17 +327,26 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 	if (!k)
 		return -ENOMEM;
 	k->opt = *opt;
+	k->hold_until_ms = opt->hold_ms ? monotonic_ms() + opt->hold_ms : 0;
+	k->log = opt->log;
+	k->pace = opt->pace;
+	if (role_of(opt->cfg) == RD_KAFKA_PRODUCER)
+		k->brake = brake_new();
 	own_ref(opt->own);
+	kafkastats_clear(&k->stats);
 	snprintf(k->brokers, sizeof(k->brokers), "%s", opt->cfg->brokers);
+	if (role_of(opt->cfg) == RD_KAFKA_CONSUMER)
+		snprintf(k->topic, sizeof(k->topic), "%s", opt->cfg->topic);
 	ev_async_init(&k->answered, on_answered);
 	k->answered.data = k;
 	ev_async_start(opt->loop, &k->answered);
-	r = kafkalog_new(&k->log, k->brokers);
-	if (r == 0)
-		r = pace_new(&k->pace);
+	ev_timer_init(&k->release, on_release, 0., HOLD_ERROR_S);
+	k->release.data = k;
+	r = share_or_make(k);
 	if (r == 0)
 		r = create(k);
 	k->opt.cfg = NULL;
+	k->opt.why = NULL;
 	if (r < 0) {
 		kafka_free(k, 0);
 		return r;
@@ -314,8 +385,10 @@ void kafka_flush_start(struct kafka *k)
 static void free_rest(struct kafka *k)
 {
 	own_unref(k->opt.own);
-	kafkalog_free(k->log);
-	pace_free(k->pace);
+	kafkalog_unref(k->log);
+	pace_unref(k->pace);
+	kafkastats_clear(&k->stats);
+	brake_free(k->brake);
 	free(k);
 }
 
@@ -326,22 +399,51 @@ static void *run_destroy(void *arg)
 	if (k->flushing)
 		pthread_join(k->flusher, NULL);
 	rd_kafka_queue_destroy(k->main_queue);
-	rd_kafka_destroy(k->rk);
+	/* A group is left before (consumer_close()): here nobody could answer a rebalance. */
+	rd_kafka_destroy_flags(k->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	if (atomic_exchange(&k->abandoned, true))
 		free_rest(k);
 	return NULL;
+}
+
+static void stop_watchers(struct kafka *k)
+{
+	queuewatch_stop(&k->extra_watch);
+	queuewatch_stop(&k->main_watch);
+	ev_async_stop(k->opt.loop, &k->answered);
+	if (ev_is_active(&k->release))
+		kafkalog_drop(k->log);
+	ev_timer_stop(k->opt.loop, &k->release);
+	/* A stopped ev_async must not be sent to: from here on every answer finds all told. */
+	atomic_store(&k->connected, true);
+	atomic_store(&k->succeeded, true);
+	atomic_store(&k->stop_flush, true);
+}
+
+/* Nobody polls any more: statistics, logs and errors would pile up for as long as we run. A queue
+ * that was destroyed drops what is forwarded to it. */
+static void drop_events(struct kafka *k)
+{
+	rd_kafka_queue_t *nowhere = rd_kafka_queue_new(k->rk);
+
+	rd_kafka_queue_forward(k->main_queue, nowhere);
+	rd_kafka_queue_destroy(nowhere);
+}
+
+void kafka_abandon(struct kafka *k)
+{
+	if (!k)
+		return;
+	stop_watchers(k);
+	if (k->main_queue)
+		drop_events(k);
 }
 
 void kafka_free(struct kafka *k, unsigned int wait_ms)
 {
 	if (!k)
 		return;
-	queuewatch_stop(&k->extra_watch);
-	queuewatch_stop(&k->main_watch);
-	ev_async_stop(k->opt.loop, &k->answered);
-	/* A stopped ev_async must not be sent to: from here on every answer finds "connected". */
-	atomic_store(&k->connected, true);
-	atomic_store(&k->stop_flush, true);
+	stop_watchers(k);
 	if (!k->rk) {
 		free_rest(k);
 		return;
@@ -352,7 +454,7 @@ void kafka_free(struct kafka *k, unsigned int wait_ms)
 		free_rest(k);
 		return;
 	}
-	pthread_detach(k->destroyer);
+	thread_abandon(k->destroyer);
 	if (atomic_exchange(&k->abandoned, true))
 		free_rest(k);
 }
@@ -362,6 +464,16 @@ rd_kafka_t *kafka_client(const struct kafka *k)
 	return k->rk;
 }
 
+void kafka_brake(struct kafka *k, const char *topic)
+{
+	brake_apply(k->brake, k->rk, topic, k->main_queue);
+}
+
+void kafka_connect_now(struct kafka *k)
+{
+	atomic_store(&k->hold_until_ms, 0);
+}
+
 bool kafka_connected(const struct kafka *k)
 {
 	return atomic_load(&k->connected);
@@ -369,7 +481,12 @@ bool kafka_connected(const struct kafka *k)
 
 int64_t kafka_take_rtt(struct kafka *k)
 {
-	return atomic_exchange(&k->rtt_us, 0);
+	return kafkastats_take_rtt(&k->stats);
+}
+
+const struct kafkastats *kafka_stats(const struct kafka *k)
+{
+	return &k->stats;
 }
 
 const char *kafka_last_error(const struct kafka *k)

@@ -18,6 +18,13 @@
 #include "log.h"
 
 #define MAX_DEFAULTS 24
+#define MAX_YIELDED  4
+
+/* How long what is known of a topic holds in an outage; else thrice the refresh interval. */
+#define METADATA_MAX_AGE "900000"
+
+/* Round trips and a consumer's end offsets come from them; each wakes two threads. */
+#define STATISTICS_INTERVAL "5000"
 
 struct pair {
 	const char *name;
@@ -28,6 +35,7 @@ struct pair {
  * beside each message, and the program: within 400 MiB. */
 static const struct pair producer_defaults[] = {
 	{"client.id", "pycapa"},
+	{"statistics.interval.ms", STATISTICS_INTERVAL},
 	{"enable.idempotence", "true"},
 	{"message.timeout.ms", "0"},                      /* no queued packet expires */
 	{"topic.metadata.propagation.max.ms", "2000000"}, /* a topic may be made late; the maximum
@@ -35,6 +43,7 @@ static const struct pair producer_defaults[] = {
 	{"queue.buffering.max.messages", "131072"},
 	{"queue.buffering.max.kbytes", "98304"},
 	{"linger.ms", "5"},
+	{"topic.metadata.refresh.interval.ms", "10000"}, /* how soon a new partition is used */
 	{"reconnect.backoff.ms", "50"},
 	{"reconnect.backoff.max.ms", "500"},
 	{"socket.keepalive.enable", "true"},
@@ -42,9 +51,9 @@ static const struct pair producer_defaults[] = {
 
 static const struct pair consumer_defaults[] = {
 	{"client.id", "pycapa"},
+	{"statistics.interval.ms", STATISTICS_INTERVAL},
 	{"group.id", "pycapa"},
 	{"enable.auto.offset.store", "false"}, /* only what is written counts as read */
-	{"enable.partition.eof", "true"},
 	{"auto.offset.reset", "earliest"},
 	/* How long a broker holds a fetch that has nothing yet: no part of the latency of packets,
 	 * but of the end of a partition, and of a resumed one that waits for the fetch before it.
@@ -62,9 +71,17 @@ struct conflict {
 	bool own_in_flight;                 /* the user chose max.in.flight */
 };
 
+/* A default of ours that gave way to a property of the user's. */
+struct yielded {
+	struct pair now; /* value NULL: the library's own default */
+	const struct config_property *to;
+};
+
 struct plan {
 	struct pair defaults[MAX_DEFAULTS];
 	size_t n;
+	struct yielded yielded[MAX_YIELDED];
+	size_t n_yielded;
 	struct conflict conflict;
 	bool pinned_idempotence; /* the user chose enable.idempotence */
 };
@@ -84,14 +101,22 @@ static const struct config_property *given(const struct kafkaprops *props, const
 	return NULL;
 }
 
+/* As librdkafka reads a whole number. */
+static long long number(const char *value)
+{
+	return strtoll(value, NULL, 0);
+}
+
 static bool contradicts(const char *real_name, const char *value)
 {
 	if (strcmp(real_name, "request.required.acks") == 0)
 		return strcmp(value, "-1") != 0 && strcasecmp(value, "all") != 0;
 	if (strcmp(real_name, "max.in.flight.requests.per.connection") == 0)
-		return atoi(value) > 5;
+		return number(value) > 5;
 	if (strcmp(real_name, "message.send.max.retries") == 0)
-		return atoi(value) == 0;
+		return number(value) == 0;
+	if (strcmp(real_name, "queue.buffering.backpressure.threshold") == 0)
+		return number(value) > 1;
 	if (strcmp(real_name, "queuing.strategy") == 0)
 		return strcasecmp(value, "fifo") != 0;
 	return false;
@@ -120,6 +145,54 @@ static void plan_default(struct plan *plan, const struct kafkaprops *props,
 		plan->defaults[plan->n++] = (struct pair){name, value};
 }
 
+/* Our default of that name in the plan; NULL: it is not there. */
+static struct pair *planned(struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		if (strcmp(plan->defaults[i].name, name) == 0)
+			return &plan->defaults[i];
+	}
+	return NULL;
+}
+
+/* Has a default of ours become what `to` demands: `value`, or nothing (NULL). */
+static void yield_default(struct plan *plan, struct pair *ours, const char *value,
+			  const struct config_property *to)
+{
+	plan->yielded[plan->n_yielded++] = (struct yielded){{ours->name, value}, to};
+	if (value != NULL)
+		ours->value = value;
+	else
+		*ours = plan->defaults[--plan->n];
+}
+
+/* The least time between two connects must not be more than the most. */
+static void yield_backoff(struct plan *plan, const struct kafkaprops *props,
+			  const struct config *cfg)
+{
+	static const char least[] = "reconnect.backoff.ms", most[] = "reconnect.backoff.max.ms";
+	const struct config_property *from = given(props, cfg, least);
+	const struct config_property *to = given(props, cfg, most);
+	struct pair *our_least = planned(plan, least), *our_most = planned(plan, most);
+
+	if (from != NULL && our_most != NULL && number(from->value) > number(our_most->value))
+		yield_default(plan, our_most, from->value, from);
+	if (to != NULL && our_least != NULL && number(to->value) < number(our_least->value))
+		yield_default(plan, our_least, to->value, to);
+}
+
+/* A message must be able to wait for its batch before it expires. */
+static void yield_linger(struct plan *plan, const struct kafkaprops *props,
+			 const struct config *cfg)
+{
+	const struct config_property *timeout = given(props, cfg, "message.timeout.ms");
+	long long ms = timeout != NULL ? number(timeout->value) : 0;
+	struct pair *linger = planned(plan, "linger.ms");
+
+	if (linger != NULL && ms > 0 && ms <= number(linger->value))
+		yield_default(plan, linger, NULL, timeout);
+}
+
 static void plan_producer(struct plan *plan, const struct kafkaprops *props,
 			  const struct config *cfg)
 {
@@ -131,6 +204,10 @@ static void plan_producer(struct plan *plan, const struct kafkaprops *props,
 		if (plan->conflict.prop == NULL || strcmp(d->name, "enable.idempotence") != 0)
 			plan_default(plan, props, cfg, d->name, d->value);
 	}
+	yield_backoff(plan, props, cfg);
+	yield_linger(plan, props, cfg);
+	if (given(props, cfg, "topic.metadata.refresh.interval.ms") == NULL)
+		plan_default(plan, props, cfg, "metadata.max.age.ms", METADATA_MAX_AGE);
 	if (plan->conflict.prop == NULL || plan->pinned_idempotence)
 		return;
 	plan_default(plan, props, cfg, "enable.idempotence", "false");
@@ -146,6 +223,11 @@ static void plan_consumer(struct plan *plan, const struct kafkaprops *props,
 			     consumer_defaults[i].value);
 	plan_default(plan, props, cfg, "enable.auto.commit",
 		     cfg->offset == CONFIG_OFFSET_STORED ? "true" : "false");
+	/* In some librdkafka after 2.0.2 (2.12.1 is one) the end that comes with a batch counts as
+	 * a record: a partition that is paused there, by us or by a rebalance, misses its next one.
+	 */
+	plan_default(plan, props, cfg, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
+	yield_backoff(plan, props, cfg);
 }
 
 static void plan_make(struct plan *plan, const struct kafkaprops *props, const struct config *cfg)
@@ -259,6 +341,35 @@ static void warn_conflict(const struct kafkaprops *props, const struct config *c
 		 plan.conflict.own_in_flight ? " or out of order" : "");
 }
 
+static void warn_yielded(const struct kafkaprops *props, const struct config *cfg)
+{
+	struct plan plan;
+
+	plan_make(&plan, props, cfg);
+	for (size_t i = 0; i < plan.n_yielded; i++) {
+		const struct yielded *y = &plan.yielded[i];
+
+		if (y->now.value != NULL)
+			log_warn("%s is %s now because %s=%s is set", y->now.name, y->now.value,
+				 y->to->name, y->to->value);
+		else
+			log_warn("%s is left to the Kafka client because %s=%s is set", y->now.name,
+				 y->to->name, y->to->value);
+	}
+}
+
+/* Our own partitioner is a callback, and that goes before the property. */
+static void warn_partitioner(const struct kafkaprops *props, const struct config *cfg)
+{
+	const struct config_property *prop = given(props, cfg, "partitioner");
+
+	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
+	    cfg->partition != CONFIG_PARTITION_KEY)
+		log_warn("%s: the Kafka property partitioner has no effect: it wants partition = "
+			 "key (--partition key)",
+			 prop->origin);
+}
+
 void kafkaconf_warn(const struct config *cfg)
 {
 	struct kafkaprops *props = kafkaprops_new();
@@ -267,7 +378,57 @@ void kafkaconf_warn(const struct config *cfg)
 		return;
 	warn_roles(props, cfg);
 	warn_conflict(props, cfg);
+	warn_yielded(props, cfg);
+	warn_partitioner(props, cfg);
 	kafkaprops_free(props);
+}
+
+/*
+ * Takes out of a client's configuration what makes it connect, read files or start programs. The
+ * mechanisms that need a user's name and a password are kept: librdkafka checks that both are
+ * there.
+ */
+static void make_harmless(rd_kafka_conf_t *conf)
+{
+	char protocol[32] = "", mechanism[64] = "";
+	size_t n_protocol = sizeof(protocol), n_mechanism = sizeof(mechanism);
+	bool sasl, idle;
+
+	rd_kafka_conf_get(conf, "security.protocol", protocol, &n_protocol);
+	rd_kafka_conf_get(conf, "sasl.mechanisms", mechanism, &n_mechanism);
+	sasl = strncmp(protocol, "sasl", 4) == 0;
+	idle = strcmp(mechanism, "GSSAPI") != 0 && strcmp(mechanism, "OAUTHBEARER") != 0;
+	rd_kafka_conf_set(conf, "security.protocol", sasl && idle ? "sasl_plaintext" : "plaintext",
+			  NULL, 0);
+	rd_kafka_conf_set(conf, "bootstrap.servers", NULL, NULL, 0);
+	rd_kafka_conf_set(conf, "test.mock.num.brokers", "0", NULL, 0);
+	rd_kafka_conf_set_log_cb(conf, NULL);
+}
+
+/* Has librdkafka itself judge the whole, by a client that connects to nothing. */
+static int try_client(const struct config *cfg, char *why, size_t size)
+{
+	bool producer = cfg->mode == CONFIG_MODE_PRODUCER;
+	rd_kafka_topic_conf_t *topic_conf;
+	rd_kafka_conf_t *conf;
+	char text[512] = "";
+	rd_kafka_t *rk;
+
+	if (kafkaconf_new(&conf, &topic_conf, cfg) < 0) {
+		snprintf(why, size, "the Kafka properties cannot be set");
+		return -EINVAL;
+	}
+	make_harmless(conf);
+	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
+	rk = rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text,
+			  sizeof(text));
+	if (rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		snprintf(why, size, "the Kafka client refuses these properties: %s", text);
+		return -EINVAL;
+	}
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return 0;
 }
 
 int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
@@ -291,5 +452,8 @@ int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
 		r = -EINVAL;
 	}
 	kafkaprops_free(props);
+	/* Our defaults alone are known to be good. */
+	if (r == 0 && cfg->n_properties > 0)
+		r = try_client(cfg, why, size);
 	return r;
 }

@@ -13,7 +13,8 @@
 /*
  * Builds the client's configuration: our defaults for the role, then the properties of cfg in
  * order. `*topic_conf` holds the topic-level ones. The caller owns both.
- * A default of ours that the user's properties contradict (acks=1 beside idempotence) gives way;
+ * A default of ours that the user's properties contradict (acks=1 beside idempotence,
+ * reconnect.backoff.ms=1000 beside our maximum) gives way;
  * kafkaconf_warn() says so. Unknown names and bad values were refused by kafkaconf_check() before.
  * Returns 0, -EINVAL (logged) or -ENOMEM.
  */
@@ -27,14 +28,17 @@ int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 void kafkaconf_warn(const struct config *cfg);
 
 /*
- * Checks one property as librdkafka would. Returns 0, or -EINVAL with one line in `why` that says
- * what is wrong and names the closest valid property or the valid values.
+ * Checks one property as librdkafka would; `value` NULL: only whether there is such a one. Returns
+ * 0, or -EINVAL with one line in `why` that says what is wrong and names the closest valid property
+ * or the valid values.
  */
 int kafkaconf_check(const char *name, const char *value, char *why, size_t size);
 
 /*
  * Checks what only shows together: properties of cfg that rd_kafka_new() would refuse beside each
- * other. Returns 0, or -EINVAL or -ENOMEM with one line in `why`.
+ * other or beside our defaults, or that lack another. A client is made for it that connects to
+ * nothing; what certificates, keytabs and tokens hold is not looked at. Takes some milliseconds.
+ * Returns 0, or -EINVAL or -ENOMEM with one line in `why`.
  */
 int kafkaconf_check_together(const struct config *cfg, char *why, size_t size);
 

@@ -24,14 +24,14 @@ static const struct {
 	{"delivery.report.only.error", "true", "pycapa counts every delivery; leave it out"},
 	{"enable.auto.offset.store", "true",
 	 "pycapa stores offsets once packets are written; leave it out"},
-	{"enable.partition.eof", "false",
-	 "pycapa needs it to know the end of the topic; leave it out"},
+	{"enable.partition.eof", NULL,
+	 "pycapa sets it where it stops at the end of the topic; leave it out"},
 };
 
 bool kafkaconf_is_secret(const char *name)
 {
-	static const char *const parts[] = {"password", "secret",    "key.pem",           "token",
-					    "jaas",     "kinit.cmd", "oauthbearer.config"};
+	static const char *const parts[] = {"pass", "secret",    "key.pem",           "token",
+					    "jaas", "kinit.cmd", "oauthbearer.config"};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (strcasestr(name, parts[i]) != NULL)
@@ -116,6 +116,8 @@ static int check(const struct kafkaprops *props, const char *name, const char *v
 		snprintf(why, size, "%s cannot be set from outside the program", name);
 		return -EINVAL;
 	}
+	if (value == NULL)
+		return 0;
 	conf = rd_kafka_conf_new();
 	r = rd_kafka_conf_set(conf, name, value, errstr, sizeof(errstr));
 	rd_kafka_conf_destroy(conf);

@@ -5,8 +5,10 @@
  *	stdout, perhaps a capture	the pipe; kinit can never write into a packet stream
  *	stdin, perhaps a savefile	/dev/null
  *	CAP_NET_RAW, being root		dropped from the bounding set, so that exec does not regain
- *it descriptors			closed
+ *	descriptors			closed, but for the one that we report into
  *	no time limit			TIMEOUT_MS; a hung kinit would hold rd_kafka_destroy() too
+ * The command is a shell that may start more: it leads a process group, and what ends it before its
+ * time ends them all.
  */
 #include "kinit.h"
 
@@ -15,12 +17,14 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,23 +32,32 @@
 #include "advice.h"
 #include "log.h"
 
-#define TIMEOUT_MS     15000
-#define STATUS_TIMEOUT 124 /* as timeout(1) */
-#define COMMAND_MAX    4096
-#define OUTPUT_MAX     4096
+#define TIMEOUT_MS 15000
+#define OUTPUT_MAX 4096
+#define REPORT_FD  (STDERR_FILENO + 1)
+
+/* What became of the command, beside the statuses that it may end with itself. */
+enum { TOOK_TOO_LONG = -1, ENDED_BY_SIGNAL = -2 };
+
+struct run {
+	pid_t child;
+	int output, signals;
+	char text[OUTPUT_MAX]; /* what it wrote, the end of it if that is long */
+	size_t len;
+};
 
 /* ---- the command ---- */
 
-/* Appends `text` as one word of the shell. Returns the new length, beyond size when it is full. */
-static size_t quote(char *buf, size_t size, size_t len, const char *text)
+/* Appends `text` as one word of the shell. Returns the end. */
+static char *quote(char *to, const char *text)
 {
-	len += (size_t)snprintf(buf + len, size - len, "'");
-	for (; *text && len < size; text++)
-		len += (size_t)snprintf(buf + len, size - len, *text == '\'' ? "'\\''" : "%c",
-					*text);
-	if (len < size)
-		len += (size_t)snprintf(buf + len, size - len, "'");
-	return len;
+	*to++ = '\'';
+	for (; *text; text++) {
+		if (*text == '\'')
+			to = stpcpy(to, "'\\'");
+		*to++ = *text;
+	}
+	return stpcpy(to, "'");
 }
 
 static bool has_value(const rd_kafka_conf_t *conf, const char *name, const char *prefix)
@@ -56,54 +69,101 @@ static bool has_value(const rd_kafka_conf_t *conf, const char *name, const char 
 	       strncasecmp(value, prefix, strlen(prefix)) == 0;
 }
 
-int kinit_wrap(rd_kafka_conf_t *conf)
+/*
+ * Our own path. After an upgrade the running file has none any more; the new one that stands in its
+ * place does as well.
+ */
+static int own_path(char *buf, size_t size)
 {
-	const char *const property = "sasl.kerberos.kinit.cmd";
-	char command[COMMAND_MAX], wrapped[2 * COMMAND_MAX], self[1024];
-	size_t size = sizeof(command), len = 0;
-	ssize_t n;
+	static const char gone[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
 
-	if (!has_value(conf, "security.protocol", "sasl") ||
-	    !has_value(conf, "sasl.mechanisms", "GSSAPI") ||
-	    rd_kafka_conf_get(conf, property, command, &size) != RD_KAFKA_CONF_OK || !command[0])
-		return 0;
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n < 0)
 		return -errno;
-	self[n] = '\0';
-	len = (size_t)snprintf(wrapped, sizeof(wrapped), "exec ");
-	len = quote(wrapped, sizeof(wrapped), len, self);
-	if (len < sizeof(wrapped))
-		len += (size_t)snprintf(wrapped + len, sizeof(wrapped) - len, " " KINIT_OPTION " ");
-	if (len < sizeof(wrapped))
-		len = quote(wrapped, sizeof(wrapped), len, command);
-	if (len >= sizeof(wrapped))
-		return -E2BIG;
-	rd_kafka_conf_set(conf, property, wrapped, NULL, 0);
+	buf[n] = '\0';
+	if ((size_t)n > strlen(gone) && !strcmp(buf + n - strlen(gone), gone))
+		buf[(size_t)n - strlen(gone)] = '\0';
 	return 0;
+}
+
+/* The value, malloc()ed; NULL: none is set, or this librdkafka has no such property. */
+static char *get_command(const rd_kafka_conf_t *conf, const char *property)
+{
+	size_t size = 0;
+	char *value;
+
+	if (rd_kafka_conf_get(conf, property, NULL, &size) != RD_KAFKA_CONF_OK || size < 2)
+		return NULL;
+	value = malloc(size);
+	if (value)
+		rd_kafka_conf_get(conf, property, value, &size);
+	return value;
+}
+
+static int wrap(rd_kafka_conf_t *conf, const char *property, const char *command, int report)
+{
+	char self[4096], option[64], *wrapped, *end;
+	int r = own_path(self, sizeof(self));
+
+	if (r < 0)
+		return r;
+	wrapped = malloc(4 * (strlen(self) + strlen(command)) + 128);
+	if (!wrapped)
+		return -ENOMEM;
+	end = quote(stpcpy(wrapped, "exec "), self);
+	snprintf(option, sizeof(option), " " KINIT_OPTION " %d ", report);
+	quote(stpcpy(end, option), command);
+	r = rd_kafka_conf_set(conf, property, wrapped, NULL, 0) == RD_KAFKA_CONF_OK ? 0 : -EINVAL;
+	free(wrapped);
+	return r;
+}
+
+bool kinit_is_wanted(const rd_kafka_conf_t *conf)
+{
+	return has_value(conf, "security.protocol", "sasl") &&
+	       has_value(conf, "sasl.mechanisms", "GSSAPI");
+}
+
+int kinit_wrap(rd_kafka_conf_t *conf, int report)
+{
+	const char *const property = "sasl.kerberos.kinit.cmd";
+	char *command = get_command(conf, property);
+	int r;
+
+	if (!command)
+		return 0;
+	r = wrap(conf, property, command, report);
+	free(command);
+	if (r < 0)
+		log_error("%s cannot be run by pycapa: %s", property, strerror(-r));
+	return r;
 }
 
 /* ---- the program ---- */
 
-static void confine(void)
+static void confine(int report)
 {
-	sigset_t none;
-
-	sigemptyset(&none);
 	for (int signo = 1; signo < NSIG; signo++)
 		signal(signo, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	/* Needs CAP_SETPCAP, which root has; others have nothing that an exec could give back. */
 	prctl(PR_CAPBSET_DROP, CAP_NET_RAW, 0, 0, 0);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (report != REPORT_FD)
+		dup2(report, REPORT_FD);
+	fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
+	close_range(REPORT_FD + 1, ~0U, 0);
 }
 
 static void run_child(const char *command, int output)
 {
 	int null = open("/dev/null", O_RDONLY);
+	sigset_t none;
 
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (null >= 0)
@@ -123,32 +183,62 @@ static int64_t now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Collects what the child writes, the end of it if it is long, until it closes the pipe. */
-static bool collect(int fd, char *buf, size_t size)
+/* False at the end of the output, or when there is none yet. */
+static bool read_output(struct run *r)
+{
+	const size_t size = sizeof(r->text);
+	ssize_t n = read(r->output, r->text + r->len, size - 1 - r->len);
+
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+	r->len += (size_t)n;
+	if (r->len > size / 2) {
+		memmove(r->text, r->text + r->len - size / 4, size / 4);
+		r->len = size / 4;
+	}
+	r->text[r->len] = '\0';
+	return true;
+}
+
+/* True when a signal has come that is to end us; SIGCHLD only wakes. */
+static bool is_to_end(const struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	return read(r->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo != SIGCHLD;
+}
+
+static int end_all(const struct run *r, int why)
+{
+	kill(-r->child, SIGKILL);
+	waitpid(r->child, NULL, 0);
+	return why;
+}
+
+/* Collects the output until the child ends. Returns its status, 128 + the signal, or why it had to.
+ */
+static int watch(struct run *r)
 {
 	const int64_t end = now_ms() + TIMEOUT_MS;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	size_t len = 0;
+	struct pollfd fds[] = {{.fd = r->output, .events = POLLIN},
+			       {.fd = r->signals, .events = POLLIN}};
+	int status;
 
-	for (;;) {
+	while (waitpid(r->child, &status, WNOHANG) == 0) {
 		int64_t left = end - now_ms();
-		ssize_t n;
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			break;
-		n = read(fd, buf + len, size - 1 - len);
-		if (n < 0 && errno == EINTR)
+		if (left <= 0)
+			return end_all(r, TOOK_TOO_LONG);
+		if (poll(fds, 2, (int)left) <= 0)
 			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		if (len > size / 2) {
-			memmove(buf, buf + len - size / 4, size / 4);
-			len = size / 4;
-		}
+		if (fds[0].revents && !read_output(r))
+			fds[0].fd = -1;
+		if (fds[1].revents && is_to_end(r))
+			return end_all(r, ENDED_BY_SIGNAL);
 	}
-	buf[len] = '\0';
-	return now_ms() < end;
+	while (read_output(r))
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* The last line that holds anything; control characters become blanks. */
@@ -166,53 +256,74 @@ static const char *last_line(char *text)
 	return line;
 }
 
-static void report(const char *line, int status)
+/* One write, so that lines do not mix. */
+__attribute__((format(printf, 1, 2))) static void report(const char *fmt, ...)
+{
+	char text[KINIT_REPORT_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if ((size_t)n >= sizeof(text))
+		n = sizeof(text) - 1;
+	if (write(REPORT_FD, text, (size_t)n) < 0)
+		log_error("%s", text); /* whoever started us listens no more */
+}
+
+static void report_failure(const char *line, int status)
 {
 	const char *advice = advice_for(line, rd_kafka_version());
 
-	if (status == STATUS_TIMEOUT)
-		log_error(
-			"Kerberos: no ticket: kinit did not end within %d s: does the KDC answer?",
-			TIMEOUT_MS / 1000);
+	if (status == TOOK_TOO_LONG)
+		report("Kerberos: no ticket: kinit did not end within %d s: does the KDC answer?",
+		       TIMEOUT_MS / 1000);
 	else if (!*line)
-		log_error("Kerberos: no ticket: kinit ended with status %d", status);
+		report("Kerberos: no ticket: kinit ended with status %d", status);
 	else
-		log_error("Kerberos: no ticket: %s%s%s", line, advice ? "; " : "",
-			  advice ? advice : "");
+		report("Kerberos: no ticket: %s%s%s", line, advice ? "; " : "",
+		       advice ? advice : "");
 }
 
-static int wait_for(pid_t child, bool in_time)
+static int start(struct run *r, const char *command)
 {
-	int status = 0;
+	sigset_t watched;
+	int fds[2];
 
-	if (!in_time)
-		kill(-child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXIT_FAILURE;
-	if (!in_time)
-		return STATUS_TIMEOUT;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	sigemptyset(&watched);
+	sigaddset(&watched, SIGCHLD);
+	sigaddset(&watched, SIGTERM);
+	sigaddset(&watched, SIGINT);
+	sigaddset(&watched, SIGHUP);
+	sigprocmask(SIG_SETMASK, &watched, NULL);
+	r->signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signals < 0 || pipe2(fds, O_CLOEXEC) < 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r->child = fork();
+	if (r->child < 0)
+		return -errno;
+	if (r->child == 0)
+		run_child(command, fds[1]);
+	setpgid(r->child, r->child); /* whoever of the two is first */
+	close(fds[1]);
+	r->output = fds[0];
+	return 0;
 }
 
-int kinit_main(const char *command)
+int kinit_main(const char *report_fd, const char *command)
 {
-	char output[OUTPUT_MAX];
-	int fds[2], status;
-	pid_t child;
+	struct run run = {.len = 0};
+	int status;
 
-	confine();
-	if (pipe2(fds, O_CLOEXEC) < 0 || (child = fork()) < 0) {
-		log_error("Kerberos: no ticket: cannot run kinit: %s", strerror(errno));
+	confine(atoi(report_fd));
+	status = start(&run, command);
+	if (status < 0) {
+		report("Kerberos: no ticket: cannot run kinit: %s", strerror(-status));
 		return EXIT_FAILURE;
 	}
-	if (child == 0)
-		run_child(command, fds[1]);
-	setpgid(child, child); /* whoever of the two is first */
-	close(fds[1]);
-	status = wait_for(child, collect(fds[0], output, sizeof(output)));
-	close(fds[0]);
-	if (status != 0)
-		report(last_line(output), status);
-	return status;
+	status = watch(&run);
+	if (status != 0 && status != ENDED_BY_SIGNAL)
+		report_failure(last_line(run.text), status);
+	return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,23 +4,35 @@
  *
  * librdkafka runs sasl.kerberos.kinit.cmd by system() in a thread of its own, now and every
  * sasl.kerberos.min.time.before.relogin. kinit_wrap() puts ourselves before that command, as
- * `pycapa --run-kinit COMMAND`; kinit_main() is that program.
+ * `pycapa --run-kinit FD COMMAND`; kinit_main() is that program.
+ *
+ * It reports into a pipe of the process that started it, which logs it. By itself it would be a bad
+ * logger: journald asks /proc which unit an entry comes from, and who is gone by then has none.
  */
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 
-#define KINIT_OPTION "--run-kinit"
+#define KINIT_OPTION     "--run-kinit"
+#define KINIT_START      "exec '" /* how a wrapped command begins */
+#define KINIT_REPORT_MAX 2048     /* bytes of a report with its end, one write(2) of a pipe */
+#define KINIT_TOLD       "1"      /* the exit status of kinit_main() after any failure */
+
+/* Whether a client of these properties runs kinit. */
+bool kinit_is_wanted(const rd_kafka_conf_t *conf);
 
 /*
- * Wraps the kinit command of a client that authenticates by GSSAPI; leaves others alone. To be
- * called once, after all properties are set. Returns 0 or -errno.
+ * Wraps the kinit command. To be called once, after all properties are set. `report` is the end of
+ * a pipe that programs inherit, for as long as the client lives. Returns 0 or -errno (logged).
  */
-int kinit_wrap(rd_kafka_conf_t *conf);
+int kinit_wrap(rd_kafka_conf_t *conf, int report);
 
 /*
  * Runs `command` by the shell, without our capabilities, file descriptors and signal mask, its
- * output in a pipe, for some seconds at most. Returns its exit status; 124 when it took too long.
- * A failure is logged, one line with the last line of the output and what to do about it.
+ * output in a pipe, for some seconds at most. Returns 0, or 1 after a failure, which is reported:
+ * one line into the descriptor `report_fd`, without a newline, with the last line of the output and
+ * what to do about it. SIGTERM, or the end of the process that started us, ends all that the
+ * command has started.
  */
-int kinit_main(const char *command);
+int kinit_main(const char *report_fd, const char *command);

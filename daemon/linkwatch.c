@@ -30,11 +30,12 @@ static const char *name_of(const struct nlmsghdr *h)
 
 static void handle(struct linkwatch *w, const struct nlmsghdr *h)
 {
-	struct linkwatch_event event = {.name = NULL};
+	const struct ifinfomsg *info = NLMSG_DATA(h);
+	struct linkwatch_event event;
 
 	if (h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK)
 		return;
-	event.name = name_of(h);
+	event = (struct linkwatch_event){.name = name_of(h), .index = info->ifi_index};
 	if (event.name)
 		w->on_link(w->ctx, &event);
 }

@@ -11,6 +11,7 @@ struct linkwatch;
 
 struct linkwatch_event {
 	const char *name; /* NULL: events were lost, anything may have changed */
+	int index;
 };
 
 /* Calls `on_link` for each change of any interface. 0 or -errno. */

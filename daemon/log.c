@@ -52,7 +52,7 @@ static const char *const event_ids[] = {
 _Static_assert(sizeof(event_ids) / sizeof(event_ids[0]) == LOG_EVENT_COUNT, "an id an event");
 
 /* systemd names the device and inode of the stream it gave us (systemd.exec(5)). */
-static bool stderr_is_journal(void)
+bool log_fd_is_journal(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
@@ -60,12 +60,17 @@ static bool stderr_is_journal(void)
 
 	if (!stream || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
 		return false;
-	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+	return fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 void log_init(void)
 {
-	g.journal = stderr_is_journal();
+	g.journal = log_fd_is_journal(STDERR_FILENO);
+}
+
+bool log_is_journal(void)
+{
+	return g.journal;
 }
 
 static void drop_identity(void)

@@ -50,6 +50,10 @@ void log_init(void);
 void log_free(void);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
+/* True when entries go to the journal, with fields. */
+bool log_is_journal(void);
+/* True when `fd` is the stream to the journal that a service gets. */
+bool log_fd_is_journal(int fd);
 
 /* Replaces the fields of every entry from now on. Returns 0 or -ENOMEM. */
 int log_set_identity(const struct log_identity *id);

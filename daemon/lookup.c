@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "advice.h"
 #include "log.h"
 #include "thread.h"
 
@@ -343,9 +344,38 @@ bool lookup_free(struct lookup *l, unsigned int wait_ms)
 		lookup_destroy(l);
 		return true;
 	}
-	pthread_detach(l->thread);
+	thread_abandon(l->thread);
 	if (!atomic_exchange(&l->abandoned, true))
 		return false;
 	lookup_destroy(l);
 	return true;
+}
+
+void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
+{
+	const char *text, *advice;
+
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__TRANSPORT:
+	case RD_KAFKA_RESP_ERR__TIMED_OUT:
+	case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+	case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+		break; /* the client reports its connections itself, the others pass */
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		log_debug("topic %s is there", topic);
+		break;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		log_warn("topic %s does not exist on %s; waiting for it", topic, brokers);
+		break;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		log_warn("no permission to read topic %s; waiting for it (an ACL that allows "
+			 "Describe and Read is needed)",
+			 topic);
+		break;
+	default:
+		text = rd_kafka_err2str(err);
+		advice = advice_for(text, rd_kafka_version());
+		log_warn("topic %s: %s; trying again%s%s", topic, text, advice ? ": " : "",
+			 advice ? advice : "");
+	}
 }

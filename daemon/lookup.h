@@ -56,3 +56,6 @@ void lookup_stop(struct lookup *l);
  * gone; false: it ends when its look-up does, and uses the client until then. NULL is legal (true).
  */
 bool lookup_free(struct lookup *l, unsigned int wait_ms);
+
+/* Says what is wrong with the topic by a result, once it has changed; `brokers` as configured. */
+void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err);

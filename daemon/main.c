@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
 #include "capture.h"
@@ -18,6 +19,7 @@
 #include "options.h"
 #include "side_consumer.h"
 #include "signals.h"
+#include "thread.h"
 #include "version.h"
 
 #define EXIT_USAGE 2
@@ -30,10 +32,24 @@ static int print_version(void)
 	return 0;
 }
 
+/*
+ * Packets come and go in bursts. malloc() would give their memory back to the kernel after each of
+ * them (from 128 KiB on), and have it faulted in again by the next, page by page. It learns from
+ * a large block that is freed: it keeps twice that much from then on, and goes on learning, unlike
+ * after mallopt(3).
+ */
+static void keep_freed_memory(void)
+{
+	void *volatile block = malloc(4 << 20);
+
+	free(block);
+}
+
 static int run(struct config *cfg, const struct options *options)
 {
 	struct config *own = malloc(sizeof(*own));
 
+	config_set_identity(cfg);
 	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0) {
 		free(own);
 		return EXIT_USAGE;
@@ -59,10 +75,26 @@ static int reload(const char *instance)
 		log_error("--reload %s: no such instance can be", instance);
 		return EXIT_USAGE;
 	}
+	log_set_identity(&(struct log_identity){.instance = instance});
 	if (control_request_reload(path, why, sizeof(why)) == 0)
 		return 0;
 	log_error("%s: %s", instance, why);
 	return EXIT_FAILURE;
+}
+
+/* Not an option of the user's: how librdkafka's kinit comes to run confined. */
+static int run_kinit(const char *report_fd, char *argument)
+{
+	char *command = strdup(argument);
+	int status;
+
+	if (!command)
+		return EXIT_FAILURE;
+	/* It may hold a secret, and /proc shows the words of every process. */
+	memset(argument, '*', strlen(argument));
+	status = kinit_main(report_fd, command);
+	free(command);
+	return status;
 }
 
 static int act(enum options_action action, struct config *cfg, const struct options *options)
@@ -82,6 +114,8 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 		return kafkaconf_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_CHECK_CONFIG:
 		config_warn(cfg);
+		if (cfg->mode == CONFIG_MODE_CONSUMER)
+			side_consumer_warn_output(cfg);
 		printf("%s: valid\n", cfg->file ? cfg->file : "command line");
 		return 0;
 	case OPTIONS_RELOAD:
@@ -100,13 +134,18 @@ int main(int argc, char **argv)
 	int status;
 
 	hardening_apply();
+	keep_freed_memory();
 	log_init();
-	/* Not an option of the user's: how librdkafka's kinit comes to run confined. */
-	if (argc == 3 && !strcmp(argv[1], KINIT_OPTION))
-		return kinit_main(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], KINIT_OPTION))
+		return run_kinit(argv[2], argv[3]);
 	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
 		return EXIT_USAGE;
 	status = act(action, &cfg, options);
+	if (!thread_may_exit()) {
+		/* librdkafka hangs (a kinit, a broker): OpenSSL must not be cleaned up under it. */
+		fflush(NULL);
+		_exit(status);
+	}
 	config_clear(&cfg);
 	options_free(options);
 	log_free();

@@ -50,12 +50,27 @@ static unsigned int distance(const char *a, size_t na, const char *b, size_t nb)
 	return last[nb];
 }
 
+/* How much longer one is than the other that it begins with; -1: neither does, or by chance. */
+static int excess(const char *a, size_t na, const char *b, size_t nb)
+{
+	size_t least = na < nb ? na : nb, most = na < nb ? nb : na;
+
+	if (least < 3 || 2 * least < most)
+		return -1;
+	for (size_t i = 0; i < least; i++) {
+		if (fold(a[i]) != fold(b[i]))
+			return -1;
+	}
+	return (int)(most - least);
+}
+
 void nearest_start(struct nearest *n, const char *word)
 {
 	size_t allowed = strlen(word) / 3;
 
 	n->word = word;
 	n->best = NULL;
+	n->begins = false;
 	/* One more than what is near enough, so that "nearer than before" is the whole test. */
 	n->distance = (allowed < 2 ? 2 : (unsigned int)allowed) + 1;
 }
@@ -63,9 +78,18 @@ void nearest_start(struct nearest *n, const char *word)
 void nearest_offer(struct nearest *n, const char *name)
 {
 	size_t na = strlen(n->word), nb = strlen(name);
+	int more = excess(n->word, na, name, nb);
 	unsigned int d;
 
-	if (na > MAX_WORD || nb > MAX_WORD)
+	if (more >= 0) {
+		if (n->begins && (unsigned int)more >= n->distance)
+			return;
+		n->begins = true;
+		n->distance = (unsigned int)more;
+		n->best = name;
+		return;
+	}
+	if (n->begins || na > MAX_WORD || nb > MAX_WORD)
 		return;
 	d = distance(n->word, na, name, nb);
 	/* A name of which every letter would have to change is not near, however short. */

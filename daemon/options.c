@@ -17,6 +17,8 @@
 #include "log.h"
 #include "settings.h"
 
+#define EXPRESSION "EXPRESSION" /* where the words that are no options stand */
+
 struct options {
 	struct argwords words;
 	const char *file;     /* -C, borrowed from words; NULL: none */
@@ -34,21 +36,25 @@ static int64_t now_ms(void)
 }
 
 /* Without a file one line says it all, the first. */
-struct stderr_report {
+struct start_report {
 	const struct options *opt;
 	size_t n;
 };
 
-static void report_stderr(void *ctx, const char *where, const char *text)
+static void report_start(void *ctx, const char *where, const char *text)
 {
-	struct stderr_report *report = ctx;
+	struct start_report *report = ctx;
 
 	if (report->n++ > 0 && report->opt->file == NULL)
 		return;
-	if (where == NULL)
+	if (log_is_journal())
+		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
+	else if (where == NULL)
 		fprintf(stderr, "pycapa: %s\n", text);
 	else
-		fprintf(stderr, "%s%s: %s\n", where[0] == '-' ? "pycapa: " : "", where, text);
+		fprintf(stderr, "%s%s: %s\n",
+			where[0] == '-' || strcmp(where, EXPRESSION) == 0 ? "pycapa: " : "", where,
+			text);
 }
 
 static void take_action(struct options *opt, const struct argword *word)
@@ -131,7 +137,7 @@ static void apply_words(const struct options *opt, struct draft *draft)
 			draft_set(draft, word->setting, word->text, label, DRAFT_OPTION);
 	}
 	if (opt->words.expression != NULL)
-		draft_set(draft, settings_find("filter"), opt->words.expression, "EXPRESSION",
+		draft_set(draft, settings_find("filter"), opt->words.expression, EXPRESSION,
 			  DRAFT_OPTION);
 }
 
@@ -156,8 +162,12 @@ static int name_instance(struct config *cfg, const char *path, struct faults *fa
 	return -ENOMEM;
 }
 
-/* Makes a configuration of file and options. Any fault: -EINVAL, and *cfg is all zero. */
-static int make_config(const struct options *opt, struct config *cfg, struct faults *faults)
+/*
+ * Makes a configuration of file and options. Any fault: -EINVAL, and *cfg is all zero. A filter is
+ * compiled at the start only: a reload opens a capture with it, and the loop must not wait twice.
+ */
+static int make_config(const struct options *opt, struct config *cfg, struct faults *faults,
+		       bool start)
 {
 	struct draft draft;
 	int r;
@@ -165,6 +175,7 @@ static int make_config(const struct options *opt, struct config *cfg, struct fau
 	r = draft_start(&draft, cfg, faults, now_ms());
 	if (r < 0)
 		return r;
+	draft.checking = opt->action == OPTIONS_CHECK_CONFIG;
 	if (opt->file != NULL)
 		r = name_instance(cfg, opt->file, faults);
 	if (r == 0 && opt->file != NULL)
@@ -172,6 +183,8 @@ static int make_config(const struct options *opt, struct config *cfg, struct fau
 	if (r == 0) {
 		apply_words(opt, &draft);
 		draft_finish(&draft);
+		if (start)
+			draft_check_filter(&draft);
 	}
 	draft_clear(&draft);
 	if (faults->count > 0 && r == 0)
@@ -181,12 +194,21 @@ static int make_config(const struct options *opt, struct config *cfg, struct fau
 	return r;
 }
 
+/* What is wrong with a file at the start is logged under its name; a reload has one already. */
+static void log_as_instance(const char *path)
+{
+	char *name = instance_name(path);
+
+	log_set_identity(&(struct log_identity){.instance = name});
+	free(name);
+}
+
 int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
 		  enum options_action *action)
 {
 	struct options *opt = calloc(1, sizeof(*opt));
-	struct stderr_report report = {.opt = opt};
-	struct faults faults = {.report = report_stderr, .ctx = &report};
+	struct start_report report = {.opt = opt};
+	struct faults faults = {.report = report_start, .ctx = &report};
 	int r;
 
 	memset(cfg, 0, sizeof(*cfg));
@@ -201,7 +223,9 @@ int options_parse(struct options **out, int argc, char **argv, struct config *cf
 		if (opt->action == OPTIONS_RUN || opt->action == OPTIONS_CHECK_CONFIG ||
 		    opt->action == OPTIONS_DUMP_PROPERTIES) {
 			check_words(opt, &faults);
-			r = faults.count > 0 ? -EINVAL : make_config(opt, cfg, &faults);
+			if (opt->file != NULL)
+				log_as_instance(opt->file);
+			r = faults.count > 0 ? -EINVAL : make_config(opt, cfg, &faults, true);
 		}
 	}
 	if (r < 0) {
@@ -239,7 +263,7 @@ int options_reload(const struct options *opt, struct config *cfg, char *why, siz
 		snprintf(why, size, "no configuration file was given (-C)");
 		return -ENOENT;
 	}
-	return make_config(opt, cfg, &faults);
+	return make_config(opt, cfg, &faults, false);
 }
 
 const char *options_reload_instance(const struct options *opt)

@@ -3,6 +3,8 @@
 
 #include "record.h"
 
+_Static_assert(sizeof(void *) == 8, "the opaque holds hash and sequence number");
+
 /* The hash's range is spread over the partitions; the order of flows in it is chance. */
 static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t len, int32_t count,
 			 void *rkt_opaque, void *msg_opaque)
@@ -28,32 +30,43 @@ static rd_kafka_headers_t *make_headers(const struct packet *pkt)
 	return headers;
 }
 
-rd_kafka_resp_err_t outmsg_send(rd_kafka_t *rk, const struct packet *pkt,
+enum { TOPIC, FLAGS, VALUE, KEY, TIMESTAMP, OPAQUE, HEADERS };
+
+void outmsg_init(struct outmsg *o)
+{
+	*o = (struct outmsg){
+		.vu = {[TOPIC] = {.vtype = RD_KAFKA_VTYPE_RKT},
+		       [FLAGS] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		       [VALUE] = {.vtype = RD_KAFKA_VTYPE_VALUE},
+		       [KEY] = {.vtype = RD_KAFKA_VTYPE_KEY},
+		       [TIMESTAMP] = {.vtype = RD_KAFKA_VTYPE_TIMESTAMP},
+		       [OPAQUE] = {.vtype = RD_KAFKA_VTYPE_OPAQUE},
+		       [HEADERS] = {.vtype = RD_KAFKA_VTYPE_HEADERS}},
+	};
+}
+
+rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
 				const struct outmsg_options *opt)
 {
 	uint64_t opaque = (uint64_t)opt->hash << 32 | opt->seq;
-	uint8_t key[RECORD_KEY_LEN];
 	rd_kafka_headers_t *headers = NULL;
-	rd_kafka_vu_t vu[] = {
-		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = opt->topic},
-		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_VALUE,
-		 .u.mem = {.ptr = (void *)pkt->data, .size = pkt->caplen}},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = key, .size = sizeof(key)}},
-		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = opt->timestamp_ms},
-		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)opaque},
-		{.vtype = RD_KAFKA_VTYPE_HEADERS},
-	};
-	size_t n = sizeof(vu) / sizeof(vu[0]) - 1;
+	uint8_t key[RECORD_KEY_LEN];
 	rd_kafka_resp_err_t err;
 	rd_kafka_error_t *error;
 
 	record_put_key(key, pkt->time_us);
+	o->vu[TOPIC].u.rkt = opt->topic;
+	o->vu[VALUE].u.mem.ptr = (void *)pkt->data;
+	o->vu[VALUE].u.mem.size = pkt->caplen;
+	o->vu[KEY].u.mem.ptr = key;
+	o->vu[KEY].u.mem.size = sizeof(key);
+	o->vu[TIMESTAMP].u.i64 = opt->timestamp_ms;
+	o->vu[OPAQUE].u.ptr = (void *)(uintptr_t)opaque;
 	if (record_needs_headers(pkt)) {
 		headers = make_headers(pkt);
-		vu[n++].u.headers = headers;
+		o->vu[HEADERS].u.headers = headers;
 	}
-	error = rd_kafka_produceva(rk, vu, n);
+	error = rd_kafka_produceva(rk, o->vu, headers ? HEADERS + 1 : HEADERS);
 	if (!error)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	err = rd_kafka_error_code(error);
@@ -63,9 +76,19 @@ rd_kafka_resp_err_t outmsg_send(rd_kafka_t *rk, const struct packet *pkt,
 	return err;
 }
 
-uint32_t outmsg_seq(const rd_kafka_message_t *m)
+uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
 {
-	return (uint32_t)(uintptr_t)m->_private;
+	return next - (uint32_t)((uint32_t)next - (uint32_t)(uintptr_t)m->_private);
+}
+
+/*
+ * A purge of the queue that meets a request half sent breaks the connection, and has all that was
+ * in flight on it come back as never sent; what was in a request has a broker.
+ */
+bool outmsg_may_be_there(const rd_kafka_message_t *m)
+{
+	return rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED ||
+	       (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rd_kafka_message_broker_id(m) >= 0);
 }
 
 void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt)

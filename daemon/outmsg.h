@@ -9,6 +9,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "packet.h"
@@ -23,12 +24,26 @@ struct outmsg_options {
 /* Has the partition chosen by outmsg_options.hash. */
 void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
 
+/*
+ * The arguments of rd_kafka_produceva(), kept by who sends: each has a pad of 64 bytes, and to
+ * clear them all for each packet would cost more than to fill them in.
+ */
+struct outmsg {
+	rd_kafka_vu_t vu[7];
+};
+void outmsg_init(struct outmsg *o);
+
 /* Queues the packet, copied. Returns what rd_kafka_produceva() says. */
-rd_kafka_resp_err_t outmsg_send(rd_kafka_t *rk, const struct packet *pkt,
+rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
 				const struct outmsg_options *opt);
 
-/* Of a message in a delivery report: the lower 32 bits of its sequence number. */
-uint32_t outmsg_seq(const rd_kafka_message_t *m);
+/*
+ * Of a message in a delivery report: its sequence number. `next`: a later one, by less than 2^32.
+ */
+uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next);
+
+/* Of a message in a report that failed: whether Kafka may have it all the same. */
+bool outmsg_may_be_there(const rd_kafka_message_t *m);
 
 /* Of a message in a delivery report: the packet; data is borrowed from the message. */
 void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt);

@@ -9,10 +9,12 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -35,25 +37,51 @@ struct output {
 	struct log_limit limit;
 };
 
-/* The file of --write-file; NULL: standard output. */
-static const char *capture_path(const struct config *cfg)
+/* The path may lead to the terminal by another name: /dev/stdout. */
+static bool is_terminal(const char *path)
 {
-	return cfg->write_file && strcmp(cfg->write_file, "-") ? cfg->write_file : NULL;
+	struct stat st;
+	bool terminal;
+	int fd;
+
+	if (stat(path, &st) || !S_ISCHR(st.st_mode))
+		return false;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	terminal = fd >= 0 && isatty(fd);
+	if (fd >= 0)
+		close(fd);
+	return terminal;
 }
 
 int output_check(const struct config *cfg)
 {
-	if (cfg->pretty_print && cfg->write_file && !capture_path(cfg)) {
-		log_error("--pretty-print writes text to standard output, where a capture cannot "
-			  "go too; give --write-file a file");
+	if (cfg->write_file && is_terminal(cfg->write_file)) {
+		log_error("%s is a terminal, and a capture is binary; give --write-file a file, or "
+			  "use --pretty-print 1 instead",
+			  cfg->write_file);
 		return -EINVAL;
 	}
-	if (!cfg->pretty_print && !capture_path(cfg) && isatty(STDOUT_FILENO)) {
+	if (cfg->pretty_print || cfg->write_file)
+		return 0;
+	if (isatty(STDOUT_FILENO)) {
 		log_error("standard output is a terminal, and a capture is binary; give "
 			  "--write-file FILE, a pipe (| tshark -r -), or --pretty-print 1");
 		return -EINVAL;
 	}
+	if (log_fd_is_journal(STDOUT_FILENO)) {
+		log_error("standard output is the journal, and a capture is binary; set "
+			  "write-file, or pretty-print = 1");
+		return -EINVAL;
+	}
 	return 0;
+}
+
+void output_warn(const struct config *cfg)
+{
+	if (cfg->file && !cfg->write_file && !cfg->pretty_print)
+		log_warn("%s names no write-file: the capture goes to standard output, which a "
+			 "service refuses, as it is the journal there",
+			 cfg->file);
 }
 
 /* ---- writing ---- */
@@ -192,6 +220,11 @@ uint64_t output_written(const struct output *o)
 	return o->capture ? savefile_written(o->capture) : o->taken;
 }
 
+bool output_holds_packets(const struct output *o)
+{
+	return o->taken > output_written(o) || (o->text && savefile_waiting(o->text));
+}
+
 size_t output_waiting(const struct output *o)
 {
 	return (o->capture ? savefile_waiting(o->capture) : 0) +
@@ -220,9 +253,9 @@ static int open_capture(struct output *o)
 	uint8_t header[PCAPFILE_HEADER_LEN];
 	int r;
 
-	if (cfg->pretty_print && !capture_path(cfg))
+	if (cfg->pretty_print && !cfg->write_file)
 		return 0;
-	r = open_file(o, &o->capture, capture_path(cfg));
+	r = open_file(o, &o->capture, cfg->write_file);
 	if (r < 0)
 		return r;
 	o->linktype = PACKET_LINKTYPE_DEFAULT;
@@ -259,7 +292,7 @@ int output_new(struct output **out, const struct output_options *opt)
 
 int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size)
 {
-	bool capture_on_stdout = o->capture && !capture_path(o->opt.cfg);
+	bool capture_on_stdout = o->capture && !o->opt.cfg->write_file;
 	int r = 0;
 
 	if ((cfg->pretty_print && capture_on_stdout) || (!cfg->pretty_print && !o->capture)) {

@@ -31,10 +31,13 @@ struct output_options {
 };
 
 /*
- * Checks where the consumer of `cfg` would write: a capture is not for terminals. Returns 0, or
- * -EINVAL after one line that says what to do instead.
+ * Checks where the consumer of `cfg` would write: a capture is for no terminal, and not for the
+ * journal. Returns 0, or -EINVAL after one line that says what to do instead.
  */
 int output_check(const struct config *cfg);
+
+/* Warns of a file's settings that this check would refuse in a service. */
+void output_warn(const struct config *cfg);
 
 /* Opens what cfg asks for, and writes the capture's header. Returns 0 or -errno (logged). */
 int output_new(struct output **out, const struct output_options *opt);
@@ -53,6 +56,8 @@ void output_finish(struct output *o);
 /* Packets put, and those of them that are written whole. */
 uint64_t output_taken(const struct output *o);
 uint64_t output_written(const struct output *o);
+/* True while packets, or text of some, wait for the reader; the header alone does not count. */
+bool output_holds_packets(const struct output *o);
 /* Bytes that wait for the reader. */
 size_t output_waiting(const struct output *o);
 

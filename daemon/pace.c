@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 #define ADDRESSES   64
@@ -19,6 +21,7 @@ try {
 };
 
 struct pace {
+	atomic_int refs;
 	pthread_mutex_t lock;
 	uint64_t until_ms; /* spaced until then */
 	struct try tries[ADDRESSES];
@@ -30,14 +33,20 @@ int pace_new(struct pace **out)
 
 	if (!p)
 		return -ENOMEM;
+	p->refs = 1;
 	pthread_mutex_init(&p->lock, NULL);
 	*out = p;
 	return 0;
 }
 
-void pace_free(struct pace *p)
+void pace_ref(struct pace *p)
 {
-	if (!p)
+	atomic_fetch_add(&p->refs, 1);
+}
+
+void pace_unref(struct pace *p)
+{
+	if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
 		return;
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -54,17 +63,22 @@ void pace_accepted(struct pace *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->until_ms = 0;
+	memset(p->tries, 0, sizeof(p->tries));
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Two addresses that share a place share their waiting too: slower, never wrong. */
+/* When there are more addresses than rows some share a row and its waiting: slower, never wrong. */
 static struct try *find(struct pace *p, uint64_t address)
 {
-	struct try *t = &p->tries[address % ADDRESSES];
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		struct try *t = &p->tries[i];
 
-	if (t->address != address)
-		*t = (struct try){.address = address, .wait_ms = FIRST_MS};
-	return t;
+		if (!t->address)
+			*t = (struct try){.address = address, .wait_ms = FIRST_MS};
+		if (t->address == address)
+			return t;
+	}
+	return &p->tries[address % ADDRESSES];
 }
 
 bool pace_may_connect(struct pace *p, const struct sockaddr *addr, socklen_t len, uint64_t now_ms)
@@ -73,7 +87,7 @@ bool pace_may_connect(struct pace *p, const struct sockaddr *addr, socklen_t len
 	bool may;
 
 	pthread_mutex_lock(&p->lock);
-	t = find(p, XXH3_64bits(addr, len));
+	t = find(p, XXH3_64bits(addr, len) | 1);
 	if (now_ms >= p->until_ms) {
 		t->next_ms = now_ms + FIRST_MS;
 		t->wait_ms = FIRST_MS;

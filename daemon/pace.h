@@ -13,13 +13,15 @@
 
 struct pace;
 
+/* Made with one reference: it outlives each of the clients that are made anew after a refusal. */
 int pace_new(struct pace **out);
-void pace_free(struct pace *p);
+void pace_ref(struct pace *p);
+void pace_unref(struct pace *p); /* any thread; the last one frees; NULL is legal */
 
 /* A broker refused us (advice_is_refusal): connections are spaced for the next minute. */
 void pace_refused(struct pace *p, uint64_t now_ms);
 
-/* A broker takes us: no more waiting. */
+/* A broker takes us, or the settings are new ones: no more waiting. */
 void pace_accepted(struct pace *p);
 
 /*

@@ -15,6 +15,7 @@ struct partition {
 	bool assigned;  /* its messages are ours */
 	bool added;     /* made after the start: no part of what -e waits for */
 	bool done;      /* taken up to `end` */
+	bool paused;    /* librdkafka was asked to stop it, which outlasts an assignment */
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
 	int64_t guard;  /* below it a message may come twice, after a pause */

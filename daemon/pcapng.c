@@ -85,7 +85,9 @@ static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t 
 
 static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
 {
-	return put_option(buf, code, text, strnlen(text, PCAPNG_COMMENT_MAX));
+	size_t len = strlen(text);
+
+	return put_option(buf, code, text, len < PCAPNG_COMMENT_MAX ? len : PCAPNG_COMMENT_MAX);
 }
 
 size_t pcapng_put_section(uint8_t *buf, const char *application, const char *comment)

@@ -122,6 +122,32 @@ void pktbuf_pop(struct pktbuf *b)
 		drop_head(b);
 }
 
+bool pktbuf_next(const struct pktbuf *b, struct pktbuf_walk *walk, struct packet *pkt,
+		 uint64_t *tag)
+{
+	const struct chunk *c = walk->chunk;
+	const struct entry *e;
+
+	if (!c) {
+		c = b->head;
+		walk->at = c ? c->read : 0;
+	}
+	if (c && walk->at == c->used) {
+		c = c->next;
+		if (c)
+			walk->at = 0; /* else it stays at the end */
+	}
+	if (!c)
+		return false;
+	walk->chunk = c;
+	e = (const struct entry *)(const void *)(c->bytes + walk->at);
+	walk->at += entry_size(e->pkt.caplen);
+	*pkt = e->pkt;
+	pkt->data = (const uint8_t *)(e + 1);
+	*tag = e->tag;
+	return true;
+}
+
 /* Where a packet stands now; `at` keeps the sort stable. */
 struct place {
 	uint64_t tag;

@@ -26,6 +26,17 @@ int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag);
 bool pktbuf_peek(struct pktbuf *b, struct packet *pkt, uint64_t *tag);
 void pktbuf_pop(struct pktbuf *b);
 
+/*
+ * Goes through the packets without taking them: starts with an all-zero walk, and is over with
+ * the next change of the buffer. False: no more.
+ */
+struct pktbuf_walk {
+	const void *chunk;
+	size_t at;
+};
+bool pktbuf_next(const struct pktbuf *b, struct pktbuf_walk *walk, struct packet *pkt,
+		 uint64_t *tag);
+
 /* Puts the packets in the order of their tags (stable). 0 or -ENOMEM (order unchanged). */
 int pktbuf_sort(struct pktbuf *b);
 

@@ -14,10 +14,12 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "inflight.h"
 #include "packet.h"
 
 struct producer;
-struct kafka;
+struct outclient;
+struct refusals;
 struct own;
 
 struct producer_options {
@@ -27,6 +29,8 @@ struct producer_options {
 
 	/* After PACKET_E_FULL: there is room again. */
 	void (*on_room)(void *ctx);
+	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
+	void (*on_connection)(void *ctx, bool connected);
 	/* After producer_drain() or producer_abandon(): nothing is left inside. */
 	void (*on_drained)(void *ctx);
 	/*
@@ -35,13 +39,12 @@ struct producer_options {
 	 */
 	void (*on_undelivered)(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe);
 	/*
-	 * From producer_give_back(): a packet that was queued, in order. 0: taken back for good;
-	 * PACKET_E_FULL: not yet; else the producer keeps it and those behind it, and sends them
-	 * again first. NULL: keeps all.
+	 * There is a spool: all packets with a sequence number below `seq` are settled. NULL: none,
+	 * and producer_copy() is not called.
 	 */
-	int (*on_withdrawn)(void *ctx, const struct packet *pkt, uint64_t seq);
-	/* All packets with a sequence number below `seq` are settled. NULL: not tracked. */
 	void (*on_settled)(void *ctx, uint64_t seq);
+	/* Kafka refused packets or lost its client: what is queued will be in memory for long. */
+	void (*on_trouble)(void *ctx);
 	void *ctx;
 };
 
@@ -53,7 +56,7 @@ struct producer_counters {
 	uint64_t queued;    /* neither yet */
 };
 
-/* 0, -EINVAL (bad configuration, logged) or -errno. No broker need be there. */
+/* 0, -ENOPROTOOPT (wrong settings) or -errno, logged. No broker need be there. */
 int producer_new(struct producer **out, const struct producer_options *opt);
 
 /*
@@ -62,40 +65,30 @@ int producer_new(struct producer **out, const struct producer_options *opt);
  */
 int producer_send(struct producer *p, const struct packet *pkt);
 
-/* The same for a topic of its own, for what an earlier run or setting left in the spool. */
-int producer_send_to(struct producer *p, const struct packet *pkt, const char *topic);
-
-/* The sequence number that the next packet will get. */
-uint64_t producer_next_seq(const struct producer *p);
+/* The same for a packet of the spool, which stays there until it is settled; with its topic. */
+int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic);
 
 /*
  * Reload, first step: makes a client of the new settings; nothing else changes. The caller hands
  * it to producer_replace() or frees it. 0, or -errno with `why`.
  */
-int producer_prepare(struct producer *p, const struct config *cfg, struct kafka **next, char *why,
-		     size_t size);
+int producer_prepare(struct producer *p, const struct config *cfg, struct outclient **next,
+		     char *why, size_t size);
 
 /*
  * Second step, which cannot fail: takes `next` over. It sends once the old client has drained, and
  * until then producer_send() says PACKET_E_FULL. The old settings are not used any more.
  */
-void producer_replace(struct producer *p, const struct config *cfg, struct kafka *next);
+void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next);
 
 /* Reload: settings that need no new client; the old ones are not used any more. */
 void producer_set_config(struct producer *p, const struct config *cfg);
 
-/*
- * Takes back what Kafka does not take now: what is queued, within milliseconds; what was sent and
- * not answered stays. producer_give_back() is to follow a moment later. Until that is settled, and
- * as long as packets wait to be sent again, producer_send() says PACKET_E_FULL.
- */
-void producer_withdraw(struct producer *p);
+/* What it has taken and Kafka has not settled: for copies of it. Borrowed. */
+struct inflight *producer_inflight(struct producer *p);
 
-/* Hands out what was taken back. 0, or PACKET_E_FULL of on_withdrawn: to be called again. */
-int producer_give_back(struct producer *p);
-
-/* True while packets are taken and a broker answers. */
-bool producer_is_live(const struct producer *p);
+/* The client's linger.ms, seconds. */
+double producer_linger(const struct producer *p);
 
 /* Sends what is queued without lingering; on_drained follows once it is all delivered. */
 void producer_drain(struct producer *p);
@@ -106,10 +99,16 @@ void producer_abandon(struct producer *p);
 void producer_read_counters(const struct producer *p, struct producer_counters *out);
 
 /* The longest answer of a broker since the last call, microseconds; 0: none came. */
-uint64_t producer_take_rtt(struct producer *p);
+int64_t producer_take_rtt(struct producer *p);
 
-/* What keeps packets from being delivered, in words; "" when nothing is known to. */
-void producer_waiting_for(const struct producer *p, char *buf, size_t size);
+/* The client in use, borrowed: a reload or a failure changes it. */
+struct outclient *producer_client(const struct producer *p);
 
 /* Waits at most some seconds for librdkafka's end. NULL is legal. */
 void producer_free(struct producer *p);
+
+/* True while a broker answers. */
+bool producer_is_connected(const struct producer *p);
+
+/* What Kafka refused. Borrowed. */
+const struct refusals *producer_refusals(const struct producer *p);

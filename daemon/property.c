@@ -12,7 +12,7 @@
 
 #define MAX_VALUE (1U << 20) /* bytes; the largest sane one is a chain of PEM certificates */
 
-#define CREDENTIAL "credential:"
+#define CREDENTIAL "@credential:"
 
 static int read_all(int fd, char *buf, size_t size, size_t *len)
 {
@@ -62,26 +62,36 @@ static int read_value(const char *path, char **value, char *why, size_t size)
 	return r < 0 && r != -ENOMEM ? -EINVAL : r;
 }
 
-/* The path that `@…` (without its '@') means; NULL with `why` when there is none. */
-static char *source_path(const char *text, const char *directory, char *why, size_t size)
+static const char *credentials_directory(void)
 {
+	return getenv("CREDENTIALS_DIRECTORY");
+}
+
+/* The name of the credential that a value means; NULL: it means none. */
+static const char *credential_of(const char *value)
+{
+	return strncmp(value, CREDENTIAL, strlen(CREDENTIAL)) == 0 ? value + strlen(CREDENTIAL)
+								   : NULL;
+}
+
+static bool is_credential_name(const char *name)
+{
+	return name[0] != '\0' && strchr(name, '/') == NULL;
+}
+
+/* The path that `@…` means; NULL with `why` when there is none. */
+static char *source_path(const char *value, const char *directory, char *why, size_t size)
+{
+	const char *credential = credential_of(value), *text = value + 1;
 	char *path = NULL;
 
-	if (strncmp(text, CREDENTIAL, strlen(CREDENTIAL)) == 0) {
-		text += strlen(CREDENTIAL);
-		directory = getenv("CREDENTIALS_DIRECTORY");
-		if (directory == NULL) {
-			snprintf(
-				why, size,
-				"no credential '%s': $CREDENTIALS_DIRECTORY is not set (it is in a "
-				"service with LoadCredential=)",
-				text);
+	if (credential != NULL) {
+		if (!is_credential_name(credential)) {
+			snprintf(why, size, "'%s' is not the name of a credential", credential);
 			return NULL;
 		}
-		if (text[0] == '\0' || strchr(text, '/') != NULL) {
-			snprintf(why, size, "'%s' is not the name of a credential", text);
-			return NULL;
-		}
+		text = credential;
+		directory = credentials_directory();
 	}
 	if (text[0] == '\0') {
 		snprintf(why, size, "no file after '@' (write @@ for a value that begins with @)");
@@ -100,7 +110,7 @@ static int take_value(struct config_property *prop, const char *text, const char
 		      char *why, size_t size)
 {
 	if (text[0] == '@' && text[1] != '@') {
-		prop->source = source_path(text + 1, directory, why, size);
+		prop->source = source_path(text, directory, why, size);
 		if (prop->source == NULL)
 			return -EINVAL;
 		return read_value(prop->source, &prop->value, why, size);
@@ -116,7 +126,7 @@ int property_parse(struct config_property *out, const char *text, const char *or
 		   const char *directory, char *why, size_t size)
 {
 	struct config_property prop = {0};
-	const char *equals = strchr(text, '=');
+	const char *equals = strchr(text, '='), *credential;
 	char fault[512];
 	int r;
 
@@ -131,6 +141,16 @@ int property_parse(struct config_property *out, const char *text, const char *or
 		snprintf(why, size, "out of memory");
 		property_clear(&prop);
 		return -ENOMEM;
+	}
+	credential = credential_of(equals + 1);
+	if (credential != NULL && is_credential_name(credential) &&
+	    credentials_directory() == NULL) {
+		snprintf(why, size,
+			 "%s: no credential '%s': $CREDENTIALS_DIRECTORY is not set (it is in a "
+			 "service with LoadCredential=)",
+			 prop.name, credential);
+		*out = prop;
+		return PROPERTY_E_NO_CREDENTIALS;
 	}
 	r = take_value(&prop, equals + 1, directory, fault, sizeof(fault));
 	if (r < 0) {

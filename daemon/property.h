@@ -8,13 +8,17 @@
 
 #include "config.h"
 
+/* The value is a credential, and this process was given none at all. */
+#define PROPERTY_E_NO_CREDENTIALS 1
+
 /*
  * Takes `NAME=VALUE` apart. VALUE may hold more '='. `@FILE` reads the value from FILE (a relative
  * one from `directory`, NULL: the working directory), less one newline at its end;
  * `@credential:ID` reads it from $CREDENTIALS_DIRECTORY/ID (systemd's LoadCredential=); `@@...` is
  * a literal value that begins with '@'. `origin` is copied.
- * Returns 0 and *out, to be given to property_clear(); -EINVAL or -ENOMEM with one line in `why`
- * that never holds the value.
+ * Returns 0 and *out, to be given to property_clear(); PROPERTY_E_NO_CREDENTIALS, -EINVAL or
+ * -ENOMEM with one line in `why` that never holds the value. With PROPERTY_E_NO_CREDENTIALS *out
+ * has a name and an origin, but no value.
  */
 int property_parse(struct config_property *out, const char *text, const char *origin,
 		   const char *directory, char *why, size_t size);

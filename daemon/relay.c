@@ -6,12 +6,15 @@
  * each run is a stretch of packets that came from the spool one after the other. Runs are kept
  * until they are settled; then their packets leave the disk.
  *
- * What is on disk outlives a kill -9, what is in librdkafka's queue does not. So with a spool
- * packets go straight only while a broker answers; when none has answered for a second what is
- * queued is taken back and spooled, before all that comes after it (the input waits a moment for
- * that). What was sent and not answered stays with librdkafka while the connection lasts, so as
- * not to double it. What the spool has handed on needs no taking back: it stays on disk until
- * settled.
+ * What is on disk outlives a kill -9, what is in librdkafka's queue does not. So before the first
+ * packet goes to an empty spool, and when Kafka has answered nothing for a moment, all that went
+ * straight and is not settled is copied to the spool. The producer has these packets and goes on
+ * with them: reading skips the copies, and they leave the disk as they are settled. (Taking back
+ * what is queued would leave what is in flight in memory alone, and a purge has to guess what
+ * became of it.)
+ *
+ *	spool:   | runs: read, in the producer's hands | copies | unread | -> appended here
+ *	producer:| the same, by their sequence numbers | the same |
  */
 #include "relay.h"
 
@@ -23,8 +26,7 @@
 #include "spool.h"
 
 #define BATCH   4096
-#define WATCH_S 1.  /* no answer for so long: take back what is queued */
-#define HOLD_S  0.2 /* how long the input waits for what is taken back */
+#define WATCH_S 0.25 /* no answer for so long, twice, and what waits is copied */
 
 /* Packets seq .. seq + count - 1 of the producer are number .. number + count - 1 of the spool. */
 struct run {
@@ -36,13 +38,16 @@ struct relay {
 	struct producer *producer;
 	struct spool *spool; /* NULL: none */
 	ev_timer pump;       /* more is to be read from the spool */
-	ev_timer watch;      /* looks whether Kafka still takes packets */
-	ev_timer hold;       /* active while the input waits for what is taken back */
-	uint64_t settled;    /* delivered and failed at the last look */
+	ev_timer watch;      /* while something is queued: does Kafka still answer? */
+	bool waited;         /* something was queued at its last look */
+	uint64_t settled;    /* delivered and failed then */
+	uint64_t below;      /* all below are settled */
 	struct run *runs;    /* oldest first */
 	size_t n_runs, runs_room;
+	uint64_t copies, copies_end; /* numbers of the last block of copies */
 	uint64_t recovered, dropped;
-	bool stalled;       /* no broker, and nothing in memory alone: packets go to disk */
+	uint64_t lost;      /* what the disk had not taken at the end */
+	bool stalled;       /* Kafka does not answer: packets go to disk */
 	bool input_blocked; /* the input was told PACKET_E_FULL */
 	bool ended, emptying;
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
@@ -77,6 +82,9 @@ void relay_on_settled(struct relay *r, uint64_t seq)
 {
 	size_t done = 0;
 
+	if (seq > r->below)
+		r->stalled = false;
+	r->below = seq;
 	if (!r->runs)
 		return;
 	for (; done < r->n_runs && r->runs[done].seq < seq; done++) {
@@ -91,32 +99,97 @@ void relay_on_settled(struct relay *r, uint64_t seq)
 	memmove(r->runs, r->runs + done, r->n_runs * sizeof(*r->runs));
 }
 
-/* Where in the spool a packet belongs that was sent straight: before what was read next. */
-static bool find_place(const struct relay *r, uint64_t seq, uint64_t *before)
+static bool is_on_disk(const struct relay *r, uint64_t seq)
 {
-	for (size_t i = 0; i < r->n_runs; i++) {
-		if (seq < r->runs[i].seq) {
-			*before = r->runs[i].number;
+	for (size_t i = 0; i < r->n_runs; i++)
+		if (seq >= r->runs[i].seq && seq < r->runs[i].seq + r->runs[i].count)
 			return true;
-		}
-		if (seq < r->runs[i].seq + r->runs[i].count)
-			return false; /* it came from the spool and is there still */
-	}
-	*before = spool_next(r->spool) - spool_unread(r->spool);
-	return true;
+	return false;
 }
 
-bool relay_on_undelivered(struct relay *r, const struct packet *pkt, uint64_t seq)
-{
-	uint64_t before;
+/* ---- copies of what is in the producer's hands alone ---- */
 
-	if (!r->spool)
-		return false;
-	if (!r->abandoned) {
-		r->abandoned = true;
-		r->unread = spool_unread(r->spool);
-	}
-	if (find_place(r, seq, &before) && spool_put_back(r->spool, pkt, before) != 0)
+static int note_copy(struct relay *r, uint64_t seq, uint64_t number)
+{
+	if (number != r->copies_end)
+		r->copies = number;
+	r->copies_end = number + 1;
+	return add_to_runs(r, seq, number);
+}
+
+static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq)
+{
+	struct relay *r = ctx;
+	uint64_t number = spool_next(r->spool);
+	int err = spool_append(r->spool, pkt);
+
+	return err ? err : note_copy(r, seq, number);
+}
+
+/* The same at the end of a run, when waiting for the disk holds up nobody. */
+static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq)
+{
+	struct relay *r = ctx;
+	uint64_t number = spool_next(r->spool);
+	int err = spool_append_waiting(r->spool, pkt);
+
+	return err ? err : note_copy(r, seq, number);
+}
+
+/* Copies of the last block that were not passed by reading: they are queued, not spooled. */
+static uint64_t unread_copies(const struct relay *r)
+{
+	uint64_t read = spool_next(r->spool) - spool_unread(r->spool);
+	uint64_t first = r->copies > read ? r->copies : read;
+
+	return r->copies_end > first ? r->copies_end - first : 0;
+}
+
+/* Has all that is in memory alone on disk, as far as there is room now; see inflight_copy(). */
+static int copy(struct relay *r)
+{
+	int err = inflight_copy(producer_inflight(r->producer), append_copy, r);
+
+	if (err < 0)
+		log_error("Cannot copy to the spool what Kafka does not take: %s", strerror(-err));
+	return err;
+}
+
+/* Kafka takes nothing for now. */
+static void stall(struct relay *r)
+{
+	if (!r->spool || r->abandoned)
+		return;
+	r->stalled = true;
+	copy(r); /* what has no room yet follows before the next packet, or at the next look */
+}
+
+void relay_on_trouble(struct relay *r)
+{
+	stall(r);
+}
+
+uint64_t relay_abandon(struct relay *r)
+{
+	uint64_t again = 0;
+
+	if (!r->spool || r->abandoned)
+		return 0;
+	inflight_copy(producer_inflight(r->producer), append_last_copy, r);
+	r->unread = spool_unread(r->spool) - unread_copies(r);
+	r->abandoned = true;
+	/* A run leaves the disk from its front: what is settled behind one that is not stays. */
+	for (size_t i = 0; i < r->n_runs; i++)
+		for (uint64_t n = 0; n < r->runs[i].count; n++)
+			again += r->runs[i].seq + n >= r->below &&
+				 inflight_has_settled(producer_inflight(r->producer),
+						      r->runs[i].seq + n);
+	return again;
+}
+
+bool relay_on_undelivered(struct relay *r, uint64_t seq)
+{
+	if (!r->spool || !is_on_disk(r, seq))
 		return false;
 	r->kept++;
 	return true;
@@ -127,9 +200,12 @@ bool relay_on_undelivered(struct relay *r, const struct packet *pkt, uint64_t se
 static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, const char *topic)
 {
 	struct relay *r = ctx;
-	uint64_t seq = producer_next_seq(r->producer);
-	int err = producer_send_to(r->producer, pkt, topic);
+	uint64_t seq = inflight_next(producer_inflight(r->producer));
+	int err;
 
+	if (number >= r->copies && number < r->copies_end)
+		return 0; /* the producer has it */
+	err = producer_send_spooled(r->producer, pkt, topic);
 	return err ? err : add_to_runs(r, seq, number);
 }
 
@@ -179,21 +255,9 @@ void relay_on_room(struct relay *r)
 	unblock_input(r);
 }
 
-/* ---- when Kafka takes nothing ---- */
+/* ---- does Kafka answer? ---- */
 
-/* True when nothing later than this packet has come from the spool: it belongs at its end. */
-static bool is_newest(const struct relay *r, uint64_t seq)
-{
-	const struct run *last = r->n_runs ? &r->runs[r->n_runs - 1] : NULL;
-
-	return !last || seq >= last->seq + last->count;
-}
-
-int relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq)
-{
-	return is_newest(r, seq) ? spool_append(r->spool, pkt) : -EEXIST;
-}
-
+/* Runs while something is queued, so that an idle instance does not wake. */
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct relay *r = w->data;
@@ -202,61 +266,55 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 
 	producer_read_counters(r->producer, &c);
 	settled = c.delivered + c.failed;
-	if (c.queued == 0 && !producer_is_live(r->producer))
-		r->stalled = true;
-	if (settled != r->settled || c.queued == 0 || r->ended) {
-		r->settled = settled;
-		return;
-	}
-	/* Only what went straight is in memory alone; with something unread it is no more. */
-	if (spool_unread(r->spool) > 0 || !is_newest(r, producer_next_seq(r->producer) - 1))
-		return;
-	r->stalled = true;
-	ev_timer_set(&r->hold, HOLD_S, 0.);
-	ev_timer_start(loop, &r->hold);
-	producer_withdraw(r->producer);
+	if (c.queued == 0 || r->abandoned)
+		ev_timer_stop(loop, w);
+	else if (r->waited && settled == r->settled)
+		stall(r);
+	r->waited = c.queued > 0;
+	r->settled = settled;
 }
 
-static void on_hold_over(struct ev_loop *loop, ev_timer *w, int revents)
+static void start_watch(struct relay *r)
 {
-	struct relay *r = w->data;
-
-	if (producer_give_back(r->producer) == PACKET_E_FULL) {
-		/* The spool's thread is behind; nothing may come before the rest of it. */
-		ev_timer_set(w, HOLD_S / 10, 0.);
-		ev_timer_start(loop, w);
-		return;
-	}
-	unblock_input(r);
+	r->watch.repeat = WATCH_S + producer_linger(r->producer);
+	r->waited = false;
+	ev_timer_again(r->opt.loop, &r->watch);
 }
 
 /* ---- from the input ---- */
 
-/*
- * A lost connection alone sends nothing to disk: what is queued must be taken back before, and a
- * client that is soon back sends it again without doubles.
- */
-static bool goes_straight(struct relay *r)
+static int send_straight(struct relay *r, const struct packet *pkt)
 {
-	if (!r->spool)
-		return true;
-	if (producer_is_live(r->producer))
-		r->stalled = false;
-	return spool_unread(r->spool) == 0 && !r->stalled;
+	int err = producer_send(r->producer, pkt);
+
+	if (err == 0 && r->spool && !ev_is_active(&r->watch))
+		start_watch(r);
+	return err;
+}
+
+/* Behind all that is there; what went straight before it comes first. */
+static int send_to_spool(struct relay *r, const struct packet *pkt)
+{
+	int err = copy(r);
+
+	return err ? err : spool_append(r->spool, pkt);
 }
 
 int relay_send(struct relay *r, const struct packet *pkt)
 {
 	int err = PACKET_E_FULL;
 
-	if (goes_straight(r))
-		err = producer_send(r->producer, pkt);
-	if (err == PACKET_E_FULL && r->spool && !ev_is_active(&r->hold))
-		err = spool_append(r->spool, pkt);
+	if (!r->spool || (!r->stalled && spool_unread(r->spool) == 0))
+		err = send_straight(r, pkt);
+	if (err == PACKET_E_FULL && r->spool)
+		err = send_to_spool(r, pkt);
 	if (err == SPOOL_E_NOSPACE) {
-		r->dropped++; /* the spool has said so */
+		/* With no disk the producer's memory is better than nothing. */
+		if (spool_unread(r->spool) > 0 || send_straight(r, pkt) != 0)
+			r->dropped++; /* the spool has said so */
 		return 0;
 	}
+	r->kept += err == 0 && r->abandoned;
 	if (err == PACKET_E_FULL)
 		r->input_blocked = true;
 	return err;
@@ -291,7 +349,6 @@ static int open_spool(struct relay *r)
 	if (err < 0)
 		return err;
 	r->recovered = spool_count(r->spool) + spool_damaged(r->spool);
-	ev_timer_again(r->opt.loop, &r->watch);
 	return 0;
 }
 
@@ -303,11 +360,9 @@ int relay_new(struct relay **out, const struct relay_options *opt)
 	if (!r)
 		return -ENOMEM;
 	r->opt = *opt;
-	r->stalled = true;
 	ev_timer_init(&r->pump, on_pump, 0., 0.);
 	ev_timer_init(&r->watch, on_watch, 0., WATCH_S);
-	ev_timer_init(&r->hold, on_hold_over, 0., 0.);
-	r->pump.data = r->watch.data = r->hold.data = r;
+	r->pump.data = r->watch.data = r;
 	if (opt->cfg->spool_directory)
 		err = open_spool(r);
 	if (err < 0) {
@@ -326,7 +381,10 @@ void relay_set_producer(struct relay *r, struct producer *producer)
 void relay_set_config(struct relay *r, const struct config *cfg)
 {
 	r->opt.cfg = cfg;
-	if (r->spool && spool_set_topic(r->spool, cfg->topic) < 0)
+	if (!r->spool)
+		return;
+	spool_set_limits(r->spool, cfg->spool_size, cfg->spool_segment, cfg->spool_sync_ms);
+	if (spool_set_topic(r->spool, cfg->topic) < 0)
 		log_warn("Out of memory: what is spooled from now on goes to the old topic");
 }
 
@@ -340,14 +398,39 @@ void relay_read_counters(const struct relay *r, struct relay_counters *out)
 	*out = (struct relay_counters){.recovered = r->recovered, .dropped = r->dropped};
 	if (!r->spool)
 		return;
-	out->spooled = r->abandoned ? r->unread + r->kept : spool_unread(r->spool);
-	out->dropped += spool_damaged(r->spool);
+	out->spooled =
+		r->abandoned ? r->unread + r->kept : spool_unread(r->spool) - unread_copies(r);
+	out->spooled -= r->lost;
+	out->dropped += spool_damaged(r->spool) + r->lost;
+}
+
+/* The packets from this number of the spool on that the producer has given up. */
+static uint64_t unsettled_from(const struct relay *r, uint64_t number)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < r->n_runs; i++)
+		for (uint64_t j = 0; j < r->runs[i].count; j++)
+			n += r->runs[i].number + j >= number &&
+			     !inflight_has_settled(producer_inflight(r->producer),
+						   r->runs[i].seq + j);
+	return n;
+}
+
+/* Of the spool's last packets, which could not be written: those that Kafka has not, copied. */
+static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
+{
+	uint64_t from = spool_next(r->spool) - unwritten;
+	uint64_t first = r->copies > from ? r->copies : from;
+	uint64_t copies = r->copies_end > first ? r->copies_end - first : 0;
+
+	return unwritten - copies + (r->abandoned ? unsettled_from(r, from) : 0);
 }
 
 void relay_flush(struct relay *r)
 {
 	if (r->spool)
-		r->dropped += spool_flush(r->spool);
+		r->lost = lost_of(r, spool_flush(r->spool));
 }
 
 void relay_free(struct relay *r)
@@ -356,7 +439,6 @@ void relay_free(struct relay *r)
 		return;
 	ev_timer_stop(r->opt.loop, &r->pump);
 	ev_timer_stop(r->opt.loop, &r->watch);
-	ev_timer_stop(r->opt.loop, &r->hold);
 	spool_free(r->spool);
 	free(r->runs);
 	free(r);

@@ -36,14 +36,16 @@ int relay_new(struct relay **out, const struct relay_options *opt);
 void relay_set_producer(struct relay *r, struct producer *producer);
 void relay_on_room(struct relay *r);
 void relay_on_settled(struct relay *r, uint64_t seq);
-/*
- * A packet that the producer gives up. True: it is in the spool, where it was or now; false: it
- * is lost, the caller counts it.
- */
-bool relay_on_undelivered(struct relay *r, const struct packet *pkt, uint64_t seq);
+void relay_on_trouble(struct relay *r);
 
-/* A packet that the producer gives back. 0: it is in the spool now; else it is not. */
-int relay_on_withdrawn(struct relay *r, const struct packet *pkt, uint64_t seq);
+/*
+ * Before producer_abandon(): has all that is in the producer's hands on disk. Returns how many
+ * packets stay there that Kafka has, behind one that it has not: the next run sends them again.
+ */
+uint64_t relay_abandon(struct relay *r);
+/* A packet that the producer gives up. True: it is in the spool; false: it is lost, to be counted.
+ */
+bool relay_on_undelivered(struct relay *r, uint64_t seq);
 
 /* Takes a packet from the input (packet_fn). */
 int relay_send(struct relay *r, const struct packet *pkt);

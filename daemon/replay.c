@@ -19,7 +19,8 @@
 #define BATCH     4096
 
 struct replay {
-	struct replay_options opt;
+	struct replay_options opt; /* its strings are not used */
+	char *path, *filter;
 	pthread_t thread;
 	bool started;
 	ev_async async;
@@ -40,7 +41,7 @@ struct replay {
 
 static const char *display_name(const struct replay *r)
 {
-	return strcmp(r->opt.path, "-") ? r->opt.path : "stdin";
+	return strcmp(r->path, "-") ? r->path : "stdin";
 }
 
 static int open_file(struct replay *r, uint16_t *linktype)
@@ -49,19 +50,21 @@ static int open_file(struct replay *r, uint16_t *linktype)
 	struct bpf_program prog;
 	int err;
 
-	r->pcap = pcap_open_offline(r->opt.path, errbuf);
+	/* The opening of a FIFO waits for its writer. */
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	r->pcap = pcap_open_offline(r->path, errbuf);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	if (!r->pcap) {
 		/* libpcap names the file in some messages, not in others. */
-		bool named = !strncmp(errbuf, r->opt.path, strlen(r->opt.path));
+		bool named = !strncmp(errbuf, r->path, strlen(r->path));
 
 		log_error("%s%s%s", named ? "" : display_name(r), named ? "" : ": ", errbuf);
 		return -EIO;
 	}
-	if (!r->opt.filter || !*r->opt.filter)
+	if (!*r->filter)
 		return capture_file_linktype(r->pcap, linktype);
-	if (pcap_compile(r->pcap, &prog, r->opt.filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		log_error("%s: filter '%s': %s", display_name(r), r->opt.filter,
-			  pcap_geterr(r->pcap));
+	if (pcap_compile(r->pcap, &prog, r->filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+		log_error("%s: filter '%s': %s", display_name(r), r->filter, pcap_geterr(r->pcap));
 		return -EINVAL;
 	}
 	err = pcap_setfilter(r->pcap, &prog);
@@ -84,7 +87,7 @@ static bool put(struct replay *r, const struct packet *pkt, int *err)
 	return go_on;
 }
 
-/* A read that waits for a FIFO's writer can be cancelled; nothing else here can. */
+/* A read that waits for a FIFO's writer can be cancelled, as its opening; nothing else here can. */
 static int next_packet(struct replay *r, struct pcap_pkthdr **h, const u_char **data)
 {
 	int n;
@@ -101,17 +104,30 @@ static uint64_t seconds(const struct pcap_pkthdr *h)
 	return h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : (uint64_t)h->ts.tv_sec;
 }
 
+/* libpcap takes longer ones for a few link types (D-Bus, USB), and nothing else here does. */
+static uint32_t cut(const struct replay *r, uint32_t caplen, bool *told)
+{
+	if (caplen <= PACKET_MAX_LEN)
+		return caplen;
+	if (!*told)
+		log_warn("%s: packets of more than %u bytes are cut to that", display_name(r),
+			 PACKET_MAX_LEN);
+	*told = true;
+	return PACKET_MAX_LEN;
+}
+
 static int read_packets(struct replay *r, uint16_t linktype)
 {
 	struct pcap_pkthdr *h;
 	const u_char *data;
 	uint64_t count = 0;
+	bool told = false;
 	int n, err = 0;
 
 	while ((n = next_packet(r, &h, &data)) == 1) {
 		struct packet pkt = {
 			.data = data,
-			.caplen = h->caplen,
+			.caplen = cut(r, h->caplen, &told),
 			.wirelen = h->len,
 			.time_us = seconds(h) * 1000000 + (uint64_t)h->ts.tv_usec,
 			.linktype = linktype,
@@ -134,8 +150,8 @@ static void *run(void *arg)
 	uint16_t linktype = 0;
 	int err;
 
-	err = open_file(r, &linktype);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	err = open_file(r, &linktype);
 	if (err == 0)
 		err = read_packets(r, linktype);
 	pthread_mutex_lock(&r->lock);
@@ -220,7 +236,12 @@ int replay_new(struct replay **out, const struct replay_options *opt)
 	ev_async_init(&r->async, on_async);
 	ev_timer_init(&r->again, on_again, 0., 0.);
 	r->async.data = r->again.data = r;
-	err = pktbuf_new(&r->filling, CHUNK);
+	/* The thread outlives the settings that a reload replaces. */
+	r->path = strdup(opt->path);
+	r->filter = strdup(opt->filter ? opt->filter : "");
+	err = r->path && r->filter ? 0 : -ENOMEM;
+	if (err == 0)
+		err = pktbuf_new(&r->filling, CHUNK);
 	if (err == 0)
 		err = pktbuf_new(&r->taking, CHUNK);
 	if (err == 0) {
@@ -262,5 +283,7 @@ void replay_free(struct replay *r)
 	pktbuf_free(r->taking);
 	pthread_cond_destroy(&r->room);
 	pthread_mutex_destroy(&r->lock);
+	free(r->path);
+	free(r->filter);
 	free(r);
 }

@@ -6,11 +6,15 @@
  * Batches: librdkafka does not split one that the broker finds too large. The steps make batches
  * smaller; a packet that was larger than the limit was alone in its batch, so it is the packet
  * itself that is too large.
+ *
+ * What was learned holds until the process ends. Trying again whether the topic takes more by now
+ * would cost a refusal, a new client and a pause each time, to gain a little.
  */
 #include "resend.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "log.h"
 #include "record.h"
@@ -27,43 +31,62 @@ static const struct {
 };
 #define STAMP_LEVELS (sizeof(stamp_levels) / sizeof(stamp_levels[0]))
 
-/* batch.size, bytes; the first is librdkafka's own, the last one message. */
-static const uint32_t batch_levels[] = {1000000, 250000, 60000, 15000, 4000, 1000, 250, 1};
-#define BATCH_LEVELS (sizeof(batch_levels) / sizeof(batch_levels[0]))
+/* batch.size, bytes: steps below what is configured; the last is one message. */
+static const uint32_t batch_sizes[] = {1000000, 250000, 60000, 15000, 4000, 1000, 250, 1};
+#define BATCH_SIZES (sizeof(batch_sizes) / sizeof(batch_sizes[0]))
 
 void resend_init(struct resend *r)
 {
-	*r = (struct resend){0};
+	*r = (struct resend){.batch_size = batch_sizes[0], .batch_max = UINT32_MAX};
 }
 
 enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen)
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		if (caplen + RECORD_OVERHEAD >= batch_levels[r->batch_level] ||
-		    r->batch_level + 1 == BATCH_LEVELS)
+		if (caplen + RECORD_OVERHEAD >= r->batch_size || r->batch_size <= 1)
 			return RESEND_NEVER;
 		r->smaller_batches = true;
 		return RESEND_AGAIN;
 	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
 		r->nearer_stamps = true;
 		return RESEND_AGAIN;
-	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: /* the user set message.timeout.ms */
 	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		/* What a current librdkafka says of the one record whose time stamp is refused. */
+		if (r->stamp_level + 1 == STAMP_LEVELS)
+			return RESEND_NEVER;
+		r->nearer_stamps = true;
+		return RESEND_AGAIN;
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: /* the user set message.timeout.ms */
 		return RESEND_NEVER;
 	default:
 		return RESEND_AGAIN;
 	}
 }
 
+static void take_smaller_batches(struct resend *r)
+{
+	size_t i = 0;
+
+	while (i + 1 < BATCH_SIZES && batch_sizes[i] >= r->batch_size)
+		i++;
+	if (batch_sizes[i] >= r->batch_size)
+		return;
+	log_warn("The topic takes no batches of %u bytes (max.message.bytes): sending batches of "
+		 "%u",
+		 r->batch_size, batch_sizes[i]);
+	r->batch_size = r->batch_max = batch_sizes[i];
+}
+
+bool resend_has_learned(const struct resend *r)
+{
+	return r->smaller_batches || r->nearer_stamps;
+}
+
 void resend_next_round(struct resend *r)
 {
-	if (r->smaller_batches && r->batch_level + 1 < BATCH_LEVELS) {
-		r->batch_level++;
-		log_warn("The topic takes no batches of %u bytes (max.message.bytes): sending "
-			 "batches of %u",
-			 batch_levels[r->batch_level - 1], batch_levels[r->batch_level]);
-	}
+	if (r->smaller_batches)
+		take_smaller_batches(r);
 	if (r->nearer_stamps && r->stamp_level + 1 < STAMP_LEVELS) {
 		r->stamp_level++;
 		log_warn("The topic refuses time stamps so far from now (message.timestamp.*): "
@@ -85,13 +108,18 @@ int64_t resend_timestamp(const struct resend *r, const struct packet *pkt, doubl
 	return stamp;
 }
 
-int resend_configure(const struct resend *r, rd_kafka_conf_t *conf)
+int resend_configure(struct resend *r, rd_kafka_conf_t *conf)
 {
 	char errstr[256], value[16];
+	size_t size = sizeof(value);
+	unsigned long configured = batch_sizes[0];
 
-	if (r->batch_level == 0)
+	if (rd_kafka_conf_get(conf, "batch.size", value, &size) == RD_KAFKA_CONF_OK)
+		configured = strtoul(value, NULL, 10);
+	r->batch_size = configured < r->batch_max ? (uint32_t)configured : r->batch_max;
+	if (r->batch_size == configured)
 		return 0;
-	snprintf(value, sizeof(value), "%u", batch_levels[r->batch_level]);
+	snprintf(value, sizeof(value), "%u", r->batch_size);
 	if (rd_kafka_conf_set(conf, "batch.size", value, errstr, sizeof(errstr)) ==
 	    RD_KAFKA_CONF_OK)
 		return 0;

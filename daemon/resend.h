@@ -18,7 +18,8 @@ enum resend_verdict {
 
 struct resend {
 	unsigned int stamp_level;            /* how far from now a time stamp may lie */
-	unsigned int batch_level;            /* how large a batch may be */
+	uint32_t batch_size;                 /* the client's, bytes */
+	uint32_t batch_max;                  /* what was learned of it; UINT32_MAX: nothing */
 	bool smaller_batches, nearer_stamps; /* a refusal of this round asks for the next step */
 };
 
@@ -33,8 +34,11 @@ enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint
  */
 int64_t resend_timestamp(const struct resend *r, const struct packet *pkt, double now);
 
-/* Sets the batch size that was learned. 0 or -EINVAL (logged). */
-int resend_configure(const struct resend *r, rd_kafka_conf_t *conf);
+/* Sets the batch size that was learned, if the configured one is larger. 0 or -EINVAL (logged). */
+int resend_configure(struct resend *r, rd_kafka_conf_t *conf);
+
+/* True when a refusal of this round is met by another way of sending in the next. */
+bool resend_has_learned(const struct resend *r);
 
 /* All refusals of a round are in: takes each step they ask for once (logged). */
 void resend_next_round(struct resend *r);

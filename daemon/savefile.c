@@ -239,6 +239,23 @@ int savefile_flush(struct savefile *sf)
 	return 0;
 }
 
+int savefile_flush_within(struct savefile *sf, unsigned int ms)
+{
+	struct pollfd pfd = {.fd = sf->fd, .events = POLLOUT};
+	double deadline = ev_time() + ms / 1e3, left = ms / 1e3;
+	int r = savefile_flush(sf);
+
+	/* Who reads on gets it all, in as many pieces as it takes. */
+	while (r == SAVEFILE_E_BLOCKED && sf->fd >= 0 && left > 0) {
+		if (poll(&pfd, 1, (int)(left * 1e3) + 1) > 0) {
+			sf->blocked = false;
+			r = savefile_flush(sf);
+		}
+		left = deadline - ev_time();
+	}
+	return r;
+}
+
 static void drain(struct savefile *sf)
 {
 	int r = savefile_flush(sf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a consumer's bytes go: owns the output's file descriptor, its errors and its pace.
+ * Where the bytes of a capture or of text go: owns the output's file descriptor, its errors and its
+ * pace.
  *
  * Records are put into one buffer and leave it many at a time, by writes that never block: a
  * reader that is slow shows as SAVEFILE_E_BLOCKED, one that is gone as SAVEFILE_E_CLOSED. Others
@@ -67,6 +68,9 @@ bool savefile_replace_header(struct savefile *sf, const void *data, size_t len);
  * like, logged once; a record that did not fit whole was cut off a regular file again.
  */
 int savefile_flush(struct savefile *sf);
+
+/* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
+int savefile_flush_within(struct savefile *sf, unsigned int ms);
 
 /* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
 size_t savefile_waiting(const struct savefile *sf);

@@ -15,7 +15,7 @@ struct service {
 	struct ev_loop *loop;
 	bool notified;
 	ev_timer watchdog;
-	char status[512];
+	char status[704];
 };
 
 static void on_watchdog(struct ev_loop *loop, ev_timer *w, int revents)

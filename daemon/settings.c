@@ -190,7 +190,9 @@ static const struct setting table[] = {
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_CONSUMER,
 	 .group = SETTING_GROUP_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1,
-	 .shown = "standard output", .help = "Write the capture to FILE (- is standard output)."},
+	 .shown = "standard output",
+	 .help = "Write the capture to FILE (- is standard output); a file that exists is emptied "
+		 "first."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format), .type = SETTING_ENUM,
 	 .scope = SETTING_BOTH, .role = SETTING_CONSUMER, .group = SETTING_GROUP_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap", .choices = formats,
@@ -232,7 +234,7 @@ static const struct setting table[] = {
 	 .type = SETTING_TIME,
 	 .scope = SETTING_BOTH, .role = SETTING_ANY, .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR, .unit = "s", .plain = SECOND,
-	 .help = "At the end, wait this long at most for what is queued."},
+	 .help = "At the end, wait this long at most for what is queued; 0 is not at all."},
 
 	{.name = "reload", .metavar = "INSTANCE", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,

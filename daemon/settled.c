@@ -81,6 +81,12 @@ void settled_mark(struct settled *s, uint64_t seq)
 	}
 }
 
+bool settled_has(const struct settled *s, uint64_t seq)
+{
+	return seq < s->below ||
+	       (seq - s->below < s->bits && (*word_of(s, seq) & bit_of(seq)) != 0);
+}
+
 uint64_t settled_below(const struct settled *s)
 {
 	return s->below;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct settled;
@@ -13,6 +14,8 @@ void settled_free(struct settled *s);
 
 /* The number is settled: delivered, or failed for good. Each at most once. */
 void settled_mark(struct settled *s, uint64_t seq);
+
+bool settled_has(const struct settled *s, uint64_t seq);
 
 /* All numbers below this one are settled. */
 uint64_t settled_below(const struct settled *s);

@@ -35,7 +35,9 @@ struct side_options {
 };
 
 struct side_ops {
-	/* Creates and starts the side. 0, or -errno: logged; the program ends with status 1. */
+	/*
+	 * Creates and starts the side. 0; -ENOPROTOOPT: the settings are wrong; -errno. Logged.
+	 */
 	int (*new)(struct side **out, const struct side_options *opt);
 	/* Stops the input and drains what is inside; ends in on_stopped. Called once. */
 	void (*stop)(struct side *s);

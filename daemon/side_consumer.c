@@ -14,8 +14,10 @@
 
 #include "consumer.h"
 #include "kafkaconf.h"
+#include "kafkalog.h"
 #include "log.h"
 #include "output.h"
+#include "report.h"
 #include "side.h"
 #include "side_consumer.h"
 #include "stats.h"
@@ -25,6 +27,7 @@ struct side {
 	struct output *output;
 	struct consumer *consumer;
 	struct consumer *retired; /* being closed after a reload; else NULL */
+	struct kafkalog *log;     /* of whichever consumer */
 	struct ev_timer report;   /* tells app of the end, outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
@@ -45,6 +48,11 @@ struct side {
 int side_consumer_check_output(const struct config *cfg)
 {
 	return output_check(cfg);
+}
+
+void side_consumer_warn_output(const struct config *cfg)
+{
+	output_warn(cfg);
 }
 
 /* ---- the end ---- */
@@ -171,13 +179,17 @@ static void on_consumer_closed(void *ctx, struct consumer *c)
 }
 
 static int open_consumer(struct side *s, struct consumer **out, const struct config *cfg,
-			 const struct consumer_position *resume, size_t n_resume)
+			 const struct consumer_position *resume, size_t n_resume, char *why,
+			 size_t size)
 {
 	const struct consumer_options opt = {
 		.loop = s->opt.loop,
 		.cfg = cfg,
 		.resume = resume,
 		.n_resume = n_resume,
+		.log = s->log,
+		.why = why,
+		.why_size = size,
 		.take = take,
 		.flush = flush,
 		.on_end = on_end,
@@ -202,6 +214,7 @@ static void side_free(struct side *s)
 	ev_timer_stop(s->opt.loop, &s->report);
 	consumer_free(s->retired);
 	consumer_free(s->consumer);
+	kafkalog_unref(s->log);
 	output_free(s->output);
 	free(s);
 }
@@ -234,7 +247,9 @@ static int side_new(struct side **out, const struct side_options *opt)
 	s->logged_at = s->shown_at = ev_now(opt->loop);
 	r = open_output(s);
 	if (r == 0)
-		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0);
+		r = kafkalog_new(&s->log);
+	if (r == 0)
+		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0, NULL, 0);
 	if (r < 0) {
 		side_free(s);
 		return r;
@@ -245,13 +260,19 @@ static int side_new(struct side **out, const struct side_options *opt)
 
 static void side_stop(struct side *s)
 {
+	bool by_itself = s->ended;
+
 	s->stopping = true;
 	s->ended = true;
 	ev_timer_stop(s->opt.loop, &s->report);
 	consumer_stop(s->consumer);
 	output_finish(s->output);
-	/* Written first and committed then; what has to wait for its reader calls on_drained(). */
-	if (output_flush(s->output) || s->reader_gone || s->status)
+	/*
+	 * Written first and committed then; what has to wait for its reader calls on_drained().
+	 * Who is stopped does not wait for one that is to get the header alone.
+	 */
+	if (output_flush(s->output) || (!by_itself && !output_holds_packets(s->output)) ||
+	    s->reader_gone || s->status)
 		close_consumer(s);
 }
 
@@ -280,15 +301,16 @@ static int replace(struct side *s, const struct config *cfg, char *why, size_t s
 	struct consumer *fresh = NULL;
 	int r = 0;
 
+	*why = '\0';
 	/* Another topic begins where the settings say. */
 	if (!strcmp(cfg->topic, s->opt.cfg->topic))
 		r = consumer_positions(s->consumer, &resume);
 	if (r >= 0)
-		r = open_consumer(s, &fresh, cfg, resume, (size_t)r);
+		r = open_consumer(s, &fresh, cfg, resume, (size_t)r, why, size);
 	free(resume);
-	if (r < 0)
+	if (r < 0 && !*why)
 		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
-	else
+	if (r == 0)
 		retire(s, fresh);
 	return r;
 }
@@ -323,7 +345,7 @@ static int side_reload(struct side *s, const struct config *cfg, char *why, size
 /* A reader that takes its time is no stall. */
 static uint64_t side_progress(const struct side *s)
 {
-	uint64_t now = output_waiting(s->output) ? (uint64_t)ev_now(s->opt.loop) : 0;
+	uint64_t now = output_waiting(s->output) ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0;
 
 	return consumer_progress(s->consumer) + now;
 }
@@ -366,21 +388,10 @@ static double elapsed(const struct side *s, double *since)
 static void side_log_stats(struct side *s)
 {
 	struct stats_consumer now;
-	char line[256];
 
 	collect(s, &now);
-	stats_format_consumer(line, sizeof(line), &now, &s->logged, elapsed(s, &s->logged_at));
+	report_consumer(&now, &s->logged, elapsed(s, &s->logged_at));
 	s->logged = now;
-	const struct log_field fields[] = {
-		{"PYCAPA_READ", now.read},         {"PYCAPA_WRITTEN", now.written},
-		{"PYCAPA_SKIPPED", now.skipped},   {"PYCAPA_BYTES", now.bytes},
-		{"PYCAPA_LAG", (uint64_t)now.lag},
-	};
-	size_t n = sizeof(fields) / sizeof(fields[0]);
-
-	/* An unknown lag has no number. */
-	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_NONE, fields, now.lag < 0 ? n - 1 : n, "%s",
-			line);
 }
 
 static void side_summary(struct side *s, char *buf, size_t size)
@@ -389,9 +400,7 @@ static void side_summary(struct side *s, char *buf, size_t size)
 	double seconds = elapsed(s, &s->shown_at);
 
 	collect(s, &now);
-	snprintf(buf, size, "%.0f packets/s, %.0f bits/s, %" PRIu64 " written, %" PRIu64 " skipped",
-		 (double)(now.written - s->shown.written) / seconds,
-		 (double)(now.bytes - s->shown.bytes) * 8 / seconds, now.written, now.skipped);
+	stats_summarize_consumer(buf, size, &now, &s->shown, seconds);
 	s->shown = now;
 }
 

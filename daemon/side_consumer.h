@@ -8,3 +8,6 @@
 
 /* As output_check(). */
 int side_consumer_check_output(const struct config *cfg);
+
+/* As output_warn(). */
+void side_consumer_warn_output(const struct config *cfg);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A capture instance that produces: tap or replay -> own traffic left out -> producer, with the
+ * A capture instance that produces: tap or replay -> own traffic left out -> delivery, with the
  * account of what became of every packet.
  *
  * The end has one order whatever begins it: the input stops and is read empty, the producer
@@ -15,38 +15,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kafka.h"
-#include "kafkaconf.h"
+#include "delivery.h"
 #include "log.h"
+#include "outclient.h"
 #include "own.h"
-#include "pretty.h"
 #include "producer.h"
+#include "refusals.h"
 #include "relay.h"
 #include "replay.h"
+#include "report.h"
 #include "stats.h"
 #include "tap.h"
-
-#define WATCH_S 5.
+#include "viewer.h"
 
 struct side {
 	struct side_options opt;
 	const struct config *cfg;
 	struct own *own; /* NULL when nothing is left out */
-	struct relay *relay;
-	struct producer *producer;
+	struct delivery *delivery;
+	struct relay *relay;       /* of the delivery */
+	struct producer *producer; /* likewise */
 	struct tap *tap;
 	struct replay *replay;
-	ev_timer limit;   /* fires once when max-packets is reached: not from within the input */
-	ev_timer watch;   /* looks whether Kafka takes packets */
-	uint64_t settled; /* delivered and failed at its last look */
-	bool said_waiting;
+	ev_timer limit; /* fires once when max-packets is reached: not from within the input */
 	char input_state[160];
 
 	uint64_t taken, bytes, own_packets;
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
 	uint64_t maybe;       /* given up, though Kafka may have them */
-	bool ending, ended, limit_reached;
-	char *pretty;
+	uint64_t again;       /* Kafka has them, and so has the spool */
+	bool ending, ended, limit_reached, said_flush;
+	struct viewer *viewer; /* NULL: no packet is shown */
 
 	struct stats_producer logged, summed; /* as of the last stats line and summary */
 	double logged_at, summed_at;
@@ -69,11 +68,14 @@ static void read_stats(struct side *s, struct stats_producer *out)
 		tap_read_counters(s->tap, &c);
 	producer_read_counters(s->producer, &p);
 	relay_read_counters(s->relay, &r);
+	/* What is unread at the end nobody will read: it is dropped. */
+	if (!s->ended || s->limit_reached)
+		c.unread = 0;
 	*out = (struct stats_producer){
-		.received = s->taken + s->own_packets + parked,
+		.received = s->taken + s->own_packets + parked + c.unread,
 		.recovered = r.recovered,
 		.spooled = r.spooled,
-		.dropped = r.dropped,
+		.dropped = r.dropped + c.unread,
 		.bytes = s->bytes,
 		.delivered = p.delivered,
 		.queued = p.queued + parked,
@@ -82,21 +84,15 @@ static void read_stats(struct side *s, struct stats_producer *out)
 		.dropped_kernel = c.dropped_kernel,
 		.dropped_interface = c.dropped_interface,
 		.doubled = p.doubled,
+		.passed = c.passed,
+		.passed_known = s->tap && s->ended && !s->limit_reached && !c.inexact,
 	};
 	assert(out->received + out->recovered ==
 	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
+	assert(!out->passed_known || out->passed == out->received + out->dropped_kernel);
 }
 
 /* ---- the way of a packet ---- */
-
-static void show(struct side *s, const struct packet *pkt)
-{
-	size_t n = pretty_packet(s->pretty, s->taken, pkt, NULL);
-
-	/* For eyes only: a reader that went away costs no packet. */
-	if (fwrite(s->pretty, 1, n, stdout) == n)
-		fflush(stdout);
-}
 
 static int sink(void *ctx, const struct packet *pkt)
 {
@@ -115,7 +111,7 @@ static int sink(void *ctx, const struct packet *pkt)
 	s->taken++;
 	s->bytes += pkt->caplen;
 	if (s->cfg->pretty_print && s->taken % s->cfg->pretty_print == 0)
-		show(s, pkt);
+		viewer_show(s->viewer, s->taken, pkt);
 	if (bounded_done(s)) {
 		s->limit_reached = true;
 		ev_timer_start(s->opt.loop, &s->limit);
@@ -133,36 +129,24 @@ static void run_input(void *ctx)
 		replay_run(s->replay);
 }
 
-static void on_producer_room(void *ctx)
-{
-	struct side *s = ctx;
-
-	relay_on_room(s->relay);
-}
-
-static void on_settled(void *ctx, uint64_t seq)
-{
-	struct side *s = ctx;
-
-	relay_on_settled(s->relay, seq);
-}
-
-static int on_withdrawn(void *ctx, const struct packet *pkt, uint64_t seq)
-{
-	struct side *s = ctx;
-
-	return relay_on_withdrawn(s->relay, pkt, seq);
-}
-
 /* ---- the end ---- */
+
+static void say_flush(struct side *s)
+{
+	struct producer_counters p;
+
+	if (s->said_flush)
+		return;
+	s->said_flush = true;
+	producer_read_counters(s->producer, &p);
+	log_info("Waiting for '%" PRIu64 "' message(s) to flush", p.queued);
+}
 
 static void flush(void *ctx)
 {
 	struct side *s = ctx;
-	struct producer_counters p;
 
-	producer_read_counters(s->producer, &p);
-	log_info("Waiting for '%" PRIu64 "' message(s) to flush", p.queued);
+	say_flush(s);
 	producer_drain(s->producer);
 }
 
@@ -182,13 +166,15 @@ static void drain(struct side *s)
 		flush(s);
 }
 
-static void tell_state(struct side *s)
+static void tell_state(void *ctx)
 {
-	char text[256];
+	struct side *s = ctx;
+	char waiting[288] = "", text[480];
 
-	snprintf(text, sizeof(text), "%s%s%s", s->input_state,
-		 s->said_waiting ? ", waiting for topic " : "",
-		 s->said_waiting ? s->cfg->topic : "");
+	/* An input tells its state before there is anything to send it to. */
+	if (s->delivery)
+		delivery_describe(s->delivery, waiting, sizeof(waiting));
+	snprintf(text, sizeof(text), "%s%s%s", s->input_state, *waiting ? ", " : "", waiting);
 	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
@@ -198,30 +184,6 @@ static void on_state(void *ctx, const char *text)
 
 	snprintf(s->input_state, sizeof(s->input_state), "%s", text);
 	tell_state(s);
-}
-
-/* The broker answers and yet takes nothing: a topic that is missing, mostly. Told once. */
-static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct side *s = w->data;
-	struct producer_counters p;
-	char waiting[256];
-	bool stands;
-
-	producer_read_counters(s->producer, &p);
-	stands = p.queued > 0 && p.delivered + p.failed == s->settled;
-	s->settled = p.delivered + p.failed;
-	if (stands && !s->said_waiting && producer_is_live(s->producer)) {
-		producer_waiting_for(s->producer, waiting, sizeof(waiting));
-		log_warn("No packet has been delivered for %d s: waiting for %s", (int)WATCH_S,
-			 waiting);
-		s->said_waiting = true;
-		tell_state(s);
-	} else if (!stands && s->said_waiting) {
-		log_info("Kafka takes packets again");
-		s->said_waiting = false;
-		tell_state(s);
-	}
 }
 
 static void done(struct side *s, int status)
@@ -266,13 +228,12 @@ static void on_drained(void *ctx)
 	s->opt.events.on_stopped(s->opt.events.ctx);
 }
 
-static void on_undelivered(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe)
+static void on_undelivered(void *ctx, bool kept, bool maybe)
 {
 	struct side *s = ctx;
 
 	s->maybe += maybe;
-	if (!relay_on_undelivered(s->relay, pkt, seq))
-		s->undelivered++;
+	s->undelivered += !kept;
 }
 
 static void side_stop(struct side *s)
@@ -291,45 +252,22 @@ static void side_stop(struct side *s)
 static void side_abandon(struct side *s)
 {
 	s->ended = true;
-	producer_waiting_for(s->producer, s->waiting, sizeof(s->waiting));
+	say_flush(s);
+	delivery_waiting_for(s->delivery, s->waiting, sizeof(s->waiting));
+	s->again = relay_abandon(s->relay);
 	producer_abandon(s->producer);
 }
 
 /* ---- reports ---- */
 
-#define FIELDS(st)                                                                                 \
-	{                                                                                          \
-		{"PYCAPA_RECEIVED", (st).received}, {"PYCAPA_RECOVERED", (st).recovered},          \
-			{"PYCAPA_DELIVERED", (st).delivered}, {"PYCAPA_QUEUED", (st).queued},      \
-			{"PYCAPA_SPOOLED", (st).spooled}, {"PYCAPA_FAILED", (st).failed},          \
-			{"PYCAPA_DROPPED", (st).dropped},                                          \
-			{"PYCAPA_DROPPED_KERNEL", (st).dropped_kernel},                            \
-			{"PYCAPA_DROPPED_INTERFACE", (st).dropped_interface},                      \
-			{"PYCAPA_OWN", (st).own}, {"PYCAPA_DOUBLED", (st).doubled},                \
-			{"PYCAPA_BYTES", (st).bytes}, {"PYCAPA_RTT_US", (st).rtt_us},              \
-	}
-
-static uint64_t lost(const struct stats_producer *st)
-{
-	return st->failed + st->dropped + st->dropped_kernel + st->dropped_interface;
-}
-
 static void side_log_stats(struct side *s)
 {
 	double now = ev_now(s->opt.loop);
 	struct stats_producer st;
-	char line[512];
-	bool worse;
 
 	read_stats(s, &st);
 	st.rtt_us = producer_take_rtt(s->producer);
-	stats_format_producer(line, sizeof(line), &st, &s->logged, now - s->logged_at);
-	worse = lost(&st) > lost(&s->logged);
-	const struct log_field fields[] = FIELDS(st);
-
-	log_write_event(worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-			worse ? LOG_EVENT_DROPPED : LOG_EVENT_NONE, fields,
-			sizeof(fields) / sizeof(fields[0]), "%s", line);
+	report_producer(&st, &s->logged, now - s->logged_at);
 	s->logged = st;
 	s->logged_at = now;
 }
@@ -350,41 +288,76 @@ static uint64_t side_progress(const struct side *s)
 	struct producer_counters p;
 
 	producer_read_counters(s->producer, &p);
-	/* A quiet interface is no stall: with nothing queued nothing is waited for. */
-	return p.queued ? p.delivered + p.failed : (uint64_t)(ev_now(s->opt.loop) * 1e6);
+	/* A quiet interface is no stall: with nothing queued a broker that answers is enough. */
+	if (p.queued == 0 && producer_is_connected(s->producer))
+		return (uint64_t)(ev_now(s->opt.loop) * 1e6);
+	/* What is put on disk is safe; what only waits in memory is not. */
+	return p.delivered + p.failed + (relay_has_spool(s->relay) ? s->taken : 0);
 }
 
 static void side_waiting_for(const struct side *s, char *buf, size_t size)
 {
-	producer_waiting_for(s->producer, buf, size);
+	delivery_waiting_for(s->delivery, buf, size);
+}
+
+/* What became of packets that were not delivered. */
+static void describe_loss(const struct side *s, const struct stats_producer *st, char *buf,
+			  size_t size)
+{
+	struct producer_counters p;
+	struct relay_counters r;
+
+	producer_read_counters(s->producer, &p);
+	relay_read_counters(s->relay, &r);
+	const struct report_loss loss = {
+		.waited_for = s->waiting,
+		.refused = p.failed,
+		.refusal = refusals_words(producer_refusals(s->producer)->for_good),
+		.spool = r.dropped,
+		.unread = st->dropped - r.dropped,
+	};
+
+	report_describe_loss(buf, size, &loss);
 }
 
 static int side_finish(struct side *s)
 {
 	struct stats_producer st;
+	char loss[512];
 
 	relay_flush(s->relay);
 	read_stats(s, &st);
+	viewer_end(s->viewer);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", st.received - st.own,
 		 st.delivered);
-	if (lost(&st) + st.own + st.queued + st.spooled + st.doubled + st.recovered)
+	if (report_lost(&st) + st.own + st.queued + st.spooled + st.doubled + st.recovered)
 		side_log_stats(s);
 	if (s->maybe)
 		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
 			 s->maybe);
+	if (s->again)
+		log_warn("%" PRIu64
+			 " packet(s) that Kafka has are sent again by the next start: in "
+			 "the spool they come after one that it has not",
+			 s->again);
 	if (st.spooled)
 		log_info("%" PRIu64 " packet(s) wait in %s for the next start", st.spooled,
 			 s->cfg->spool_directory);
 	if (st.queued + st.failed + st.dropped == 0)
 		return 0;
+	describe_loss(s, &st, loss, sizeof(loss));
 	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
-			"%" PRIu64 " packet(s) not delivered%s%s",
-			st.queued + st.failed + st.dropped, *s->waiting ? ", waited for " : "",
-			s->waiting);
+			"%" PRIu64 " packet(s) not delivered%s", st.queued + st.failed + st.dropped,
+			loss);
 	return 1;
 }
 
 /* ---- life ---- */
+
+static int open_viewer(struct side *s, const struct config *cfg)
+{
+	return cfg->pretty_print && !s->viewer ? viewer_new(&s->viewer, s->opt.loop) : 0;
+}
 
 static int open_input(struct side *s)
 {
@@ -417,40 +390,26 @@ static int open_input(struct side *s)
 	return tap_new(&s->tap, &opt);
 }
 
-static int open_producer(struct side *s)
+static int open_delivery(struct side *s)
 {
-	const struct producer_options opt = {
+	const struct delivery_options opt = {
 		.loop = s->opt.loop,
 		.cfg = s->cfg,
 		.own = s->own,
-		.on_room = on_producer_room,
-		.on_drained = on_drained,
-		.on_undelivered = on_undelivered,
-		.on_settled = relay_has_spool(s->relay) ? on_settled : NULL,
-		.on_withdrawn = relay_has_spool(s->relay) ? on_withdrawn : NULL,
-		.ctx = s,
-	};
-	char text[1024];
-	int r;
-
-	kafkaconf_describe(text, sizeof(text), s->cfg);
-	log_info("Connecting to Kafka; %s", text);
-	r = producer_new(&s->producer, &opt);
-	relay_set_producer(s->relay, s->producer);
-	return r;
-}
-
-static int open_relay(struct side *s)
-{
-	const struct relay_options opt = {
-		.loop = s->opt.loop,
-		.cfg = s->cfg,
 		.on_room = run_input,
 		.on_emptied = flush,
+		.on_drained = on_drained,
+		.on_undelivered = on_undelivered,
+		.on_change = tell_state,
 		.ctx = s,
 	};
+	int r = delivery_new(&s->delivery, &opt);
 
-	return relay_new(&s->relay, &opt);
+	if (r < 0)
+		return r;
+	s->relay = delivery_relay(s->delivery);
+	s->producer = delivery_producer(s->delivery);
+	return 0;
 }
 
 static void side_free(struct side *s)
@@ -458,20 +417,18 @@ static void side_free(struct side *s)
 	if (!s)
 		return;
 	ev_timer_stop(s->opt.loop, &s->limit);
-	ev_timer_stop(s->opt.loop, &s->watch);
 	tap_free(s->tap);
 	replay_free(s->replay);
-	producer_free(s->producer);
-	relay_free(s->relay);
+	delivery_free(s->delivery);
 	own_unref(s->own);
-	free(s->pretty);
+	viewer_free(s->viewer);
 	free(s);
 }
 
 static int side_new(struct side **out, const struct side_options *opt)
 {
 	struct side *s = calloc(1, sizeof(*s));
-	int r = 0;
+	int r;
 
 	if (!s)
 		return -ENOMEM;
@@ -479,26 +436,24 @@ static int side_new(struct side **out, const struct side_options *opt)
 	s->cfg = opt->cfg;
 	s->logged_at = s->summed_at = ev_now(opt->loop);
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
-	ev_timer_init(&s->watch, on_watch, WATCH_S, WATCH_S);
-	s->limit.data = s->watch.data = s;
-	s->pretty = malloc(pretty_size(PACKET_MAX_LEN));
-	if (!s->pretty)
-		r = -ENOMEM;
+	s->limit.data = s;
+	/* It takes stdout away from everybody else before a thread starts. */
+	r = open_viewer(s, s->cfg);
 	if (r == 0 && !s->cfg->read_file)
 		r = own_new(&s->own);
 	/* The input first: what cannot be captured needs no connection. */
 	if (r == 0)
 		r = open_input(s);
 	if (r == 0)
-		r = open_relay(s);
-	if (r == 0)
-		r = open_producer(s);
+		r = open_delivery(s);
 	if (r < 0) {
 		side_free(s);
 		return r;
 	}
+	if (s->cfg->read_file)
+		snprintf(s->input_state, sizeof(s->input_state), "reading %s", s->cfg->read_file);
+	tell_state(s);
 	log_info("Starting packet capture");
-	ev_timer_start(opt->loop, &s->watch);
 	run_input(s);
 	*out = s;
 	return 0;
@@ -507,27 +462,26 @@ static int side_new(struct side **out, const struct side_options *opt)
 static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
 {
 	unsigned int changes = config_diff(s->cfg, cfg, NULL, NULL);
-	struct kafka *next = NULL;
-	int r = 0;
+	struct outclient *next = NULL;
+	int r;
 
 	if (s->ending) {
 		snprintf(why, size, "the instance is being stopped");
 		return -EBUSY;
 	}
 	/* All that can fail first, so that nothing is applied by half. */
-	if (changes & CONFIG_CHANGE_CLIENT)
+	r = open_viewer(s, cfg);
+	if (r < 0)
+		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
+	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
 		r = producer_prepare(s->producer, cfg, &next, why, size);
 	if (r == 0 && s->tap)
 		r = tap_reload(s->tap, cfg, why, size);
 	if (r < 0) {
-		kafka_free(next, 0);
+		outclient_free(next, 0);
 		return r;
 	}
-	if (next)
-		producer_replace(s->producer, cfg, next);
-	else
-		producer_set_config(s->producer, cfg);
-	relay_set_config(s->relay, cfg);
+	delivery_set_config(s->delivery, cfg, next);
 	s->cfg = cfg;
 	return 0;
 }

@@ -40,21 +40,27 @@ struct spool {
 	struct spool_batch *reading;
 
 	uint64_t next, read, acknowledged; /* numbers of packets */
-	uint64_t told;                     /* the acknowledged that the thread knows of */
+	uint64_t told;                     /* below it all is done with: the thread knows */
 	uint64_t damaged;                  /* packets that cannot be read */
-	uint64_t between;                  /* packets that were put back */
+	uint64_t lost_from, lost_to;       /* the last of them */
 	bool want_room;                    /* PACKET_E_FULL was said */
 	bool wait_readable;                /* spool_read() found nothing */
 	bool full, full_told;
 	struct log_limit full_limit;
 };
 
-/* Gives the batch that is being filled, and what was acknowledged, to the thread. */
-static void hand_over(struct spool *s)
+/* Up to where the files may go: what is not read yet is still to be passed. */
+static uint64_t done(const struct spool *s)
 {
-	spool_thread_give(s->thread, s->filling, s->acknowledged);
+	return s->acknowledged < s->read ? s->acknowledged : s->read;
+}
+
+/* Gives the batch that is being filled, and up to where all is done with, to the thread. */
+static void hand_over(struct spool *s, uint64_t below)
+{
+	s->told = below;
+	spool_thread_give(s->thread, s->filling, s->told);
 	s->filling = NULL;
-	s->told = s->acknowledged;
 }
 
 /* True while the thread has not finished what it was given. */
@@ -68,13 +74,13 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct spool *s = w->data;
 
-	if (s->filling && s->told == s->acknowledged && is_busy(s)) {
+	if (s->filling && s->told == done(s) && is_busy(s)) {
 		spool_thread_ask(s->thread);
 		if (is_busy(s)) /* it may have finished between the two lines */
 			return;
 	}
-	if (s->filling || s->told != s->acknowledged)
-		hand_over(s);
+	if (s->filling || s->told != done(s))
+		hand_over(s, done(s));
 }
 
 /* Also when the disk is full: then the caller must be told so. */
@@ -111,14 +117,23 @@ static void on_event(void *ctx)
 int spool_set_topic(struct spool *s, const char *topic)
 {
 	size_t size = strlen(topic) + 1;
-	struct topic *t = malloc(sizeof(*t) + size);
+	struct topic *t;
 
+	if (s->topics && !strcmp(s->topics->name, topic))
+		return 0;
+	t = malloc(sizeof(*t) + size);
 	if (!t)
 		return -ENOMEM;
 	memcpy(t->name, topic, size);
 	t->next = s->topics;
 	s->topics = t;
 	return 0;
+}
+
+void spool_set_limits(struct spool *s, uint64_t size, uint64_t segment_size, unsigned int sync_ms)
+{
+	s->size = size;
+	spool_thread_set_limits(s->thread, segment_size, sync_ms);
 }
 
 static void init_watchers(struct spool *s, struct ev_loop *loop)
@@ -198,45 +213,42 @@ static bool is_full(struct spool *s, size_t more)
 	return true;
 }
 
-/* The batch to fill, one that goes to this place. NULL: no memory. */
-static struct spool_batch *batch_for(struct spool *s, uint64_t before, bool apart)
+/* The batch to fill, one of the present topic. NULL: no memory. */
+static struct spool_batch *batch_to_fill(struct spool *s)
 {
 	struct spool_batch *b = s->filling;
 
-	if (b && (b->before != before || b->topic != s->topics->name || apart)) {
-		hand_over(s);
+	if (b && b->topic != s->topics->name) {
+		hand_over(s, done(s));
 		b = NULL;
 	}
 	if (!b) {
 		b = s->filling = spool_batch_new();
 		if (!b)
 			return NULL;
-		b->before = before;
 		b->topic = s->topics->name;
-		b->apart = apart;
 	}
 	return b;
 }
 
-static int put(struct spool *s, const struct packet *pkt, uint64_t before, bool apart)
+static int put(struct spool *s, const struct packet *pkt)
 {
 	size_t bytes = pcapng_packet_size(pkt->caplen);
-	struct spool_batch *b = batch_for(s, before, apart);
+	struct spool_batch *b = batch_to_fill(s);
 	int r = b ? pktbuf_push(b->packets, pkt, 0) : -ENOMEM;
 
 	if (r < 0)
 		return r;
+	s->next++;
 	b->bytes += bytes;
 	spool_thread_add(s->thread, bytes);
 	if (b->bytes >= HANDOVER_SIZE)
-		hand_over(s);
+		hand_over(s, done(s));
 	return 0;
 }
 
 int spool_append(struct spool *s, const struct packet *pkt)
 {
-	int r;
-
 	if (spool_thread_refused(s->thread) || is_full(s, pcapng_packet_size(pkt->caplen)))
 		return SPOOL_E_NOSPACE;
 	if (spool_thread_pending(s->thread) >= PENDING_MAX) {
@@ -246,38 +258,54 @@ int spool_append(struct spool *s, const struct packet *pkt)
 			on_event(s);
 		return PACKET_E_FULL;
 	}
-	r = put(s, pkt, SPOOL_DISK_END, s->read == s->next);
-	if (r == 0)
-		s->next++;
-	return r;
+	return put(s, pkt);
 }
 
-int spool_put_back(struct spool *s, const struct packet *pkt, uint64_t before)
+int spool_append_waiting(struct spool *s, const struct packet *pkt)
 {
-	int r;
-
 	if (spool_thread_refused(s->thread))
 		return SPOOL_E_NOSPACE;
 	if (spool_thread_pending(s->thread) >= PENDING_MAX) {
-		hand_over(s);
+		hand_over(s, done(s));
 		spool_thread_wait(s->thread, PENDING_MAX / 2);
 	}
-	if (before >= s->next)
-		before = SPOOL_DISK_END;
-	r = put(s, pkt, before, false);
-	if (r == 0)
-		*(before == SPOOL_DISK_END ? &s->next : &s->between) += 1;
-	return r;
+	return put(s, pkt);
+}
+
+void spool_acknowledge(struct spool *s, uint64_t below)
+{
+	if (below >= s->lost_from && below < s->lost_to)
+		below = s->lost_to;
+	if (below > s->acknowledged)
+		s->acknowledged = below;
+}
+
+/* What comes before this packet and was not read is damaged, and lost if it is not delivered. */
+static void skip_lost(struct spool *s, uint64_t number)
+{
+	uint64_t from = s->acknowledged > s->read ? s->acknowledged : s->read;
+
+	if (number <= s->read)
+		return;
+	if (number > from)
+		s->damaged += number - from;
+	if (s->lost_to != s->read)
+		s->lost_from = s->read;
+	s->lost_to = s->read = number;
+	spool_acknowledge(s, s->acknowledged);
 }
 
 /* The batch to read from; NULL when the thread has none ready. */
 static struct spool_batch *batch_to_read(struct spool *s)
 {
+	uint64_t read_to = 0;
+
 	if (s->reading && pktbuf_count(s->reading->packets))
 		return s->reading;
 	spool_batch_free(s->reading);
-	s->reading = spool_thread_take(s->thread);
+	s->reading = spool_thread_take(s->thread, &read_to);
 	s->wait_readable = !s->reading;
+	skip_lost(s, read_to);
 	return s->reading;
 }
 
@@ -297,18 +325,12 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 			return r;
 		if (r)
 			break;
-		s->damaged += number - s->read;
+		skip_lost(s, number);
 		s->read = number + 1;
 		pktbuf_pop(b->packets);
 		n++;
 	}
 	return (int)n;
-}
-
-void spool_acknowledge(struct spool *s, uint64_t below)
-{
-	if (below > s->acknowledged)
-		s->acknowledged = below;
 }
 
 uint64_t spool_next(const struct spool *s)
@@ -323,7 +345,7 @@ uint64_t spool_unread(const struct spool *s)
 
 uint64_t spool_count(const struct spool *s)
 {
-	return s->next - s->acknowledged + s->between;
+	return s->next - s->acknowledged;
 }
 
 uint64_t spool_damaged(const struct spool *s)
@@ -333,7 +355,7 @@ uint64_t spool_damaged(const struct spool *s)
 
 uint64_t spool_flush(struct spool *s)
 {
-	hand_over(s);
+	hand_over(s, s->acknowledged);
 	return spool_thread_flush(s->thread);
 }
 

@@ -40,14 +40,26 @@ struct spool_options {
 /* 0, -EBUSY (another process has the directory), or -errno; logged. */
 int spool_new(struct spool **out, const struct spool_options *opt);
 
-/* Packets appended from now on are for this topic. 0 or -ENOMEM. */
+/* Packets appended from now on are for this topic, which may be the present one. 0 or -ENOMEM. */
 int spool_set_topic(struct spool *s, const char *topic);
+
+/*
+ * New values of what the options said. With less room than is used, packets are refused until
+ * enough has gone; the file that is being written ends at the new size.
+ */
+void spool_set_limits(struct spool *s, uint64_t size, uint64_t segment_size, unsigned int sync_ms);
 
 /*
  * Appends a packet (copied); it gets the number spool_next(). Returns 0, PACKET_E_FULL (the thread
  * is behind: not taken, wait for on_room), SPOOL_E_NOSPACE, or -ENOMEM.
  */
 int spool_append(struct spool *s, const struct packet *pkt);
+
+/*
+ * The same at the end of a run: waits for the disk in place of PACKET_E_FULL, and takes no regard
+ * of the allowance.
+ */
+int spool_append_waiting(struct spool *s, const struct packet *pkt);
 
 /*
  * Takes a packet read from the spool. 0 when it was taken, PACKET_E_FULL when not: it is offered
@@ -62,7 +74,7 @@ typedef int (*spool_fn)(void *ctx, const struct packet *pkt, uint64_t number, co
  */
 int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max);
 
-/* All packets below this number are delivered. */
+/* All packets below this number are delivered; also some that were not read yet. */
 void spool_acknowledge(struct spool *s, uint64_t below);
 
 /* The number that the next packet appended will get. */
@@ -71,20 +83,14 @@ uint64_t spool_next(const struct spool *s);
 uint64_t spool_unread(const struct spool *s);
 /* Packets that are not acknowledged, those of earlier runs among them. */
 uint64_t spool_count(const struct spool *s);
-/* Packets that were found damaged, so that they can never be read; those in spool_count() less. */
+/* Packets that can never be read, as they were found damaged before they were delivered. */
 uint64_t spool_damaged(const struct spool *s);
 
 /*
- * At the end of a run: puts a packet before the one with number `before`, behind those that were
- * put there already. For packets that were sent past the spool when `before` was spool_next(),
- * and never arrived. Nothing may be read any more. May wait for the disk. 0, SPOOL_E_NOSPACE,
- * or -ENOMEM.
- */
-int spool_put_back(struct spool *s, const struct packet *pkt, uint64_t before);
-
-/*
- * Waits until all is written and synced. Returns how many packets could not be written: they go
- * with spool_free(), and are the caller's to count as dropped.
+ * At the end: waits until all is written and synced, and what is acknowledged is off the disk;
+ * nothing may be appended or read any more. Returns how many packets, the last ones, are not on
+ * disk: they are given up, and the caller's to count as dropped. spool_next(), spool_unread() and
+ * spool_count() still hold them.
  */
 uint64_t spool_flush(struct spool *s);
 

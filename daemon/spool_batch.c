@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "spool_disk.h"
-
 #define CHUNK_SIZE (256u << 10)
 
 struct spool_batch *spool_batch_new(void)
@@ -15,8 +13,6 @@ struct spool_batch *spool_batch_new(void)
 		free(b);
 		return NULL;
 	}
-	if (b)
-		b->before = SPOOL_DISK_END;
 	return b;
 }
 

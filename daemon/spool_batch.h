@@ -5,9 +5,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "pktbuf.h"
 
@@ -16,8 +14,6 @@ struct spool_batch {
 	struct pktbuf *packets;
 	const char *topic; /* borrowed */
 	size_t bytes;      /* what it counts for; its owner's to say */
-	bool apart;        /* begins a new file */
-	uint64_t before;   /* SPOOL_DISK_END, or the number it is put before */
 };
 
 /* NULL: no memory. Freeing NULL is legal. */

@@ -184,10 +184,9 @@ void spool_dir_remove(struct spool_dir *d, uint64_t number)
 			  d->name, strerror(errno));
 }
 
-void spool_dir_sync(struct spool_dir *d)
+int spool_dir_sync(struct spool_dir *d)
 {
-	if (fsync(d->fd) < 0 || fdatasync(d->position_fd) < 0)
-		log_debug("spool: cannot sync %s: %s", d->path, strerror(errno));
+	return fsync(d->fd) < 0 || fdatasync(d->position_fd) < 0 ? -errno : 0;
 }
 
 static uint64_t checksum(const char *text)

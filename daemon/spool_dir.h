@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The directory of a spool: its lock, the names of its files, and the note of how much of the
- * oldest file is delivered. For spool_disk.c alone.
+ * oldest file is delivered. For spool_list.c and spool_disk.c alone.
  */
 #pragma once
 
@@ -34,8 +34,8 @@ int spool_dir_open(struct spool_dir *d, uint64_t number, int flags);
 const char *spool_dir_name(struct spool_dir *d, uint64_t number);
 void spool_dir_remove(struct spool_dir *d, uint64_t number);
 
-/* Makes the names of new files survive a loss of power. */
-void spool_dir_sync(struct spool_dir *d);
+/* Makes the names of new files survive a loss of power. 0 or -errno (not logged). */
+int spool_dir_sync(struct spool_dir *d);
 
 void spool_dir_read_position(struct spool_dir *d, struct spool_position *out);
 /* Survives the death of the process at once, a loss of power only after spool_dir_sync(). */

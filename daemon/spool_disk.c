@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files form a list from the oldest to the newest. Packets are numbered through it; the first
- * packet of the oldest file has the number 0, of which some may be delivered already.
- *
  * Packets are encoded into a buffer and written in pieces of it. When the disk takes no more, the
  * file is cut back to its last whole piece, the buffer stays, and is written later, to the same
  * file or to a new one: a file begins with a description of all kinds of packet that the spool
  * has seen before the buffer's first packet, so the buffer fits everywhere.
- *
- * New files get even numbers. The odd ones are for packets that have to go in between at the end
- * of a run (they were sent to Kafka before those in the spool came, and never got there).
  */
 #include "spool_disk.h"
 
@@ -22,41 +16,19 @@
 
 #include "log.h"
 #include "pcapng.h"
-#include "spool_dir.h"
 #include "spool_file.h"
+#include "spool_list.h"
 
 #define WRITE_SIZE (256u << 10)
 
-struct segment {
-	struct segment *next;
-	uint64_t number;  /* of the file */
-	uint64_t first;   /* number of its first packet */
-	uint64_t packets; /* whole and written */
-	uint64_t usable;  /* how many can be read; less after damage was found */
-	uint64_t bytes;
-	const char *topic;
-};
-
-/* The name of a topic, kept for as long as the spool. */
-struct name {
-	struct name *next;
-	char text[];
-};
-
 struct spool_disk {
-	struct spool_dir *dir;
+	struct spool_list list;
 	uint64_t segment_size;
-	bool sync;                   /* what is written shall reach the disk soon */
-	struct segment *head, *tail; /* in the order of their packets */
-	struct name *names;
-	uint64_t last_number; /* the highest of any file there was */
-	uint64_t first, end;  /* packet numbers: not delivered yet, next to be written */
+	bool sync; /* what is written shall reach the disk soon */
 
 	/* the file that is being written */
-	int fd;               /* -1: none */
-	struct segment *open; /* its entry; not in the list when it goes in between */
-	struct segment between;
-	uint64_t before; /* where what is in the buffer goes */
+	int fd;                     /* -1: none */
+	struct spool_segment *open; /* its entry */
 	bool dirty;
 
 	uint8_t *buf;
@@ -68,94 +40,11 @@ struct spool_disk {
 
 	/* the file that is being read */
 	struct spool_reader *reader;
-	struct segment *reading; /* NULL: nothing was read yet */
-	uint64_t read;           /* number of the next packet of it */
+	struct spool_segment *reading; /* NULL: nothing was read yet */
+	uint64_t read;                 /* number of the next packet of it */
+
+	struct log_limit sync_limit, read_limit;
 };
-
-static const char *keep_name(struct spool_disk *d, const char *text)
-{
-	struct name *n;
-	size_t size = strlen(text) + 1;
-
-	for (n = d->names; n; n = n->next)
-		if (!strcmp(n->text, text))
-			return n->text;
-	n = malloc(sizeof(*n) + size);
-	if (!n)
-		return NULL;
-	memcpy(n->text, text, size);
-	n->next = d->names;
-	d->names = n;
-	return n->text;
-}
-
-static struct segment *add_segment(struct spool_disk *d, uint64_t number)
-{
-	struct segment *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->number = number;
-	s->first = d->end;
-	if (d->tail)
-		d->tail->next = s;
-	else
-		d->head = s;
-	d->tail = s;
-	return s;
-}
-
-/* Says what is wrong with a file, cuts off what was not finished. */
-static void mend(struct spool_disk *d, uint64_t number, int fd, const struct spool_file_info *info)
-{
-	if (!info->torn)
-		return;
-	log_warn("spool: %s/%s ends within a packet: %" PRIu64 " packets are whole, the last "
-		 "%" PRIu64 " bytes are cut off",
-		 spool_dir_path(d->dir), spool_dir_name(d->dir, number), info->packets, info->torn);
-	if (ftruncate(fd, (off_t)info->bytes) < 0)
-		log_warn("spool: cannot cut %s: %s", spool_dir_name(d->dir, number),
-			 strerror(errno));
-}
-
-/* Takes one file of an earlier run in. 0 or -errno. */
-static int take_file(struct spool_disk *d, uint64_t number)
-{
-	struct spool_file_info info;
-	struct segment *s;
-	int r, fd = spool_dir_open(d->dir, number, O_RDWR);
-
-	if (fd < 0) {
-		log_error("spool: cannot open %s/%s: %s", spool_dir_path(d->dir),
-			  spool_dir_name(d->dir, number), strerror(-fd));
-		return fd;
-	}
-	r = spool_file_scan(fd, &info);
-	if (r == 0)
-		mend(d, number, fd, &info);
-	close(fd);
-	if (r == SPOOL_FILE_E_FOREIGN) {
-		log_error("spool: %s/%s is not a file of a spool, or damaged: it stays as it is",
-			  spool_dir_path(d->dir), spool_dir_name(d->dir, number));
-		return 0;
-	}
-	if (r < 0) {
-		log_error("spool: cannot read %s/%s: %s", spool_dir_path(d->dir),
-			  spool_dir_name(d->dir, number), strerror(-r));
-		return r;
-	}
-	if (r == SPOOL_FILE_E_EMPTY || info.packets == 0) {
-		spool_dir_remove(d->dir, number);
-		return 0;
-	}
-	s = add_segment(d, number);
-	if (!s || !(s->topic = keep_name(d, info.topic)))
-		return -ENOMEM;
-	s->packets = s->usable = info.packets;
-	s->bytes = info.bytes;
-	d->end += info.packets;
-	return 0;
-}
 
 static void stop_reading(struct spool_disk *d)
 {
@@ -164,8 +53,11 @@ static void stop_reading(struct spool_disk *d)
 	d->reading = NULL;
 }
 
-static void remove_segment(struct spool_disk *d, struct segment *s)
+/* Removes the oldest file. */
+static void remove_head(struct spool_disk *d)
 {
+	const struct spool_segment *s = d->list.head;
+
 	if (d->reading == s)
 		stop_reading(d);
 	if (d->open == s) {
@@ -173,43 +65,7 @@ static void remove_segment(struct spool_disk *d, struct segment *s)
 		d->fd = -1;
 		d->open = NULL;
 	}
-	spool_dir_remove(d->dir, s->number);
-	d->head = s->next;
-	if (!d->head)
-		d->tail = NULL;
-	free(s);
-}
-
-/* The position of the last run may say that the oldest file is delivered in part or whole. */
-static void apply_position(struct spool_disk *d)
-{
-	struct spool_position pos;
-
-	spool_dir_read_position(d->dir, &pos);
-	if (pos.number > d->last_number)
-		d->last_number = pos.number;
-	while (d->head && d->head->number < pos.number && !(d->head->number & 1))
-		remove_segment(d, d->head); /* a removal that did not last */
-	d->first = d->head ? d->head->first : d->end;
-	if (d->head && d->head->number == pos.number)
-		d->first += pos.packets < d->head->packets ? pos.packets : d->head->packets;
-	d->read = d->first;
-}
-
-static int take_files(struct spool_disk *d)
-{
-	uint64_t *numbers;
-	size_t n;
-	int r = spool_dir_list(d->dir, &numbers, &n);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		d->last_number = numbers[i];
-		r = take_file(d, numbers[i]);
-	}
-	free(numbers);
-	return r;
+	spool_list_remove(&d->list);
 }
 
 int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segment_size, bool sync)
@@ -222,42 +78,46 @@ int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segm
 	d->fd = -1;
 	d->segment_size = segment_size;
 	d->sync = sync;
-	d->before = SPOOL_DISK_END;
 	d->buf = malloc(WRITE_SIZE + spool_file_packet_max(PACKET_MAX_LEN));
-	r = d->buf ? spool_dir_new(&d->dir, directory) : -ENOMEM;
-	if (r == 0)
-		r = take_files(d);
+	r = d->buf ? spool_list_open(&d->list, directory) : -ENOMEM;
 	if (r < 0) {
 		spool_disk_free(d);
 		return r;
 	}
-	apply_position(d);
+	d->read = d->list.first;
 	*out = d;
 	return 0;
 }
 
 uint64_t spool_disk_first(const struct spool_disk *d)
 {
-	return d->first;
+	return d->list.first;
 }
 
 uint64_t spool_disk_end(const struct spool_disk *d)
 {
-	return d->end;
+	return d->list.end;
 }
 
 uint64_t spool_disk_bytes(const struct spool_disk *d)
 {
-	uint64_t n = 0;
+	return spool_list_bytes(&d->list);
+}
 
-	for (const struct segment *s = d->head; s; s = s->next)
-		n += s->bytes;
+uint64_t spool_disk_discard(struct spool_disk *d)
+{
+	uint64_t n = d->in_buf;
+
+	d->fill = 0;
+	d->in_buf = 0;
+	d->kinds.n = d->kinds_before; /* their descriptions were in the buffer */
 	return n;
 }
 
-uint64_t spool_disk_unwritten(const struct spool_disk *d)
+void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, bool sync)
 {
-	return d->in_buf;
+	d->segment_size = segment_size;
+	d->sync = sync;
 }
 
 bool spool_disk_dirty(const struct spool_disk *d)
@@ -265,22 +125,35 @@ bool spool_disk_dirty(const struct spool_disk *d)
 	return d->dirty;
 }
 
-int spool_disk_sync(struct spool_disk *d)
+/* What is not synced is lost with the power alone: it is said, and tried again. */
+static void note_unsynced(struct spool_disk *d, int r)
 {
+	uint64_t held;
+
+	if (log_limit_pass(&d->sync_limit, 60, &held))
+		log_warn("spool: cannot force %s to the disk: %s; a loss of power may take "
+			 "packets that it holds",
+			 spool_dir_path(d->list.dir), strerror(-r));
+}
+
+void spool_disk_sync(struct spool_disk *d)
+{
+	int r;
+
 	if (!d->dirty)
-		return 0;
-	if (d->fd >= 0 && fdatasync(d->fd) < 0)
-		return -errno;
-	spool_dir_sync(d->dir);
-	d->dirty = false;
-	return 0;
+		return;
+	r = d->fd >= 0 && fdatasync(d->fd) < 0 ? -errno : spool_dir_sync(d->list.dir);
+	if (r < 0)
+		note_unsynced(d, r);
+	else
+		d->dirty = false;
 }
 
 /* Ends the file that is being written: its last block says how many packets it holds. */
 static void close_open(struct spool_disk *d)
 {
 	uint8_t tail[PCAPNG_STATISTICS_SIZE];
-	struct segment *s = d->open;
+	struct spool_segment *s = d->open;
 	size_t n;
 
 	if (!s)
@@ -292,18 +165,10 @@ static void close_open(struct spool_disk *d)
 		log_debug("spool: cannot cut a file back: %s", strerror(errno));
 	if (d->sync)
 		spool_disk_sync(d);
-	close(d->fd);
+	if (close(d->fd) < 0)
+		note_unsynced(d, -errno);
 	d->fd = -1;
 	d->open = NULL;
-}
-
-/* The number of a file that stands before the one that begins with packet d->before; 0: none. */
-static uint64_t number_between(const struct spool_disk *d)
-{
-	for (const struct segment *s = d->head; s; s = s->next)
-		if (s->first == d->before && s->number > 1)
-			return s->number - 1;
-	return 0;
 }
 
 static int create_file(struct spool_disk *d, uint64_t number)
@@ -314,13 +179,13 @@ static int create_file(struct spool_disk *d, uint64_t number)
 
 	if (n < 0)
 		return n;
-	d->fd = spool_dir_open(d->dir, number, O_RDWR | O_CREAT | O_EXCL);
+	d->fd = spool_dir_open(d->list.dir, number, O_RDWR | O_CREAT | O_EXCL);
 	r = d->fd < 0 ? d->fd : spool_write_all(d->fd, head, (size_t)n, 0);
 	free(head);
 	if (r < 0 && d->fd >= 0) {
 		close(d->fd);
 		d->fd = -1;
-		spool_dir_remove(d->dir, number);
+		spool_dir_remove(d->list.dir, number);
 	}
 	return r < 0 ? r : n;
 }
@@ -328,27 +193,18 @@ static int create_file(struct spool_disk *d, uint64_t number)
 /* Opens the file that the buffer goes to. 0 or -errno. */
 static int open_next(struct spool_disk *d)
 {
-	uint64_t number = d->before == SPOOL_DISK_END ? 0 : number_between(d);
-	struct segment *s = &d->between;
-	int n;
+	uint64_t number = d->list.last_number + 1;
+	struct spool_segment *s;
+	int n = create_file(d, number);
 
-	if (!number) {
-		d->before = SPOOL_DISK_END;
-		number = (d->last_number | 1) + 1;
-	}
-	n = create_file(d, number);
 	if (n < 0)
 		return n;
-	if (number > d->last_number)
-		d->last_number = number;
-	if (d->before == SPOOL_DISK_END)
-		s = add_segment(d, number);
-	else
-		*s = (struct segment){.number = number};
+	d->list.last_number = number;
+	s = spool_list_add(&d->list, number);
 	if (!s) {
 		close(d->fd);
 		d->fd = -1;
-		spool_dir_remove(d->dir, number);
+		spool_dir_remove(d->list.dir, number);
 		return -ENOMEM;
 	}
 	s->bytes = (uint64_t)n;
@@ -379,8 +235,7 @@ static int flush(struct spool_disk *d)
 	d->open->bytes += d->fill;
 	d->open->packets += d->in_buf;
 	d->open->usable += d->in_buf;
-	if (d->before == SPOOL_DISK_END)
-		d->end += d->in_buf;
+	d->list.end += d->in_buf;
 	d->fill = 0;
 	d->in_buf = 0;
 	d->kinds_before = d->kinds.n;
@@ -390,12 +245,10 @@ static int flush(struct spool_disk *d)
 	return 0;
 }
 
-/* Makes the buffer and the open file fit for packets of this topic and place. */
-static int turn_to(struct spool_disk *d, const char *topic, bool apart, uint64_t before)
+/* Makes the buffer and the open file fit for packets of this topic. */
+static int turn_to(struct spool_disk *d, const char *topic)
 {
-	bool other = topic != d->buf_topic || before != d->before || apart;
-
-	if (other) {
+	if (topic != d->buf_topic) {
 		int r = flush(d);
 
 		if (r < 0)
@@ -403,20 +256,18 @@ static int turn_to(struct spool_disk *d, const char *topic, bool apart, uint64_t
 		close_open(d);
 	}
 	d->buf_topic = topic;
-	d->before = before;
 	return 0;
 }
 
-int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic, bool apart,
-		     uint64_t before)
+int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic)
 {
 	struct packet pkt;
 	int r;
 
 	if (!pktbuf_count(packets))
 		return flush(d);
-	topic = keep_name(d, topic);
-	r = topic ? turn_to(d, topic, apart, before) : -ENOMEM;
+	topic = spool_list_topic(&d->list, topic);
+	r = topic ? turn_to(d, topic) : -ENOMEM;
 	while (r == 0 && pktbuf_peek(packets, &pkt, NULL)) {
 		int n;
 
@@ -436,21 +287,11 @@ int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *t
 	return r < 0 ? r : flush(d);
 }
 
-/* The segment that holds the packet `read`; NULL when it is not written yet. */
-static struct segment *find_segment(struct spool_disk *d)
-{
-	struct segment *s = d->reading ? d->reading : d->head;
-
-	while (s && d->read >= s->first + s->packets)
-		s = s->next;
-	return s;
-}
-
 /* Opens a segment for reading, and reads over what is delivered or skipped. */
-static int start_reading(struct spool_disk *d, struct segment *s)
+static int start_reading(struct spool_disk *d, struct spool_segment *s)
 {
 	struct packet pkt;
-	int r, fd = spool_dir_open(d->dir, s->number, O_RDONLY);
+	int r, fd = spool_dir_open(d->list.dir, s->number, O_RDONLY);
 
 	stop_reading(d);
 	if (fd < 0)
@@ -468,93 +309,113 @@ static int start_reading(struct spool_disk *d, struct segment *s)
 	return r < 0 ? r : -EBADMSG;
 }
 
-/* What is left of a segment cannot be read: goes on behind it. */
-static void give_up_rest(struct spool_disk *d, struct segment *s, int why)
+/* What is left of a segment is lost: goes on behind it. */
+static void give_up_rest(struct spool_disk *d, struct spool_segment *s, int why)
 {
 	uint64_t end = s->first + s->packets;
 
 	log_error("spool: %s/%s is damaged (%s): %" PRIu64 " of its %" PRIu64 " packets are lost",
-		  spool_dir_path(d->dir), spool_dir_name(d->dir, s->number), strerror(-why),
-		  end - d->read, s->packets);
+		  spool_dir_path(d->list.dir), spool_dir_name(d->list.dir, s->number),
+		  strerror(-why), end - d->read, s->packets);
+	if (d->open == s)
+		close_open(d); /* nothing more behind the damage */
 	s->usable = d->read - s->first;
 	d->read = end;
 }
 
+/* A segment was not read. 0: what it lost is given up; -errno: time or an operator mends it. */
+static int on_unreadable(struct spool_disk *d, struct spool_segment *s, int why)
+{
+	uint64_t held;
+
+	if (why == -EBADMSG || why == -ENOENT) {
+		give_up_rest(d, s, why);
+		return 0;
+	}
+	stop_reading(d); /* and begins at this packet again */
+	if (why != -ENOMEM && log_limit_pass(&d->read_limit, 60, &held))
+		log_warn("spool: cannot read %s/%s: %s; it is tried again, and all that is newer "
+			 "waits behind it",
+			 spool_dir_path(d->list.dir), spool_dir_name(d->list.dir, s->number),
+			 strerror(-why));
+	return why;
+}
+
+/* The next packet of a segment, on to `out`. 0, or -errno. */
+static int read_packet(struct spool_disk *d, struct spool_segment *s, struct pktbuf *out,
+		       size_t *got)
+{
+	struct packet pkt;
+	int r = s == d->reading ? 0 : start_reading(d, s);
+
+	if (r < 0)
+		return r;
+	r = spool_reader_next(d->reader, s->bytes, &pkt);
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG; /* fewer than it should hold */
+	r = pktbuf_push(out, &pkt, d->read);
+	if (r < 0)
+		return r;
+	*got += pkt.caplen + sizeof(pkt);
+	d->read++;
+	return 0;
+}
+
 int spool_disk_read(struct spool_disk *d, struct pktbuf *out, size_t bytes, const char **topic)
 {
-	struct segment *s;
+	struct spool_segment *s;
 	size_t got = 0;
+	int r = 0;
 
 	*topic = NULL;
-	while (got < bytes && (s = find_segment(d))) {
-		struct packet pkt;
-		int r = 1;
-
-		if (*topic && s->topic != *topic)
+	while (r == 0 && got < bytes) {
+		s = spool_list_find(d->reading ? d->reading : d->list.head, d->read);
+		if (!s || (got && s->topic != *topic))
 			break;
 		*topic = s->topic;
-		if (s != d->reading)
-			r = start_reading(d, s);
-		if (r >= 0)
-			r = spool_reader_next(d->reader, s->bytes, &pkt);
-		if (r == -ENOMEM)
-			return r;
-		if (r <= 0) {
-			give_up_rest(d, s, r < 0 ? r : -EBADMSG);
-			continue;
-		}
-		r = pktbuf_push(out, &pkt, d->read);
-		if (r < 0) {
-			stop_reading(d); /* and begins at this packet again */
-			return r;
-		}
-		got += pkt.caplen + sizeof(pkt);
-		d->read++;
+		r = read_packet(d, s, out, &got);
+		if (r < 0)
+			r = on_unreadable(d, s, r);
 	}
-	return 0;
+	return r;
+}
+
+uint64_t spool_disk_read_to(const struct spool_disk *d)
+{
+	return d->read;
 }
 
 void spool_disk_acknowledge(struct spool_disk *d, uint64_t below)
 {
-	struct segment *s;
+	struct spool_segment *s;
 
-	if (below <= d->first)
+	if (below <= d->list.first)
 		return;
-	d->first = below;
-	while ((s = d->head) && below >= s->first + s->usable) {
+	d->list.first = below;
+	while ((s = d->list.head) && below >= s->first + s->usable) {
 		/* Not while it may still grow by the packets that are being written. */
-		if (s == d->open && below < d->end)
+		if (s == d->open && below < d->list.end)
 			break;
-		spool_dir_write_position(d->dir, &(struct spool_position){.number = s->number,
-									  .packets = s->packets});
-		remove_segment(d, s);
+		spool_list_note(&d->list, s->packets);
+		remove_head(d);
 	}
-	if (d->head && below > d->head->first)
-		spool_dir_write_position(d->dir,
-					 &(struct spool_position){.number = d->head->number,
-								  .packets =
-									  below - d->head->first});
+	if (s && below > s->first)
+		spool_list_note(&d->list, below - s->first);
 	d->dirty = true;
 }
 
 void spool_disk_free(struct spool_disk *d)
 {
+	int r;
+
 	if (!d)
 		return;
 	close_open(d);
 	spool_reader_free(d->reader);
-	if (d->dir)
-		spool_dir_sync(d->dir);
-	for (struct segment *s = d->head, *next; s; s = next) {
-		next = s->next;
-		free(s);
-	}
-	for (struct name *n = d->names, *next; n; n = next) {
-		next = n->next;
-		free(n);
-	}
+	if (d->list.dir && (r = spool_dir_sync(d->list.dir)) < 0)
+		note_unsynced(d, r);
+	spool_list_close(&d->list);
 	spool_kinds_clear(&d->kinds);
-	spool_dir_free(d->dir);
 	free(d->buf);
 	free(d);
 }

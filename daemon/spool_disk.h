@@ -13,9 +13,6 @@
 
 struct spool_disk;
 
-/* Where packets go: behind all others, or before the one with this number. */
-#define SPOOL_DISK_END UINT64_MAX
-
 /*
  * Locks the directory and takes in what earlier runs left. With `sync`, a file is forced to the
  * disk when it ends, and its writing out begins at once. 0, -EBUSY or -errno, logged.
@@ -32,28 +29,32 @@ uint64_t spool_disk_end(const struct spool_disk *d);
 uint64_t spool_disk_bytes(const struct spool_disk *d);
 
 /*
- * Takes packets out of `packets` and writes them. `topic` outlives the disk. With `apart` they
- * begin a new file, before whose first packet others may be put later; `before` puts them there,
- * after which nothing may be read. Returns 0, or -errno when the disk takes no more: what is left
- * is in `packets` or within, and the call may be repeated. Packets are never taken twice.
+ * Takes packets out of `packets` and writes them. `topic` outlives the disk. Returns 0, or -errno
+ * when the disk takes no more: what is left is in `packets` or within, and the call may be
+ * repeated. Packets are never taken twice.
  */
-int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic, bool apart,
-		     uint64_t before);
+int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic);
 
-/* How many packets are within, taken but not yet written. */
-uint64_t spool_disk_unwritten(const struct spool_disk *d);
+/* Gives up the packets that are within, taken but not yet written; how many those were. */
+uint64_t spool_disk_discard(struct spool_disk *d);
+
+/* As given to spool_disk_new(), from now on. */
+void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, bool sync);
 
 /*
  * Reads packets of one topic on to `out`, their numbers as tags, until it holds `bytes`.
- * Numbers that are missing were lost to damage (logged). 0 or -ENOMEM.
+ * Numbers that are missing were lost to damage (logged). 0, or -errno (logged, not too often):
+ * `out` holds what came before; the call may be repeated.
  */
 int spool_disk_read(struct spool_disk *d, struct pktbuf *out, size_t bytes, const char **topic);
+/* All packets below this number were given by spool_disk_read(), or are lost. */
+uint64_t spool_disk_read_to(const struct spool_disk *d);
 
 /* All packets below this number are delivered: removes the files that hold no others. */
 void spool_disk_acknowledge(struct spool_disk *d, uint64_t below);
 
-/* Forces what is written to the disk. 0 or -errno. */
-int spool_disk_sync(struct spool_disk *d);
+/* Forces what is written to the disk; a failure is logged, not too often. */
+void spool_disk_sync(struct spool_disk *d);
 
 /* True when there is something that was not forced yet. */
 bool spool_disk_dirty(const struct spool_disk *d);

@@ -2,7 +2,7 @@
 /*
  * The thread works in rounds: takes what was given, removes what is delivered, writes, reads
  * ahead, syncs, and sleeps until there is more. When the disk refuses a batch it keeps it, and
- * tries again every while and whenever files were removed.
+ * tries again every while and whenever files were removed. What cannot be read is tried again too.
  */
 #include "spool_thread.h"
 
@@ -19,12 +19,12 @@
 #define AHEAD_MAX (4u << 20) /* bytes read ahead */
 #define READ_SIZE (1u << 20) /* of them at a time */
 #define RETRY_MS  250
+#define REREAD_MS 1000
 
 struct spool_thread {
 	void (*on_event)(void *ctx);
 	void *ctx;
 	pthread_t thread;
-	bool started;
 
 	/* by themselves */
 	_Atomic uint64_t pending;   /* bytes given or about to be, and not yet written */
@@ -40,15 +40,22 @@ struct spool_thread {
 	struct spool_queue todo;
 	struct spool_queue ahead;
 	size_t ahead_bytes;
-	uint64_t below; /* all packets below are delivered */
-	bool more, flush, stop;
-	uint64_t unwritten; /* packets, the answer to a flush */
+	uint64_t read_to; /* all packets below are in `ahead`, or were, or are lost */
+	uint64_t told_to; /* what the loop knows of that */
+	uint64_t below;   /* all packets below are delivered */
+	bool more, flush, stop, new_limits;
+	uint32_t new_sync_ms;
+	uint64_t new_segment_size;
+	uint64_t discarded; /* packets, the answer to a flush */
 
 	/* the thread's own */
 	struct spool_disk *disk;
-	uint32_t sync_ms;
 	struct spool_queue writing;
 	uint64_t sync_at, retry_at, done_below;
+	uint64_t reread_at; /* 0: nothing to be tried again */
+	uint32_t sync_ms;
+	bool refused_told;
+	bool started; /* the loop's */
 	struct log_limit refused_limit;
 };
 
@@ -67,16 +74,20 @@ static void note_refusal(struct spool_thread *t, int r)
 	t->retry_at = now_ms() + RETRY_MS;
 	if (atomic_exchange(&t->refused, true))
 		return;
-	if (log_limit_pass(&t->refused_limit, 60, &held))
-		log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
-				"spool: cannot write: %s; new packets are dropped until it can",
-				strerror(-r));
+	if (!log_limit_pass(&t->refused_limit, 60, &held))
+		return;
+	t->refused_told = true;
+	log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
+			"spool: cannot write: %s; new packets are dropped until it can",
+			strerror(-r));
 }
 
 static void note_success(struct spool_thread *t)
 {
-	if (atomic_exchange(&t->refused, false))
+	atomic_store(&t->refused, false);
+	if (t->refused_told)
 		log_info("spool: writing again");
+	t->refused_told = false;
 }
 
 /* Writes what there is. False: the disk takes no more for now. */
@@ -85,7 +96,7 @@ static bool write_batches(struct spool_thread *t)
 	struct spool_batch *b;
 
 	while ((b = t->writing.head)) {
-		int r = spool_disk_write(t->disk, b->packets, b->topic, b->apart, b->before);
+		int r = spool_disk_write(t->disk, b->packets, b->topic);
 
 		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
 		if (r < 0) {
@@ -99,10 +110,36 @@ static bool write_batches(struct spool_thread *t)
 	return true;
 }
 
+/* Gives the loop what was read (taken over; may be NULL). False: that was nothing. */
+static bool offer(struct spool_thread *t, struct spool_batch *b)
+{
+	uint64_t read_to = spool_disk_read_to(t->disk);
+	bool any = b && pktbuf_count(b->packets), news;
+
+	if (any)
+		b->bytes = pktbuf_bytes(b->packets);
+	pthread_mutex_lock(&t->lock);
+	if (any) {
+		t->ahead_bytes += b->bytes;
+		spool_queue_push(&t->ahead, b);
+	}
+	news = read_to != t->read_to;
+	t->read_to = read_to;
+	pthread_mutex_unlock(&t->lock);
+	if (!any)
+		spool_batch_free(b);
+	if (news && atomic_load(&t->want_readable))
+		t->on_event(t->ctx);
+	return any;
+}
+
 /* Reads on as far as the loop may take it. */
 static void read_ahead(struct spool_thread *t)
 {
-	for (;;) {
+	bool any = true;
+
+	t->reread_at = 0;
+	while (any && !t->reread_at) {
 		struct spool_batch *b;
 		bool room;
 
@@ -112,41 +149,32 @@ static void read_ahead(struct spool_thread *t)
 		if (!room)
 			return;
 		b = spool_batch_new();
-		/* Without memory it goes on with what it got, or later. */
-		if (b)
-			spool_disk_read(t->disk, b->packets, READ_SIZE, &b->topic);
-		if (!b || !pktbuf_count(b->packets)) {
-			spool_batch_free(b);
-			return;
-		}
-		b->bytes = pktbuf_bytes(b->packets);
-		pthread_mutex_lock(&t->lock);
-		t->ahead_bytes += b->bytes;
-		spool_queue_push(&t->ahead, b);
-		pthread_mutex_unlock(&t->lock);
-		if (atomic_load(&t->want_readable))
-			t->on_event(t->ctx);
+		if (!b || spool_disk_read(t->disk, b->packets, READ_SIZE, &b->topic) < 0)
+			t->reread_at = now_ms() + REREAD_MS;
+		any = offer(t, b);
 	}
 }
 
-static uint64_t count_unwritten(const struct spool_thread *t)
+/* Gives up what the disk does not take, at the end of a flush. How many packets. */
+static uint64_t discard(struct spool_thread *t)
 {
-	uint64_t n = spool_disk_unwritten(t->disk);
+	uint64_t n = spool_disk_discard(t->disk);
+	struct spool_batch *b;
 
-	for (const struct spool_batch *b = t->writing.head; b; b = b->next)
+	while ((b = spool_queue_pop(&t->writing))) {
 		n += pktbuf_count(b->packets);
+		atomic_fetch_sub(&t->pending, b->bytes);
+		spool_batch_free(b);
+	}
+	atomic_store(&t->refused, false); /* there is nothing left that could show it */
 	return n;
 }
 
 static void sync_disk(struct spool_thread *t, bool now)
 {
-	int r;
-
 	if (!now && (!t->sync_ms || !spool_disk_dirty(t->disk) || now_ms() < t->sync_at))
 		return;
-	r = spool_disk_sync(t->disk);
-	if (r < 0)
-		log_debug("spool: cannot sync: %s", strerror(-r));
+	spool_disk_sync(t->disk);
 	t->sync_at = now_ms() + t->sync_ms;
 }
 
@@ -161,7 +189,7 @@ static void work(struct spool_thread *t, uint64_t below, bool flush)
 	}
 	if (flush || now_ms() >= t->retry_at)
 		write_batches(t);
-	if (!flush)
+	if (!flush && now_ms() >= t->reread_at)
 		read_ahead(t);
 	sync_disk(t, flush);
 	if ((!t->writing.head || atomic_load(&t->refused)) &&
@@ -169,17 +197,24 @@ static void work(struct spool_thread *t, uint64_t below, bool flush)
 		t->on_event(t->ctx);
 }
 
-/* Waits for work, under the lock. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Waits for work, under the lock. Without any it sleeps and does not tick. */
 static void wait_for_work(struct spool_thread *t)
 {
-	uint64_t until = 0;
+	uint64_t until = UINT64_MAX;
 	struct timespec ts;
 
 	if (t->writing.head)
 		until = t->retry_at;
-	if (t->sync_ms && spool_disk_dirty(t->disk) && (!until || t->sync_at < until))
-		until = t->sync_at;
-	if (!until) {
+	if (t->sync_ms && spool_disk_dirty(t->disk))
+		until = earlier(until, t->sync_at);
+	if (t->reread_at)
+		until = earlier(until, t->reread_at);
+	if (until == UINT64_MAX) {
 		pthread_cond_wait(&t->work, &t->lock);
 		return;
 	}
@@ -188,25 +223,41 @@ static void wait_for_work(struct spool_thread *t)
 	pthread_cond_timedwait(&t->work, &t->lock, &ts);
 }
 
+/* Under the lock. */
+static void take_limits(struct spool_thread *t)
+{
+	if (!t->new_limits)
+		return;
+	t->new_limits = false;
+	t->sync_ms = t->new_sync_ms;
+	t->sync_at = 0;
+	spool_disk_set_limits(t->disk, t->new_segment_size, t->sync_ms > 0);
+}
+
 static void *run(void *arg)
 {
 	struct spool_thread *t = arg;
 
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
-		uint64_t below = t->below;
+		uint64_t below = t->below, discarded = 0;
 		bool flush = t->flush;
 
 		t->more = false;
+		take_limits(t);
 		spool_queue_move(&t->writing, &t->todo);
 		pthread_mutex_unlock(&t->lock);
 		work(t, below, flush);
-		pthread_mutex_lock(&t->lock);
-		t->unwritten = count_unwritten(t);
 		if (flush)
+			discarded = discard(t);
+		pthread_mutex_lock(&t->lock);
+		if (flush) {
+			t->discarded = discarded;
 			t->flush = false;
+		}
 		pthread_cond_broadcast(&t->done);
-		if (!t->todo.head && t->below == below && !t->more && !t->flush && !t->stop)
+		if (!t->todo.head && t->below == below && !t->more && !t->flush && !t->new_limits &&
+		    !t->stop)
 			wait_for_work(t);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -259,6 +310,7 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	t->on_event = opt->on_event;
 	t->ctx = opt->ctx;
 	t->below = t->done_below = spool_disk_first(opt->disk);
+	t->read_to = t->told_to = spool_disk_first(opt->disk);
 	t->on_disk = spool_disk_bytes(opt->disk);
 	t->want_readable = true;
 	r = init_lock(t);
@@ -302,7 +354,7 @@ void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t b
 	pthread_mutex_unlock(&t->lock);
 }
 
-struct spool_batch *spool_thread_take(struct spool_thread *t)
+struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t *read_to)
 {
 	struct spool_batch *b;
 
@@ -312,6 +364,8 @@ struct spool_batch *spool_thread_take(struct spool_thread *t)
 		t->ahead_bytes -= b->bytes;
 	else
 		atomic_store(&t->want_readable, true);
+	if (!b)
+		*read_to = t->told_to = t->read_to;
 	if (b && t->ahead_bytes < AHEAD_MAX / 2) {
 		t->more = true;
 		pthread_cond_signal(&t->work);
@@ -325,7 +379,7 @@ bool spool_thread_has(struct spool_thread *t)
 	bool has;
 
 	pthread_mutex_lock(&t->lock);
-	has = t->ahead.head;
+	has = t->ahead.head || t->read_to != t->told_to;
 	if (has)
 		atomic_store(&t->want_readable, false);
 	pthread_mutex_unlock(&t->lock);
@@ -367,14 +421,24 @@ void spool_thread_wait(struct spool_thread *t, uint64_t pending)
 
 uint64_t spool_thread_flush(struct spool_thread *t)
 {
-	uint64_t unwritten;
+	uint64_t n;
 
 	pthread_mutex_lock(&t->lock);
 	t->flush = true;
 	pthread_cond_signal(&t->work);
 	while (t->flush)
 		pthread_cond_wait(&t->done, &t->lock);
-	unwritten = t->unwritten;
+	n = t->discarded;
 	pthread_mutex_unlock(&t->lock);
-	return unwritten;
+	return n;
+}
+
+void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint32_t sync_ms)
+{
+	pthread_mutex_lock(&t->lock);
+	t->new_limits = true;
+	t->new_segment_size = segment_size;
+	t->new_sync_ms = sync_ms;
+	pthread_cond_signal(&t->work);
+	pthread_mutex_unlock(&t->lock);
 }

@@ -29,9 +29,12 @@ void spool_thread_free(struct spool_thread *t);
 /* Gives a batch to be written (taken over; may be NULL), and up to where all is delivered. */
 void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below);
 
-/* A batch that was read ahead, the caller's from then on. NULL: none yet, on_event follows. */
-struct spool_batch *spool_thread_take(struct spool_thread *t);
-/* True when spool_thread_take() has one. */
+/*
+ * A batch that was read ahead, the caller's from then on. NULL: none yet, on_event follows; packets
+ * below `*read_to` that were never in a batch are lost.
+ */
+struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t *read_to);
+/* True when spool_thread_take() has one, or knows of more that are lost. */
 bool spool_thread_has(struct spool_thread *t);
 
 /* Bytes that were counted by spool_thread_add() and are not written yet. */
@@ -48,5 +51,11 @@ void spool_thread_ask(struct spool_thread *t);
 /* Waits until no more than `pending` bytes wait, or the disk refuses. */
 void spool_thread_wait(struct spool_thread *t, uint64_t pending);
 
-/* Waits until all that was given is written and synced; how many packets could not be. */
+/*
+ * Waits until all that was given is written and synced. What could not be written is given up: how
+ * many packets.
+ */
 uint64_t spool_thread_flush(struct spool_thread *t);
+
+/* New values of what spool_disk_new() and spool_thread_new() were given. */
+void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint32_t sync_ms);

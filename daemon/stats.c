@@ -12,26 +12,38 @@ static double rate(uint64_t now, uint64_t prev, double seconds)
 int stats_format_producer(char *buf, size_t size, const struct stats_producer *now,
 			  const struct stats_producer *prev, double seconds)
 {
+	char passed[32] = "", rtt[32] = "unknown";
+
+	if (now->rtt_us >= 0)
+		snprintf(rtt, sizeof(rtt), "%.1f", (double)now->rtt_us / 1e3);
+	if (now->passed_known)
+		snprintf(passed, sizeof(passed), "passed=%" PRIu64 " ", now->passed);
 	return snprintf(buf, size,
-			"received=%" PRIu64 " recovered=%" PRIu64 " delivered=%" PRIu64
+			"%sreceived=%" PRIu64 " recovered=%" PRIu64 " delivered=%" PRIu64
 			" queued=%" PRIu64 " spooled=%" PRIu64 " failed=%" PRIu64
 			" dropped=%" PRIu64 " dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64
-			" own=%" PRIu64 " doubled=%" PRIu64
-			" rtt_ms=%.1f packets/s=%.0f bits/s=%.0f",
-			now->received, now->recovered, now->delivered, now->queued, now->spooled,
-			now->failed, now->dropped, now->dropped_kernel, now->dropped_interface,
-			now->own, now->doubled, (double)now->rtt_us / 1e3,
+			" own=%" PRIu64 " doubled=%" PRIu64 " rtt_ms=%s packets/s=%.0f bits/s=%.0f",
+			passed, now->received, now->recovered, now->delivered, now->queued,
+			now->spooled, now->failed, now->dropped, now->dropped_kernel,
+			now->dropped_interface, now->own, now->doubled, rtt,
 			rate(now->received, prev->received, seconds),
 			rate(now->bytes, prev->bytes, seconds) * 8);
+}
+
+static void format_lag(char *buf, size_t size, int64_t lag)
+{
+	if (lag < 0)
+		snprintf(buf, size, "unknown");
+	else
+		snprintf(buf, size, "%" PRId64, lag);
 }
 
 int stats_format_consumer(char *buf, size_t size, const struct stats_consumer *now,
 			  const struct stats_consumer *prev, double seconds)
 {
-	char lag[24] = "unknown";
+	char lag[24];
 
-	if (now->lag >= 0)
-		snprintf(lag, sizeof(lag), "%" PRId64, now->lag);
+	format_lag(lag, sizeof(lag), now->lag);
 	return snprintf(buf, size,
 			"read=%" PRIu64 " written=%" PRIu64 " skipped=%" PRIu64
 			" lag=%s packets/s=%.0f bits/s=%.0f",
@@ -70,12 +82,12 @@ int stats_summarize_producer(char *buf, size_t size, const struct stats_producer
 int stats_summarize_consumer(char *buf, size_t size, const struct stats_consumer *now,
 			     const struct stats_consumer *prev, double seconds)
 {
-	char bits[32];
+	char bits[32], lag[24];
 
 	format_bits(bits, sizeof(bits), rate(now->bytes, prev->bytes, seconds) * 8);
+	format_lag(lag, sizeof(lag), now->lag);
 	return snprintf(buf, size,
-			"%.0f packets/s, %s; written %" PRIu64 ", skipped %" PRIu64
-			", lag %" PRId64,
+			"%.0f packets/s, %s; written %" PRIu64 ", skipped %" PRIu64 ", lag %s",
 			rate(now->written, prev->written, seconds), bits, now->written,
-			now->skipped, now->lag);
+			now->skipped, lag);
 }

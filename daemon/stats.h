@@ -4,12 +4,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
  * The account of a producer. At every moment
  *	received + recovered = delivered + queued + spooled + failed + dropped + own
+ * and once the input has been stopped
+ *	passed = received + dropped_kernel
  */
 struct stats_producer {
 	uint64_t received;          /* packets that the filter let through and we read */
@@ -24,7 +27,9 @@ struct stats_producer {
 	uint64_t dropped_kernel;    /* lost before we could read them: ring full */
 	uint64_t dropped_interface; /* lost by the device or its driver */
 	uint64_t doubled;           /* resent though Kafka may have them */
-	uint64_t rtt_us;            /* the longest answer of a broker since the last line */
+	int64_t rtt_us;             /* the longest answer of a broker; -1 unknown */
+	uint64_t passed;   /* passed the filter: received + dropped_kernel; if it is known */
+	bool passed_known; /* the input is stopped and read empty */
 };
 
 struct stats_consumer {

@@ -4,6 +4,10 @@
  * its ring meanwhile. Neighbours share a cut: the older takes packets from before it, the newer
  * those from then on. A moment after the cut (a packet may have been stamped, but not be in the
  * ring yet) the older rejects all, is read empty and closed, and the next one's turn comes.
+ *
+ * The newest handle stands for the interface. When that goes away the handle is only read empty,
+ * and a new one is opened behind it as soon as there is something to open, whether or not Kafka
+ * takes packets meanwhile.
  */
 #include "tap.h"
 
@@ -18,6 +22,7 @@
 
 #define MAX_HANDLES  4
 #define CUT_GRACE_S  0.02
+#define SETTLE_S     0.5 /* a handle that did not live as long is not replaced at once */
 #define DLT_ETHERNET 1
 
 struct tap {
@@ -27,9 +32,13 @@ struct tap {
 	size_t n;
 	bool running; /* tap_run() was called, and the sink has not said "full" since */
 	bool stopping;
+	bool waiting;   /* for the interface: what handles there are, are only read empty */
 	bool said_lost; /* the interface's absence was logged */
+	int dlt;        /* of the newest handle there was; -1 none yet */
+	double opened;  /* when that was */
 	struct linkwatch *links;
 	ev_timer timer;                 /* the grace after a cut; also "stopped" */
+	ev_timer reopen;                /* looks whether the interface is there again already */
 	struct capture_counters closed; /* of the handles that are gone */
 };
 
@@ -40,6 +49,21 @@ static void add_counters(struct capture_counters *sum, const struct capture_coun
 	sum->dropped_kernel += c->dropped_kernel;
 	sum->dropped_interface += c->dropped_interface;
 	sum->passed += c->passed;
+	sum->unread += c->unread;
+	sum->inexact |= c->inexact;
+}
+
+static double steady_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
+}
+
+static struct capture *newest(const struct tap *t)
+{
+	return t->handles[t->n - 1];
 }
 
 static void close_first(struct tap *t)
@@ -70,76 +94,98 @@ static void say_lost(struct tap *t, const char *why)
 			"%s; waiting for the interface", why);
 }
 
+static void tell_waiting(struct tap *t, int r)
+{
+	tell_state(t, r == CAPTURE_E_DOWN ? "waiting, as it is down, for interface"
+					  : "waiting for interface");
+}
+
+/* The newest handle captures. */
 static void say_back(struct tap *t)
 {
+	int dlt = capture_dlt(newest(t));
+	bool changed = t->dlt >= 0 && t->dlt != dlt;
+
 	if (t->said_lost)
 		log_write_event(LOG_LEVEL_INFO, LOG_EVENT_INTERFACE_BACK, NULL, 0,
-				"%s: the interface is back, capturing", t->cfg->interface);
+				"%s: the interface is back, capturing%s%s", t->cfg->interface,
+				changed ? "; its link type is now " : "",
+				changed ? capture_link_name(newest(t)) : "");
 	t->said_lost = false;
+	t->dlt = dlt;
 	tell_state(t, "capturing on");
 }
 
 /* ---- handles ---- */
 
-static void on_grace_over(struct tap *t)
-{
-	if (t->n == 0) {
-		if (t->stopping)
-			t->opt.on_stopped(t->opt.ctx);
-	} else if (t->n > 1) {
-		capture_stop(t->handles[0]);
-	}
-}
-
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	on_grace_over(w->data);
+	struct tap *t = w->data;
+
+	if (t->n > 1)
+		capture_stop(t->handles[0]);
+	else if (t->n == 0 && t->stopping)
+		t->opt.on_stopped(t->opt.ctx);
 }
 
-static void schedule(struct tap *t, double after)
+static void start_timer(struct tap *t, ev_timer *timer, double after)
 {
-	ev_timer_stop(t->opt.loop, &t->timer);
-	ev_timer_set(&t->timer, after, 0.);
-	ev_timer_start(t->opt.loop, &t->timer);
+	/* A reload has taken a while since the loop last looked: the grace begins now. */
+	ev_now_update(t->opt.loop);
+	ev_timer_stop(t->opt.loop, timer);
+	ev_timer_set(timer, after, 0.);
+	ev_timer_start(t->opt.loop, timer);
+}
+
+/* The interface may be there again, and nothing may tell of it any more. */
+static void look_soon(struct tap *t)
+{
+	start_timer(t, &t->reopen, steady_now() - t->opened < SETTLE_S ? SETTLE_S : 0.);
 }
 
 /* The first handle is done with: the next one's turn. */
-static void next_handle(struct tap *t)
+static void on_handle_stopped(void *ctx)
 {
+	struct tap *t = ctx;
+
 	close_first(t);
+	if (t->waiting && !t->stopping && t->opt.wait)
+		look_soon(t);
 	if (t->n == 0) {
-		schedule(t, 0.);
+		start_timer(t, &t->timer, 0.);
 		return;
 	}
 	if (t->n > 1)
-		schedule(t, CUT_GRACE_S);
+		start_timer(t, &t->timer, CUT_GRACE_S);
 	if (t->running)
 		capture_run(t->handles[0]);
 }
 
-static void on_handle_stopped(void *ctx)
+/* The newest handle is of no use any more. */
+static void lose(struct tap *t, const char *why)
 {
-	next_handle(ctx);
+	char text[320];
+
+	t->waiting = true;
+	capture_stop(newest(t));
+	snprintf(text, sizeof(text), "%s: %s", t->cfg->interface, why);
+	if (!t->opt.wait) {
+		log_error("%s", text);
+		t->opt.on_failed(t->opt.ctx);
+		return;
+	}
+	say_lost(t, text);
+	tell_waiting(t, CAPTURE_E_MISSING);
+	look_soon(t);
 }
 
 static void on_handle_lost(void *ctx, const char *why)
 {
 	struct tap *t = ctx;
-	char text[320];
 
-	snprintf(text, sizeof(text), "%s: %s", t->cfg->interface, why);
-	if (t->stopping || t->n > 1) {
-		next_handle(t);
-		return;
-	}
-	close_first(t);
-	if (t->opt.wait) {
-		say_lost(t, text);
-		tell_state(t, "waiting for interface");
-	} else {
-		log_error("%s", text);
-		t->opt.on_failed(t->opt.ctx);
-	}
+	/* Of more than one the first is on its way out anyhow. */
+	if (!t->stopping && !t->waiting && t->n == 1)
+		lose(t, why);
 }
 
 static void on_handle_error(void *ctx, int err)
@@ -200,56 +246,100 @@ static int errno_of(int r)
 	}
 }
 
-/* Tries to open while there is no handle. Positive: it has to wait, `why` says for what. */
+static void append_handle(struct tap *t, struct capture *fresh)
+{
+	/* One that we waited for follows on a handle that takes nothing any more. */
+	if (t->n && !t->waiting)
+		capture_hand_over(newest(t), fresh);
+	t->handles[t->n++] = fresh;
+	t->waiting = false;
+	t->opened = steady_now();
+	if (t->n == 1 && t->running)
+		capture_run(fresh);
+	if (t->n == 2)
+		start_timer(t, &t->timer, CUT_GRACE_S);
+	say_back(t);
+}
+
+/* Tries to open while waiting. Positive: it has to wait, `why` says for what. */
 static int try_open(struct tap *t, char *why, size_t size)
 {
-	int r = open_handle(t, t->cfg, &t->handles[0], why, size);
+	struct capture *fresh = NULL;
+	int r = open_handle(t, t->cfg, &fresh, why, size);
 
-	if (r != 0)
-		return r;
-	t->n = 1;
-	say_back(t);
-	if (t->running)
-		capture_run(t->handles[0]);
-	return 0;
+	if (r == 0)
+		append_handle(t, fresh);
+	else if (r < 0)
+		snprintf(why, size, "%s: %s", t->cfg->interface, strerror(-r));
+	return r;
 }
 
 /* ---- the interface ---- */
 
+static void reopen(struct tap *t)
+{
+	char why[320];
+	int r;
+
+	/* With that many to be read empty, the first that is closed leads here again. */
+	if (t->n == MAX_HANDLES)
+		return;
+	r = try_open(t, why, sizeof(why));
+	if (can_wait(r))
+		tell_waiting(t, r);
+	else if (r != 0) /* perhaps half made: the kernel tells when it changes again */
+		log_warn("%s", why);
+}
+
+static void on_reopen(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct tap *t = w->data;
+
+	if (t->waiting && !t->stopping)
+		reopen(t);
+}
+
 /* The handle outlives a link that is down; only what is new is told. */
-static void check_up(struct tap *t)
+static void look(struct tap *t)
 {
 	char why[160];
 
-	if (capture_is_up(t->handles[0])) {
+	switch (capture_look(newest(t))) {
+	case CAPTURE_LINK_UP:
 		if (t->said_lost)
 			say_back(t);
-		return;
+		break;
+	case CAPTURE_LINK_DOWN:
+		snprintf(why, sizeof(why), "%s: the interface is down", t->cfg->interface);
+		say_lost(t, why);
+		tell_waiting(t, CAPTURE_E_DOWN);
+		break;
+	case CAPTURE_LINK_GONE:
+		lose(t, "The interface disappeared");
+		break;
+	case CAPTURE_LINK_CHANGED:
+		lose(t, "The interface changed its link type");
+		break;
 	}
-	snprintf(why, sizeof(why), "%s: the interface is down", t->cfg->interface);
-	say_lost(t, why);
-	tell_state(t, "waiting, as it is down, for interface");
+}
+
+/* A rename is told with the new name, so that the index counts too. */
+static bool concerns(const struct tap *t, const struct linkwatch_event *event)
+{
+	return !event->name || !strcmp(event->name, t->cfg->interface) ||
+	       (!t->waiting && event->index == capture_index(newest(t)));
 }
 
 static void on_link(void *ctx, const struct linkwatch_event *event)
 {
 	struct tap *t = ctx;
-	char why[320];
-	int r;
 
-	if (t->stopping || (event->name && strcmp(event->name, t->cfg->interface) != 0))
+	if (t->stopping || !concerns(t, event))
 		return;
-	if (t->n)
-		capture_poke(t->handles[0]);
-	if (t->n) {
-		check_up(t);
-		return;
-	}
-	r = try_open(t, why, sizeof(why));
-	if (r == 0 || can_wait(r))
-		return;
-	/* It may be renamed or half made: the kernel tells when it changes again. */
-	log_warn("%s", why);
+	if (!t->waiting)
+		look(t);
+	else if (t->opt.wait)
+		reopen(t);
 }
 
 /* ---- the tap ---- */
@@ -268,10 +358,10 @@ static int start(struct tap *t)
 		return 0;
 	if (t->opt.wait && can_wait(r)) {
 		say_lost(t, why);
-		tell_state(t, "waiting for interface");
+		tell_waiting(t, r);
 		return 0;
 	}
-	log_error("%s", r < 0 ? strerror(-r) : why);
+	log_error("%s", why);
 	return errno_of(r);
 }
 
@@ -284,8 +374,11 @@ int tap_new(struct tap **out, const struct tap_options *opt)
 		return -ENOMEM;
 	t->opt = *opt;
 	t->cfg = opt->cfg;
+	t->waiting = true;
+	t->dlt = -1;
 	ev_timer_init(&t->timer, on_timer, 0., 0.);
-	t->timer.data = t;
+	ev_timer_init(&t->reopen, on_reopen, 0., 0.);
+	t->timer.data = t->reopen.data = t;
 	r = start(t);
 	if (r < 0) {
 		tap_free(t);
@@ -314,27 +407,23 @@ static bool same_capture(const struct config *a, const struct config *b)
 	       a->buffer_timeout_ms == b->buffer_timeout_ms && a->promiscuous == b->promiscuous;
 }
 
-static uint64_t now_us(void)
+/* The interface cannot be opened now: what can be checked without it is. */
+static int reload_waiting(struct tap *t, const struct config *cfg, int r, char *why, size_t size)
 {
-	struct timespec ts;
+	int dlt = t->dlt < 0 ? DLT_ETHERNET : t->dlt;
+	char text[320];
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static void append_handle(struct tap *t, struct capture *fresh)
-{
-	if (t->n) {
-		uint64_t cut = now_us();
-
-		capture_set_end(t->handles[t->n - 1], cut);
-		capture_set_begin(fresh, cut);
+	if (cfg->filter && capture_check_filter(cfg->filter, dlt, text, sizeof(text)) < 0) {
+		snprintf(why, size, "filter '%s': %s", cfg->filter, text);
+		return -EINVAL;
 	}
-	t->handles[t->n++] = fresh;
-	if (t->n == 1 && t->running)
-		capture_run(fresh);
-	if (t->n == 2)
-		schedule(t, CUT_GRACE_S);
+	t->cfg = cfg;
+	if (!t->waiting)
+		capture_stop(newest(t));
+	t->waiting = true;
+	say_lost(t, why);
+	tell_waiting(t, r);
+	return 0;
 }
 
 int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
@@ -352,18 +441,14 @@ int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
 		return -EBUSY;
 	}
 	r = open_handle(t, cfg, &fresh, why, size);
-	if (r == CAPTURE_E_MISSING && same_interface && t->n == 0) {
-		/* Still waiting, for the same one: what can be checked without it is. */
-		if (cfg->filter && capture_check_filter(cfg->filter, DLT_ETHERNET, why, size) < 0)
-			return -EINVAL;
-		t->cfg = cfg;
-		return 0;
-	}
+	if (t->opt.wait && same_interface && can_wait(r))
+		return reload_waiting(t, cfg, r, why, size);
+	if (r < 0)
+		snprintf(why, size, "%s: %s", cfg->interface, strerror(-r));
 	if (r != 0)
 		return errno_of(r);
 	t->cfg = cfg;
 	append_handle(t, fresh);
-	say_back(t);
 	return 0;
 }
 
@@ -372,10 +457,11 @@ void tap_stop(struct tap *t)
 	if (t->stopping)
 		return;
 	t->stopping = true;
+	ev_timer_stop(t->opt.loop, &t->reopen);
 	for (size_t i = 0; i < t->n; i++)
 		capture_stop(t->handles[i]);
 	if (t->n == 0)
-		schedule(t, 0.);
+		start_timer(t, &t->timer, 0.);
 	else if (!t->running)
 		tap_run(t); /* a parked packet, or one that was never run */
 }
@@ -401,6 +487,7 @@ void tap_free(struct tap *t)
 	if (!t)
 		return;
 	ev_timer_stop(t->opt.loop, &t->timer);
+	ev_timer_stop(t->opt.loop, &t->reopen);
 	while (t->n)
 		close_first(t);
 	linkwatch_free(t->links);

@@ -1,18 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "thread.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
+
+static struct {
+	pthread_t *threads;
+	size_t n, room;
+	bool unknown; /* one had to be forgotten */
+} abandoned;
 
 bool thread_join_within(pthread_t thread, unsigned int ms)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ts.tv_sec += ms / 1000;
 	ts.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (ts.tv_nsec >= 1000000000) {
 		ts.tv_sec++;
 		ts.tv_nsec -= 1000000000;
 	}
-	return pthread_timedjoin_np(thread, NULL, &ts) == 0;
+	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0;
+}
+
+/* Those that have ended need no memory any more: a service abandons some in each long outage. */
+static void reap(void)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < abandoned.n; i++)
+		if (pthread_tryjoin_np(abandoned.threads[i], NULL) != 0)
+			abandoned.threads[left++] = abandoned.threads[i];
+	abandoned.n = left;
+}
+
+static bool make_room(void)
+{
+	size_t room = abandoned.room ? abandoned.room * 2 : 8;
+	pthread_t *threads;
+
+	if (abandoned.n < abandoned.room)
+		return true;
+	threads = reallocarray(abandoned.threads, room, sizeof(*threads));
+	if (!threads)
+		return false;
+	abandoned.threads = threads;
+	abandoned.room = room;
+	return true;
+}
+
+void thread_abandon(pthread_t thread)
+{
+	reap();
+	if (make_room()) {
+		abandoned.threads[abandoned.n++] = thread;
+		return;
+	}
+	pthread_detach(thread);
+	abandoned.unknown = true;
+}
+
+bool thread_may_exit(void)
+{
+	reap();
+	return abandoned.n == 0 && !abandoned.unknown;
 }

@@ -3,10 +3,11 @@
  * The floor that the producer is measured against: pcap_dispatch() and rd_kafka_produceva(), the
  * same key, time stamp, ring and Kafka settings, and nothing else.
  *
- *	bare_producer INTERFACE BROKERS TOPIC COUNT FLOWS PARTITIONS [NAME=VALUE]...
+ *	bare_producer INTERFACE BROKERS TOPIC COUNT PARTITIONS [NAME=VALUE]...
  *
- * The partition is known without looking: pktgen's packets go round its flows. Ends once COUNT
- * packets are delivered; prints `ready` once it captures.
+ * The partition is known without looking: pktgen's packets go round its flows, and the digits of
+ * PARTITIONS are those of its flows, one each. Ends once COUNT packets are delivered; prints
+ * `ready` once it captures.
  */
 #include <endian.h>
 #include <librdkafka/rdkafka.h>
@@ -26,7 +27,8 @@ struct bare {
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
 	uint64_t limit, taken, delivered, refused;
-	uint32_t flows, partitions;
+	const char *partitions; /* digits */
+	size_t flows;
 };
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -70,7 +72,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *d
 	struct bare *b = (struct bare *)user;
 	uint64_t us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec;
 	uint64_t key = htobe64(us);
-	int32_t partition = (int32_t)(b->taken % b->flows % b->partitions);
+	int32_t partition = b->partitions[b->taken % b->flows] - '0';
 
 	if (b->taken >= b->limit)
 		return;
@@ -111,7 +113,7 @@ static void open_kafka(struct bare *b, char **argv)
 	rd_kafka_conf_set_opaque(conf, b);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set(conf, "bootstrap.servers", argv[2], why, sizeof(why));
-	for (char **arg = argv + 7; *arg; arg++) {
+	for (char **arg = argv + 6; *arg; arg++) {
 		char *value = strchr(*arg, '=');
 
 		if (!value)
@@ -131,11 +133,11 @@ int main(int argc, char **argv)
 	struct bare b = {0};
 	struct pollfd fd;
 
-	if (argc < 7)
-		die("usage", "INTERFACE BROKERS TOPIC COUNT FLOWS PARTITIONS [NAME=VALUE]...");
+	if (argc < 6)
+		die("usage", "INTERFACE BROKERS TOPIC COUNT PARTITIONS [NAME=VALUE]...");
 	b.limit = strtoull(argv[4], NULL, 10);
-	b.flows = (uint32_t)atoi(argv[5]);
-	b.partitions = (uint32_t)atoi(argv[6]);
+	b.partitions = argv[5];
+	b.flows = strlen(b.partitions);
 	open_kafka(&b, argv);
 	b.pcap = open_capture(argv[1]);
 	fd = (struct pollfd){.fd = pcap_get_selectable_fd(b.pcap), .events = POLLIN};

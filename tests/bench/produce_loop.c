@@ -3,6 +3,11 @@
  * As fast as librdkafka takes packets: no capture, made-up keys and time stamps.
  *
  *	produce_loop BROKERS TOPIC COUNT SIZE PARTITIONS [NAME=VALUE]...
+ *
+ * The digits of PARTITIONS are the partitions of the flows, which take turns.
+ *
+ * Prints how many were delivered, and the time that took from the first of them on: to connect is
+ * no part of it.
  */
 #include <endian.h>
 #include <librdkafka/rdkafka.h>
@@ -15,11 +20,27 @@
 
 #define QUEUE 131072 /* queue.buffering.max.messages */
 
+struct progress {
+	uint64_t delivered;
+	uint64_t first_us; /* when the first was delivered, monotonic */
+};
+
+static uint64_t now_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
-	uint64_t *delivered = opaque;
+	struct progress *p = opaque;
 
-	*delivered += !m->err;
+	if (m->err)
+		return;
+	if (!p->delivered++)
+		p->first_us = now_us(CLOCK_MONOTONIC);
 }
 
 /* Not for each message by itself: that would cost more than the message. */
@@ -54,13 +75,13 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-static rd_kafka_t *open_kafka(char **argv, uint64_t *delivered)
+static rd_kafka_t *open_kafka(char **argv, struct progress *progress)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *rk;
 	char why[512];
 
-	rd_kafka_conf_set_opaque(conf, delivered);
+	rd_kafka_conf_set_opaque(conf, progress);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set(conf, "bootstrap.servers", argv[1], why, sizeof(why));
 	for (char **arg = argv + 6; *arg; arg++) {
@@ -78,43 +99,36 @@ static rd_kafka_t *open_kafka(char **argv, uint64_t *delivered)
 	return rk;
 }
 
-static uint64_t now_us(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 int main(int argc, char **argv)
 {
 	static uint8_t packet[65536];
-	uint64_t count, delivered = 0, start, us, key;
+	struct progress progress = {0};
+	uint64_t count, us, key;
 	rd_kafka_topic_t *topic;
-	uint32_t partitions;
+	const char *partitions;
 	rd_kafka_t *rk;
-	size_t size;
+	size_t size, flows;
 
 	if (argc < 6)
 		die("usage", "BROKERS TOPIC COUNT SIZE PARTITIONS [NAME=VALUE]...");
 	count = strtoull(argv[3], NULL, 10);
 	size = strtoull(argv[4], NULL, 10);
-	partitions = (uint32_t)atoi(argv[5]);
-	rk = open_kafka(argv, &delivered);
+	partitions = argv[5];
+	flows = strlen(partitions);
+	rk = open_kafka(argv, &progress);
 	topic = rd_kafka_topic_new(rk, argv[2], NULL);
-	start = now_us(CLOCK_MONOTONIC);
 	us = now_us(CLOCK_REALTIME);
 	for (uint64_t i = 0; i < count; i++, us++) {
 		key = htobe64(us);
-		while (!produce(rk, topic, (int32_t)(i % 8 % partitions), &key, us, packet, size))
+		while (!produce(rk, topic, partitions[i % flows] - '0', &key, us, packet, size))
 			wait_for_room(rk);
 		if (i % 1024 == 0)
 			rd_kafka_poll(rk, 0);
 	}
 	rd_kafka_flush(rk, 60000);
-	printf("delivered=%llu us=%llu\n", (unsigned long long)delivered,
-	       (unsigned long long)(now_us(CLOCK_MONOTONIC) - start));
+	printf("delivered=%llu us=%llu\n", (unsigned long long)progress.delivered,
+	       (unsigned long long)(now_us(CLOCK_MONOTONIC) - progress.first_us));
 	rd_kafka_topic_destroy(topic);
 	rd_kafka_destroy(rk);
-	return delivered == count ? 0 : 1;
+	return progress.delivered == count ? 0 : 1;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file of the spool that the disk, the power or somebody else has changed. What the scan counts
- * as whole must be what the reader then gives, within what the scan calls whole.
+ * A byte of choice, then a file of the spool that the disk, the power or somebody else has changed.
+ * What the scan counts as whole must be what the reader then gives, within what the scan calls
+ * whole.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static uint64_t count_readable(int fd, uint64_t limit)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", 0);
+	int fd;
 	struct spool_kinds none = {.n = 0};
 	struct spool_file_info info;
 	struct pcapng_block last;
@@ -49,12 +50,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *head;
 	int n;
 
+	if (!size)
+		return 0;
+	fd = memfd_create("fuzz", 0);
 	must(fd >= 0);
 	n = spool_file_put_head(&none, "pcap", &head);
 	must(n > 0);
 	/* Most inputs stand behind a good section; one in eight is the whole file. */
-	if (size && data[0] % 8 == 0)
+	if (data[0] % 8 == 0)
 		n = 0;
+	data++;
+	size--;
 	must(spool_write_all(fd, head, (size_t)n, 0) == 0);
 	must(spool_write_all(fd, data, size, (uint64_t)n) == 0);
 	free(head);

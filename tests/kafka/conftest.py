@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import glob
 import os
+import re
 import signal
 import sys
 
@@ -11,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 from harness import captures, daemon  # noqa: E402
 from harness.broker import Broker  # noqa: E402
 from harness.net import Pair  # noqa: E402
+from harness.proc import run  # noqa: E402
 from harness.witness import Topic  # noqa: E402
 
 
@@ -20,9 +22,26 @@ def pytest_configure(config):
     config.addinivalue_line('markers', 'waits: mostly waits; runs beside others')
 
 
+def librdkafka(env):
+    """What the program says of the librdkafka that it runs with."""
+    said = run(daemon.BINARY, '--version', env=env).stdout
+    found = re.search(r'librdkafka.*', said)
+    assert found, said
+    return found.group()
+
+
 def pytest_sessionstart(session):
-    if not session.config.option.collectonly and not os.access(daemon.BINARY, os.X_OK):
+    if session.config.option.collectonly:
+        return
+    if not os.access(daemon.BINARY, os.X_OK):
         pytest.exit(f'{daemon.BINARY} is missing: build it, or run tests/run', returncode=2)
+    # A run that is to show that another library serves must not run with the same one.
+    if os.environ.get('PYCAPA_LIBRDKAFKA'):
+        asked, plain = librdkafka(daemon.environment()), librdkafka(dict(os.environ))
+        if asked == plain:
+            pytest.exit(f'PYCAPA_LIBRDKAFKA={os.environ["PYCAPA_LIBRDKAFKA"]} changes nothing: '
+                        f'{asked}', returncode=2)
+        print(f'with {asked}, not {plain}')
 
 
 TIME_LIMIT = 400  # seconds a test; a backstop, every wait has a deadline of its own

@@ -160,6 +160,7 @@ static int open_interface(const char *name)
 int main(int argc, char **argv)
 {
 	struct generator g = {0};
+	int r;
 
 	if (argc != 7) {
 		fprintf(stderr, "usage: pktgen INTERFACE COUNT PPS SIZE FLOWS FIRST\n");
@@ -175,9 +176,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	g.fd = open_interface(argv[1]);
-	if (g.fd < 0 || run(&g) < 0)
+	if (g.fd < 0)
 		return 1;
+	r = run(&g);
 	printf("%llu\n", (unsigned long long)g.sent);
-	close(g.fd);
-	return 0;
+	return r < 0;
 }

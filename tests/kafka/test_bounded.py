@@ -30,6 +30,7 @@ def assert_gave_up(process, waited_for, status=1):
     lines = process.grep(rf'^ERROR:root:No progress for {STALL} s, giving up; waited for ')
     assert len(lines) == 1, process.describe()
     assert re.search(f'waited for {waited_for}', lines[0]), lines[0]
+    assert re.search(f'^ERROR:root:.*waited for {waited_for}', process.lines[-1]), process.describe()
 
 
 def run(*argv):
@@ -55,6 +56,43 @@ def test_capture_of_n_packets_without_a_broker(nowhere, pair, spawn):
     process.wait(STALL + 10)
     assert_gave_up(process, f'(the )?broker {nowhere}')
     assert process.counts() == (10, 0)
+
+
+def test_capture_of_a_silent_interface_without_a_broker(nowhere, pair, spawn):
+    process = spawn('-p', '-i', pair.inside, '-k', nowhere, '-m', '10', '--stall-timeout',
+                    f'{STALL}s')
+    process.wait(STALL + 10)
+    assert_gave_up(process, f'the broker {nowhere}')
+    assert process.counts() == (0, 0)
+
+
+def test_a_silent_interface_is_no_reason_to_give_up(topic, pair, producer):
+    process = producer(pair, topic, '-m', '3', '--stall-timeout', '1s')
+    wait.stays(process.running, 4, process.describe)
+    traffic.send(pair, 3, 0)
+    assert process.wait(20) == 0 and process.counts() == (3, 3), process.describe()
+
+
+def test_a_short_stall_timeout_is_no_false_alarm(topic, consumer):
+    process = consumer(topic, '-o', 'begin', '-m', '3', '--stall-timeout', '700ms')
+    wait.stays(process.running, 3, process.describe)
+    topic.produce(captures.sample(3))
+    assert process.wait(20) == 0 and process.counts() == (3, 3), process.describe()
+
+
+def test_a_stall_is_told_with_its_unit(nowhere, capture_file):
+    process = pycapa('-p', '-r', capture_file, '-k', nowhere, '--stall-timeout', '1500ms')
+    assert process.status == 1
+    assert process.grep('^ERROR:root:No progress for 1500 ms, giving up'), process.describe()
+
+
+def test_the_last_line_says_why_packets_were_refused(make_topic, tmp_path):
+    topic = make_topic(max_message_bytes=1000)
+    path = captures.write(tmp_path / 'in.pcap', captures.sample(5, size=1400))
+    process = pycapa('-p', '-r', path, '-k', topic.broker.bootstrap, '-t', topic.name)
+    assert process.status == 1, process.describe()
+    assert re.search(r'^ERROR:root:5 packet\(s\) not delivered; 5 refused by Kafka for good: .*'
+                     'too large', process.lines[-1]), process.describe()
 
 
 @pytest.mark.parametrize('bound', [['-e'], ['-m', '5'], ['-e', '-o', 'stored']])

@@ -3,10 +3,11 @@
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import captures, traffic, wait
+from harness import captures, faults, traffic, wait
 from harness.witness import Tcpdump, key_time
 
 pytestmark = pytest.mark.alone
@@ -34,7 +35,10 @@ def test_200000_packets_at_20000_a_second_are_all_delivered(make_topic, pair, pr
     topic = make_topic(4)
     tcpdump = Tcpdump(pair.inside, tmp_path / 'witness.pcap')
     process = producer(pair, topic)
+    begin = time.monotonic()
     traffic.send(pair, 200000, 20000, size=200, flows=50)
+    seconds = time.monotonic() - begin
+    assert 9.9 <= seconds <= 11, f'{200000 / seconds:.0f} packets/s'
     tcpdump.stop(200000)
     assert process.stop() == 0, process.describe()
     assert process.counts() == (200000, 200000)
@@ -54,19 +58,21 @@ def test_200000_packets_at_20000_a_second_are_all_delivered(make_topic, pair, pr
 
 def test_500000_packets_at_full_speed_through_a_queue_of_1000(topic, pair, producer, tmp_path):
     process = producer(pair, topic, '-X', 'queue.buffering.max.messages=1000')
-    sent = traffic.replay(pair, tmp_path, 50000, loops=10, size=128)
+    with ThreadPoolExecutor(1) as pool:
+        replay = pool.submit(traffic.replay, pair, tmp_path, 50000, loops=10, size=128)
+        # One more than the queue takes: the packet that waits for room.
+        wait.until(lambda: process.stats()['queued'] > 1000, 60, process.describe)
+        sent = replay.result()
     assert sent == 500000
     assert process.running(), process.describe()
     assert process.stop(timeout=120) == 0, process.describe()
-    account = process.account() if process.grep(r'received=') else {}
-    taken, delivered = process.counts()
-    dropped = account.get('dropped_kernel', 0)
-    failed = account.get('failed', 0)
-    assert taken == delivered + failed, process.describe()
-    assert taken + dropped == sent, process.describe()
-    assert topic.count() == delivered
+    stats = faults.assert_ended(process)
+    assert process.counts() == (stats['received'], stats['delivered']), process.describe()
+    assert stats['received'] == stats['delivered'] == topic.count(), process.describe()
+    dropped = stats['dropped_kernel']
+    assert stats['received'] + dropped == sent, process.describe()
     if dropped:
-        assert process.grep(rf'\b{dropped}\b'), 'the drops are told\n' + process.describe()
+        assert process.grep(rf'^WARNING:root:.*\bdropped_kernel={dropped}\b'), process.describe()
 
 
 @pytest.mark.parametrize('pps', [1000, 20000])
@@ -86,9 +92,8 @@ def test_stopped_for_3_s_loses_nothing(make_topic, pair, producer, pps):
 
 
 def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
-    # The queue is full and stays full while the broker stands still: nothing is to be done. Our
-    # thread alone is measured: librdkafka's broker thread polls without a pause while an
-    # idempotent producer has five unanswered requests (2.0.2 and 2.12.1, a bare client too).
+    # The queue is full and stays full while the broker stands still: nothing is to be done. What
+    # librdkafka's thread for that broker does is ended when the hang is seen (brake), within 7 s.
     own_broker.start()
     name = own_broker.topic()
     process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name,
@@ -99,13 +104,21 @@ def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
     generator = traffic.start(pair, 4000, 1000, first=100)
     wait.until(lambda: process.stats()['queued'] >= 1000, 20, process.describe)
     before = process.cpu(first_thread=True)
-    wait.elapse(2)
-    used = process.cpu(first_thread=True) - before
+    wait.elapse(8)
+    ours = process.cpu(first_thread=True) - before
+    before = process.cpu()
+    wait.elapse(5)
+    used = process.cpu() - before
     assert generator.wait(30) == 0
     assert process.running(), process.describe()
     own_broker.resume()
+    resumed = time.monotonic()
+    wait.until(lambda: process.stats()['delivered'] > 100, 60, process.describe)
+    late = time.monotonic() - resumed
     wait.until(lambda: process.stats()['delivered'] == 4100, 60, process.describe)
-    assert used < 0.3, f'{used} s of CPU in 2 s with a full queue'
+    assert ours < 0.8, f'{ours} s of CPU of our thread in 8 s with a full queue'
+    assert used < 0.5, f'{used} s of CPU in 5 s with a full queue'
+    assert late < 2, f'delivery resumed {late} s after the broker did'
     assert process.stop() == 0, process.describe()
     assert process.counts() == (4100, 4100)
 
@@ -120,9 +133,9 @@ def test_broker_absent_at_start_then_started(own_broker, pair, spawn):
     wait.until(lambda: process.stats()['queued'] == 500, 20, process.describe)
     own_broker.start(wait_ready=False)
     ready = own_broker.wait_ready()
-    wait.until(lambda: process.stats()['delivered'] > 0, 2.0,
-               lambda: 'a delivery within 2 s of the broker being ready\n' + process.describe())
-    assert ready
+    wait.until(lambda: process.stats()['delivered'] > 0, 30, process.describe)
+    late = time.monotonic() - ready
+    assert late <= 2, f'the first delivery {late} s after the broker was ready'
     wait.until(lambda: process.stats()['delivered'] == 500, 30, process.describe)
     assert process.stop() == 0
     assert process.counts() == (500, 500)

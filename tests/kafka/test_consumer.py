@@ -105,7 +105,9 @@ def test_the_default_is_the_end(topic, consumer):
     wait.until(more, 30, process.describe)
     assert process.stop() == 0
     got = numbers(process)
-    assert got[0] >= 50 and got == list(range(got[0], sent[0]))
+    # The last one sent may not have been read yet.
+    assert got[0] >= 50 and got == list(range(got[0], got[0] + len(got)))
+    assert got[-1] in (sent[0] - 2, sent[0] - 1)
 
 
 def test_exit_at_end_behind_transaction_markers(topic):

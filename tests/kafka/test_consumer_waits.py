@@ -140,6 +140,30 @@ def test_what_a_member_leaves_another_takes_over(make_topic, consumer):
     assert sorted(numbers(first.stdout) + numbers(second.stdout)) == list(range(300))
 
 
+def test_a_member_keeps_some_partitions_while_another_takes_over_the_rest(make_topic, consumer):
+    topic = make_topic(4)
+    sample = captures.sample(400, size=80)
+    argv = ('-o', 'stored', '-X', f'group.id=group-{topic.name}',
+            '-X', 'partition.assignment.strategy=cooperative-sticky')
+
+    def produce(packets):
+        for p in range(4):
+            topic.produce(packets[p::4], partition=p)
+
+    first = consumer(topic, *argv)
+    first.wait_line('group: reading 4 partition')
+    produce(sample[:200])
+    first.wait_stdout(whole(200, 80))
+    second = consumer(topic, *argv)
+    second.wait_line('group: reading 2 partition', 30)
+    produce(sample[200:])
+    first.wait_stdout(whole(300, 80))
+    second.wait_stdout(whole(100, 80))
+    assert first.stop() == 0, first.describe()
+    assert second.stop() == 0, second.describe()
+    assert sorted(numbers(first.stdout) + numbers(second.stdout)) == list(range(400))
+
+
 def test_exit_at_end_before_an_open_transaction(topic):
     topic.produce(captures.sample(20, size=80))
     producer = Producer({'bootstrap.servers': topic.broker.bootstrap,
@@ -169,3 +193,16 @@ def test_a_start_past_the_end_is_the_end(topic, consumer, offset):
     topic.produce(captures.sample(10, size=80))
     process = consume(topic, '-e', '-o', offset)
     assert process.status == 0 and numbers(process.stdout) == [], process.describe()
+
+
+def test_a_look_up_that_hangs_does_not_hold_up_the_end(own_broker, spawn):
+    """The broker takes the connection and is silent: look-ups take their time, up to 8 s."""
+    own_broker.start()
+    topic = own_broker.topic()
+    own_broker.pause()
+    process = spawn('-c', '-k', own_broker.bootstrap, '-t', topic)
+    wait.elapse(9)
+    before = time.monotonic()
+    assert process.stop(signal.SIGINT) == 0, process.describe()
+    assert time.monotonic() - before < 5
+    assert process.counts() == (0, 0)

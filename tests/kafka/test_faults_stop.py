@@ -56,22 +56,23 @@ def the_gap(got):
 def test_sigterm_in_an_outage(trial):
     assert trial.process.stop(signal.SIGTERM) == 0, trial.process.describe()
     first = faults.assert_ended(trial.process)
-    maybe = faults.unanswered(trial.process)
+    maybe, again = faults.unanswered(trial.process), faults.sent_again(trial.process)
     assert first['spooled'] > OUTAGE / 4 * PPS and first['queued'] == 0, first
     assert trial.process.grep(r'packet\(s\) wait in .* for the next start')
     trial.start()
     second = finish(trial)
     assert trial.process.status == 0, trial.process.describe()
-    assert second['recovered'] == first['spooled'], (first, second)
+    assert second['recovered'] == first['spooled'] + again, (first, again, second)
     got = faults.content(trial.topic, COUNT)
     begin, end = the_gap(got)
     # What the first one had received comes before the gap, what the second had behind it.
     assert (first['received'], second['received']) == (begin, COUNT - end), (first, second)
     assert first['dropped_kernel'] == second['dropped_kernel'] == 0, (first, second)
-    assert faults.doubles(got.counts) <= first['doubled'] + maybe + second['doubled']
+    assert faults.doubles(got.counts) <= first['doubled'] + maybe + again + second['doubled']
 
 
 def test_killed_in_an_outage(trial):
+    """What was received more than a second before the kill is in the topic."""
     earlier = trial.process.stats()
     stats = trial.wait_stats(lambda s: s['received'] > earlier['received'] + PPS, 20)
     trial.process.kill()
@@ -80,14 +81,11 @@ def test_killed_in_an_outage(trial):
     second = finish(trial)
     assert trial.process.status == 0, trial.process.describe()
     got = faults.content(trial.topic, COUNT)
-    begin, end = max(faults.missing(got.counts), key=lambda gap: gap[1] - gap[0])
-    # A broker that lives, but does not answer, has taken some that are in no memory but ours.
-    lost = got.counts.count(0) - (end - begin)
-    unanswered = stats['queued'] if trial.broker_paused else 0
-    assert lost <= unanswered, (lost, stats)
-    # Only what was received within the last moment may be lost: it was not written yet.
+    begin, end = the_gap(got)
+    # The disk may hold up the spool's thread for a while.
     assert begin >= earlier['received'], (begin, earlier, stats)
     assert second['received'] == COUNT - end and second['dropped_kernel'] == 0, (second, end)
-    assert second['recovered'] >= begin - stats['delivered'] - stats['queued'], (second, stats)
+    assert second['recovered'] >= begin - stats['delivered'], (second, stats)
+    # Twice is only what was in flight: sent, and not answered yet.
     extra = faults.doubles(got.counts)
-    assert extra <= stats['queued'] + stats['doubled'] + second['doubled'], (extra, stats, second)
+    assert extra <= stats['queued'], (extra, stats, second)

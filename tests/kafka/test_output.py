@@ -131,6 +131,22 @@ def test_a_slow_reader_does_not_cost_the_place_in_the_group(topic, piped):
     pipe.close()
 
 
+def test_a_slow_reader_pauses_partitions_at_their_end_too(make_topic, piped):
+    """And none of what comes to them meanwhile is missed."""
+    topic = make_topic(2)
+    sample = captures.sample(2020, size=1000)
+    topic.produce(sample[:10], partition=0)
+    process, pipe = piped(topic, '-o', 'begin', '-X', 'debug=topic', '--log-level', 'DEBUG')
+    pipe.read(24 + 1016 * 10)
+    topic.produce(sample[10:2010], partition=1)
+    process.wait_line(r'PAUSE: .*Pause \S+ \[0\]', 20)
+    topic.produce(sample[2010:], partition=0)
+    pipe.read(24 + 1016 * 2020)
+    assert process.stop() == 0, process.describe()
+    assert sorted(numbers(pipe.rest())) == list(range(2020))
+    pipe.close()
+
+
 def test_an_interrupt_while_the_reader_stands_still_ends_in_time(topic, piped):
     topic.produce(captures.sample(20000, size=1000))
     process, pipe = piped(topic, '-o', 'begin', '--shutdown-timeout', '2s')
@@ -205,6 +221,16 @@ def test_write_file_that_is_a_fifo_waits_for_its_reader(topic, consumer, tmp_pat
     assert process.wait(20) == 0, process.describe()
 
 
+def test_an_interrupt_of_a_fifo_without_a_reader_ends_at_once(topic, consumer, tmp_path):
+    path = str(tmp_path / 'fifo')
+    os.mkfifo(path)
+    process = consumer(topic, '-w', path, '-ll', 'DEBUG')
+    process.wait_line('partition 0: from offset')
+    before = time.monotonic()
+    assert process.stop(signal.SIGINT) == 0, process.describe()
+    assert time.monotonic() - before < 3 and process.counts() == (0, 0)
+
+
 def test_write_file_that_cannot_be_opened(topic, tmp_path):
     path = tmp_path / 'missing' / 'out.pcap'
     process = consume(topic, '-e', '-w', path)
@@ -251,6 +277,46 @@ def test_a_terminal_is_refused_before_anything_is_opened(spawn):
     assert len(process.lines) == 1 and '--write-file' in process.lines[0], process.describe()
     assert pipe.rest() == b''
     pipe.close()
+
+
+@pytest.mark.parametrize('path', ['/dev/stdout', '/proc/self/fd/1', 'name'])
+def test_a_terminal_as_write_file_is_refused_too(spawn, path):
+    pipe = Pipe(pty.openpty())
+    path = os.ttyname(pipe.writer) if path == 'name' else path
+    process = spawn('-c', '-k', f'127.0.0.1:{free_port()}', '-t', 'none', '-w', path,
+                    stdout=pipe.writer)
+    pipe.started()
+    assert process.wait(10) == 2, process.describe()
+    assert len(process.lines) == 1 and 'terminal' in process.lines[0], process.describe()
+    pipe.close()
+
+
+def test_the_journal_is_refused(spawn, tmp_path):
+    """What a service without a write-file would fill."""
+    path = tmp_path / 'journal'
+    with open(path, 'wb') as f:
+        stat = os.fstat(f.fileno())
+        process = spawn('-c', '-k', f'127.0.0.1:{free_port()}', '-t', 'none', stdout=f,
+                        env={'JOURNAL_STREAM': f'{stat.st_dev}:{stat.st_ino}'})
+    assert process.wait(10) == 2, process.describe()
+    assert len(process.lines) == 1 and 'write-file' in process.lines[0], process.describe()
+    assert path.read_bytes() == b''
+
+
+def test_check_config_warns_of_a_consumer_without_write_file(tmp_path):
+    file = tmp_path / 'out.cfg'
+    file.write_text('mode = "consumer";\n')
+    process = pycapa('-C', file, '--check-config')
+    assert process.status == 0 and process.grep('^WARNING:root:.*write-file'), process.describe()
+    for more in ('write-file = "/tmp/x";', 'pretty-print = 1;'):
+        file.write_text(f'mode = "consumer"; {more}\n')
+        assert not pycapa('-C', file, '--check-config').lines
+
+
+def test_text_and_capture_do_not_share_standard_output():
+    process = pycapa('-c', '-pp', '5', '-w', '-')
+    assert process.status == 2 and len(process.lines) == 1, process.describe()
+    assert '--write-file' in process.lines[0] and 'standard output' in process.lines[0]
 
 
 def test_pretty_print_on_a_terminal(topic, consumer):

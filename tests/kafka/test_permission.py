@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import captures
+from harness import captures, traffic
 from harness.broker import Broker
 from harness.daemon import pycapa
 from harness.witness import Topic
@@ -24,6 +24,30 @@ def forbidden(tmp_path_factory):
                '--deny-principal', 'User:ANONYMOUS', '--operation', 'Read', '--operation', 'Write',
                '--topic', topic.name)
         yield topic
+
+
+def test_packets_wait_for_a_permission(forbidden, spawn, pair):
+    """Those of a live capture: a few lines, and all arrive within half a minute of the grant."""
+    broker = forbidden.broker
+    topic = Topic(broker, broker.topic())
+
+    def deny(verb):
+        broker.tool('org.apache.kafka.tools.AclCommand', '--bootstrap-server', broker.bootstrap,
+                    verb, '--force', '--deny-principal', 'User:ANONYMOUS', '--operation', 'Write',
+                    '--topic', topic.name)
+    deny('--add')
+    process = spawn('-p', '-i', pair.inside, '-k', broker.bootstrap, '-t', topic.name)
+    process.wait_capturing()
+    sender = traffic.start(pair, 2000, 100)
+    process.wait_line(r'^WARNING:root:Kafka did not take packets \(Broker: Topic authorization '
+                      r'failed\): .*; grant the principal Write', 30)
+    assert sender.wait(40) == 0
+    assert len(process.lines) < 8, process.describe()
+    deny('--remove')
+    topic.wait_count(2000, 35)
+    assert process.stop() == 0, process.describe()
+    seen = [captures.sequence(r.value) for r in topic.records()]
+    assert sorted(seen) == list(range(2000))
 
 
 @pytest.mark.parametrize('mode', ['replay', 'exit-at-end', 'max-packets', 'stored'])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 A property test of the configuration: for every key of the program's own table, at a place chosen
-by chance, a good value, one of the wrong type, one out of range, and a typo of its name.
+by chance, good values, those of the wrong type, those it cannot have, and a typo of its name.
 """
 import os
 import random
@@ -71,18 +71,43 @@ def wrong_types(key):
     return wrong + ['5', 'true', '1.5']
 
 
-def out_of_range(key):
-    if key['type'] not in ('integer', 'size', 'time'):
-        return []
+# Values of the right type that the key cannot have: those of a text key, and of a list.
+BAD_TEXTS = {
+    'kafka-broker': [''], 'kafka-topic': ['', 'a' * 250, 'a/b', '.', '..', 'a topic'],
+    'interface': ['', 'sixteen-letters0'], 'read-file': [''], 'write-file': [''],
+    'spool-directory': [''], 'filter': ['tcp prot 80', 'port nosuchport', '((('],
+    'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
+                     '2026-02-29T00:00:00Z']}
+BAD_LISTS = {'kafka-config': [['linger.ms=-1'], [''], ['=1'], ['acks=2000'], ['linger.ms=900001'],
+                              ['sasl.password=@/nonexistent'], ['transactional.id=a'],
+                              ['acks=1', 'enable.idempotence=true'],
+                              ['linger.ms=10', 'message.timeout.ms=8']]}
+
+
+def bad_numbers(key):
     low, high = bounds(key)
-    # libconfig 1.5 would wrap the third and the fourth into something that looks right.
-    values = ['-5' if low == '0' and key['name'] not in ('max-packets', 'pretty-print') else None,
-              '0' if low != '0' else None]
+    # libconfig 1.5 would wrap these into something that looks right.
+    values = ['-5', '99999999999999999999', '18446744073709551617', '9223372036854775808']
+    if key['type'] != 'integer':
+        values += ['"-5"', '"99999999999999999999"', '"18446744073709551615T"']
+    if low != '0':
+        values.append('0')
     if high is not None:
-        values += ['99999999999999999999', '"99999999999999999999"', '18446744073709551617']
-        values += [quoted(f'{int(re.match(r"[0-9]+", high).group()) + 1}'
-                          f'{re.sub("^[0-9]+", "", high)}')]
-    return [v for v in values if v is not None]
+        values.append(quoted(f'{int(re.match(r"[0-9]+", high).group()) + 1}'
+                             f'{re.sub("^[0-9]+", "", high)}'))
+    return values
+
+
+def bad_values(key):
+    kind = key['type']
+    if kind in ('integer', 'size', 'time'):
+        return bad_numbers(key)
+    if kind == 'enum':
+        return ['""', '"no such value"', f'"{key["default"]}s"']
+    if kind == 'list':
+        return ['( ' + ', '.join(f'"{v}"' for v in values) + ' )'
+                for values in BAD_LISTS[key['name']]]
+    return [f'"{v}"' for v in BAD_TEXTS[key['name']]]
 
 
 def typo(name, rng):
@@ -157,10 +182,16 @@ def test_wrong_type(key, rng, tmp_path):
         assert key['name'] in fault or 'no.such.property' in fault or 'linger.ms' in fault, fault
 
 
-def test_out_of_range(key, rng, tmp_path):
-    for value in out_of_range(key):
+# What is neither true nor false is of another type.
+@pytest.mark.parametrize('key', [k['name'] for k in KEYS if k['type'] != 'bool'], indirect=True)
+def test_bad_value(key, rng, tmp_path):
+    values = bad_values(key)
+    assert len(values) >= 1
+    for value in values:
         fault = refused(tmp_path, key, f'{key["name"]} = {value};', rng)
-        assert key['name'] in fault or 'a number is too large' in fault, fault
+        assert (key['name'] in fault or 'a number is too large' in fault or
+                key['type'] == 'list' or key['name'] == 'kafka-topic' and 'Kafka topic' in fault
+                ), fault
 
 
 def test_typo_names_the_key(key, rng, tmp_path):

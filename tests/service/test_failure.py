@@ -10,6 +10,12 @@ from outer import numbers
 UNDELIVERED = 'MESSAGE_ID=b4a334d492644a9badc91587da5bf1fa'
 
 
+def test_shipped_unit_has_a_watchdog(producer):
+    assert producer.show('WatchdogUSec') == '20s'
+    first = producer.show('WatchdogTimestampMonotonic')
+    wait.until(lambda: producer.show('WatchdogTimestampMonotonic') != first, 20, 'fed')
+
+
 @pytest.fixture
 def short_watchdog(host):
     path = '/etc/systemd/system/pycapa@.service.d/test.conf'
@@ -38,7 +44,7 @@ def test_watchdog_is_fed_while_it_waits(short_watchdog, instances, link, tmp_pat
 
 
 def test_kill_9_is_restarted_and_the_counters_show_the_gap(producer, link, topic):
-    stream = traffic.start(link, 4000, 1000)
+    stream = traffic.start(link, 8000, 1000)
     producer.wait_stats(lambda c: c['RECEIVED'] > 500)
     pid = producer.pid
     producer.kill('SIGKILL')
@@ -52,8 +58,8 @@ def test_kill_9_is_restarted_and_the_counters_show_the_gap(producer, link, topic
     assert len(by_pid) == 2, 'the lines of both processes'
     first = max(next(iter(by_pid.values())))
     # What neither of the two counted is what passed in between.
-    assert 0 < first + second['RECEIVED'] < 4000
-    assert set(numbers(topic)) <= set(range(4000))
+    assert 0 < first + second['RECEIVED'] < 8000
+    assert set(numbers(topic)) <= set(range(8000))
 
 
 def test_sigterm_under_load_delivers_everything_captured(producer, link, topic):

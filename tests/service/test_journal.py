@@ -6,6 +6,9 @@ from harness import daemon, traffic, wait
 from instance import ACCOUNT
 from outer import numbers
 
+BROKER_LOST = 'MESSAGE_ID=de145b0f25134fecb3d983e4d3523cab'
+BROKER_BACK = 'MESSAGE_ID=0941459d6de84fc8860162dc43023562'
+
 
 def test_every_entry_has_the_native_fields(producer, link, topic):
     producer.stats()
@@ -18,6 +21,49 @@ def test_every_entry_has_the_native_fields(producer, link, topic):
         assert entry['PYCAPA_INTERFACE'] == link.name, entry
         assert entry['PYCAPA_TOPIC'] == topic.name, entry
         assert not re.match('(INFO|WARNING|ERROR):root:', entry['MESSAGE']), entry
+
+
+def has_native_fields(entry, instance, topic):
+    assert entry['PYCAPA_INSTANCE'] == entry['PYCAPA_INTERFACE'] == instance.name, entry
+    assert (entry['PYCAPA_MODE'], entry['PYCAPA_TOPIC']) == ('producer', topic.name), entry
+
+
+def test_fault_at_the_start_has_native_fields(instances, host):
+    i = instances('faulty0', None, None)
+    i.write('snaplen = ;\n')
+    assert i.systemctl('start', check=False).returncode != 0
+    entry = i.wait_message(r'faulty0\.cfg:1: ')
+    assert (entry['PYCAPA_INSTANCE'], entry['PRIORITY']) == ('faulty0', '3'), entry
+    assert entry['SYSLOG_IDENTIFIER'] == 'pycapa', entry
+
+
+def test_refused_reload_has_native_fields_and_leaves_them_as_they_were(producer, link, topic):
+    producer.configure(interface='nowhere0', kafka_topic='elsewhere')
+    assert producer.reload(check=False).returncode != 0
+    entry = producer.wait_message('Reload refused')
+    has_native_fields(entry, producer, topic)
+    assert entry['PRIORITY'] == '3'
+    producer.stats()
+    has_native_fields(producer.stats_entries()[-1], producer, topic)
+
+
+def test_broker_killed_and_restarted_is_two_entries(own_broker, instances, link):
+    """The whole story of an outage: what is a warning or worse, or an event, and nothing else."""
+    own_broker.start()
+    i = instances(link.name, own_broker, own_broker.topic()).start()
+    i.wait_status('capturing')
+    stream = traffic.start(link, 20000, 1000)
+    i.wait_stats(lambda c: c['DELIVERED'] > 1000)
+    own_broker.kill()
+    wait.until(lambda: i.entries(BROKER_LOST), 60, i.story)
+    wait.elapse(5)
+    own_broker.start()
+    wait.until(lambda: i.entries(BROKER_BACK), 60, i.story)
+    assert stream.wait(60) == 0
+    i.wait_stats(lambda c: c['DELIVERED'] == 20000)
+    told = [f'MESSAGE_ID={e.get("MESSAGE_ID")}' for e in i.own_entries()
+            if int(e['PRIORITY']) <= 4 or 'MESSAGE_ID' in e]
+    assert told == [BROKER_LOST, BROKER_BACK], i.story()
 
 
 def test_stats_line_carries_the_numbers_and_they_add_up_with_the_broker(producer, link, topic):
@@ -44,6 +90,17 @@ def test_stats_come_every_interval_and_rates_are_since_the_last(instances, link,
     moments = [int(e['__REALTIME_TIMESTAMP']) / 1e6 for e in i.stats_entries()]
     for before, after in zip(moments, moments[1:]):
         assert 0.8 < after - before < 1.2, moments
+
+
+def test_the_round_trip_is_a_field_when_it_is_known(instances, link, broker, topic):
+    i = instances(link.name, broker, topic.name,
+                  kafka_config=['statistics.interval.ms=200']).start()
+    i.wait_stats(lambda c: c.get('RTT_US', 0) > 0)
+    entry = i.stats_entries()[-1]
+    assert f' rtt_ms={int(entry["PYCAPA_RTT_US"]) / 1000:.1f} ' in entry['MESSAGE']
+    i.reload(kafka_config=['statistics.interval.ms=0'])
+    assert 'RTT_US' not in i.stats()
+    assert ' rtt_ms=unknown ' in i.stats_entries()[-1]['MESSAGE']
 
 
 def test_stats_interval_0_is_off(instances, link, broker, topic):
@@ -107,7 +164,8 @@ def test_consumer_instance(instances, broker, topic, link, host):
         return [e for e in c.entries() if e.get('PYCAPA_WRITTEN') == '500']
     entry = wait.until(written, 20, c.story)[-1]
     assert entry['PYCAPA_MODE'] == 'consumer' and entry['PYCAPA_READ'] == '500'
-    assert entry['PYCAPA_SKIPPED'] == '0' and 'lag=' in entry['MESSAGE']
+    assert entry['PYCAPA_SKIPPED'] == '0' and ' lag=0 ' in entry['MESSAGE']
+    assert entry['PYCAPA_LAG'] == '0'
     c.stop()
     out = host.run('tcpdump', '-nr', f'/var/lib/pycapa/{link.name}-out/out.pcap', '-Z', 'root')
     assert len(out.stdout.splitlines()) == 500

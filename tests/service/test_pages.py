@@ -74,9 +74,47 @@ def test_pycapa_cfg_5_has_every_key_with_default_range_and_reload():
         assert f'Default: {default}.' in words, words
         if key['range'] != '-':
             assert f'Values: {key["range"]}.' in words, words
+        if key['type'] in ('size', 'time'):
+            assert f'A number without a unit is in {key["unit"]}.' in words, words
         assert words.endswith(f'Reload: {RELOAD[key["change"]]}.'), words
     shown = re.findall(r'^\*([a-z-]+)\* \([a-z]+\)$', text, re.M)
     assert sorted(shown) == sorted(k['name'] for k in keys)
+
+
+def example_entry(name):
+    """(the comment above a key of example.cfg, its value as text)."""
+    with open(os.path.join(daemon.TREE, 'conf/example.cfg')) as f:
+        found = re.search(rf'\n\n((?:# .*\n)+)#?{name} = (.*)', f.read())
+    assert found, name
+    return (' '.join(re.sub('^# ', '', found.group(1), flags=re.M).split()),
+            found.group(2).rstrip(';').strip('"'))
+
+
+def test_example_has_every_key_with_help_range_and_reload():
+    # What the help text says in options, a file says in keys; of lists it has an example.
+    in_keys = {'-r, -e or -m': 'read-file, exit-at-end or max-packets',
+               'unless -o': 'unless kafka-offset'}
+    for key in settings():
+        if key['scope'] == 'option':
+            continue
+        text, value = example_entry(key['name'])
+        told = []
+        if key['default'] not in ('-', value):
+            told.append(f'default: {key["default"]}')
+        if key['type'] == 'enum':
+            told.append(f'one of {key["range"]}')
+        elif key['type'] in ('integer', 'size', 'time'):
+            told.append(key['range'])
+        if key['type'] in ('size', 'time'):
+            told.append(f'a number without a unit is {key["unit"]}')
+        told.append('needs a restart' if key['change'] == 'restart' else 'applies on reload')
+        words = key['help']
+        for option, name in in_keys.items():
+            words = words.replace(option, name)
+        if key['type'] == 'list':
+            assert text.endswith(f' ({"; ".join(told)})'), text
+        else:
+            assert text == f'{words} ({"; ".join(told)})'
 
 
 def test_pycapa_8_names_every_event():

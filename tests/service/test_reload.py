@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """systemctl reload: synchronous, all or nothing, and without a packet lost or doubled."""
 import re
+import time
+from collections import Counter
 
 from harness import traffic, wait
 from harness.witness import Topic
@@ -8,7 +10,7 @@ from host import Link
 from outer import numbers, send
 
 PPS = 20000
-COUNT = 25 * PPS
+COUNT = 30 * PPS
 
 # One key changes with each reload; all of them let every packet through.
 CHANGES = [
@@ -16,16 +18,17 @@ CHANGES = [
     {'kafka_config': ['linger.ms=10']}, {'stats_interval': '10s'}, {'log_level': 'DEBUG'},
     {'buffer_timeout': '30ms'}, {'kafka_topic': 'OTHER'}, {'kafka_broker': 'TWICE'},
     {'partition': 'host'}, {'partition_inner': True}, {'own_traffic': True}, {'filter': 'udp'},
+    {'spool_size': '20G'}, {'spool_segment': '32M'}, {'spool_sync': '2s'},
     {'snaplen': 65535}, {'log_level': 'INFO'}, {'promiscuous_mode': True},
     {'kafka_config': ['linger.ms=5', 'compression.type=lz4']}, {'shutdown_timeout': '20s'},
     {'filter': None},
 ]
 
 
-def test_20_reloads_at_20000_pps_lose_and_double_nothing(producer, link, topic, broker):
+def test_reloads_at_20000_pps_lose_and_double_nothing(producer, link, topic, broker):
     other = Topic(broker, broker.topic())
     named = {'OTHER': other.name, 'TWICE': f'{broker.outer},{broker.outer}'}
-    pid = producer.pid
+    pid, told = producer.pid, Counter()
     stream = traffic.start(link, COUNT, PPS)
     try:
         producer.wait_stats(lambda c: c['RECEIVED'] > PPS)
@@ -33,8 +36,11 @@ def test_20_reloads_at_20000_pps_lose_and_double_nothing(producer, link, topic, 
             (key, value), = change.items()
             producer.reload(**{key: named.get(value, value) if isinstance(value, str) else value})
             name = key.replace('_', '-')
-            # It returned after the apply: what changed is in the journal, with what it was.
-            assert producer.messages(fr'^reload: {name}.* -> '), name + producer.story()
+            # It returned after the apply: what changed is in the journal, with what it was, once
+            # for each of its changes.
+            told[name] += len(value) if isinstance(value, list) else 1
+            lines = producer.messages(fr'^reload: {name}[: ].* -> ')
+            assert len(lines) == told[name], f'{name}: {lines}{producer.story()}'
             # The next one comes under traffic that this one has seen.
             before = producer.stats()['RECEIVED']
             producer.wait_stats(lambda c: c['RECEIVED'] > before + PPS // 10)
@@ -65,6 +71,141 @@ def test_reload_to_another_interface(producer, link, topic, host, name):
         assert producer.stats_entries()[-1]['PYCAPA_INTERFACE'] == second.name
     finally:
         second.remove()
+
+
+def test_another_interface_under_traffic_on_both(producer, link, topic, host, name):
+    """Each gives one stretch without a gap: up to the change, and from then on."""
+    second = Link(host, f'{name}b')
+    streams = [traffic.start(link, 50000, 5000), traffic.start(second, 50000, 5000, first=100000)]
+    try:
+        producer.wait_stats(lambda c: c['RECEIVED'] > 5000)
+        producer.reload(interface=second.name)
+        before = producer.stats()['RECEIVED']
+        counts = producer.wait_stats(lambda c: c['RECEIVED'] > before + 5000)
+        assert all(stream.running() for stream in streams), 'the traffic ended before the reload'
+        for stream in streams:
+            assert stream.wait(60) == 0
+        counts = producer.wait_stats(lambda c: c['QUEUED'] == 0)
+        got = numbers(topic)
+        assert len(got) == counts['RECEIVED'] == counts['DELIVERED']
+        old, new = [n for n in got if n < 100000], [n for n in got if n >= 100000]
+        assert old == list(range(len(old))) and 5000 < len(old) < 50000
+        assert new == list(range(150000 - len(new), 150000)) and 5000 < len(new) < 50000
+    finally:
+        for stream in streams:
+            stream.kill()
+        second.remove()
+
+
+def test_reloaded_filter_filters(producer, link, topic):
+    producer.reload(filter='udp src port 5003')
+    send(link, 800, 2000, flows=8)
+    topic.wait_count(100)
+    assert producer.stats()['RECEIVED'] == 100
+    assert numbers(topic) == list(range(3, 800, 8))
+    producer.reload(filter=None)
+    send(link, 80, 2000, first=800)
+    topic.wait_count(180)
+
+
+def test_reloaded_topic_takes_what_comes_from_then_on(producer, link, topic, broker):
+    other = Topic(broker, broker.topic())
+    send(link, 100, 1000)
+    producer.wait_stats(lambda c: c['RECEIVED'] == 100)
+    producer.reload(kafka_topic=other.name)
+    send(link, 100, 1000, first=100)
+    other.wait_count(100)
+    assert numbers(topic) == list(range(100)) and numbers(other) == list(range(100, 200))
+    producer.stats()
+    assert producer.stats_entries()[-1]['PYCAPA_TOPIC'] == other.name
+
+
+def test_reloaded_broker_takes_what_comes_from_then_on(producer, link, topic, own_broker):
+    own_broker.start()
+    other = Topic(own_broker, own_broker.topic(name=topic.name))
+    send(link, 100, 1000)
+    topic.wait_count(100)
+    producer.reload(kafka_broker=own_broker.outer)
+    send(link, 100, 1000, first=100)
+    other.wait_count(100)
+    assert numbers(topic) == list(range(100)) and numbers(other) == list(range(100, 200))
+
+
+def test_reloaded_stats_interval_ticks(producer):
+    before = len(producer.stats_entries())
+    producer.reload(stats_interval='1s')
+    wait.until(lambda: len(producer.stats_entries()) >= before + 3, 10, producer.story)
+
+
+def test_reloaded_log_level_shows(producer, link):
+    producer.reload(kafka_config=['debug=broker,msg'])
+    send(link, 10, 1000)
+    producer.wait_stats(lambda c: c['DELIVERED'] == 10)
+    assert not producer.own_entries('PRIORITY=7')
+    producer.reload(log_level='DEBUG')
+    send(link, 10, 1000)
+    wait.until(lambda: producer.own_entries('PRIORITY=7'), 10, producer.story)
+    producer.reload(log_level='WARN')
+    before = len(producer.own_entries())
+    producer.kill('SIGUSR1')
+    wait.stays(lambda: len(producer.own_entries()) == before, 1, 'INFO at level WARN')
+
+
+def test_reloaded_promiscuous_mode_shows_at_the_interface(producer, link, host):
+    def promiscuity():
+        shown = host.run('ip', '-details', 'link', 'show', link.name).stdout
+        return int(re.search(r'promiscuity (\d+)', shown).group(1))
+    wait.until(lambda: promiscuity() == 1, 5, promiscuity)
+    producer.reload(promiscuous_mode=False)
+    wait.until(lambda: promiscuity() == 0, 5, promiscuity)
+
+
+def test_reloaded_buffer_shows_at_the_socket(producer, host):
+    """By the account of ss: the blocks of the ring, and the time after which one is retired."""
+    def ring():
+        lines = host.run('ss', '--packet', '--extended').stdout.splitlines()
+        found = [re.findall(r'(blk_size|blk_nr|tmo):(\d+)', line)
+                 for line in lines if 'ring_rx' in line]
+        return [{name: int(value) for name, value in pairs} for pairs in found]
+    first, = ring()
+    assert first['blk_size'] * first['blk_nr'] == 64 << 20 and first['tmo'] == 20, first
+    producer.reload(buffer_size='16M', buffer_timeout='50ms')
+    wait.until(lambda: len(ring()) == 1, 5, ring)
+    second, = ring()
+    assert second['blk_size'] * second['blk_nr'] == 16 << 20 and second['tmo'] == 50, second
+
+
+def test_reloaded_shutdown_timeout_is_the_deadline(own_broker, instances, link):
+    own_broker.start()
+    name = own_broker.topic()
+    i = instances(link.name, own_broker, name, shutdown_timeout='40s').start()
+    i.wait_status('capturing')
+    own_broker.kill()
+    send(link, 100, 1000)
+    i.wait_stats(lambda c: c['RECEIVED'] == 100)
+    i.reload(shutdown_timeout='1s')
+    start = time.monotonic()
+    i.systemctl('stop', check=False)
+    assert time.monotonic() - start < 10
+    assert i.show('ExecMainStatus') == '1', i.story()
+
+
+def test_reloaded_spool_size_is_the_limit(own_broker, instances, link):
+    own_broker.start()
+    name = own_broker.topic()
+    i = instances(link.name, own_broker, name, spool_directory='$STATE_DIRECTORY',
+                  spool_segment='1M', shutdown_timeout='1s',
+                  kafka_config=['queue.buffering.max.messages=1000']).start()
+    i.wait_status('capturing')
+    own_broker.kill()
+    stream = traffic.start(link, 20000, 2000, size=1000)
+    before = i.wait_stats(lambda c: c['SPOOLED'] > 2000)
+    assert before['DROPPED'] == 0, before
+    # Less than it holds already: nothing more goes in, and nothing that is in it is dropped.
+    i.reload(spool_size='1M')
+    counts = i.wait_stats(lambda c: c['DROPPED'] > 1000)
+    assert stream.running() and counts['SPOOLED'] >= before['SPOOLED'], counts
+    stream.kill()
 
 
 def refused(producer, pattern):

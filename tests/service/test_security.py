@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import host as hosts
-from harness import authtable, daemon, wait
+from harness import authtable, captures, daemon, wait
 from harness.witness import Topic
 from outer import numbers, send
 
@@ -58,7 +58,7 @@ def topic(secure, name):
 @pytest.fixture
 def secured(host, secure, secrets, instances, link, topic):
     """Makes an instance with credentials {id: file in SECRETS} and Kafka properties."""
-    def make(options, credentials, environment=()):
+    def make(options, credentials, environment=(), **keys):
         lines = [f'LoadCredential={i}:{SECRETS}/{f}' for i, f in credentials.items()]
         lines += [f'Environment={e}' for e in environment]
         host.write(f'/etc/systemd/system/pycapa@{link.name}.service.d/secrets.conf',
@@ -67,7 +67,7 @@ def secured(host, secure, secrets, instances, link, topic):
         place = f'/run/credentials/pycapa@{link.name}.service'
         properties = [o.replace('%d', place) for o in options if '=' in o]
         return instances(link.name, kafka_broker=options[options.index('-k') + 1],
-                         kafka_topic=topic.name, kafka_config=properties)
+                         kafka_topic=topic.name, kafka_config=properties, **keys)
     return make
 
 
@@ -83,6 +83,26 @@ def works(instance, link, topic):
 def test_kerberos_with_a_keytab_that_only_root_can_read(secured, secure, link, topic, host):
     options = secure.gssapi(**{'sasl.kerberos.keytab': '%d/keytab'})
     works(secured(options, {'keytab': 'keytab'}), link, topic)
+
+
+def test_kerberos_with_a_keytab_that_pycapa_alone_can_read(secured, secure, link, topic, host):
+    """The other way: no copy by systemd, so what a kinit reads is the file as it is now."""
+    host.run('install', '-o', 'pycapa', '-m', '0400', f'{SECRETS}/keytab', f'{SECRETS}/own-keytab')
+    options = secure.gssapi(**{'sasl.kerberos.keytab': f'{SECRETS}/own-keytab'})
+    works(secured(options, {}), link, topic)
+
+
+def test_kerberos_consumer(secured, secure, link, topic, host):
+    topic.produce(captures.sample(100, size=80))
+    out = f'/var/lib/pycapa/{link.name}/out.pcap'
+    options = secure.gssapi(**{'sasl.kerberos.keytab': '%d/keytab'})
+    instance = secured(options, {'keytab': 'keytab'}, mode='consumer', kafka_offset='stored',
+                       write_file=out).start()
+    instance.wait_status('written 100')
+    instance.stop()
+    shown = host.run('tcpdump', '-nr', out, '-Z', 'root')
+    assert len(shown.stdout.splitlines()) == 100
+    assert not instance.messages('^(Kafka|Kerberos): '), instance.story()
 
 
 def test_password_as_a_credential(secured, secure, link, topic):
@@ -130,6 +150,7 @@ def test_every_way(way, which, right, secured, secure, link, topic, other_librdk
     elif way == 'TLS, encrypted key':  # cannot even make a client
         instance.configure()
         assert instance.systemctl('start', check=False).returncode != 0
+        assert instance.show('ExecMainStatus') == '2'
         result = instance.wait_message(r'ssl\.key\.password is wrong')['MESSAGE']
     else:
         instance.start()
@@ -147,6 +168,37 @@ def test_client_certificate_with_an_encrypted_key(secured, secure, link, topic):
           link, topic)
 
 
+def test_a_client_that_cannot_be_made_ends_the_service_once(secured, secure, link, topic):
+    """Trying every second would mend nothing: as with any other fault of the configuration."""
+    instance = secured(secure.client_certificate(**{
+        'ssl.ca.location': f'{SECRETS}/ca.crt',
+        'ssl.certificate.location': f'{SECRETS}/client.crt',
+        'ssl.key.location': '%d/key', 'ssl.key.password': 'wrong-Passw0rd'}),
+        {'key': 'client.encrypted.key'}).configure()
+    assert instance.systemctl('start', check=False).returncode != 0
+    assert instance.show('ExecMainStatus') == '2'
+    wait.stays(lambda: instance.show('ActiveState') == 'failed', 3, instance.story)
+    assert instance.show('NRestarts') == '0'
+    assert len(instance.messages(r'ssl\.key\.password is wrong')) == 1, instance.story()
+
+
+def test_a_reload_is_refused_with_the_reason_of_librdkafka(secured, secure, link, topic):
+    options = secure.client_certificate(**{
+        'ssl.ca.location': f'{SECRETS}/ca.crt',
+        'ssl.certificate.location': f'{SECRETS}/client.crt',
+        'ssl.key.location': '%d/key'})
+    instance = secured(options, {'key': 'client.encrypted.key'}).start()
+    right = instance.keys['kafka_config']
+    wrong = [p for p in right if 'password' not in p] + ['ssl.key.password=wrong-Passw0rd']
+    assert instance.reload(check=False, kafka_config=wrong).returncode != 0
+    assert instance.messages('Reload refused.*Kafka client: ssl.key.location failed.*'
+                             'ssl.key.password is wrong'), instance.story()
+    assert instance.show('ActiveState') == 'active'
+    send(link, 100, 200)
+    topic.wait_count(100)
+    instance.reload(kafka_config=right)
+
+
 def test_wrong_password_is_retried_at_a_humane_pace_and_said_once(secured, secure, link, topic):
     options = secure.sasl('PLAIN', **{'ssl.ca.location': f'{SECRETS}/ca.crt',
                                       'sasl.password': '@credential:wrong'})
@@ -156,6 +208,7 @@ def test_wrong_password_is_retried_at_a_humane_pace_and_said_once(secured, secur
     def failures():
         return sum('Failed authentication' in line for line in secure.broker.process.lines)
     before = failures()
+    assert before >= 1, 'the line that is counted is not the one that the broker writes'
     wait.elapse(10)
     assert failures() - before <= 5, 'every refusal is one try'
     assert len(instance.messages('sasl.password is wrong')) == 1, instance.story()
@@ -180,13 +233,18 @@ def test_a_password_that_is_mended_is_taken_up_by_a_reload(secured, secure, link
 
 
 def test_kinits_error_is_in_the_journal(secured, secure, link, topic):
-    """kinit's own words, at the level of an error, in the unit's journal."""
+    """kinit's own words, at the level of an error, from the process that lasts.
+
+    An entry of kinit's own would belong to no unit when it is gone before journald looks.
+    """
     options = secure.gssapi(**{'sasl.kerberos.keytab': '%d/keytab',
                                'sasl.kerberos.principal': f'nobody@{REALM}'})
     instance = secured(options, {'keytab': 'keytab'}).start()
     entry = instance.wait_message('no suitable keys for nobody.*klist -k')
     assert entry['PRIORITY'] == '3'
     assert re.search('no ticket', entry['MESSAGE'])
+    assert entry['PYCAPA_INSTANCE'] == instance.name
+    assert entry['_PID'] == str(instance.pid)
 
 
 def test_a_keytab_that_the_service_cannot_read_is_said(secured, secure, link, topic):

@@ -2,7 +2,9 @@
 """Start, status, and what the process may do."""
 import re
 
-from harness import wait
+import pytest
+
+from harness import traffic, wait
 from outer import numbers, send
 
 
@@ -10,10 +12,17 @@ def test_packets_arrive_in_kafka_and_status_shows_rates(producer, link, topic):
     send(link, 1000, 500)
     topic.wait_count(1000)
     assert numbers(topic) == list(range(1000))
-    status = producer.systemctl('status').stdout
-    shown = re.search(r'Status: "(.*)"', status).group(1)
-    assert f'capturing on {link.name}' in shown
-    assert re.search(r'\d+ packets/s', shown) and 'delivered' in shown, shown
+    stream = traffic.start(link, 60000, 2000, first=1000)
+    shown = []
+
+    def rates():
+        shown[:] = re.findall(r'Status: "(.*)"', producer.systemctl('status').stdout)
+        found = re.search(r'([\d.]+) packets/s', shown[0])
+        return found and float(found.group(1)) > 1000
+    wait.until(rates, 10, lambda: f'the rate of the traffic in {shown}')
+    assert f'capturing on {link.name}' in shown[0] and 'delivered' in shown[0], shown
+    assert stream.running(), 'it was looked at while traffic came'
+    stream.kill()
 
 
 def test_process_is_not_root_and_has_cap_net_raw_alone(producer, host):
@@ -39,7 +48,7 @@ def test_systemd_analyze_security_is_at_most_1_6(producer, host):
 
 def test_core_dumps_are_off(producer, host):
     limits = host.run('cat', f'/proc/{producer.pid}/limits').stdout
-    assert re.search(r'Max core file size\s+0\s+0\s', limits), limits
+    assert re.search(r'Max core file size\s+1\s+1\s', limits), limits
 
 
 def test_ready_comes_when_the_capture_runs_or_waits(instances, broker, topic, name, link, host):
@@ -50,12 +59,16 @@ def test_ready_comes_when_the_capture_runs_or_waits(instances, broker, topic, na
     assert 'absent0' in absent.show('StatusText')
 
 
-def test_bad_configuration_fails_once_with_status_2(instances, host, broker):
+@pytest.mark.parametrize('key,value', [
+    ('snaplen', 'much'), ('filter', 'tcp prot 80'),
+    ('kafka_config', ['security.protocol=SASL_SSL', 'sasl.mechanism=PLAIN'])])
+def test_bad_configuration_fails_once_with_status_2(instances, host, broker, key, value):
     i = instances('broken0', broker, 'pcap')
-    i.configure(snaplen='much')
+    i.configure(**{key: value})
     assert i.systemctl('start', check=False).returncode != 0
     assert i.show('ExecMainStatus') == '2'
-    i.wait_message(r'broken0\.cfg:\d+: .*snaplen')
+    named = 'sasl.password' if key == 'kafka_config' else key
+    i.wait_message(rf'broken0\.cfg:\d+: .*{named}')
     wait.stays(lambda: i.show('ActiveState') == 'failed', 3, 'restarted in spite of status 2')
     assert i.show('NRestarts') == '0'
 

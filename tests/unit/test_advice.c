@@ -68,6 +68,27 @@ static const struct example examples[] = {
 	{"Receive failed: error:0A000416:SSL routines::sslv3 alert certificate unknown: SSL alert "
 	 "number 46",
 	 "refused our certificate", true},
+	{"SSL handshake failed: error:0A000415:SSL routines::sslv3 alert certificate expired: SSL "
+	 "alert number 45",
+	 "has expired", true},
+	{"SSL handshake failed: error:0A000414:SSL routines::sslv3 alert certificate revoked: SSL "
+	 "alert number 44",
+	 "was revoked", true},
+	{"SSL handshake failed: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert "
+	 "number 48",
+	 "does not trust the CA", true},
+	{"SSL handshake failed: error:0A000413:SSL routines::sslv3 alert unsupported certificate: "
+	 "SSL alert number 43",
+	 "clientAuth", true},
+	{"SSL handshake failed: error:0A000410:SSL routines::sslv3 alert handshake failure: SSL "
+	 "alert number 40",
+	 "see TLS in", true},
+	{"SSL handshake failed: error:0A000438:SSL routines::tlsv1 alert internal error: SSL alert "
+	 "number 80",
+	 "see TLS in", true},
+	{"Failed to initialize SASL authentication: SASL GSSAPI authentication not supported by "
+	 "broker",
+	 "2.11", false},
 	{"SSL handshake failed: error:0A000086:SSL routines::certificate verify failed",
 	 "ssl.ca.location", true},
 	{"the broker's certificate has expired (X.509 error 10)", "operator", true},

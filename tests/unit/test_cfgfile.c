@@ -204,6 +204,44 @@ static void test_includes(void **state)
 	rmdir(dir);
 }
 
+/* Messages name the broker that the client is given. */
+static void test_brokers(void **state)
+{
+	static const struct {
+		const char *text, *brokers;
+	} cases[] = {
+		{"", "localhost:9092"},
+		{"kafka-broker = \"a:1\";", "a:1"},
+		{"kafka-config = (\"bootstrap.servers=b:2\"); kafka-broker = \"a:1\";", "b:2"},
+		{"kafka-config = (\"bootstrap.servers=b:2\", \"metadata.broker.list=c:3\","
+		 "\"linger.ms=1\");",
+		 "c:3"},
+	};
+	struct config cfg;
+	struct kept kept;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(load_text(&cfg, &kept, cases[i].text), 0);
+		assert_string_equal(cfg.brokers, cases[i].brokers);
+		config_clear(&cfg);
+	}
+}
+
+/* A name that no interface can have is one of the key or of the file. */
+static void test_long_interface(void **state)
+{
+	struct config cfg;
+	struct kept kept;
+
+	assert_int_equal(load_text(&cfg, &kept, "interface = \"fifteen-letters\";"), 0);
+	config_clear(&cfg);
+	assert_int_equal(load_text(&cfg, &kept, "interface = \"bluetooth-monitor\";"), 0);
+	config_clear(&cfg);
+	assert_int_equal(load_text(&cfg, &kept, "\ninterface = \"sixteen-letters0\";"), 1);
+	assert_non_null(strstr(kept.text, "t.cfg:2: 'sixteen-letters0': no interface has"));
+	config_clear(&cfg);
+}
+
 struct seen {
 	char text[2048];
 };
@@ -325,7 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_key),       cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_all_faults),      cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_includes),        cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_includes),        cmocka_unit_test(test_brokers),
+		cmocka_unit_test(test_long_interface),  cmocka_unit_test(test_differences),
 		cmocka_unit_test(test_example_has_all),
 	};
 

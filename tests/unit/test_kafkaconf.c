@@ -53,10 +53,28 @@ static void test_values_in_force(void **state)
 		{"kafka-config = (\"linger.ms=1\", \"queue.buffering.max.ms=7\");", "linger.ms",
 		 "7"},
 		{"kafka-config = (\"compression.type=lz4\");", "compression.codec", "inherit"},
+		{"kafka-config = (\"max.in.flight=0x10\");", "enable.idempotence", "false"},
+		{"kafka-config = (\"queue.buffering.backpressure.threshold=10\");",
+		 "enable.idempotence", "false"},
+		{"kafka-config = (\"reconnect.backoff.ms=1000\");", "reconnect.backoff.max.ms",
+		 "1000"},
+		{"kafka-config = (\"reconnect.backoff.ms=400\");", "reconnect.backoff.max.ms",
+		 "500"},
+		{"kafka-config = (\"reconnect.backoff.max.ms=20\");", "reconnect.backoff.ms", "20"},
+		{CONSUMER "kafka-config = (\"reconnect.backoff.ms=1000\");",
+		 "reconnect.backoff.max.ms", "1000"},
+		{"", "topic.metadata.refresh.interval.ms", "10000"},
+		{"", "metadata.max.age.ms", "900000"},
+		{"", "statistics.interval.ms", "5000"},
+		{CONSUMER, "statistics.interval.ms", "5000"},
+		{"kafka-config = (\"statistics.interval.ms=0\");", "statistics.interval.ms", "0"},
+		{"kafka-config = (\"topic.metadata.refresh.interval.ms=1000000\");",
+		 "topic.metadata.refresh.interval.ms", "1000000"},
 		{CONSUMER, "group.id", "pycapa"},
 		{CONSUMER "kafka-config = (\"group.id=g\");", "group.id", "g"},
 		{CONSUMER, "enable.auto.offset.store", "false"},
-		{CONSUMER, "enable.partition.eof", "true"},
+		{CONSUMER, "enable.partition.eof", "false"},
+		{CONSUMER "exit-at-end = true;", "enable.partition.eof", "true"},
 	};
 	char value[256];
 
@@ -68,7 +86,7 @@ static void test_values_in_force(void **state)
 	}
 }
 
-/* librdkafka itself takes what is made, for both roles and for each conflict with idempotence. */
+/* librdkafka itself takes what is made, for both roles and for each conflict with our defaults. */
 static void test_clients_are_made(void **state)
 {
 	static const char *const texts[] = {
@@ -77,6 +95,15 @@ static void test_clients_are_made(void **state)
 		"kafka-config = (\"max.in.flight=100\");",
 		"kafka-config = (\"retries=0\");",
 		"kafka-config = (\"queuing.strategy=lifo\");",
+		"kafka-config = (\"queue.buffering.backpressure.threshold=10\");",
+		"kafka-config = (\"reconnect.backoff.ms=1000\");",
+		"kafka-config = (\"reconnect.backoff.max.ms=10\");",
+		"kafka-config = (\"message.timeout.ms=5\");",
+		"kafka-config = (\"delivery.timeout.ms=1\");",
+		"kafka-config = (\"topic.metadata.refresh.interval.ms=1000000\");",
+		CONSUMER "kafka-config = (\"reconnect.backoff.ms=1000\");",
+		CONSUMER "kafka-config = (\"reconnect.backoff.max.ms=10\");",
+		CONSUMER "kafka-config = (\"message.timeout.ms=5\");",
 		"kafka-config = (\"group.id=x\", \"compression.type=zstd\");",
 		CONSUMER,
 		CONSUMER "kafka-offset = \"stored\";",
@@ -102,6 +129,43 @@ static void test_clients_are_made(void **state)
 		if (rk == NULL)
 			fail_msg("%s: %s", texts[i], errstr);
 		rd_kafka_destroy(rk);
+		config_clear(&cfg);
+	}
+}
+
+/* What does not go together is found before a client is made for use, and nothing is looked up. */
+static void test_check_together(void **state)
+{
+	static const struct {
+		const char *text, *words; /* words NULL: it is taken */
+	} cases[] = {
+		{CONSUMER "kafka-config = (\"client.id=a\",\n\"session.timeout.ms=700000\",\n"
+			  "\"client.rack=b\");",
+		 "t.cfg:2: the Kafka client refuses these properties: `max.poll.interval.ms`"},
+		{CONSUMER "kafka-config = (\"partition.assignment.strategy=foo\");",
+		 "Unsupported partition.assignment.strategy"},
+		{"kafka-config = (\"linger.ms=10\", \"message.timeout.ms=8\");", "`linger.ms`"},
+		{"kafka-config = (\"acks=1\", \"enable.gapless.guarantee=true\");", "gapless"},
+		{"kafka-config = (\"security.protocol=SASL_SSL\", \"sasl.mechanism=PLAIN\");",
+		 "sasl.username and sasl.password must be set"},
+		{"kafka-config = (\"security.protocol=SASL_SSL\", \"sasl.mechanism=FOO\");",
+		 "Unsupported SASL mechanism: FOO"},
+		{"kafka-config = (\"session.timeout.ms=700000\");", NULL},
+		{"kafka-config = (\"security.protocol=SSL\", \"ssl.ca.location=/nonexistent\");",
+		 NULL},
+		{"kafka-config = (\"security.protocol=SASL_SSL\", \"sasl.mechanism=GSSAPI\","
+		 "\"sasl.kerberos.kinit.cmd=false\", \"sasl.kerberos.keytab=/nonexistent\");",
+		 NULL},
+	};
+	struct config cfg;
+	struct kept kept;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = load_text(&cfg, &kept, cases[i].text);
+
+		if (n != (cases[i].words != NULL) ||
+		    (n > 0 && strstr(kept.text, cases[i].words) == NULL))
+			fail_msg("%s: said '%s'", cases[i].text, kept.text);
 		config_clear(&cfg);
 	}
 }
@@ -142,6 +206,30 @@ static void test_secrets(void **state)
 		assert_true(kafkaconf_is_secret(secret[i]));
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		assert_false(kafkaconf_is_secret(plain[i]));
+}
+
+/* Of whatever librdkafka is linked: every property whose name sounds like a secret is one. */
+static void test_every_secret_of_the_library(void **state)
+{
+	static const char *const words[] = {"pass", "secret", "key.pem", "token", "jaas"};
+	struct kafkaprops *props = kafkaprops_new();
+	const struct kafkaprop *p;
+	size_t n, found = 0;
+
+	assert_non_null(props);
+	for (p = kafkaprops_table(props, &n); n > 0; n--, p++) {
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			if (!p->settable || strcasestr(p->name, words[i]) == NULL)
+				continue;
+			found++;
+			if (!kafkaconf_is_secret(p->name))
+				fail_msg("%s is shown", p->name);
+		}
+	}
+	assert_true(found >= 5);
+	kafkaprops_free(props);
+	/* Of a newer librdkafka than may be linked. */
+	assert_true(kafkaconf_is_secret("sasl.oauthbearer.assertion.private.key.passphrase"));
 }
 
 /* No way of showing the properties shows a secret. */
@@ -202,9 +290,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values_in_force),
 		cmocka_unit_test(test_clients_are_made),
+		cmocka_unit_test(test_check_together),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_every_secret_of_the_library),
 		cmocka_unit_test(test_shown_without_secrets),
 		cmocka_unit_test(test_list),
 	};

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "argwords.h"
 #include "with_cfg.h"
 
 /* What a command line makes of the old tool's settings, in one text. */
@@ -67,6 +68,50 @@ static void test_old_options(void **state)
 	}
 }
 
+/*
+ * A prefix that named one option of the old tool (argparse takes any that is unique) names it for
+ * ever, whatever was added: `--con` is --consumer, though there is a --config.
+ */
+static void test_old_prefixes(void **state)
+{
+	static const char *const names[] = {"help",         "producer",     "consumer",
+					    "kafka-broker", "kafka-topic",  "interface",
+					    "max-packets",  "pretty-print", "log-level",
+					    "snaplen"};
+	const size_t n = sizeof(names) / sizeof(names[0]);
+	size_t tried = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_true(settings_find(names[i])->old);
+		for (size_t len = 1; len <= strlen(names[i]); len++) {
+			const struct setting *s = settings_find(names[i]);
+			char program[] = "pycapa", option[64], value[] = "7";
+			char *argv[] = {program, option, value};
+			struct argwords words;
+			struct kept kept;
+			size_t same = 0;
+
+			for (size_t j = 0; j < n; j++)
+				same += strncmp(names[j], names[i], len) == 0;
+			if (same > 1)
+				continue;
+			kept_start(&kept);
+			snprintf(option, sizeof(option), "--%.*s", (int)len, names[i]);
+			if (argwords_parse(&words, s->metavar != NULL ? 3 : 2, argv,
+					   &kept.faults) != 0)
+				fail_msg("%s: %s", option, kept.text);
+			assert_int_equal(words.n, 1);
+			if (words.list[0].setting != s)
+				fail_msg("%s is --%s, not --%s", option,
+					 words.list[0].setting->name, names[i]);
+			assert_string_equal(words.list[0].text, s->metavar != NULL ? "7" : "true");
+			argwords_clear(&words);
+			tried++;
+		}
+	}
+	assert_true(tried > 50);
+}
+
 static void test_new_options(void **state)
 {
 	enum options_action action;
@@ -76,7 +121,7 @@ static void test_new_options(void **state)
 	char said[1024];
 
 	line_set(&line, "-p -B 4096 --no-promisc --own-traffic --partition host --buffer-timeout 4 "
-			"--spool-size 1G --stats-interval 0 port 53 -t dns -- or -x");
+			"--spool-size 1G --stats-interval 0 ip[0] -t dns -- -1 = 68");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
 	assert_int_equal(cfg.buffer_size, 4 << 20);
 	assert_int_equal(cfg.buffer_timeout_ms, 4);
@@ -86,7 +131,7 @@ static void test_new_options(void **state)
 	assert_int_equal(cfg.spool_size, 1 << 30);
 	assert_int_equal(cfg.stats_interval_ms, 0);
 	assert_string_equal(cfg.topic, "dns");
-	assert_string_equal(cfg.filter, "port 53 or -x");
+	assert_string_equal(cfg.filter, "ip[0] -1 = 68");
 	config_clear(&cfg);
 	options_free(opt);
 
@@ -111,6 +156,32 @@ static void test_new_options(void **state)
 	assert_null(cfg.interface);
 	config_clear(&cfg);
 	options_free(opt);
+}
+
+/* An expression may be right for another link type than Ethernet, or for another day. */
+static void test_filters_that_compile_somewhere(void **state)
+{
+	static const char *const lines[] = {
+		"-p type mgt subtype beacon",
+		"-p vpi 5",
+		"-p fisu",
+		"-p inbound and tcp",
+		"-p host no-such-host.invalid",
+		"-p wlan host ff:ff:ff:ff:ff:ff",
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		line_set(&line, lines[i]);
+		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
+			fail_msg("'%s' said: %s", lines[i], said);
+		config_clear(&cfg);
+		options_free(opt);
+	}
 }
 
 static void test_actions(void **state)
@@ -178,9 +249,14 @@ static void test_refused(void **state)
 		{"-p -X acks=many", "'many' is not valid"},
 		{"-p -X dr_cb=1", "cannot be set"},
 		{"-p -X transactional.id=a", "transactions"},
+		{"-c -X enable.partition.eof=true", "end of the topic"},
+		{"-c -e -X enable.partition.eof=false", "end of the topic"},
 		{"-p -X acks=1 -X enable.idempotence=true", "leave out one"},
 		{"-p --spool-size 1M", "spool-segment must not be larger"},
 		{"-c -o yesterday", "is no offset"},
+		{"-p tcp prot 80", "EXPRESSION: filter 'tcp prot 80': "},
+		{"-p port nosuchport", "unknown port 'nosuchport'"},
+		{"-p -i sixteen-letters0", "longer than 15 characters"},
 		{"--check-config", "-C FILE"},
 		{"-C /nonexistent.cfg", "cannot read the configuration file /nonexistent.cfg"},
 	};
@@ -244,6 +320,40 @@ static void test_secrets_in_argv(void **state)
 	assert_string_equal(line.argv[3], "client.id=plain");
 	config_clear(&cfg);
 	options_free(opt);
+}
+
+/* A property where another word should stand is quoted without its value. */
+static void test_secrets_in_faults(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} cases[] = {
+		{"-xsasl.password=MARKER", "no option -x (in '-xsasl.password=****'): -h shows"},
+		{"-c sasl.password=MARKER", "'sasl.password=****' is no option, and"},
+		{"-c sasl.password=M", "'sasl.password=****' is no option, and"},
+		{"-c sasl.password=it's~MARKER", "'sasl.password=****' is no option, and"},
+		{"-p sasl.password=MARKER", "sasl.password=****"},
+		{"-p tcp or ssl.key.pem=MARKER", "tcp or ssl.key.pem=****"},
+		{"-csasl.password=MARKER", "'asl.password=****' is not a whole number"},
+		{"-p -s sasl.password=MARKER", "'sasl.password=****' is not a whole number"},
+		{"-p -t sasl.password=MARKER", "-t/--kafka-topic: 'sasl.password=****'"},
+		{"-p --partition sasl.password=MARKER", "'sasl.password=****' is not one of"},
+		{"--sasl.password=MARKER", "no option --sasl.password"},
+		{"-p -s plain=5", "'plain=5' is not a whole number"},
+	};
+	enum options_action action;
+	struct options *opt;
+	struct config cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)),
+				 -EINVAL);
+		if (strstr(said, "MARKER") != NULL || strstr(said, cases[i].words) == NULL)
+			fail_msg("'%s' said: %s", cases[i].line, said);
+	}
 }
 
 static void write_cfg(const char *path, const char *text)
@@ -316,10 +426,16 @@ static void test_help_names_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_old_options),     cmocka_unit_test(test_new_options),
-		cmocka_unit_test(test_actions),         cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_secrets_in_argv), cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_old_options),
+		cmocka_unit_test(test_old_prefixes),
+		cmocka_unit_test(test_new_options),
+		cmocka_unit_test(test_filters_that_compile_somewhere),
+		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_secrets_in_argv),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_help_names_all),
+		cmocka_unit_test(test_secrets_in_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void test_an_outage_is_not_paced(void **state)
 
 	assert_int_equal(pace_new(&p), 0);
 	assert_int_equal(tries(p, 0, 60000), 120);
-	pace_free(p);
+	pace_unref(p);
 }
 
 static void test_refusals_are_paced(void **state)
@@ -48,7 +48,7 @@ static void test_refusals_are_paced(void **state)
 	assert_true(may(p, 1, 3000));
 	/* At 7, 15 and 31 s; then half a minute is the most. */
 	assert_int_equal(tries(p, 3500, 60000), 3);
-	pace_free(p);
+	pace_unref(p);
 }
 
 static void test_the_longest_wait_is_half_a_minute(void **state)
@@ -62,7 +62,7 @@ static void test_the_longest_wait_is_half_a_minute(void **state)
 		n += may(p, 1, t);
 	}
 	assert_in_range(n, 20, 25);
-	pace_free(p);
+	pace_unref(p);
 }
 
 static void test_addresses_wait_each_for_itself(void **state)
@@ -75,7 +75,25 @@ static void test_addresses_wait_each_for_itself(void **state)
 	assert_true(may(p, 2, 1));
 	assert_false(may(p, 1, 2));
 	assert_false(may(p, 2, 3));
-	pace_free(p);
+	pace_unref(p);
+}
+
+/* Many enough that whatever places they hash to, some of them meet in one. */
+static void test_no_address_puts_out_another(void **state)
+{
+	const uint16_t n = 200;
+	struct pace *p;
+	int again = 0;
+
+	assert_int_equal(pace_new(&p), 0);
+	pace_refused(p, 0);
+	for (uint16_t port = 1; port <= n; port++)
+		may(p, port, 0);
+	for (int round = 0; round < 3; round++)
+		for (uint16_t port = 1; port <= n; port++)
+			again += may(p, port, 1);
+	assert_int_equal(again, 0);
+	pace_unref(p);
 }
 
 static void test_success_and_time_end_it(void **state)
@@ -91,7 +109,7 @@ static void test_success_and_time_end_it(void **state)
 	pace_refused(p, 1000);
 	assert_true(may(p, 1, 62000));
 	assert_true(may(p, 1, 62500));
-	pace_free(p);
+	pace_unref(p);
 }
 
 int main(void)
@@ -101,6 +119,7 @@ int main(void)
 		cmocka_unit_test(test_refusals_are_paced),
 		cmocka_unit_test(test_the_longest_wait_is_half_a_minute),
 		cmocka_unit_test(test_addresses_wait_each_for_itself),
+		cmocka_unit_test(test_no_address_puts_out_another),
 		cmocka_unit_test(test_success_and_time_end_it),
 	};
 

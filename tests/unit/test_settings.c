@@ -127,8 +127,9 @@ static void test_offsets(void **state)
 
 static const char *nearest_of(const char *word)
 {
-	static const char *const names[] = {"snaplen", "kafka-topic", "kafka-broker", "linger.ms",
-					    "acks"};
+	static const char *const names[] = {"snaplen",         "kafka-topic", "kafka-broker",
+					    "linger.ms",       "acks",        "spool-size",
+					    "spool-directory", "partition",   "partition-inner"};
 	struct nearest near;
 
 	nearest_start(&near, word);
@@ -143,6 +144,12 @@ static void test_nearest(void **state)
 	assert_string_equal(nearest_of("kafka_topic"), "kafka-topic");
 	assert_string_equal(nearest_of("kafka-brokers"), "kafka-broker");
 	assert_string_equal(nearest_of("Linger-ms"), "linger.ms");
+	assert_string_equal(nearest_of("spool-dir"), "spool-directory");
+	assert_string_equal(nearest_of("Spool_Dir"), "spool-directory");
+	assert_string_equal(nearest_of("partition-inne"), "partition-inner");
+	assert_string_equal(nearest_of("partitions"), "partition");
+	assert_string_equal(nearest_of("linger"), "linger.ms");
+	assert_null(nearest_of("kafka"));
 	assert_null(nearest_of("frobnicate"));
 	assert_null(nearest_of(
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
@@ -226,8 +233,13 @@ static void test_property_values(void **state)
 	assert_int_equal(property_parse(&p, "a=@credential:../pw", "-X", NULL, why, sizeof(why)),
 			 -22);
 	unsetenv("CREDENTIALS_DIRECTORY");
-	assert_int_equal(property_parse(&p, text, "-X", NULL, why, sizeof(why)), -22);
+	assert_int_equal(property_parse(&p, text, "-X", NULL, why, sizeof(why)),
+			 PROPERTY_E_NO_CREDENTIALS);
 	assert_non_null(strstr(why, "CREDENTIALS_DIRECTORY"));
+	assert_string_equal(p.name, "sasl.password");
+	assert_null(p.value);
+	property_clear(&p);
+	assert_int_equal(property_parse(&p, "a=@credential:", "-X", NULL, why, sizeof(why)), -22);
 	assert_int_equal(property_parse(&p, "a=@nofile", "-X", dir, why, sizeof(why)), -22);
 	assert_non_null(strstr(why, "nofile: No such file"));
 	assert_int_equal(property_parse(&p, "hunter2", "-X", NULL, why, sizeof(why)), -22);

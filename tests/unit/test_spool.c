@@ -1,214 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A spool on a real loop and a real directory. Each packet carries its number.
+ * The spool as it is meant to be used, its ends and restarts among it.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <ev.h>
-#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "spool.h"
-
-#define DEADLINE_S 20.0
-
-struct rig {
-	char dir[64];
-	struct ev_loop *loop;
-	ev_timer poll, deadline;
-	struct spool *spool;
-	struct spool_options opt;
-	bool room, readable;
-	/* what came out */
-	uint32_t got[200000];
-	unsigned int n;
-	uint64_t last_number;
-	const char *last_topic;
-	unsigned int take; /* how many are taken before PACKET_E_FULL; 0: no limit */
-};
-
-static void on_room(void *ctx)
-{
-	((struct rig *)ctx)->room = true;
-}
-
-static void on_readable(void *ctx)
-{
-	((struct rig *)ctx)->readable = true;
-}
-
-static void on_poll(struct ev_loop *loop, ev_timer *w, int revents)
-{
-}
-
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	fail_msg("nothing happened for %.0f s", DEADLINE_S);
-}
-
-static void rig_open(struct rig *r)
-{
-	assert_int_equal(spool_new(&r->spool, &r->opt), 0);
-}
-
-static void rig_close(struct rig *r)
-{
-	spool_free(r->spool);
-	r->spool = NULL;
-}
-
-static int setup(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-
-	assert_non_null(r);
-	strcpy(r->dir, "/tmp/pycapa-spool-XXXXXX");
-	assert_non_null(mkdtemp(r->dir));
-	r->loop = ev_loop_new(EVFLAG_AUTO);
-	ev_timer_init(&r->poll, on_poll, 0.005, 0.005);
-	ev_timer_init(&r->deadline, on_deadline, DEADLINE_S, 0);
-	ev_timer_start(r->loop, &r->poll);
-	r->opt = (struct spool_options){.loop = r->loop,
-					.directory = r->dir,
-					.topic = "pcap",
-					.size = 1u << 30,
-					.segment_size = 1u << 20,
-					.sync_ms = 50,
-					.on_room = on_room,
-					.on_readable = on_readable,
-					.ctx = r};
-	*state = r;
-	return 0;
-}
-
-static unsigned int each_file(struct rig *r, bool remove)
-{
-	DIR *d = opendir(r->dir);
-	struct dirent *e;
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		n += strstr(e->d_name, ".pcapng") != NULL;
-		if (remove && e->d_name[0] != '.')
-			unlinkat(dirfd(d), e->d_name, 0);
-	}
-	closedir(d);
-	return n;
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	rig_close(r);
-	each_file(r, true);
-	rmdir(r->dir);
-	ev_loop_destroy(r->loop);
-	free(r);
-	return 0;
-}
-
-/* Runs the loop until the condition holds. */
-#define WAIT(r, condition)                                                                         \
-	do {                                                                                       \
-		ev_timer_set(&(r)->deadline, DEADLINE_S, 0);                                       \
-		ev_timer_start((r)->loop, &(r)->deadline);                                         \
-		while (!(condition))                                                               \
-			ev_run((r)->loop, EVRUN_ONCE);                                             \
-		ev_timer_stop((r)->loop, &(r)->deadline);                                          \
-	} while (0)
-
-static uint8_t pattern[PACKET_MAX_LEN];
-
-/* A packet that differs from the next in every respect. */
-static struct packet make(uint32_t i, uint32_t caplen)
-{
-	static const uint16_t linktypes[] = {1, 1, 1, 113, 101};
-
-	memcpy(pattern, &i, sizeof(i));
-	pattern[8] = (uint8_t)i;
-	return (struct packet){.data = pattern,
-			       .caplen = caplen,
-			       .wirelen = caplen + i % 3 * 1000,
-			       .time_us = 1700000000000000 + i,
-			       .nanos = (uint16_t)(i % 1000),
-			       .linktype = linktypes[i % 5]};
-}
-
-static uint32_t length_of(uint32_t i)
-{
-	return i == 7 ? PACKET_MAX_LEN : 12 + i % 700;
-}
-
-static int append(struct rig *r, uint32_t i)
-{
-	struct packet pkt = make(i, length_of(i));
-
-	return spool_append(r->spool, &pkt);
-}
-
-static void append_all(struct rig *r, uint32_t from, uint32_t to)
-{
-	for (uint32_t i = from; i < to; i++) {
-		int n = append(r, i);
-
-		if (n == PACKET_E_FULL) {
-			r->room = false;
-			WAIT(r, r->room);
-			n = append(r, i);
-		}
-		assert_int_equal(n, 0);
-	}
-}
-
-static int take(void *ctx, const struct packet *pkt, uint64_t number, const char *topic)
-{
-	struct rig *r = ctx;
-	struct packet want;
-	uint32_t i;
-
-	if (r->take && r->n >= r->take)
-		return PACKET_E_FULL;
-	memcpy(&i, pkt->data, sizeof(i));
-	want = make(i, length_of(i));
-	assert_int_equal(pkt->caplen, want.caplen);
-	assert_memory_equal(pkt->data, want.data, want.caplen);
-	assert_int_equal(pkt->wirelen, want.wirelen);
-	assert_int_equal(pkt->time_us, want.time_us);
-	assert_int_equal(pkt->nanos, want.nanos);
-	assert_int_equal(pkt->linktype, want.linktype);
-	r->last_number = number;
-	r->last_topic = topic;
-	r->got[r->n++] = i;
-	return 0;
-}
-
-static void read_until(struct rig *r, unsigned int n)
-{
-	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && r->n >= n);
-	assert_int_equal(r->n, n);
-}
-
-static void assert_got(const struct rig *r, unsigned int at, uint32_t from, uint32_t to)
-{
-	for (uint32_t i = from; i < to; i++)
-		assert_int_equal(r->got[at + i - from], i);
-}
+#include "spool_rig.h"
 
 static void comes_out_as_it_went_in(void **state)
 {
@@ -320,106 +120,6 @@ static void survives_kill_9(void **state)
 	assert_got(r, 0, 200, 1000);
 }
 
-/* The only file of the spool, read whole. */
-static size_t slurp(struct rig *r, char *path, size_t path_size, uint8_t *buf, size_t size)
-{
-	DIR *d = opendir(r->dir);
-	struct dirent *e;
-	size_t n = 0;
-	FILE *f;
-
-	assert_non_null(d);
-	while ((e = readdir(d)))
-		if (strstr(e->d_name, ".pcapng"))
-			snprintf(path, path_size, "%s/%s", r->dir, e->d_name);
-	closedir(d);
-	f = fopen(path, "rb");
-	assert_non_null(f);
-	n = fread(buf, 1, size, f);
-	fclose(f);
-	return n;
-}
-
-static void spit(const char *path, const uint8_t *buf, size_t n)
-{
-	FILE *f = fopen(path, "wb");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(buf, 1, n, f), n);
-	assert_int_equal(fclose(f), 0);
-}
-
-/* Packets are taken from the start of the file; how many are whole when it is cut at `n`. */
-static void torn_at_every_byte(void **state)
-{
-	struct rig *r = *state;
-	static uint8_t buf[8192];
-	unsigned int before = 0;
-	char path[512];
-	size_t size;
-
-	r->opt.sync_ms = 0;
-	rig_open(r);
-	append_all(r, 0, 6);
-	rig_close(r);
-	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
-	for (size_t n = 0; n <= size; n++) {
-		uint64_t whole;
-
-		spit(path, buf, n);
-		rig_open(r);
-		whole = spool_count(r->spool);
-		assert_true(whole == before || whole == before + 1);
-		before = (unsigned int)whole;
-		r->n = 0;
-		read_until(r, before);
-		assert_got(r, 0, 0, before);
-		rig_close(r);
-		each_file(r, whole == 0);
-	}
-	assert_int_equal(before, 6);
-}
-
-static void damage_in_the_middle_is_counted(void **state)
-{
-	struct rig *r = *state;
-	static uint8_t buf[8192];
-	char path[512];
-	size_t size;
-
-	rig_open(r);
-	append_all(r, 0, 6);
-	rig_close(r);
-	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
-	memset(buf + size / 2, 0xff, 64);
-	spit(path, buf, size);
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), 6); /* as its last block says */
-	append_all(r, 6, 12);
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
-	assert_true(spool_damaged(r->spool) > 0);
-	assert_int_equal(r->n + spool_damaged(r->spool), 12);
-	assert_got(r, r->n - 6, 6, 12);
-	spool_acknowledge(r->spool, r->last_number + 1);
-	WAIT(r, each_file(r, false) == 0);
-}
-
-static void foreign_files_stay(void **state)
-{
-	struct rig *r = *state;
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/spool-0000000000000004.pcapng", r->dir);
-	spit(path, (const uint8_t *)"this is not ours, whatever it is", 32);
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), 0);
-	append_all(r, 0, 5);
-	read_until(r, 5);
-	spool_acknowledge(r->spool, 5);
-	WAIT(r, each_file(r, false) == 1);
-	assert_int_equal(access(path, F_OK), 0);
-}
-
 static void directory_is_locked(void **state)
 {
 	struct rig *r = *state;
@@ -453,64 +153,18 @@ static void allowance_is_kept(void **state)
 	assert_got(r, 0, 10, more + 20);
 }
 
-/* At most `max` packets in one iteration; true once there is no space. */
-static bool append_until_refused(struct rig *r, uint32_t *n, unsigned int max)
+/* Until what it returns is set again: the processors that there were. */
+static cpu_set_t use_one_processor(void)
 {
-	while (max--) {
-		int e = append(r, *n + 10);
+	cpu_set_t all, one;
 
-		if (e)
-			return e == SPOOL_E_NOSPACE;
-		(*n)++;
-	}
-	return false;
-}
-
-static void full_disk_drops_the_newest_and_recovers(void **state)
-{
-	struct rig *r = *state;
-	uint32_t n = 0;
-
-	if (unshare(CLONE_NEWNS) < 0)
-		assert_int_equal(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
-	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_int_equal(mount("spool", r->dir, "tmpfs", 0, "size=2m"), 0);
-	r->opt.segment_size = 512u << 10;
-	rig_open(r);
-	WAIT(r, append_until_refused(r, &n, 200));
-	assert_int_equal(spool_count(r->spool), n);
-	/* All that was taken comes out, though not all of it fits on the disk at first. */
-	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 &&
-			(spool_acknowledge(r->spool, r->last_number + 1), r->n == n));
-	assert_got(r, 0, 10, n + 10);
-	WAIT(r, append(r, n + 10) == 0);
-	read_until(r, n + 1);
-	rig_close(r);
-	assert_int_equal(umount(r->dir), 0);
-}
-
-static void unwritten_packets_are_told(void **state)
-{
-	struct rig *r = *state;
-	uint32_t n = 0;
-	uint64_t lost;
-
-	if (unshare(CLONE_NEWNS) < 0)
-		assert_int_equal(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
-	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_int_equal(mount("spool", r->dir, "tmpfs", 0, "size=1m"), 0);
-	rig_open(r);
-	while (append(r, n + 10) == 0)
-		n++;
-	lost = spool_flush(r->spool);
-	assert_true(lost > 0 && lost < n);
-	rig_close(r);
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), n - lost);
-	read_until(r, n - (uint32_t)lost);
-	assert_got(r, 0, 10, n - (uint32_t)lost + 10);
-	rig_close(r);
-	assert_int_equal(umount(r->dir), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	return all;
 }
 
 /*
@@ -520,15 +174,9 @@ static void unwritten_packets_are_told(void **state)
 static void full_queue_says_when_it_has_room(void **state)
 {
 	struct rig *r = *state;
+	cpu_set_t all = use_one_processor();
 	unsigned int n = 0;
-	cpu_set_t all, one;
 
-	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
-	CPU_ZERO(&one);
-	for (int i = 0; !CPU_COUNT(&one); i++)
-		if (CPU_ISSET(i, &all))
-			CPU_SET(i, &one);
-	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	rig_open(r);
 	while (append(r, 7) == 0)
 		n++;
@@ -540,40 +188,51 @@ static void full_queue_says_when_it_has_room(void **state)
 	assert_int_equal(spool_unread(r->spool), 0);
 }
 
-/* Sent past the spool between two runs of it, and not delivered. */
-static void put_back_in_between(void **state)
+/* At the end of a run, though the thread is behind and the allowance used up. */
+static void waiting_append_takes_all(void **state)
 {
 	struct rig *r = *state;
+	cpu_set_t all = use_one_processor();
+	unsigned int n = 0;
 
 	rig_open(r);
-	append_all(r, 0, 10);
-	read_until(r, 10);
-	append_all(r, 20, 30); /* 10 to 19 went past */
-	read_until(r, 20);
-	append_all(r, 40, 50); /* 30 to 39 went past */
-	spool_acknowledge(r->spool, 4);
-	for (uint32_t i = 10; i < 20; i++) {
+	while (append(r, 7) == 0)
+		n++;
+	spool_set_limits(r->spool, 1, r->opt.segment_size, r->opt.sync_ms);
+	for (uint32_t i = 10; i < 110; i++) {
 		struct packet pkt = make(i, length_of(i));
 
-		assert_int_equal(spool_put_back(r->spool, &pkt, 10), 0);
+		assert_int_equal(spool_append_waiting(r->spool, &pkt), 0);
 	}
-	for (uint32_t i = 30; i < 40; i++) {
-		struct packet pkt = make(i, length_of(i));
-
-		assert_int_equal(spool_put_back(r->spool, &pkt, 20), 0);
-	}
-	for (uint32_t i = 50; i < 60; i++) {
-		struct packet pkt = make(i, length_of(i));
-
-		assert_int_equal(spool_put_back(r->spool, &pkt, spool_next(r->spool)), 0);
-	}
-	assert_int_equal(spool_count(r->spool), 56);
+	assert_int_equal(append(r, 7), SPOOL_E_NOSPACE);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	assert_int_equal(spool_next(r->spool), n + 100);
 	assert_int_equal(spool_flush(r->spool), 0);
 	rig_close(r);
-	r->n = 0;
 	rig_open(r);
-	read_until(r, 56);
-	assert_got(r, 0, 4, 60);
+	read_until(r, n + 100);
+	assert_got(r, n, 10, 110);
+}
+
+/* The numbers of files may have gaps, and be odd or even. */
+static void files_are_read_by_their_numbers(void **state)
+{
+	static const unsigned int numbers[] = {0x10, 0x7, 0x6, 0x2};
+	struct rig *r = *state;
+	char from[512], to[512];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		rig_open(r);
+		append_all(r, 30 - i * 10, 40 - i * 10);
+		rig_close(r);
+		snprintf(from, sizeof(from), "%s/spool-%016x.pcapng", r->dir, i ? 0x11 : 1);
+		snprintf(to, sizeof(to), "%s/spool-%016x.pcapng", r->dir, numbers[i]);
+		assert_int_equal(rename(from, to), 0);
+	}
+	rig_open(r);
+	append_all(r, 40, 50);
+	read_until(r, 50);
+	assert_got(r, 0, 0, 50);
 }
 
 static void topics_are_kept(void **state)
@@ -581,10 +240,13 @@ static void topics_are_kept(void **state)
 	struct rig *r = *state;
 
 	rig_open(r);
-	append_all(r, 0, 10);
+	append_all(r, 0, 5);
+	assert_int_equal(spool_set_topic(r->spool, "pcap"), 0); /* the same: no new file */
+	append_all(r, 5, 10);
 	assert_int_equal(spool_set_topic(r->spool, "other"), 0);
 	append_all(r, 10, 20);
 	rig_close(r);
+	assert_int_equal(each_file(r, false), 2);
 	rig_open(r);
 	r->take = 10;
 	read_until(r, 10);
@@ -626,8 +288,6 @@ static void libpcap_reads_the_files(void **state)
 	assert_int_equal(n, 100);
 }
 
-#define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,17 +296,13 @@ int main(void)
 		SPOOL_TEST(offers_again_what_was_not_taken),
 		SPOOL_TEST(clean_restart_doubles_nothing),
 		SPOOL_TEST(survives_kill_9),
-		SPOOL_TEST(torn_at_every_byte),
-		SPOOL_TEST(damage_in_the_middle_is_counted),
-		SPOOL_TEST(foreign_files_stay),
 		SPOOL_TEST(directory_is_locked),
 		SPOOL_TEST(allowance_is_kept),
 		SPOOL_TEST(full_queue_says_when_it_has_room),
-		SPOOL_TEST(put_back_in_between),
+		SPOOL_TEST(waiting_append_takes_all),
+		SPOOL_TEST(files_are_read_by_their_numbers),
 		SPOOL_TEST(topics_are_kept),
 		SPOOL_TEST(libpcap_reads_the_files),
-		SPOOL_TEST(full_disk_drops_the_newest_and_recovers),
-		SPOOL_TEST(unwritten_packets_are_told),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);

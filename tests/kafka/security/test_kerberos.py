@@ -4,8 +4,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -23,17 +25,17 @@ def test_kerberos_in_and_out_again(secure, round_trip, librdkafka):
 
 
 def section_commands():
-    """The commands of the Kerberos section, as argv, and the lines it says pycapa prints."""
+    """The commands of the Kerberos section, as argv, each with the lines it says pycapa prints."""
     with open(os.path.join(daemon.TREE, "docs/security.md")) as f:
         section = f.read().split("\n## Kerberos\n")[1].split("**As a service**")[0]
     code = "\n".join(line.strip() for line in section.splitlines() if line.startswith(" " * 8))
-    commands, printed = [], []
+    commands = []
     for line in code.replace("\\\n", " ").splitlines():
         if re.match(r"[A-Z]+:root:", line):
-            printed.append(line)
+            commands[-1][1].append(line)
         else:
-            commands.append(shlex.split(line.removeprefix("$ ")))
-    return commands, printed
+            commands.append((shlex.split(line.removeprefix("$ ")), []))
+    return commands
 
 
 def test_kerberos_section_as_it_stands(secure, client, pair, tmp_path):
@@ -42,16 +44,16 @@ def test_kerberos_section_as_it_stands(secure, client, pair, tmp_path):
     names = {"/etc/security/keytabs/pycapa.keytab": f"{tmp_path}/section.keytab",
              "-k pycapa.keytab": f"-k {tmp_path}/section.keytab",
              "pycapa@EXAMPLE.COM": f"section@{REALM}", "User:pycapa": "User:section",
-             "kafka1:6667": secure.address("GSSAPI")}
+             "kafka1:6667": secure.address("GSSAPI"), "out.pcap": f"{tmp_path}/out.pcap"}
 
     def ours(text):
         for theirs, name in names.items():
             text = text.replace(theirs, name)
         return {"pcap": topic.name, "eth0": pair.inside}.get(text, text)
-    commands, printed = section_commands()
+    commands = [argv for argv, _ in section_commands()]
     seen = [argv[0] for argv in commands]
     assert seen == ["apt-get", "kadmin.local", "kadmin.local", "kafka-acls.sh", "kafka-acls.sh",
-                    "pycapa"]
+                    "pycapa", "pycapa"]
     for package in commands[0][2:]:
         assert "install ok" in run("dpkg-query", "-W", "-f", "${Status}", package).stdout
     for argv in commands[1:3]:
@@ -61,16 +63,20 @@ def test_kerberos_section_as_it_stands(secure, client, pair, tmp_path):
         rest = [ours(a) for a in argv[where + 2:]]
         secure.broker.tool("org.apache.kafka.tools.AclCommand", "--bootstrap-server",
                            secure.broker.bootstrap, *rest)
-    process = client(*[ours(a) for a in commands[5][1:]]).wait_capturing()
+    producer = client(*[ours(a) for a in commands[5][1:]]).wait_capturing()
     traffic.send(pair, 10, 100)
-    assert process.wait(30) == 0, process.describe()
+    assert producer.wait(30) == 0, producer.describe()
+    consumer = client(*[ours(a) for a in commands[6][1:]])
+    assert consumer.wait(30) == 0, consumer.describe()
 
     def counted(line):
         """How many wait to be flushed is chance."""
         return re.sub(r"Waiting for '\d+'", "Waiting for 'N'", line)
-    assert [counted(line) for line in process.lines[:len(printed)]] == [
-        counted(ours(line)) for line in printed]
+    for process, (_, printed) in zip((producer, consumer), section_commands()[5:]):
+        assert [counted(line) for line in process.lines[:len(printed)]] == [
+            counted(ours(line)) for line in printed]
     assert topic.count() == 10
+    assert len(captures.read(tmp_path / "out.pcap")[1]) == 10
 
 
 def test_principal_may_use_its_topic_and_group_and_nothing_else(secure, client, pcap, sample):
@@ -89,6 +95,29 @@ def test_principal_may_use_its_topic_and_group_and_nothing_else(secure, client, 
     theirs = client(*group, "-X", "group.id=theirs", *secure.gssapi())
     assert theirs.wait(60) == 1, theirs.describe()
     assert theirs.grep("Group authorization failed"), theirs.describe()
+
+
+def test_without_permission_it_comes_back_at_a_humane_pace(secure, client, pair, tmp_path):
+    """Each new client is a login and a kinit; and what is granted later is found in time."""
+    topic = Topic(secure.broker, secure.broker.topic(name=f"late{os.getpid()}"))
+    runs = tmp_path / "runs"
+    counted = (f"echo run >>{runs}; exec kinit -k -t %{{sasl.kerberos.keytab}} "
+               "%{sasl.kerberos.principal}")
+    process = client("-p", "-i", pair.inside, "-t", topic.name,
+                     *secure.gssapi("stranger", **{KINIT: counted})).wait_capturing()
+    traffic.send(pair, 100, 100)
+    process.wait_line("^ERROR:root:Kafka: fatal: .*authorization failed.*: grant the principal", 20)
+    wait.elapse(30)
+    assert len(process.grep("^ERROR")) <= 2, process.describe()
+    assert len(process.lines) < 10, process.describe()
+    assert 3 <= len(runs.read_text().splitlines()) <= 7, runs.read_text()
+    secure.broker.tool("org.apache.kafka.tools.AclCommand", "--bootstrap-server",
+                       secure.broker.bootstrap, "--add", "--allow-principal", "User:stranger",
+                       "--operation", "Write", "--topic", topic.name)
+    topic.wait_count(100, 35)
+    assert process.stop() == 0, process.describe()
+    seen = [captures.sequence(r.value) for r in topic.records()]
+    assert sorted(seen) == list(range(100))
 
 
 WRONG = {
@@ -125,7 +154,8 @@ def test_what_is_missing_is_said_in_one_line(case, secure, client, pcap, sample,
     changes = {k: v.format(skewed=skewed) if k == KINIT else v for k, v in changes.items()}
     process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "3s",
                      *secure.gssapi(**changes), libs=librdkafka)
-    assert process.wait(30) == 1, process.describe()
+    # Without a keytab named there is no client at all: wrong usage.
+    assert process.wait(30) == (2 if case == "no keytab" else 1), process.describe()
     assert len(process.grep(f"^ERROR:root:(Kafka|Kerberos).*{expected}")) == 1, process.describe()
 
 
@@ -246,6 +276,107 @@ def test_hung_kinit_holds_up_nothing(secure, client, pcap, sample, tmp_path):
     started = time.monotonic()
     process.stop(timeout=20)
     assert time.monotonic() - started < 10, process.describe()
+
+
+def processes_with(marker):
+    """The command lines of all processes that hold a word, but for pycapa's own."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(marker in word for word in words) and not words[0].endswith("/pycapa"):
+            found.append(words)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+def test_nothing_that_kinit_started_outlives_pycapa(number, secure, client, pcap, sample, tmp_path):
+    """The shell of the command forks, and its child knows nothing of how we end."""
+    mark = tmp_path / f"sleep-{uuid.uuid4()}"
+    mark.symlink_to(shutil.which("sleep"))
+    process = client("-p", "-r", sample, "-t", pcap.name, "--shutdown-timeout", "1s",
+                     *secure.gssapi(**{KINIT: f"{mark} 1000 || true"}))
+    wait.until(lambda: [w for w in processes_with(mark.name) if w[0] == str(mark)], 20,
+               process.describe)
+    process.stop(number, timeout=30)
+    wait.until(lambda: not processes_with(mark.name), 10, lambda: str(processes_with(mark.name)))
+
+
+def test_a_kinit_without_output_is_bounded_too(secure, client, pcap, sample):
+    """The end of its output is not its end."""
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "30s",
+                     *secure.gssapi(**{KINIT: "exec sleep 1000 >/dev/null 2>&1"}))
+    process.wait_line("^ERROR:root:Kerberos: no ticket: kinit did not end within 15 s", 25)
+
+
+def test_a_parent_that_ignores_its_children_hides_no_failure(secure, client, pcap, sample):
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "3s",
+                     *secure.gssapi(**{KINIT: "echo this failed; false"}),
+                     preexec=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert process.wait(30) == 1
+    assert process.grep("^ERROR:root:Kerberos: no ticket: this failed"), process.describe()
+    assert not process.grep("ECHILD"), process.describe()
+
+
+def test_a_long_kinit_command_is_run_whole(secure, client, pcap, sample, tmp_path):
+    padding = "x" * 9000
+    command = (f": {padding}; kinit -k -t %{{sasl.kerberos.keytab}} %{{sasl.kerberos.principal}}; "
+               f"echo run >{tmp_path}/run")
+    process = client("-p", "-r", sample, "-t", pcap.name, *secure.gssapi(**{KINIT: command}))
+    assert process.wait(30) == 0, process.describe()
+    assert (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def upgradable(tmp_path, monkeypatch):
+    """A copy of the binary that a test may replace as an upgrade does; its path."""
+    path = tmp_path / "bin" / "pycapa"
+    path.parent.mkdir()
+    shutil.copy(daemon.BINARY, path)
+    monkeypatch.setattr(daemon, "BINARY", str(path))
+    return path
+
+
+def instance_file(path, secure, topic, pair, options):
+    properties = ", ".join(f'"{o}"' for o in options if "=" in o)
+    path.write_text(f'kafka-broker = "{secure.address("GSSAPI")}";\nkafka-topic = "{topic}";\n'
+                    f'interface = "{pair.inside}";\nkafka-config = ({properties});\n')
+    return path
+
+
+def test_a_new_client_gets_its_ticket_after_an_upgrade(secure, client, pcap, pair, tmp_path,
+                                                       upgradable):
+    """The file of the running process is replaced, as a package manager does it."""
+    config, cache = tmp_path / "instance.cfg", tmp_path / "cache"
+    instance_file(config, secure, pcap.name, pair, secure.gssapi())
+    process = client("-C", config).wait_capturing()
+    traffic.send(pair, 10, 100)
+    pcap.wait_count(10)
+    cache.unlink()
+    (tmp_path / "next").write_bytes(upgradable.read_bytes())
+    (tmp_path / "next").chmod(0o755)
+    (tmp_path / "next").rename(upgradable)
+    assert os.readlink(f"/proc/{process.pid}/exe").endswith("(deleted)")
+    instance_file(config, secure, pcap.name, pair, [*secure.gssapi(), "client.id=upgraded"])
+    process.send_signal(signal.SIGHUP)
+    process.wait_line("^INFO:root:Reloaded", 30)
+    wait.until(cache.exists, 30, process.describe)
+    traffic.send(pair, 10, 100, first=10)
+    pcap.wait_count(20)
+    assert process.stop() == 0, process.describe()
+    assert not process.grep("^ERROR"), process.describe()
+
+
+def test_a_wrapper_that_cannot_be_run_is_told(secure, client, pcap, pair, tmp_path, upgradable):
+    config = instance_file(tmp_path / "instance.cfg", secure, pcap.name, pair, secure.gssapi())
+    process = client("-C", config).wait_capturing()
+    upgradable.unlink()
+    instance_file(config, secure, pcap.name, pair, [*secure.gssapi(), "client.id=later"])
+    process.send_signal(signal.SIGHUP)
+    process.wait_line(r"^ERROR:root:Kafka: SASLREFRESH: .*failed: \*{4}: exited with code 127", 30)
+    process.kill()
 
 
 # ---- past the ticket's lifetime ----

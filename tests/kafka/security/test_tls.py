@@ -70,7 +70,7 @@ def test_unusable_file_is_an_error_at_the_start(changes, expected, secure, clien
                                                 librdkafka):
     process = client("-p", "-r", sample, "-t", pcap.name, *secure.client_certificate(**changes),
                      libs=librdkafka)
-    assert process.wait(30) in (1, 2), process.describe()
+    assert process.wait(30) == 2, process.describe()
     assert len(process.grep(f"^ERROR.*{expected}|^pycapa: .*{expected}")) == 1, process.describe()
 
 
@@ -97,6 +97,19 @@ def test_a_refused_client_comes_back_at_a_humane_pace(secure, client, pcap, samp
     assert 2 <= tries <= 6, tries
     assert len(process.grep("^ERROR:root:Kafka")) == 1, process.describe()
     assert process.wait(40) == 1
+
+
+def test_a_certificate_that_is_gone_is_no_flood(secure, client, pair, tmp_path):
+    """A client without permission is made anew again and again, until even that is impossible."""
+    cert, key = secure.ca.issue("gone", "unknown", "client")
+    process = client("-p", "-i", pair.inside, "-t", "other", *secure.tls("TLS", **{
+        "ssl.certificate.location": cert, "ssl.key.location": key})).wait_capturing()
+    process.wait_line("^ERROR:root:Kafka: fatal: ", 20)
+    cert.unlink()
+    process.wait_line(r"^ERROR:root:Kafka: ssl\.certificate\.location failed.*cannot be read", 20)
+    wait.elapse(5)
+    assert len(process.grep("^ERROR")) <= 3, process.describe()
+    assert process.running()
 
 
 def test_replaced_certificates_are_taken_up(secure, client, pcap, tmp_path, sample):

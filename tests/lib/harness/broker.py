@@ -93,12 +93,14 @@ class Broker:
         """Runs one of Kafka's own command line tools."""
         log4j = os.path.join(self.directory, 'log4j2.xml')
         return run('java', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+                   '-XX:-UsePerfData', f'-Djava.io.tmpdir={self.directory}',
                    f'-Dlog4j2.configurationFile={log4j}', '-cp', f'{self.jars}/*', name, *argv,
                    **kwargs)
 
     def command(self):
-        """The argv of the node."""
+        """The argv of the node. What it unpacks and never removes stays in its directory."""
         return ['java', '-Xmx768m', '-Xms256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+                '-XX:-UsePerfData', f'-Djava.io.tmpdir={self.directory}',
                 f'-Dlog4j2.configurationFile={self.directory}/log4j2.xml', *self.java,
                 '-cp', f'{self.jars}/*', 'kafka.Kafka', self.config]
 

@@ -38,6 +38,12 @@ class Pycapa(Process):
         assert found, f'no count line\n{self.describe()}'
         return int(found[-1][0]), int(found[-1][1])
 
+    @property
+    def lines(self):
+        """Whole lines: what is being written may be there in part."""
+        text = self.stderr
+        return text[:text.rfind('\n') + 1].splitlines()
+
     def stats(self, timeout=10):
         """Asks for the stats line by SIGUSR1; {name: value} of it."""
         before = len(self.grep(STATS))

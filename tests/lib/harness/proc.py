@@ -11,6 +11,8 @@ import time
 from . import wait
 
 PR_SET_PDEATHSIG = 1
+# The output of processes that have no folder of their own; it goes with us.
+OUTPUT = tempfile.TemporaryDirectory(prefix='proc-')
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,7 +38,7 @@ class Process:
     def __init__(self, argv, stdin=subprocess.DEVNULL, stdout=None, env=None, cwd=None,
                  preexec=None, directory=None, pass_fds=()):
         self.argv = [str(a) for a in argv]
-        self.directory = directory or tempfile.mkdtemp(prefix='proc-')
+        self.directory = directory or tempfile.mkdtemp(dir=OUTPUT.name)
         self.stdout_path = os.path.join(self.directory, f'stdout-{id(self)}')
         self.stderr_path = os.path.join(self.directory, f'stderr-{id(self)}')
 

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections import namedtuple
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from . import wait
 from .proc import Process, run
@@ -39,10 +39,20 @@ class Topic:
     def watermarks(self):
         """{partition: (low, high)}"""
         consumer = self.consumer()
+
+        def ask():
+            try:
+                known = consumer.list_topics(self.name, timeout=30).topics[self.name].partitions
+                return [{p: consumer.get_watermark_offsets(TopicPartition(self.name, p), timeout=30)
+                         for p in sorted(known)}]
+            except KafkaException as e:
+                # A broker that is a new leader may not know it for a moment.
+                if e.args[0].code() not in (KafkaError.LEADER_NOT_AVAILABLE,
+                                            KafkaError.NOT_LEADER_FOR_PARTITION):
+                    raise
+                return None
         try:
-            known = consumer.list_topics(self.name, timeout=30).topics[self.name].partitions
-            return {p: consumer.get_watermark_offsets(TopicPartition(self.name, p), timeout=30)
-                    for p in sorted(known)}
+            return wait.until(ask, 30, f'a leader of {self.name}')[0]
         finally:
             consumer.close()
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What librdkafka's statistics say that nothing else does: how long the brokers take to answer, up
+ * to where a partition may be read, and where a group stands in it. Knows neither loop nor Kafka.
+ *
+ * The text is that of librdkafka's STATISTICS.md (JSON). It is not trusted: client.id and errors
+ * are in it as they came, without escapes. What is missing or of another type is not known. It is
+ * not to be logged: it is long, and holds what the user configured.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kafkastats_partition {
+	int64_t high; /* end of the partition; -1 not known */
+	int64_t end;  /* what a reader may have ends here, before open transactions; -1 not known */
+	int64_t lag;  /* from what the group committed to `end`; -1 not known, or no group */
+};
+
+struct kafkastats {
+	int64_t rtt_us; /* the longest answer of a broker within the interval; -1: none came */
+	bool rtt_taken;
+	struct kafkastats_partition *partitions; /* of the topic that was asked for */
+	int32_t n;
+};
+
+/*
+ * Parses the statistics of one interval. `topic`: whose partitions are wanted; NULL: of none.
+ * Returns 0, -EINVAL (no JSON) or -ENOMEM; then *out knows nothing. The caller clears *out.
+ */
+int kafkastats_parse(struct kafkastats *out, const char *text, size_t len, const char *topic);
+
+/*
+ * Puts the next interval's in place of those before, but keeps a longer round trip that was not
+ * taken yet. `topic` may be "". Returns as kafkastats_parse().
+ */
+int kafkastats_update(struct kafkastats *s, const char *text, const char *topic);
+
+/* The longest round trip of the intervals since the last call, of the last one when none ended. */
+int64_t kafkastats_take_rtt(struct kafkastats *s);
+
+/* The partition, or NULL. */
+const struct kafkastats_partition *kafkastats_find(const struct kafkastats *s, int32_t id);
+
+/* Frees what it holds: it knows nothing then. */
+void kafkastats_clear(struct kafkastats *s);

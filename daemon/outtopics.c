@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outtopics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+struct topic {
+	char *name;
+	rd_kafka_topic_t *handle; /* NULL: not open */
+	struct log_limit refused;
+};
+
+struct outtopics {
+	struct topic *list;
+	int n, room;
+};
+
+int outtopics_new(struct outtopics **out)
+{
+	struct outtopics *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	*out = t;
+	return 0;
+}
+
+void outtopics_close(struct outtopics *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < t->n; i++) {
+		if (t->list[i].handle)
+			rd_kafka_topic_destroy(t->list[i].handle);
+		t->list[i].handle = NULL;
+	}
+}
+
+void outtopics_free(struct outtopics *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < t->n; i++)
+		free(t->list[i].name);
+	free(t->list);
+	free(t);
+}
+
+int outtopics_find(const struct outtopics *t, const char *name)
+{
+	for (int i = 0; i < t->n; i++)
+		if (!strcmp(t->list[i].name, name))
+			return i;
+	return -1;
+}
+
+int outtopics_add(struct outtopics *t, const char *name)
+{
+	int i = outtopics_find(t, name);
+	char *copy;
+
+	if (i >= 0)
+		return i;
+	copy = strdup(name);
+
+	if (t->n == t->room) {
+		int room = t->room ? t->room * 2 : 4;
+		struct topic *list = realloc(t->list, (size_t)room * sizeof(*list));
+
+		if (!list) {
+			free(copy);
+			return -ENOMEM;
+		}
+		t->list = list;
+		t->room = room;
+	}
+	if (!copy)
+		return -ENOMEM;
+	t->list[t->n] = (struct topic){.name = copy};
+	return t->n++;
+}
+
+rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *rk)
+{
+	struct topic *topic = &t->list[index];
+	uint64_t held;
+
+	if (!topic->handle)
+		topic->handle = rd_kafka_topic_new(rk, topic->name, NULL);
+	if (!topic->handle && log_limit_pass(&topic->refused, 60, &held))
+		log_error("Topic %s: %s", topic->name, rd_kafka_err2str(rd_kafka_last_error()));
+	return topic->handle;
+}

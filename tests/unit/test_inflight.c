@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * With a client of librdkafka that has no broker: its messages stay queued until they are purged.
+ * This also holds librdkafka to what inflight relies on: the message of the interceptor is that of
+ * the report, whole until the report goes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "inflight.h"
+#include "outmsg.h"
+
+#define MAX 64
+
+struct client {
+	rd_kafka_t *rk;
+	rd_kafka_topic_t *topic;
+	const rd_kafka_message_t *last;
+	struct outmsg msg;
+};
+
+static rd_kafka_resp_err_t on_send(rd_kafka_t *rk, rd_kafka_message_t *m, void *opaque)
+{
+	struct client *c = opaque;
+
+	c->last = m;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+				  char *errstr, size_t size)
+{
+	return rd_kafka_interceptor_add_on_send(rk, "test", on_send, opaque);
+}
+
+static void open_client(struct client *c)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[256];
+
+	outmsg_init(&c->msg);
+
+	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
+	rd_kafka_conf_interceptor_add_on_new(conf, "test", on_new, c);
+	c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	assert_non_null(c->rk);
+	c->topic = rd_kafka_topic_new(c->rk, "t", NULL);
+}
+
+static void close_client(struct client *c)
+{
+	rd_kafka_topic_destroy(c->topic);
+	rd_kafka_destroy(c->rk);
+}
+
+/* Packet number n: n bytes of n, a length on the wire that needs a header, a time of its own. */
+static struct packet numbered(uint64_t n, uint8_t bytes[MAX])
+{
+	memset(bytes, (int)n, MAX);
+	return (struct packet){.data = bytes,
+			       .caplen = (uint32_t)n % MAX,
+			       .wirelen = 1000,
+			       .time_us = 1700000000000000 + n,
+			       .linktype = n % 2 ? 1 : 101};
+}
+
+static void produce(struct client *c, struct inflight *f, unsigned int n)
+{
+	uint8_t bytes[MAX];
+
+	for (; n; n--) {
+		struct packet pkt = numbered(inflight_next(f), bytes);
+		const struct outmsg_options opt = {.topic = c->topic,
+						   .seq = (uint32_t)inflight_next(f)};
+
+		assert_true(inflight_has_room(f));
+		assert_int_equal(outmsg_send(&c->msg, c->rk, &pkt, &opt),
+				 RD_KAFKA_RESP_ERR_NO_ERROR);
+		inflight_add(f, c->last);
+	}
+}
+
+struct copies {
+	uint64_t seq[256];
+	size_t n, room;
+};
+
+static int take(void *ctx, const struct packet *pkt, uint64_t seq)
+{
+	struct copies *copies = ctx;
+	uint8_t bytes[MAX];
+	struct packet want = numbered(seq, bytes);
+
+	if (copies->n == copies->room)
+		return PACKET_E_FULL;
+	assert_int_equal(pkt->caplen, want.caplen);
+	assert_memory_equal(pkt->data, want.data, want.caplen);
+	assert_int_equal(pkt->wirelen, want.wirelen);
+	assert_int_equal(pkt->time_us, want.time_us);
+	assert_int_equal(pkt->linktype, want.linktype);
+	copies->seq[copies->n++] = seq;
+	return 0;
+}
+
+static void assert_copied(const struct copies *c, size_t n, const uint64_t *seq)
+{
+	assert_int_equal(c->n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(c->seq[i], seq[i]);
+}
+
+#define ASSERT_COPIED(c, ...)                                                                      \
+	do {                                                                                       \
+		static const uint64_t want[] = {__VA_ARGS__};                                      \
+		assert_copied(c, sizeof(want) / sizeof(want[0]), want);                            \
+	} while (0)
+
+/* Purges all and keeps it to be sent again, as the producer does. */
+static void take_back(struct client *c, struct inflight *f, unsigned int n)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(c->rk);
+	const rd_kafka_message_t *m;
+
+	rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (n) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 5000);
+
+		assert_non_null(event);
+		while ((m = rd_kafka_event_message_next(event))) {
+			struct packet pkt;
+
+			outmsg_read(m, &pkt);
+			inflight_answered(f, outmsg_seq(m, inflight_next(f)));
+			assert_int_equal(inflight_keep(f, &pkt, outmsg_seq(m, inflight_next(f)),
+						       -1),
+					 0);
+			n--;
+		}
+		rd_kafka_event_destroy(event);
+	}
+	rd_kafka_queue_destroy(queue);
+}
+
+static void test_copies_are_what_was_sent(void **state)
+{
+	struct copies copies = {.room = 3};
+	struct client c = {0};
+	struct inflight *f;
+
+	open_client(&c);
+	assert_int_equal(inflight_new(&f, true), 0);
+	produce(&c, f, 5);
+	inflight_answered(f, 1);
+	inflight_settle(f, 1);
+	assert_int_equal(inflight_copy(f, take, &copies), PACKET_E_FULL);
+	ASSERT_COPIED(&copies, 0, 2, 3);
+	copies.room = 10;
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	ASSERT_COPIED(&copies, 0, 2, 3, 4);
+	/* Once each; what is on disk needs none. */
+	inflight_add_spooled(f);
+	produce(&c, f, 1);
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	ASSERT_COPIED(&copies, 0, 2, 3, 4, 6);
+	inflight_free(f);
+	close_client(&c);
+}
+
+static void test_what_is_sent_again_is_copied_too(void **state)
+{
+	struct copies copies = {.room = 2};
+	struct client c = {0};
+	struct inflight *f;
+	struct packet pkt;
+	uint64_t seq;
+	int other;
+
+	open_client(&c);
+	assert_int_equal(inflight_new(&f, true), 0);
+	produce(&c, f, 4);
+	take_back(&c, f, 4);
+	produce(&c, f, 2);
+	assert_int_equal(inflight_kept(f), 4);
+	assert_int_equal(inflight_copy(f, take, &copies), PACKET_E_FULL);
+	/* The first goes to librdkafka again, and is not copied twice. */
+	assert_true(inflight_first(f, &pkt, &seq, &other));
+	assert_int_equal(seq, 0);
+	assert_int_equal(other, -1);
+	inflight_drop_first(f, NULL);
+	copies.room = 10;
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	ASSERT_COPIED(&copies, 0, 1, 2, 3, 4, 5);
+	inflight_free(f);
+	close_client(&c);
+}
+
+static void test_what_is_for_another_topic_is_on_disk(void **state)
+{
+	struct copies copies = {.room = 10};
+	uint8_t bytes[MAX];
+	struct inflight *f;
+	struct packet pkt = numbered(0, bytes);
+	uint64_t seq;
+	int other;
+
+	assert_int_equal(inflight_new(&f, true), 0);
+	inflight_add_spooled(f);
+	assert_int_equal(inflight_keep(f, &pkt, 0, 2), 0);
+	inflight_add(f, NULL);
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	assert_int_equal(copies.n, 0);
+	assert_true(inflight_first(f, &pkt, &seq, &other));
+	assert_int_equal(other, 2);
+	inflight_free(f);
+}
+
+static void test_settled(void **state)
+{
+	struct inflight *f;
+
+	assert_int_equal(inflight_new(&f, true), 0);
+	for (int i = 0; i < 3; i++)
+		inflight_add(f, NULL);
+	inflight_settle(f, 2);
+	assert_int_equal(inflight_settled_below(f), 0);
+	assert_true(inflight_has_settled(f, 2));
+	assert_false(inflight_has_settled(f, 1));
+	inflight_settle(f, 0);
+	inflight_settle(f, 1);
+	assert_int_equal(inflight_settled_below(f), 3);
+	assert_true(inflight_has_settled(f, 0));
+	inflight_free(f);
+}
+
+/* One partition that stands still must not cost more and more memory. */
+static void test_memory_is_bounded(void **state)
+{
+	struct copies copies = {.room = 10};
+	struct inflight *f;
+	uint64_t n = 0;
+
+	assert_int_equal(inflight_new(&f, true), 0);
+	for (; inflight_has_room(f); n++) {
+		inflight_add(f, NULL);
+		if (n > 0)
+			inflight_settle(f, n);
+	}
+	assert_int_equal(n, 524288);
+	/* Copied, it need not be remembered. */
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	assert_true(inflight_has_room(f));
+	inflight_free(f);
+}
+
+static void test_without_a_spool_nothing_is_tracked(void **state)
+{
+	struct inflight *f;
+
+	assert_int_equal(inflight_new(&f, false), 0);
+	for (int i = 0; i < 1000000; i++) {
+		assert_true(inflight_has_room(f));
+		inflight_add(f, NULL);
+	}
+	inflight_settle(f, 1);
+	assert_int_equal(inflight_settled_below(f), 0);
+	inflight_free(f);
+	inflight_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copies_are_what_was_sent),
+		cmocka_unit_test(test_what_is_sent_again_is_copied_too),
+		cmocka_unit_test(test_what_is_for_another_topic_is_on_disk),
+		cmocka_unit_test(test_settled),
+		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_without_a_spool_nothing_is_tracked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * data/stats-*.json are statistics of librdkafka 2.0.2 and 2.12.1 from a broker 4.3.1: a producer,
+ * and a member of a group. Of the topic's three partitions the first holds 10 records, of which 4
+ * are committed; the second 2, committed, and 3 of a transaction that is open; the third none.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "kafkastats.h"
+
+static char text[65536];
+
+static size_t load(const char *name)
+{
+	char path[512];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("UNIT_DATA"), name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = 0;
+	fclose(f);
+	return n;
+}
+
+static void assert_partition(const struct kafkastats *s, int32_t id, int64_t high, int64_t end,
+			     int64_t lag)
+{
+	const struct kafkastats_partition *p = kafkastats_find(s, id);
+
+	assert_non_null(p);
+	assert_int_equal(p->high, high);
+	assert_int_equal(p->end, end);
+	assert_int_equal(p->lag, lag);
+}
+
+static void assert_consumer(const char *name, int64_t rtt_us)
+{
+	struct kafkastats s;
+	size_t len = load(name);
+
+	assert_int_equal(kafkastats_parse(&s, text, len, "pcap"), 0);
+	assert_int_equal(s.rtt_us, rtt_us);
+	assert_partition(&s, 0, 10, 10, 6);
+	assert_partition(&s, 1, 5, 2, 0);
+	assert_partition(&s, 2, 0, 0, -1);
+	kafkastats_clear(&s);
+	assert_null(kafkastats_find(&s, 0));
+	assert_int_equal(s.rtt_us, -1);
+
+	assert_int_equal(kafkastats_parse(&s, text, len, "another"), 0);
+	assert_null(kafkastats_find(&s, 0));
+	kafkastats_clear(&s);
+}
+
+static void test_a_member_of_a_group(void **state)
+{
+	assert_consumer("stats-consumer-2.0.2.json", 104911);
+	assert_consumer("stats-consumer-2.12.1.json", 105552);
+}
+
+static void assert_producer(const char *name, int64_t rtt_us)
+{
+	struct kafkastats s;
+	size_t len = load(name);
+
+	assert_int_equal(kafkastats_parse(&s, text, len, NULL), 0);
+	assert_int_equal(s.rtt_us, rtt_us);
+	assert_int_equal(s.n, 0);
+	kafkastats_clear(&s);
+	/* A producer knows no offsets: librdkafka says -1001. */
+	assert_int_equal(kafkastats_parse(&s, text, len, "pcap"), 0);
+	assert_partition(&s, 0, -1, -1, -1);
+	kafkastats_clear(&s);
+}
+
+static void test_a_producer(void **state)
+{
+	assert_producer("stats-producer-2.0.2.json", 3735);
+	assert_producer("stats-producer-2.12.1.json", 3894);
+}
+
+static void test_cut_anywhere_nothing_is_known(void **state)
+{
+	/* Without the newline at its end. */
+	size_t len = load("stats-consumer-2.0.2.json") - 1;
+	struct kafkastats s;
+
+	for (size_t cut = 0; cut < len; cut++) {
+		assert_int_equal(kafkastats_parse(&s, text, cut, "pcap"), -EINVAL);
+		assert_int_equal(s.rtt_us, -1);
+		assert_int_equal(s.n, 0);
+	}
+}
+
+static void test_the_longest_of_all_brokers_that_answered(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t rtt_us;
+	} rows[] = {
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":7,\"cnt\":1}},"
+		 "\"b\":{\"rtt\":{\"max\":9,\"cnt\":3}},\"c\":{\"rtt\":{\"max\":8,\"cnt\":1}}}}",
+		 9},
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":0,\"cnt\":1}}}}", 0},
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":0,\"cnt\":0}}}}", -1},
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":9}}}}", -1},
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":\"9\",\"cnt\":1}}}}", -1},
+		{"{\"brokers\":{\"a\":{\"rtt\":{\"max\":-9,\"cnt\":1}}}}", -1},
+		{"{\"brokers\":{\"a\":{\"rtt\":9},\"b\":[],\"c\":null}}", -1},
+		{"{\"brokers\":[{\"rtt\":{\"max\":9,\"cnt\":1}}]}", -1},
+		{"{\"brokers\":{}}", -1},
+		{"{}", -1},
+		{"[]", -1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kafkastats s;
+
+		assert_int_equal(kafkastats_parse(&s, rows[i].text, strlen(rows[i].text), "pcap"),
+				 0);
+		assert_int_equal(s.rtt_us, rows[i].rtt_us);
+		kafkastats_clear(&s);
+	}
+}
+
+static void test_what_is_no_partition_is_not_known(void **state)
+{
+	static const char json[] =
+		"{\"topics\":{\"pcap\":{\"partitions\":{\"-1\":{\"hi_offset\":1},"
+		"\"2147483648\":{\"hi_offset\":2},\"0\":{\"hi_offset\":1e3,\"ls_offset\":\"4\","
+		"\"consumer_lag\":-1001},\"2\":7,\"9\":{\"hi_offset\":9}}}}}";
+	struct kafkastats s;
+
+	assert_int_equal(kafkastats_parse(&s, json, sizeof(json) - 1, "pcap"), 0);
+	assert_partition(&s, 0, -1, -1, -1);
+	assert_partition(&s, 1, -1, -1, -1);
+	assert_partition(&s, 2, -1, -1, -1);
+	assert_null(kafkastats_find(&s, -1));
+	assert_null(kafkastats_find(&s, 9));
+	assert_null(kafkastats_find(&s, INT32_MAX));
+	assert_null(kafkastats_find(&s, INT32_MIN));
+	kafkastats_clear(&s);
+}
+
+/* As librdkafka writes a client.id with a quote in it. */
+static void test_text_without_escapes_is_refused(void **state)
+{
+	static const char json[] = "{\"client_id\":\"a\"b\",\"brokers\":{}}";
+	struct kafkastats s;
+
+	assert_int_equal(kafkastats_parse(&s, json, sizeof(json) - 1, NULL), -EINVAL);
+	assert_int_equal(s.rtt_us, -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_member_of_a_group),
+		cmocka_unit_test(test_a_producer),
+		cmocka_unit_test(test_cut_anywhere_nothing_is_known),
+		cmocka_unit_test(test_the_longest_of_all_brokers_that_answered),
+		cmocka_unit_test(test_what_is_no_partition_is_not_known),
+		cmocka_unit_test(test_text_without_escapes_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

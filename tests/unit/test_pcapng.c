@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pcapng.h"
+
+/* The block of `n` bytes at `buf`, which is whole only with its last byte. */
+static struct pcapng_block whole(const uint8_t *buf, size_t n)
+{
+	struct pcapng_block b;
+
+	assert_int_equal(n % 4, 0);
+	for (size_t cut = 0; cut < n; cut++)
+		assert_int_equal(pcapng_next(buf, cut, &b), PCAPNG_E_SHORT);
+	assert_int_equal(pcapng_next(buf, n, &b), 0);
+	assert_int_equal(b.size, n);
+	return b;
+}
+
+static void section(void **state)
+{
+	static const char *const comments[] = {"", "a", "abc", "abcd", "packets for the topic x"};
+	uint8_t buf[PCAPNG_SECTION_MAX];
+	char back[64];
+
+	for (size_t i = 0; i < sizeof(comments) / sizeof(comments[0]); i++) {
+		size_t n = pcapng_put_section(buf, "pycapa", comments[i]);
+		struct pcapng_block b = whole(buf, n);
+
+		assert_true(pcapng_get_section(&b, back, sizeof(back)));
+		assert_string_equal(back, comments[i]);
+		assert_true(pcapng_get_section(&b, back, 3)); /* cut to the room there is */
+		assert_true(strlen(back) <= 2);
+	}
+}
+
+static void long_texts_are_cut(void **state)
+{
+	uint8_t buf[PCAPNG_SECTION_MAX];
+	char text[PCAPNG_COMMENT_MAX * 2], back[sizeof(text)];
+	struct pcapng_block b;
+	size_t n;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	n = pcapng_put_section(buf, text, text);
+	assert_true(n <= sizeof(buf));
+	b = whole(buf, n);
+	assert_true(pcapng_get_section(&b, back, sizeof(back)));
+	assert_int_equal(strlen(back), PCAPNG_COMMENT_MAX);
+}
+
+static void interface(void **state)
+{
+	static const uint16_t linktypes[] = {0, 1, 101, 113, 147, 276, 300, 32768, 65535};
+	uint8_t buf[PCAPNG_INTERFACE_SIZE];
+
+	for (size_t i = 0; i < sizeof(linktypes) / sizeof(linktypes[0]); i++) {
+		for (uint8_t resolution = 6; resolution <= 9; resolution += 3) {
+			size_t n = pcapng_put_interface(buf, linktypes[i], resolution);
+			struct pcapng_block b = whole(buf, n);
+			uint16_t linktype;
+			uint8_t back;
+
+			assert_int_equal(n, PCAPNG_INTERFACE_SIZE);
+			assert_true(pcapng_get_interface(&b, &linktype, &back));
+			assert_int_equal(linktype, linktypes[i]);
+			assert_int_equal(back, resolution);
+		}
+	}
+}
+
+static void a_resolution_that_is_not_ours_is_refused(void **state)
+{
+	uint8_t buf[PCAPNG_INTERFACE_SIZE], resolution;
+	struct pcapng_block b = whole(buf, pcapng_put_interface(buf, 1, 3));
+	uint16_t linktype;
+
+	assert_false(pcapng_get_interface(&b, &linktype, &resolution));
+}
+
+static void statistics(void **state)
+{
+	uint8_t buf[PCAPNG_STATISTICS_SIZE];
+	uint64_t delivered;
+	struct pcapng_block b = whole(buf, pcapng_put_statistics(buf, UINT64_MAX - 5));
+
+	assert_int_equal(b.size, PCAPNG_STATISTICS_SIZE);
+	assert_true(pcapng_get_statistics(&b, &delivered));
+	assert_true(delivered == UINT64_MAX - 5);
+}
+
+static void round_trip(const struct packet *pkt)
+{
+	static uint8_t buf[PACKET_MAX_LEN + PCAPNG_PACKET_EXTRA + 4];
+	uint8_t resolution = pcapng_resolution(pkt->time_us);
+	size_t n = pcapng_put_packet(buf, 0x12345, resolution, pkt);
+	struct pcapng_block b;
+	struct packet back;
+	uint32_t interface;
+
+	assert_int_equal(n, pcapng_packet_size(pkt->caplen));
+	assert_int_equal(pcapng_next(buf, n - 1, &b), PCAPNG_E_SHORT);
+	assert_int_equal(pcapng_next(buf, n, &b), 0);
+	assert_true(pcapng_get_packet_interface(&b, &interface));
+	assert_int_equal(interface, 0x12345);
+	assert_true(pcapng_get_packet(&b, resolution, &back));
+	assert_int_equal(back.caplen, pkt->caplen);
+	assert_int_equal(back.wirelen, pkt->wirelen);
+	assert_true(back.time_us == pkt->time_us);
+	assert_int_equal(back.nanos, resolution == 9 ? pkt->nanos : 0);
+	if (pkt->caplen)
+		assert_memory_equal(back.data, pkt->data, pkt->caplen);
+}
+
+static void packets(void **state)
+{
+	static const uint32_t lengths[] = {0, 1, 2, 3, 4, 5, 60, 1514, PACKET_MAX_LEN};
+	static const uint64_t times[] = {
+		0, 1, 1700000000123456, UINT64_MAX / 1000 - 1, UINT64_MAX / 1000, UINT64_MAX};
+	static uint8_t data[PACKET_MAX_LEN];
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 31);
+	for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+		for (size_t t = 0; t < sizeof(times) / sizeof(times[0]); t++) {
+			struct packet pkt = {.data = data,
+					     .caplen = lengths[l],
+					     .wirelen = lengths[l] / 2, /* less than was captured */
+					     .time_us = times[t],
+					     .nanos = t % 2 ? 999 : 0};
+
+			round_trip(&pkt);
+			pkt.wirelen = UINT32_MAX;
+			round_trip(&pkt);
+		}
+	}
+}
+
+static void what_is_no_block_is_refused(void **state)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"abcdef", .caplen = 6, .wirelen = 6};
+	uint8_t good[64], bad[64];
+	size_t n = pcapng_put_packet(good, 0, 6, &pkt);
+	struct pcapng_block b;
+	struct packet back;
+
+	for (size_t at = 4; at < n; at = at == 4 ? n - 4 : n) { /* either length */
+		memcpy(bad, good, n);
+		bad[at]++;
+		assert_int_equal(pcapng_next(bad, n, &b), PCAPNG_E_BAD);
+	}
+	memcpy(bad, good, n);
+	bad[7] = 0xff; /* far too large */
+	assert_int_equal(pcapng_next(bad, n, &b), PCAPNG_E_BAD);
+	memcpy(bad, good, n);
+	bad[20] = 9; /* more data than the block has room for */
+	assert_int_equal(pcapng_next(bad, n, &b), 0);
+	assert_false(pcapng_get_packet(&b, 6, &back));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(section),
+		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(interface),
+		cmocka_unit_test(a_resolution_that_is_not_ours_is_refused),
+		cmocka_unit_test(statistics),
+		cmocka_unit_test(packets),
+		cmocka_unit_test(what_is_no_block_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("pcapng", tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "resend.h"
+
+#define TOO_LARGE RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+
+/* The batch.size of a client with the rules applied; `configured` NULL: librdkafka's default. */
+static unsigned long batch_size(struct resend *r, const char *configured)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char value[32], errstr[256];
+	size_t size = sizeof(value);
+
+	if (configured)
+		assert_int_equal(rd_kafka_conf_set(conf, "batch.size", configured, errstr,
+						   sizeof(errstr)),
+				 RD_KAFKA_CONF_OK);
+	assert_int_equal(resend_configure(r, conf), 0);
+	assert_int_equal(rd_kafka_conf_get(conf, "batch.size", value, &size), RD_KAFKA_CONF_OK);
+	rd_kafka_conf_destroy(conf);
+	return strtoul(value, NULL, 10);
+}
+
+/* A round in which batches were refused: what the next client sends. */
+static unsigned long after_a_refusal(struct resend *r, const char *configured)
+{
+	assert_int_equal(resend_learn(r, TOO_LARGE, 100), RESEND_AGAIN);
+	assert_int_equal(resend_learn(r, TOO_LARGE, 100), RESEND_AGAIN);
+	resend_next_round(r);
+	return batch_size(r, configured);
+}
+
+static void batches_get_smaller(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(batch_size(&r, NULL), 1000000);
+	assert_int_equal(after_a_refusal(&r, NULL), 250000);
+	assert_int_equal(after_a_refusal(&r, NULL), 60000);
+	resend_next_round(&r); /* without a refusal */
+	assert_int_equal(batch_size(&r, NULL), 60000);
+}
+
+static void a_smaller_batch_of_the_users_is_not_raised(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(batch_size(&r, "100000"), 100000);
+	assert_int_equal(after_a_refusal(&r, "100000"), 60000);
+	assert_int_equal(batch_size(&r, "5000"), 5000); /* set at a reload */
+	assert_int_equal(after_a_refusal(&r, "5000"), 4000);
+}
+
+static void a_larger_batch_of_the_users_shrinks_too(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(batch_size(&r, "8000000"), 8000000);
+	assert_int_equal(after_a_refusal(&r, "8000000"), 1000000);
+}
+
+static void a_packet_that_was_alone_is_given_up(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(batch_size(&r, "1000"), 1000);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1500), RESEND_NEVER);
+	assert_int_equal(after_a_refusal(&r, "1000"), 250);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 60), RESEND_AGAIN);
+	resend_next_round(&r);
+	assert_int_equal(batch_size(&r, "1000"), 1);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 60), RESEND_NEVER);
+	resend_next_round(&r);
+	assert_int_equal(batch_size(&r, "1000"), 1);
+}
+
+static void what_time_mends_is_sent_again(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__TRANSPORT, 60), RESEND_AGAIN);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 60),
+			 RESEND_AGAIN);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 60),
+			 RESEND_AGAIN);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, 60), RESEND_NEVER);
+	/* Perhaps its time stamp: until all are stamped with the present. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60),
+				 RESEND_AGAIN);
+		resend_next_round(&r);
+	}
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60), RESEND_NEVER);
+}
+
+#define NOW     1700000000.0
+#define HOUR_MS 3600000
+
+/* How far from now a packet of `ago_ms` is stamped, ms. */
+static int64_t stamped_ago(const struct resend *r, int64_t ago_ms)
+{
+	struct packet pkt = {.time_us = (uint64_t)((int64_t)NOW * 1000 - ago_ms) * 1000};
+
+	return (int64_t)NOW * 1000 - resend_timestamp(r, &pkt, NOW);
+}
+
+static void stamps_come_nearer(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(stamped_ago(&r, 9 * HOUR_MS), 9 * HOUR_MS);
+	assert_int_equal(stamped_ago(&r, -9 * HOUR_MS), -9 * HOUR_MS);
+	for (int level = 1; level <= 3; level++) {
+		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60),
+				 RESEND_AGAIN);
+		resend_next_round(&r);
+		assert_int_equal(stamped_ago(&r, -9 * HOUR_MS), 0);
+		assert_int_equal(stamped_ago(&r, 9 * HOUR_MS), level == 1 ? 9 * HOUR_MS : 0);
+		assert_int_equal(stamped_ago(&r, 50), level == 3 ? 0 : 50);
+	}
+	resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60);
+	resend_next_round(&r); /* there is no further step */
+	assert_int_equal(stamped_ago(&r, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(batches_get_smaller),
+		cmocka_unit_test(a_smaller_batch_of_the_users_is_not_raised),
+		cmocka_unit_test(a_larger_batch_of_the_users_shrinks_too),
+		cmocka_unit_test(a_packet_that_was_alone_is_given_up),
+		cmocka_unit_test(what_time_mends_is_sent_again),
+		cmocka_unit_test(stamps_come_nearer),
+	};
+
+	return cmocka_run_group_tests_name("resend", tests, NULL, NULL);
+}

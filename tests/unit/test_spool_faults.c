@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The spool on a disk that is full, damaged, cannot be read or does not sync.
+ */
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "spool_rig.h"
+
+/* ---- what is logged, caught until it is released or the test ends ---- */
+
+static struct {
+	int fd, stderr_fd; /* 0: none */
+	char text[65536];
+} lines;
+
+static void lines_catch(void)
+{
+	lines.fd = memfd_create("lines", MFD_CLOEXEC);
+	lines.stderr_fd = dup(STDERR_FILENO);
+	assert_true(lines.fd >= 0 && lines.stderr_fd >= 0);
+	assert_int_equal(dup2(lines.fd, STDERR_FILENO), STDERR_FILENO);
+}
+
+/* How many of them hold this. */
+static unsigned int lines_with(const char *what)
+{
+	ssize_t n = pread(lines.fd, lines.text, sizeof(lines.text) - 1, 0);
+	unsigned int found = 0;
+
+	assert_true(n >= 0);
+	lines.text[n] = '\0';
+	for (const char *at = lines.text; (at = strstr(at, what)); at++)
+		found++;
+	return found;
+}
+
+static void lines_release(void)
+{
+	if (!lines.fd)
+		return;
+	dup2(lines.stderr_fd, STDERR_FILENO);
+	close(lines.stderr_fd);
+	close(lines.fd);
+	lines.fd = 0;
+}
+
+/* ---- no more files can be opened than so many; 0: as before ---- */
+
+static void limit_files(rlim_t n)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+
+	if (!before.rlim_cur)
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	if (n)
+		limit.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* ---- a disk that does not sync ---- */
+
+static atomic_bool sync_fails;
+
+/* In place of libc's. */
+int fdatasync(int fd)
+{
+	if (!sync_fails)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
+
+/* A disk of its own for the spool, of so little room. */
+static void small_disk(struct rig *r, const char *size)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		assert_int_equal(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("spool", r->dir, "tmpfs", 0, size), 0);
+}
+
+static int restore_and_teardown(void **state)
+{
+	lines_release();
+	limit_files(0);
+	sync_fails = false;
+	return teardown(state);
+}
+
+/* ---- tests ---- */
+
+/* Packets are taken from the start of the file; how many are whole when it is cut at `n`. */
+static void torn_at_every_byte(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t buf[8192];
+	unsigned int before = 0;
+	char path[512];
+	size_t size;
+
+	r->opt.sync_ms = 0;
+	rig_open(r);
+	append_all(r, 0, 6);
+	rig_close(r);
+	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
+	for (size_t n = 0; n <= size; n++) {
+		uint64_t whole;
+
+		spit(path, buf, n);
+		rig_open(r);
+		whole = spool_count(r->spool);
+		assert_true(whole == before || whole == before + 1);
+		before = (unsigned int)whole;
+		r->n = 0;
+		read_until(r, before);
+		assert_got(r, 0, 0, before);
+		rig_close(r);
+		each_file(r, whole == 0);
+	}
+	assert_int_equal(before, 6);
+}
+
+static void damage_in_the_middle_is_counted(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t buf[8192];
+	char path[512];
+	size_t size;
+
+	rig_open(r);
+	append_all(r, 0, 6);
+	rig_close(r);
+	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
+	memset(buf + size / 2, 0xff, 64);
+	spit(path, buf, size);
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), 6); /* as its last block says */
+	append_all(r, 6, 12);
+	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	assert_true(spool_damaged(r->spool) > 0);
+	assert_int_equal(r->n + spool_damaged(r->spool), 12);
+	assert_got(r, r->n - 6, 6, 12);
+	spool_acknowledge(r->spool, r->last_number + 1);
+	WAIT(r, each_file(r, false) == 0);
+}
+
+/* Nothing good follows that would show the gap. */
+static void damage_at_the_end_is_counted(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t buf[8192];
+	char path[512];
+	size_t size;
+
+	rig_open(r);
+	append_all(r, 0, 6);
+	rig_close(r);
+	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
+	memset(buf + size / 2, 0xff, 64);
+	spit(path, buf, size);
+	rig_open(r);
+	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	assert_true(r->n > 0 && r->n < 6);
+	assert_int_equal(spool_damaged(r->spool), 6 - r->n);
+	assert_int_equal(spool_count(r->spool), 6);
+	spool_acknowledge(r->spool, r->last_number + 1);
+	assert_int_equal(spool_count(r->spool), 0);
+	WAIT(r, each_file(r, false) == 0);
+}
+
+/* Delivered though not read from here: a copy of what went straight. */
+static void damage_of_what_is_delivered_is_no_loss(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t buf[8192];
+	char path[512];
+	size_t size;
+
+	rig_open(r);
+	append_all(r, 0, 6);
+	rig_close(r);
+	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
+	memset(buf + size / 2, 0xff, 64);
+	spit(path, buf, size);
+	rig_open(r);
+	spool_acknowledge(r->spool, 5);
+	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	assert_int_equal(spool_damaged(r->spool), 1);
+	WAIT(r, each_file(r, false) == 0);
+}
+
+/* Two files of one packet each, of which the first is bad, and of another topic. */
+static void damage_hides_no_other_topic(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t buf[8192];
+	char path[512];
+	size_t size;
+
+	rig_open(r);
+	append_all(r, 0, 1);
+	rig_close(r);
+	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
+	memset(buf + size - 40 - 40, 0xff, 16); /* before its last block */
+	spit(path, buf, size);
+	r->opt.topic = "other";
+	rig_open(r);
+	append_all(r, 1, 2);
+	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	assert_int_equal(spool_damaged(r->spool), 1);
+	assert_int_equal(r->n, 1);
+	assert_string_equal(r->last_topic, "other");
+	spool_acknowledge(r->spool, 2);
+	WAIT(r, each_file(r, false) == 0);
+}
+
+/* No file can be opened for a while: nothing of what is intact may be given up. */
+static void unreadable_for_now_is_read_later(void **state)
+{
+	struct rig *r = *state;
+
+	rig_open(r);
+	append_all(r, 0, 30000); /* far more than is read ahead */
+	rig_close(r);
+	lines_catch();
+	rig_open(r);
+	read_until(r, 1000);
+	limit_files(1);
+	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && lines_with("tried again") > 0);
+	limit_files(0);
+	read_until(r, 30000);
+	assert_int_equal(lines_with("tried again"), 1);
+	lines_release();
+	assert_int_equal(spool_damaged(r->spool), 0);
+	assert_got(r, 0, 0, 30000);
+}
+
+/* A file that cannot be opened at the start holds up nothing, and is there at a later start. */
+static void unreadable_at_the_start_is_kept(void **state)
+{
+	struct rig *r = *state;
+	char path[512], away[600];
+
+	rig_open(r);
+	append_all(r, 0, 10);
+	assert_int_equal(spool_set_topic(r->spool, "other"), 0);
+	append_all(r, 10, 20);
+	rig_close(r);
+	snprintf(path, sizeof(path), "%s/spool-0000000000000001.pcapng", r->dir);
+	snprintf(away, sizeof(away), "%s.away", path);
+	assert_int_equal(rename(path, away), 0);
+	assert_int_equal(symlink(path, path), 0); /* a loop */
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), 10);
+	read_until(r, 10);
+	assert_got(r, 0, 10, 20);
+	spool_acknowledge(r->spool, 10);
+	WAIT(r, each_file(r, false) == 2);
+	rig_close(r);
+	assert_int_equal(rename(away, path), 0);
+	r->n = 0;
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), 10);
+	read_until(r, 10);
+	assert_got(r, 0, 0, 10);
+}
+
+static void a_failing_sync_is_told_once(void **state)
+{
+	struct rig *r = *state;
+
+	r->opt.sync_ms = 5;
+	rig_open(r);
+	lines_catch();
+	sync_fails = true;
+	append_all(r, 0, 9000); /* several files, which are synced at their end */
+	WAIT(r, lines_with("cannot force") > 0);
+	read_until(r, 9000);
+	rig_close(r);
+	sync_fails = false;
+	assert_int_equal(lines_with("WARN"), 1);
+	lines_release();
+}
+
+static void foreign_files_stay(void **state)
+{
+	struct rig *r = *state;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/spool-0000000000000004.pcapng", r->dir);
+	spit(path, (const uint8_t *)"this is not ours, whatever it is", 32);
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), 0);
+	append_all(r, 0, 5);
+	read_until(r, 5);
+	spool_acknowledge(r->spool, 5);
+	WAIT(r, each_file(r, false) == 1);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+/* At most `max` packets in one iteration; true once there is no space. */
+static bool append_until_refused(struct rig *r, uint32_t *n, unsigned int max)
+{
+	while (max--) {
+		int e = append(r, *n + 10);
+
+		if (e)
+			return e == SPOOL_E_NOSPACE;
+		(*n)++;
+	}
+	return false;
+}
+
+static void full_disk_drops_the_newest_and_recovers(void **state)
+{
+	struct rig *r = *state;
+	uint32_t n = 0;
+
+	small_disk(r, "size=2m");
+	r->opt.segment_size = 512u << 10;
+	rig_open(r);
+	lines_catch();
+	for (int round = 0; round < 3; round++) {
+		WAIT(r, append_until_refused(r, &n, 200));
+		/* All that was taken comes out, though not all of it fits on the disk at first. */
+		WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 &&
+				(spool_acknowledge(r->spool, r->last_number + 1), r->n == n));
+		WAIT(r, append(r, n + 10) == 0);
+		n++;
+	}
+	read_until(r, n);
+	assert_got(r, 0, 10, n + 10);
+	rig_close(r);
+	assert_int_equal(lines_with("cannot write"), 1);
+	assert_int_equal(lines_with("writing again"), 1);
+	lines_release();
+	assert_int_equal(umount(r->dir), 0);
+}
+
+static void unwritten_packets_are_told(void **state)
+{
+	struct rig *r = *state;
+	uint32_t n = 0;
+	uint64_t lost;
+
+	small_disk(r, "size=1m");
+	rig_open(r);
+	while (append(r, n + 10) == 0)
+		n++;
+	lost = spool_flush(r->spool);
+	assert_true(lost > 0 && lost < n);
+	assert_int_equal(spool_next(r->spool), n); /* the last ones of them */
+	/* What was given up stays so, though there is room by now. */
+	assert_int_equal(mount("spool", r->dir, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+	rig_close(r);
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), n - lost);
+	read_until(r, n - (uint32_t)lost);
+	assert_got(r, 0, 10, n - (uint32_t)lost + 10);
+	rig_close(r);
+	assert_int_equal(umount(r->dir), 0);
+}
+
+static uint64_t bytes_on_disk(struct rig *r)
+{
+	DIR *d = opendir(r->dir);
+	struct dirent *e;
+	struct stat st;
+	uint64_t n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (strstr(e->d_name, ".pcapng") && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			n += (uint64_t)st.st_size;
+	closedir(d);
+	return n;
+}
+
+static void limits_change_while_it_runs(void **state)
+{
+	struct rig *r = *state;
+
+	r->opt.sync_ms = 0;
+	rig_open(r);
+	append_all(r, 10, 2500); /* some 900 KB, one file */
+	WAIT(r, bytes_on_disk(r) > 500000);
+	assert_int_equal(each_file(r, false), 1);
+	spool_set_limits(r->spool, 1u << 30, 64u << 10, 1);
+	append_all(r, 2500, 5000);
+	WAIT(r, each_file(r, false) > 3);
+	sync_fails = true; /* seen only if it syncs at all now */
+	lines_catch();
+	append_all(r, 5000, 5010);
+	WAIT(r, lines_with("cannot force") == 1);
+	sync_fails = false;
+	lines_release();
+
+	spool_set_limits(r->spool, 1u << 20, 64u << 10, 0);
+	assert_int_equal(append(r, 5010), SPOOL_E_NOSPACE);
+	spool_set_limits(r->spool, 1u << 30, 1u << 20, 0);
+	assert_int_equal(append(r, 5010), 0);
+	read_until(r, 5001);
+	assert_got(r, 0, 10, 5011);
+}
+
+#define FAULT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, restore_and_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FAULT_TEST(torn_at_every_byte),
+		FAULT_TEST(damage_in_the_middle_is_counted),
+		FAULT_TEST(damage_at_the_end_is_counted),
+		FAULT_TEST(damage_of_what_is_delivered_is_no_loss),
+		FAULT_TEST(damage_hides_no_other_topic),
+		FAULT_TEST(unreadable_for_now_is_read_later),
+		FAULT_TEST(unreadable_at_the_start_is_kept),
+		FAULT_TEST(a_failing_sync_is_told_once),
+		FAULT_TEST(foreign_files_stay),
+		FAULT_TEST(limits_change_while_it_runs),
+		FAULT_TEST(full_disk_drops_the_newest_and_recovers),
+		FAULT_TEST(unwritten_packets_are_told),
+	};
+
+	return cmocka_run_group_tests_name("spool_faults", tests, NULL, NULL);
+}
