@@ -2,18 +2,38 @@
 """Network namespaces and veth pairs with names of their own, removed by name."""
 import itertools
 import os
+import random
 import socket
 
 from .proc import Process, run
 
 RUN = os.environ.get('PYCAPA_TEST_RUN', str(os.getpid()))
 COUNTER = itertools.count()
+LOCKS = []
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """
+    A port that stays free for this process while nobody listens on it, as when its broker is
+    down: none of those that the kernel gives to connections, nor one that another suite beside
+    this one was given. (A client that tries such a port again and again may even connect to
+    itself.)
+    """
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        low, high = map(int, f.read().split())
+    ports = [*range(10000, low), *range(high + 1, 65536)]
+    for port in random.sample(ports, len(ports)):
+        lock = socket.socket(socket.AF_UNIX)
+        try:
+            lock.bind(f'\0pycapa-test-port-{port}')
+            with socket.socket() as probe:
+                probe.bind(('', port))
+        except OSError:
+            lock.close()
+            continue
+        LOCKS.append(lock)
+        return port
+    raise AssertionError('no port is free')
 
 
 def write_sysctl(name, value, namespace=None):
