@@ -109,9 +109,10 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 	atomic_store(&k->succeeded, false);
 	if (rd_kafka_event_error_is_fatal(event)) {
 		err = rd_kafka_fatal_error(k->rk, reason, sizeof(reason));
+		if (err == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
+			return; /* the reports say of which packets, and why */
 		kafkalog_error(k->log, err, reason, true);
-		if (k->opt.on_fatal)
-			k->opt.on_fatal(k->opt.ctx, err, reason);
+		k->opt.on_fatal(k->opt.ctx, err, reason);
 	} else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		if (!kafka_is_held(k)) /* else by our own will */
 			set_connected(k, false, text);
@@ -130,8 +131,7 @@ static void handle_event(struct kafka *k, rd_kafka_event_t *event)
 
 	switch (rd_kafka_event_type(event)) {
 	case RD_KAFKA_EVENT_DR:
-		if (k->opt.on_delivery)
-			k->opt.on_delivery(k->opt.ctx, event);
+		k->opt.on_delivery(k->opt.ctx, event);
 		break;
 	case RD_KAFKA_EVENT_LOG:
 		if (rd_kafka_event_log(event, &fac, &text, &level) == 0)

@@ -45,7 +45,10 @@ struct kafka_options {
 	void (*on_send)(void *ctx, const rd_kafka_message_t *m);
 	/* After each batch of events, when their memory and queue slots are free again. */
 	void (*on_served)(void *ctx);
-	/* The client can do nothing more (rd_kafka_fatal_error); logged already. May be NULL. */
+	/*
+	 * The client can do nothing more (rd_kafka_fatal_error); logged already. Not for what
+	 * enable.gapless.guarantee stops: reports of refused packets come.
+	 */
 	void (*on_fatal)(void *ctx, rd_kafka_resp_err_t err, const char *reason);
 	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
 	void (*on_connection)(void *ctx, bool connected);

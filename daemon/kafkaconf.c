@@ -193,6 +193,14 @@ static void yield_linger(struct plan *plan, const struct kafkaprops *props,
 		yield_default(plan, linger, NULL, timeout);
 }
 
+static bool is_idempotent(const struct plan *plan, const struct kafkaprops *props,
+			  const struct config *cfg)
+{
+	const struct config_property *own = given(props, cfg, "enable.idempotence");
+
+	return own != NULL ? strcasecmp(own->value, "true") == 0 : plan->conflict.prop == NULL;
+}
+
 static void plan_producer(struct plan *plan, const struct kafkaprops *props,
 			  const struct config *cfg)
 {
@@ -204,6 +212,9 @@ static void plan_producer(struct plan *plan, const struct kafkaprops *props,
 		if (plan->conflict.prop == NULL || strcmp(d->name, "enable.idempotence") != 0)
 			plan_default(plan, props, cfg, d->name, d->value);
 	}
+	/* What follows a batch that is refused, and sent again, must not overtake it. */
+	if (is_idempotent(plan, props, cfg))
+		plan_default(plan, props, cfg, "enable.gapless.guarantee", "true");
 	yield_backoff(plan, props, cfg);
 	yield_linger(plan, props, cfg);
 	if (given(props, cfg, "topic.metadata.refresh.interval.ms") == NULL)

@@ -223,10 +223,11 @@ static bool ends_with(const char *text, const char *end)
 	return len >= n && !strcmp(text + len - n, end);
 }
 
-/* What only repeats what another line says better. */
+/* What only repeats what another line says better, or what is so by a default of ours. */
 static bool is_echo(const char *fac, const char *text)
 {
-	return !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR") || !strcmp(fac, "FATAL") ||
+	return (!strcmp(fac, "CONFWARN") && strstr(text, "enable.gapless.guarantee")) ||
+	       !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR") || !strcmp(fac, "FATAL") ||
 	       !strcmp(fac, "LIBSASL") ||
 	       (!strcmp(fac, "SASLREFRESH") && ends_with(text, ": exited with code " KINIT_TOLD));
 }

@@ -75,10 +75,15 @@ rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_e
 {
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(c->rk, NULL, 0);
 
-	if (fatal)
+	if (fatal && fatal != RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
 		err = fatal;
 	/* What a broker says is positive, what librdkafka says by itself is not. */
 	return err > 0 && !resend_has_learned(c->opt.rules) ? err : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool outclient_is_dead(const struct outclient *c)
+{
+	return rd_kafka_fatal_error(c->rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 void outclient_purge(struct outclient *c, bool inflight)

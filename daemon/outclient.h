@@ -67,6 +67,9 @@ int outclient_other(const struct outclient *c, const rd_kafka_message_t *m);
 /* A broker's own refusal, `err` or the fatal one, that no rule of ours answers; 0: it is none. */
 rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_err_t err);
 
+/* It sends nothing more, e.g. as a packet was refused (enable.gapless.guarantee). */
+bool outclient_is_dead(const struct outclient *c);
+
 /* What is queued, and with `inflight` what was not answered, comes back in reports. */
 void outclient_purge(struct outclient *c, bool inflight);
 

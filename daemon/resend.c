@@ -37,15 +37,29 @@ static const uint32_t batch_sizes[] = {1000000, 250000, 60000, 15000, 4000, 1000
 
 void resend_init(struct resend *r)
 {
-	*r = (struct resend){.batch_size = batch_sizes[0], .batch_max = UINT32_MAX};
+	*r = (struct resend){
+		.batch_size = batch_sizes[0],
+		.batch_max = UINT32_MAX,
+		.too_large = UINT32_MAX,
+	};
 }
 
-enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen)
+static void learn_too_large(struct resend *r, uint32_t caplen, double now)
+{
+	if (caplen < r->too_large || now >= r->too_large_until)
+		r->too_large = caplen;
+	r->too_large_until = now + RESEND_TOO_LARGE_S;
+}
+
+enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen,
+				 double now)
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		if (caplen + RECORD_OVERHEAD >= r->batch_size || r->batch_size <= 1)
+		if (caplen + RECORD_OVERHEAD >= r->batch_size || r->batch_size <= 1) {
+			learn_too_large(r, caplen, now);
 			return RESEND_NEVER;
+		}
 		r->smaller_batches = true;
 		return RESEND_AGAIN;
 	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:

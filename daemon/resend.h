@@ -11,6 +11,8 @@
 
 #include "packet.h"
 
+#define RESEND_TOO_LARGE_S 60.
+
 enum resend_verdict {
 	RESEND_AGAIN, /* time, an operator or the rules below mend it */
 	RESEND_NEVER, /* no way of sending this packet will do */
@@ -21,12 +23,24 @@ struct resend {
 	uint32_t batch_size;                 /* the client's, bytes */
 	uint32_t batch_max;                  /* what was learned of it; UINT32_MAX: nothing */
 	bool smaller_batches, nearer_stamps; /* a refusal of this round asks for the next step */
+	uint32_t too_large; /* packets of this length are refused, bytes; UINT32_MAX: not known */
+	double too_large_until; /* seconds since the epoch: then one of them is tried again */
 };
 
 void resend_init(struct resend *r);
 
-/* Takes the refusal of a packet of `caplen` bytes into account, and says what becomes of it. */
-enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen);
+/*
+ * Takes the refusal of a packet of `caplen` bytes into account, and says what becomes of it. `now`:
+ * seconds since the epoch.
+ */
+enum resend_verdict resend_learn(struct resend *r, rd_kafka_resp_err_t err, uint32_t caplen,
+				 double now);
+
+/* A refusal costs a client, so packets as large as one that was refused alone are not sent. */
+static inline bool resend_is_too_large(const struct resend *r, uint32_t caplen, double now)
+{
+	return caplen >= r->too_large && now < r->too_large_until;
+}
 
 /*
  * The CreateTime of a packet, ms: its capture time, or `now` (seconds since the epoch) where the

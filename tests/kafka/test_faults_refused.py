@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import captures, faults, wait
+from harness import captures, faults, traffic, wait
 from harness.broker import Broker
 from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
 from harness.witness import Topic, key_time
@@ -83,6 +83,41 @@ def test_topic_deleted_and_made_again(trial):
     assert faults.doubles(got.counts) <= stats['doubled'], stats
 
 
+@pytest.fixture(scope='module')
+def distant_broker(tmp_path_factory):
+    with faults.DistantBroker(tmp_path_factory.mktemp('distant')) as b:
+        yield b
+
+
+def assert_all_in_order(process, topic, count):
+    stats = faults.assert_ended(process)
+    assert stats['delivered'] == count and stats['doubled'] == 0, stats
+    got = faults.content(topic, count)
+    assert got.records == count and faults.missing(got.counts) == [], process.describe()
+
+
+@pytest.mark.parametrize('count', [2200, 2400])
+def test_small_batches_only_with_more_on_the_way(distant_broker, spawn, tmp_path, count):
+    # The last batch of each round is a small one behind a large one that is refused.
+    topic = Topic(distant_broker, distant_broker.topic(1, max_message_bytes=65536))
+    path = captures.write(tmp_path / 'all.pcap', captures.sample(count, size=100, flows=1))
+    process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name)
+    assert process.wait(60) == 0, process.describe()
+    assert_all_in_order(process, topic, count)
+
+
+def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, spawn):
+    trial = Trial(distant_broker, pair, spawn, distant_broker.topic(1))
+    process = trial.start('-X', 'linger.ms=20', '-X', 'batch.size=100000')
+    traffic.send(pair, 100, 0, flows=1, size=100)
+    trial.wait_stats(lambda s: s['delivered'] == 100, 30)
+    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
+    sent = traffic.send(pair, 900, 0, flows=1, size=100, first=100) + 100
+    trial.wait_stats(lambda s: s['delivered'] == sent, 60)
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, trial.topic, sent)
+
+
 def test_topic_takes_only_small_batches_from_now_on(trial):
     trial.start('-X', 'linger.ms=200')  # batches of some 130 KB
     trial.send(SHORT)
@@ -127,17 +162,17 @@ def test_one_time_stamp_in_100_refused(steady_broker, spawn, tmp_path, spool):
 
 def test_a_packet_too_large_is_counted_as_failed(steady_broker, spawn, tmp_path):
     topic = Topic(steady_broker, steady_broker.topic(1, max_message_bytes=2000))
-    sizes = [100] * 50 + [3000] + [100] * 50
+    sizes = [100] * 50 + [3000] + [100] * 50 + [3001] * 20 + [2500] + [100] * 50
     packets = [captures.Packet(1700000000000000 + i, captures.udp(i, size), size)
                for i, size in enumerate(sizes)]
     path = captures.write(tmp_path / 'large.pcap', packets)
     process = spawn('-p', '-r', path, '-k', steady_broker.bootstrap, '-t', topic.name)
     assert process.wait(60) == 1, process.describe()
     stats = faults.assert_ended(process)
-    assert (stats['received'], stats['delivered'], stats['failed']) == (101, 100, 1), stats
+    assert (stats['received'], stats['delivered'], stats['failed']) == (172, 150, 22), stats
     assert process.grep(r'^ERROR.*A packet of 3000 bytes .*max\.message\.bytes')
     got = faults.content(topic, len(sizes))
-    assert got.records == 100 and faults.missing(got.counts) == [(50, 51)]
+    assert got.records == 150 and faults.missing(got.counts) == [(50, 51), (101, 122)]
 
 
 class FullDisk:

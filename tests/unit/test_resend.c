@@ -10,6 +10,7 @@
 #include "resend.h"
 
 #define TOO_LARGE RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+#define NOW       1700000000.
 
 /* The batch.size of a client with the rules applied; `configured` NULL: librdkafka's default. */
 static unsigned long batch_size(struct resend *r, const char *configured)
@@ -31,8 +32,8 @@ static unsigned long batch_size(struct resend *r, const char *configured)
 /* A round in which batches were refused: what the next client sends. */
 static unsigned long after_a_refusal(struct resend *r, const char *configured)
 {
-	assert_int_equal(resend_learn(r, TOO_LARGE, 100), RESEND_AGAIN);
-	assert_int_equal(resend_learn(r, TOO_LARGE, 100), RESEND_AGAIN);
+	assert_int_equal(resend_learn(r, TOO_LARGE, 100, NOW), RESEND_AGAIN);
+	assert_int_equal(resend_learn(r, TOO_LARGE, 100, NOW), RESEND_AGAIN);
 	resend_next_round(r);
 	return batch_size(r, configured);
 }
@@ -75,14 +76,33 @@ static void a_packet_that_was_alone_is_given_up(void **state)
 
 	resend_init(&r);
 	assert_int_equal(batch_size(&r, "1000"), 1000);
-	assert_int_equal(resend_learn(&r, TOO_LARGE, 1500), RESEND_NEVER);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1500, NOW), RESEND_NEVER);
 	assert_int_equal(after_a_refusal(&r, "1000"), 250);
-	assert_int_equal(resend_learn(&r, TOO_LARGE, 60), RESEND_AGAIN);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 60, NOW), RESEND_AGAIN);
 	resend_next_round(&r);
 	assert_int_equal(batch_size(&r, "1000"), 1);
-	assert_int_equal(resend_learn(&r, TOO_LARGE, 60), RESEND_NEVER);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 60, NOW), RESEND_NEVER);
 	resend_next_round(&r);
 	assert_int_equal(batch_size(&r, "1000"), 1);
+}
+
+static void a_packet_as_large_as_one_refused_is_not_sent(void **state)
+{
+	struct resend r;
+
+	resend_init(&r);
+	assert_int_equal(batch_size(&r, "1000"), 1000);
+	assert_false(resend_is_too_large(&r, UINT32_MAX, NOW));
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1500, NOW), RESEND_NEVER);
+	assert_true(resend_is_too_large(&r, 1500, NOW));
+	assert_false(resend_is_too_large(&r, 1499, NOW));
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1400, NOW), RESEND_NEVER);
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1600, NOW), RESEND_NEVER); /* on its way */
+	assert_true(resend_is_too_large(&r, 1400, NOW));
+	/* The topic may take more by now. */
+	assert_false(resend_is_too_large(&r, 1400, NOW + RESEND_TOO_LARGE_S));
+	assert_int_equal(resend_learn(&r, TOO_LARGE, 1500, NOW + RESEND_TOO_LARGE_S), RESEND_NEVER);
+	assert_false(resend_is_too_large(&r, 1400, NOW + RESEND_TOO_LARGE_S));
 }
 
 static void what_time_mends_is_sent_again(void **state)
@@ -90,22 +110,21 @@ static void what_time_mends_is_sent_again(void **state)
 	struct resend r;
 
 	resend_init(&r);
-	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__TRANSPORT, 60), RESEND_AGAIN);
-	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 60),
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__TRANSPORT, 60, NOW), RESEND_AGAIN);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 60, NOW),
 			 RESEND_AGAIN);
-	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 60),
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 60, NOW),
 			 RESEND_AGAIN);
-	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, 60), RESEND_NEVER);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, 60, NOW), RESEND_NEVER);
 	/* Perhaps its time stamp: until all are stamped with the present. */
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60),
+		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60, NOW),
 				 RESEND_AGAIN);
 		resend_next_round(&r);
 	}
-	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60), RESEND_NEVER);
+	assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_RECORD, 60, NOW), RESEND_NEVER);
 }
 
-#define NOW     1700000000.0
 #define HOUR_MS 3600000
 
 /* How far from now a packet of `ago_ms` is stamped, ms. */
@@ -124,14 +143,14 @@ static void stamps_come_nearer(void **state)
 	assert_int_equal(stamped_ago(&r, 9 * HOUR_MS), 9 * HOUR_MS);
 	assert_int_equal(stamped_ago(&r, -9 * HOUR_MS), -9 * HOUR_MS);
 	for (int level = 1; level <= 3; level++) {
-		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60),
+		assert_int_equal(resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60, NOW),
 				 RESEND_AGAIN);
 		resend_next_round(&r);
 		assert_int_equal(stamped_ago(&r, -9 * HOUR_MS), 0);
 		assert_int_equal(stamped_ago(&r, 9 * HOUR_MS), level == 1 ? 9 * HOUR_MS : 0);
 		assert_int_equal(stamped_ago(&r, 50), level == 3 ? 0 : 50);
 	}
-	resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60);
+	resend_learn(&r, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 60, NOW);
 	resend_next_round(&r); /* there is no further step */
 	assert_int_equal(stamped_ago(&r, 0), 0);
 }
@@ -143,6 +162,7 @@ int main(void)
 		cmocka_unit_test(a_smaller_batch_of_the_users_is_not_raised),
 		cmocka_unit_test(a_larger_batch_of_the_users_shrinks_too),
 		cmocka_unit_test(a_packet_that_was_alone_is_given_up),
+		cmocka_unit_test(a_packet_as_large_as_one_refused_is_not_sent),
 		cmocka_unit_test(what_time_mends_is_sent_again),
 		cmocka_unit_test(stamps_come_nearer),
 	};

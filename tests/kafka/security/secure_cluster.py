@@ -16,9 +16,9 @@ from pathlib import Path
 
 from harness.broker import Broker
 from harness.net import free_port
+from harness.proxy import Proxy
 from kdc import REALM, Kdc
 from pki import Ca
-from proxy import Proxy
 
 TOPIC = "pcap"
 GROUP = "pycapa"

@@ -11,6 +11,7 @@ from . import captures, daemon, traffic, wait
 from .broker import Broker
 from .net import Pair, free_port
 from .proc import run
+from .proxy import Proxy
 from .witness import Topic
 
 PPS = 20000
@@ -229,6 +230,20 @@ class FarBroker(Broker):
     def kill(self):
         super().kill()
         self.pair.remove()
+
+
+class DistantBroker(Broker):
+    """A broker to which a packet travels for 50 ms: much is on its way when a refusal comes."""
+
+    def __init__(self, directory):
+        super().__init__(directory, java=JAVA)
+        self.proxy = Proxy(self.port, delay=0.05)
+        self.bootstrap = f'127.0.0.1:{self.proxy.port}'
+        self.configure(**{'advertised.listeners': f'PLAINTEXT://{self.bootstrap}'})
+
+    def kill(self):
+        super().kill()
+        self.proxy.close()
 
 
 class SecondBroker(Broker):

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy before a broker's listener, so that a test can cut the connections."""
+"""A TCP proxy before a broker's listener: a test can cut the connections, or make them long."""
 import contextlib
+import queue
 import socket
 import threading
+import time
+
+from . import wait
 
 
 class Proxy:
-    def __init__(self, target_port, address="127.0.0.1"):
+    """`delay`: how long a byte is on its way, each way, in seconds."""
+
+    def __init__(self, target_port, address="127.0.0.1", delay=0):
         self.target_port = target_port
+        self.delay = delay
         self.listener = socket.create_server((address, 0))
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
@@ -33,8 +40,18 @@ class Proxy:
                 threading.Thread(target=self._copy, args=(a, b), daemon=True).start()
 
     def _copy(self, source, sink):
+        line = queue.SimpleQueue()
+        threading.Thread(target=self._deliver, args=(line, source, sink), daemon=True).start()
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                line.put((time.monotonic() + self.delay, data))
+        line.put(None)
+
+    def _deliver(self, line, source, sink):
+        with contextlib.suppress(OSError):
+            while item := line.get():
+                due, data = item
+                wait.elapse(max(0, due - time.monotonic()))
                 sink.sendall(data)
         for s in (source, sink):
             with contextlib.suppress(OSError):
