@@ -8,13 +8,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "log.h"
+#include "thread.h"
 
 #define AHEAD_MAX (4u << 20) /* bytes read ahead */
 #define READ_SIZE (1u << 20) /* of them at a time */
@@ -59,19 +58,11 @@ struct spool_thread {
 	struct log_limit refused_limit;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static void note_refusal(struct spool_thread *t, int r)
 {
 	uint64_t held;
 
-	t->retry_at = now_ms() + RETRY_MS;
+	t->retry_at = thread_now_ms() + RETRY_MS;
 	if (atomic_exchange(&t->refused, true))
 		return;
 	if (!log_limit_pass(&t->refused_limit, 60, &held))
@@ -150,7 +141,7 @@ static void read_ahead(struct spool_thread *t)
 			return;
 		b = spool_batch_new();
 		if (!b || spool_disk_read(t->disk, b->packets, READ_SIZE, &b->topic) < 0)
-			t->reread_at = now_ms() + REREAD_MS;
+			t->reread_at = thread_now_ms() + REREAD_MS;
 		any = offer(t, b);
 	}
 }
@@ -172,10 +163,10 @@ static uint64_t discard(struct spool_thread *t)
 
 static void sync_disk(struct spool_thread *t, bool now)
 {
-	if (!now && (!t->sync_ms || !spool_disk_dirty(t->disk) || now_ms() < t->sync_at))
+	if (!now && (!t->sync_ms || !spool_disk_dirty(t->disk) || thread_now_ms() < t->sync_at))
 		return;
 	spool_disk_sync(t->disk);
-	t->sync_at = now_ms() + t->sync_ms;
+	t->sync_at = thread_now_ms() + t->sync_ms;
 }
 
 /* One round: all that is to be done now. */
@@ -187,9 +178,9 @@ static void work(struct spool_thread *t, uint64_t below, bool flush)
 		t->retry_at = 0;
 		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
 	}
-	if (flush || now_ms() >= t->retry_at)
+	if (flush || thread_now_ms() >= t->retry_at)
 		write_batches(t);
-	if (!flush && now_ms() >= t->reread_at)
+	if (!flush && thread_now_ms() >= t->reread_at)
 		read_ahead(t);
 	sync_disk(t, flush);
 	if ((!t->writing.head || atomic_load(&t->refused)) &&
@@ -206,7 +197,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void wait_for_work(struct spool_thread *t)
 {
 	uint64_t until = UINT64_MAX;
-	struct timespec ts;
 
 	if (t->writing.head)
 		until = t->retry_at;
@@ -214,13 +204,7 @@ static void wait_for_work(struct spool_thread *t)
 		until = earlier(until, t->sync_at);
 	if (t->reread_at)
 		until = earlier(until, t->reread_at);
-	if (until == UINT64_MAX) {
-		pthread_cond_wait(&t->work, &t->lock);
-		return;
-	}
-	ts = (struct timespec){.tv_sec = (time_t)(until / 1000),
-			       .tv_nsec = (long)(until % 1000) * 1000000};
-	pthread_cond_timedwait(&t->work, &t->lock, &ts);
+	thread_cond_wait(&t->work, &t->lock, until);
 }
 
 /* Under the lock. */
@@ -264,35 +248,18 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int init_lock(struct spool_thread *t)
-{
-	pthread_condattr_t attr;
-	int r;
-
-	if ((r = pthread_condattr_init(&attr)))
-		return -r;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	r = pthread_mutex_init(&t->lock, NULL);
-	if (!r)
-		r = pthread_cond_init(&t->work, &attr);
-	if (!r)
-		r = pthread_cond_init(&t->done, &attr);
-	pthread_condattr_destroy(&attr);
-	return -r;
-}
-
-/* Signals are the loop's. */
 static int start(struct spool_thread *t)
 {
-	sigset_t all, old;
-	int r;
+	int r = -pthread_mutex_init(&t->lock, NULL);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&t->thread, NULL, run, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r == 0)
+		r = thread_cond_init(&t->work);
+	if (r == 0)
+		r = thread_cond_init(&t->done);
+	if (r == 0)
+		r = thread_start(&t->thread, run, t);
 	t->started = r == 0;
-	return -r;
+	return r;
 }
 
 int spool_thread_new(struct spool_thread **out, const struct spool_thread_options *opt)
@@ -313,9 +280,7 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	t->read_to = t->told_to = spool_disk_first(opt->disk);
 	t->on_disk = spool_disk_bytes(opt->disk);
 	t->want_readable = true;
-	r = init_lock(t);
-	if (r == 0)
-		r = start(t);
+	r = start(t);
 	if (r < 0) {
 		spool_thread_free(t);
 		return r;
