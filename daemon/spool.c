@@ -149,10 +149,8 @@ static void init_watchers(struct spool *s, struct ev_loop *loop)
 /* Takes in what earlier runs left, starts the thread. */
 static int open_disk(struct spool *s, const struct spool_options *opt)
 {
-	struct spool_thread_options thread = {.sync_ms = opt->sync_ms,
-					      .on_event = on_event,
-					      .ctx = s};
-	int r = spool_disk_new(&s->disk, opt->directory, opt->segment_size, opt->sync_ms > 0);
+	struct spool_thread_options thread = {.on_event = on_event, .ctx = s};
+	int r = spool_disk_new(&s->disk, opt->directory, opt->segment_size, opt->sync_ms);
 
 	if (r < 0)
 		return r;

@@ -4,7 +4,7 @@
  *
  * Every packet in it has a number. Packets are appended behind, read in front, and stay on disk
  * until they are acknowledged. Nothing here blocks the loop but where it says so: a thread of the
- * spool's own writes, reads ahead, syncs and removes.
+ * spool's own writes, reads ahead and removes, and a second one syncs.
  *
  * What a kill -9 costs: packets that were appended within the last loop iteration or that the
  * thread had not yet written (16 MiB at most); what was acknowledged since the last loop

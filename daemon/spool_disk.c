@@ -18,18 +18,19 @@
 #include "pcapng.h"
 #include "spool_file.h"
 #include "spool_list.h"
+#include "spool_sync.h"
 
 #define WRITE_SIZE (256u << 10)
 
 struct spool_disk {
 	struct spool_list list;
+	struct spool_sync *sync;
 	uint64_t segment_size;
-	bool sync; /* what is written shall reach the disk soon */
+	bool sync_ended; /* a file that ends shall reach the disk */
 
 	/* the file that is being written */
 	int fd;                     /* -1: none */
 	struct spool_segment *open; /* its entry */
-	bool dirty;
 
 	uint8_t *buf;
 	size_t fill;
@@ -43,7 +44,7 @@ struct spool_disk {
 	struct spool_segment *reading; /* NULL: nothing was read yet */
 	uint64_t read;                 /* number of the next packet of it */
 
-	struct log_limit sync_limit, read_limit;
+	struct log_limit read_limit;
 };
 
 static void stop_reading(struct spool_disk *d)
@@ -53,6 +54,14 @@ static void stop_reading(struct spool_disk *d)
 	d->reading = NULL;
 }
 
+/* The open file is nobody's to write to any more. */
+static void let_go(struct spool_disk *d, bool sync)
+{
+	spool_sync_close(d->sync, d->fd, sync);
+	d->fd = -1;
+	d->open = NULL;
+}
+
 /* Removes the oldest file. */
 static void remove_head(struct spool_disk *d)
 {
@@ -60,15 +69,13 @@ static void remove_head(struct spool_disk *d)
 
 	if (d->reading == s)
 		stop_reading(d);
-	if (d->open == s) {
-		close(d->fd);
-		d->fd = -1;
-		d->open = NULL;
-	}
+	if (d->open == s)
+		let_go(d, false);
 	spool_list_remove(&d->list);
 }
 
-int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segment_size, bool sync)
+int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segment_size,
+		   uint32_t sync_ms)
 {
 	struct spool_disk *d = calloc(1, sizeof(*d));
 	int r;
@@ -77,9 +84,11 @@ int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segm
 		return -ENOMEM;
 	d->fd = -1;
 	d->segment_size = segment_size;
-	d->sync = sync;
+	d->sync_ended = sync_ms > 0;
 	d->buf = malloc(WRITE_SIZE + spool_file_packet_max(PACKET_MAX_LEN));
 	r = d->buf ? spool_list_open(&d->list, directory) : -ENOMEM;
+	if (r == 0)
+		r = spool_sync_new(&d->sync, d->list.dir, sync_ms);
 	if (r < 0) {
 		spool_disk_free(d);
 		return r;
@@ -114,39 +123,16 @@ uint64_t spool_disk_discard(struct spool_disk *d)
 	return n;
 }
 
-void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, bool sync)
+void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, uint32_t sync_ms)
 {
 	d->segment_size = segment_size;
-	d->sync = sync;
-}
-
-bool spool_disk_dirty(const struct spool_disk *d)
-{
-	return d->dirty;
-}
-
-/* What is not synced is lost with the power alone: it is said, and tried again. */
-static void note_unsynced(struct spool_disk *d, int r)
-{
-	uint64_t held;
-
-	if (log_limit_pass(&d->sync_limit, 60, &held))
-		log_warn("spool: cannot force %s to the disk: %s; a loss of power may take "
-			 "packets that it holds",
-			 spool_dir_path(d->list.dir), strerror(-r));
+	d->sync_ended = sync_ms > 0;
+	spool_sync_set_interval(d->sync, sync_ms);
 }
 
 void spool_disk_sync(struct spool_disk *d)
 {
-	int r;
-
-	if (!d->dirty)
-		return;
-	r = d->fd >= 0 && fdatasync(d->fd) < 0 ? -errno : spool_dir_sync(d->list.dir);
-	if (r < 0)
-		note_unsynced(d, r);
-	else
-		d->dirty = false;
+	spool_sync_all(d->sync);
 }
 
 /* Ends the file that is being written: its last block says how many packets it holds. */
@@ -163,12 +149,7 @@ static void close_open(struct spool_disk *d)
 		s->bytes += n;
 	else if (ftruncate(d->fd, (off_t)s->bytes) < 0)
 		log_debug("spool: cannot cut a file back: %s", strerror(errno));
-	if (d->sync)
-		spool_disk_sync(d);
-	if (close(d->fd) < 0)
-		note_unsynced(d, -errno);
-	d->fd = -1;
-	d->open = NULL;
+	let_go(d, d->sync_ended);
 }
 
 static int create_file(struct spool_disk *d, uint64_t number)
@@ -229,9 +210,6 @@ static int flush(struct spool_disk *d)
 			log_debug("spool: cannot cut a file back: %s", strerror(errno));
 		return r;
 	}
-	if (d->sync) /* starts now, so that the sync later has little left to wait for */
-		sync_file_range(d->fd, (off_t)d->open->bytes, (off_t)d->fill,
-				SYNC_FILE_RANGE_WRITE);
 	d->open->bytes += d->fill;
 	d->open->packets += d->in_buf;
 	d->open->usable += d->in_buf;
@@ -239,7 +217,7 @@ static int flush(struct spool_disk *d)
 	d->fill = 0;
 	d->in_buf = 0;
 	d->kinds_before = d->kinds.n;
-	d->dirty = true;
+	spool_sync_written(d->sync, d->fd, d->open->bytes);
 	if (d->open->bytes >= d->segment_size)
 		close_open(d);
 	return 0;
@@ -401,19 +379,16 @@ void spool_disk_acknowledge(struct spool_disk *d, uint64_t below)
 	}
 	if (s && below > s->first)
 		spool_list_note(&d->list, below - s->first);
-	d->dirty = true;
+	spool_sync_noted(d->sync);
 }
 
 void spool_disk_free(struct spool_disk *d)
 {
-	int r;
-
 	if (!d)
 		return;
 	close_open(d);
 	spool_reader_free(d->reader);
-	if (d->list.dir && (r = spool_dir_sync(d->list.dir)) < 0)
-		note_unsynced(d, r);
+	spool_sync_free(d->sync);
 	spool_list_close(&d->list);
 	spool_kinds_clear(&d->kinds);
 	free(d->buf);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files of a spool: written at the end, read at the start, removed once delivered. It blocks
- * on the disk and knows no thread and no loop: spool.c calls it from its one thread.
+ * on the disk, though not on its syncs (spool_sync.h), and knows no loop: spool_thread.c calls it
+ * from its one thread.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,12 +14,13 @@
 struct spool_disk;
 
 /*
- * Locks the directory and takes in what earlier runs left. With `sync`, a file is forced to the
- * disk when it ends, and its writing out begins at once. 0, -EBUSY or -errno, logged.
+ * Locks the directory and takes in what earlier runs left. What is written is forced to the disk
+ * every `sync_ms`, and when a file ends; a failure is logged, not too often. With 0 that is left
+ * to the kernel. 0, -EBUSY or -errno, logged.
  */
 int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segment_size,
-		   bool sync);
-/* Closes what is open; what spool_disk_write() could not write is lost. */
+		   uint32_t sync_ms);
+/* Closes what is open, and waits for its sync; what spool_disk_write() could not write is lost. */
 void spool_disk_free(struct spool_disk *d);
 
 /* The numbers of the packets there: [first, end). Those of earlier runs, after _new(). */
@@ -39,7 +40,7 @@ int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *t
 uint64_t spool_disk_discard(struct spool_disk *d);
 
 /* As given to spool_disk_new(), from now on. */
-void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, bool sync);
+void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, uint32_t sync_ms);
 
 /*
  * Reads packets of one topic on to `out`, their numbers as tags, until it holds `bytes`.
@@ -53,8 +54,5 @@ uint64_t spool_disk_read_to(const struct spool_disk *d);
 /* All packets below this number are delivered: removes the files that hold no others. */
 void spool_disk_acknowledge(struct spool_disk *d, uint64_t below);
 
-/* Forces what is written to the disk; a failure is logged, not too often. */
+/* Forces what is written to the disk now, and waits for it. */
 void spool_disk_sync(struct spool_disk *d);
-
-/* True when there is something that was not forced yet. */
-bool spool_disk_dirty(const struct spool_disk *d);

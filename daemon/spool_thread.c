@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread works in rounds: takes what was given, removes what is delivered, writes, reads
- * ahead, syncs, and sleeps until there is more. When the disk refuses a batch it keeps it, and
+ * ahead, and sleeps until there is more. When the disk refuses a batch it keeps it, and
  * tries again every while and whenever files were removed. What cannot be read is tried again too.
  */
 #include "spool_thread.h"
@@ -50,9 +50,8 @@ struct spool_thread {
 	/* the thread's own */
 	struct spool_disk *disk;
 	struct spool_queue writing;
-	uint64_t sync_at, retry_at, done_below;
+	uint64_t retry_at, done_below;
 	uint64_t reread_at; /* 0: nothing to be tried again */
-	uint32_t sync_ms;
 	bool refused_told;
 	bool started; /* the loop's */
 	struct log_limit refused_limit;
@@ -161,14 +160,6 @@ static uint64_t discard(struct spool_thread *t)
 	return n;
 }
 
-static void sync_disk(struct spool_thread *t, bool now)
-{
-	if (!now && (!t->sync_ms || !spool_disk_dirty(t->disk) || thread_now_ms() < t->sync_at))
-		return;
-	spool_disk_sync(t->disk);
-	t->sync_at = thread_now_ms() + t->sync_ms;
-}
-
 /* One round: all that is to be done now. */
 static void work(struct spool_thread *t, uint64_t below, bool flush)
 {
@@ -182,15 +173,11 @@ static void work(struct spool_thread *t, uint64_t below, bool flush)
 		write_batches(t);
 	if (!flush && thread_now_ms() >= t->reread_at)
 		read_ahead(t);
-	sync_disk(t, flush);
+	if (flush)
+		spool_disk_sync(t->disk);
 	if ((!t->writing.head || atomic_load(&t->refused)) &&
 	    atomic_exchange(&t->want_signal, false))
 		t->on_event(t->ctx);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Waits for work, under the lock. Without any it sleeps and does not tick. */
@@ -200,10 +187,8 @@ static void wait_for_work(struct spool_thread *t)
 
 	if (t->writing.head)
 		until = t->retry_at;
-	if (t->sync_ms && spool_disk_dirty(t->disk))
-		until = earlier(until, t->sync_at);
-	if (t->reread_at)
-		until = earlier(until, t->reread_at);
+	if (t->reread_at && t->reread_at < until)
+		until = t->reread_at;
 	thread_cond_wait(&t->work, &t->lock, until);
 }
 
@@ -213,9 +198,7 @@ static void take_limits(struct spool_thread *t)
 	if (!t->new_limits)
 		return;
 	t->new_limits = false;
-	t->sync_ms = t->new_sync_ms;
-	t->sync_at = 0;
-	spool_disk_set_limits(t->disk, t->new_segment_size, t->sync_ms > 0);
+	spool_disk_set_limits(t->disk, t->new_segment_size, t->new_sync_ms);
 }
 
 static void *run(void *arg)
@@ -273,7 +256,6 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	spool_queue_init(&t->ahead);
 	spool_queue_init(&t->writing);
 	t->disk = opt->disk;
-	t->sync_ms = opt->sync_ms;
 	t->on_event = opt->on_event;
 	t->ctx = opt->ctx;
 	t->below = t->done_below = spool_disk_first(opt->disk);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that writes, reads ahead, syncs and removes the files of a spool, and the bounded
+ * The thread that writes, reads ahead and removes the files of a spool, and the bounded
  * queues between it and the loop. For spool.c alone; all functions are the loop's to call.
  */
 #pragma once
@@ -15,7 +15,6 @@ struct spool_thread;
 
 struct spool_thread_options {
 	struct spool_disk *disk; /* borrowed; the thread's alone from now on */
-	uint32_t sync_ms;
 	/* From the thread: something that the loop asked to be told of has come. */
 	void (*on_event)(void *ctx);
 	void *ctx;
@@ -57,5 +56,5 @@ void spool_thread_wait(struct spool_thread *t, uint64_t pending);
  */
 uint64_t spool_thread_flush(struct spool_thread *t);
 
-/* New values of what spool_disk_new() and spool_thread_new() were given. */
+/* New values of what spool_disk_new() was given. */
 void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint32_t sync_ms);
