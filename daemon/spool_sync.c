@@ -15,17 +15,21 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "thread.h"
 
-#define ENDED_MAX     64         /* files, that is fds */
+#define ENDED_MAX     64         /* files that wait, that is fds */
+#define ENDED_BYTES   (1u << 30) /* of them; a stop waits until all are on the disk */
+#define NAMES_EVERY   8          /* files */
 #define WRITEOUT_SIZE (1u << 20) /* bytes of the open file, at a time */
 
 struct ended {
 	int fd;
 	bool sync;
+	uint64_t bytes;
 };
 
 struct spool_sync {
@@ -37,7 +41,8 @@ struct spool_sync {
 	pthread_cond_t work;  /* for the thread */
 	pthread_cond_t done;  /* for a caller that waits */
 	struct ended ended[ENDED_MAX];
-	unsigned int first, n;   /* of those; each stays until it is closed */
+	unsigned int first, n; /* of those; each stays until it is closed */
+	uint64_t ended_bytes;
 	int fd;                  /* the open file; -1: none */
 	uint64_t written, begun; /* bytes of it: all, and those whose writing out has begun */
 	bool dirty;              /* it, the names or the position changed since their sync */
@@ -59,29 +64,41 @@ static void note_unsynced(struct spool_sync *s, int r)
 			 spool_dir_path(s->dir), strerror(-r));
 }
 
-/* Forces a file (-1: none), the names and the position to the disk. False: not all of it. */
-static bool force(struct spool_sync *s, int fd)
+/* Forces a file (-1: none), then the names and the position to the disk. False: not all of it. */
+static bool force(struct spool_sync *s, int fd, bool names)
 {
-	int r = fd >= 0 && fdatasync(fd) < 0 ? -errno : spool_dir_sync(s->dir);
+	int r = fd >= 0 && fdatasync(fd) < 0 ? -errno : 0;
 
+	if (r == 0 && names)
+		r = spool_dir_sync(s->dir);
 	if (r < 0)
 		note_unsynced(s, r);
 	return r == 0;
 }
 
-/* The next four are the thread's, called under the lock, which they release meanwhile. */
+/* Then nothing of it needs to reach the disk any more, and its close makes room. */
+static bool is_removed(int fd)
+{
+	struct stat st;
 
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* The next three are the thread's, called under the lock, which they release meanwhile. */
+
+/* The names are synced once for many files when many wait. */
 static void end_first(struct spool_sync *s)
 {
 	const struct ended e = s->ended[s->first];
-	bool ok;
+	bool names = s->n == 1 || s->first % NAMES_EVERY == 0, ok;
 
 	pthread_mutex_unlock(&s->lock);
-	ok = !e.sync || force(s, e.fd);
+	ok = !e.sync || force(s, is_removed(e.fd) ? -1 : e.fd, names);
 	if (close(e.fd) < 0)
 		note_unsynced(s, -errno);
 	pthread_mutex_lock(&s->lock);
-	s->dirty |= !ok;
+	s->dirty |= !ok || (e.sync && !names);
+	s->ended_bytes -= e.bytes;
 	s->first = (s->first + 1) % ENDED_MAX;
 	s->n--;
 }
@@ -95,7 +112,7 @@ static void sync_open(struct spool_sync *s)
 	s->begun = s->written;
 	s->sync_at = thread_now_ms() + s->interval_ms;
 	pthread_mutex_unlock(&s->lock);
-	ok = !dirty || force(s, fd);
+	ok = !dirty || force(s, fd, true);
 	pthread_mutex_lock(&s->lock);
 	s->dirty |= !ok;
 	if (now)
@@ -178,7 +195,8 @@ void spool_sync_free(struct spool_sync *s)
 		pthread_cond_signal(&s->work);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
-		force(s, -1);
+		if (s->dirty)
+			force(s, -1, true);
 	}
 	pthread_cond_destroy(&s->done);
 	pthread_cond_destroy(&s->work);
@@ -222,9 +240,11 @@ void spool_sync_noted(struct spool_sync *s)
 void spool_sync_close(struct spool_sync *s, int fd, bool sync)
 {
 	pthread_mutex_lock(&s->lock);
-	while (s->n == ENDED_MAX)
+	while (s->n == ENDED_MAX || (s->n && s->ended_bytes + s->written > ENDED_BYTES))
 		pthread_cond_wait(&s->done, &s->lock);
-	s->ended[(s->first + s->n++) % ENDED_MAX] = (struct ended){.fd = fd, .sync = sync};
+	s->ended[(s->first + s->n++) % ENDED_MAX] =
+		(struct ended){.fd = fd, .sync = sync, .bytes = s->written};
+	s->ended_bytes += s->written;
 	s->dirty &= !sync; /* else its sync is that of the rest too */
 	s->fd = -1;
 	s->written = s->begun = 0;
