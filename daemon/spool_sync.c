@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One file is open, which grows while it is synced; those that have ended wait in a row for their
- * sync and close. Older ones go first, so that what is on the disk has no gaps but at its end. As
- * only the thread closes, an fd that it works on stays what it is, also when the file is removed
- * meanwhile.
+ * sync and close. Older ones go first, so that there is no gap in what was synced. As only the
+ * thread closes, an fd that it works on stays what it is, also when the file is removed meanwhile.
  *
  * Between the syncs the thread starts the writing out, so that they find little left to wait for.
  * That may block as well, which is why it is done here.
