@@ -20,7 +20,7 @@
 #include "log.h"
 #include "thread.h"
 
-#define ENDED_MAX     64         /* files that wait, that is fds */
+#define ENDED_MAX     32         /* files that wait, that is fds */
 #define ENDED_BYTES   (1u << 30) /* of them; a stop waits until all are on the disk */
 #define NAMES_EVERY   8          /* files */
 #define WRITEOUT_SIZE (1u << 20) /* bytes of the open file, at a time */

@@ -234,9 +234,9 @@ static void many_files_wait_for_their_sync(void **state)
 	r->opt.segment_size = 256u << 10;
 	disk_set(&disk.held, true);
 	rig_open(r);
-	WAIT(r, append_until_full(r, &n) && open_fds() > fds + 64);
+	WAIT(r, append_until_full(r, &n) && open_fds() > fds + 32);
 	append_until_full(r, &n);
-	assert_true(open_fds() < fds + 80);
+	assert_true(open_fds() < fds + 48);
 	disk_set(&disk.held, false);
 	r->room = false;
 	WAIT(r, r->room);
