@@ -18,6 +18,7 @@ struct uptake {
 	struct uptake_options opt;
 	ev_timer watch;
 	uint64_t settled;  /* delivered and failed at its last look */
+	bool was_there;    /* is_there() at its last look */
 	char trouble[256]; /* what keeps a broker that answers from taking packets; "": nothing */
 };
 
@@ -67,21 +68,26 @@ static void end_trouble(struct uptake *u)
 	*u->trouble = '\0';
 }
 
-/* A broker answers and yet nothing is taken of what waits: a topic that is missing, mostly. */
+/*
+ * A broker answers and yet nothing is taken of what waits: a topic that is missing, mostly. One
+ * that has come back since the last look has had no time yet to take anything.
+ */
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct uptake *u = w->data;
 	struct producer_counters p;
 	struct relay_counters r;
 	uint64_t before = u->settled;
+	bool there = is_there(u);
 
 	producer_read_counters(u->opt.producer, &p);
 	relay_read_counters(u->opt.relay, &r);
 	u->settled = p.delivered + p.failed;
 	if (u->settled != before || p.queued + r.spooled == 0)
 		end_trouble(u);
-	else if (is_there(u))
+	else if (there && u->was_there)
 		begin_trouble(u);
+	u->was_there = there;
 	outclient_brake(producer_client(u->opt.producer));
 	u->opt.on_change(u->opt.ctx);
 }
@@ -93,6 +99,7 @@ int uptake_new(struct uptake **out, const struct uptake_options *opt)
 	if (!u)
 		return -ENOMEM;
 	u->opt = *opt;
+	u->was_there = true; /* what is wrong from the start is told at the first look */
 	ev_timer_init(&u->watch, on_watch, WATCH_S, WATCH_S);
 	u->watch.data = u;
 	ev_timer_start(opt->loop, &u->watch);
