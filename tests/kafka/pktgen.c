@@ -97,6 +97,7 @@ static int send_burst(struct generator *g, unsigned int n)
 			continue;
 		if (taken < 0) {
 			perror("pktgen: sendmmsg");
+			g->sent += done;
 			return -1;
 		}
 		done += (unsigned int)taken;
