@@ -36,7 +36,8 @@ def test_the_round_trip_of_a_capture(topic, pair, producer, interval):
 
 def test_the_round_trip_is_the_longest_since_the_line_before(own_broker, pair, producer):
     own_broker.start()
-    process = producer(pair, Topic(own_broker, own_broker.topic()), *OFTEN)
+    topic = Topic(own_broker, own_broker.topic())
+    process = producer(pair, topic, *OFTEN)
     traffic.send(pair, 10, 100)
     until_stats(process, lambda c: c['delivered'] == 10 and c.get('rtt_ms', 1e9) < 1000,
                 'short round trips')
@@ -44,10 +45,11 @@ def test_the_round_trip_is_the_longest_since_the_line_before(own_broker, pair, p
     traffic.send(pair, 10, 100)
     wait.elapse(1.5)
     own_broker.resume()
+    topic.wait_count(20)
     # Shorter ones follow; the long one is in the next line, and in that one only.
     wait.elapse(1)
     long = process.stats()
-    assert 1200 < long['rtt_ms'] < 5000, process.describe()
+    assert 1200 < long['rtt_ms'] < 30000, process.describe()
     until_stats(process, lambda c: c.get('rtt_ms', 1e9) < 1000, 'short round trips again')
 
 
