@@ -141,6 +141,13 @@ class Host:
         text = self.run('journalctl', '-o', 'json', '--no-pager', '--all', *argv).stdout
         return [json.loads(line) for line in text.splitlines() if line.startswith('{')]
 
+    def sync_journal(self):
+        """
+        Returns when journald has taken what was sent to it before: it reads its sockets in its own
+        time, so that systemctl may be back before the last lines of a process are there.
+        """
+        self.run('journalctl', '--sync')
+
     def cursor(self):
         """Where the journal ends now."""
         return self.journal('-n', '1')[0]['__CURSOR']

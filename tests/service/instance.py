@@ -43,7 +43,10 @@ class Instance:
         self.host.write(self.path, text, mode='0640', group='pycapa')
 
     def systemctl(self, verb, **kwargs):
-        return self.host.systemctl(verb, self.unit, **kwargs)
+        """When it returns, the journal has what was logged meanwhile."""
+        done = self.host.systemctl(verb, self.unit, **kwargs)
+        self.host.sync_journal()
+        return done
 
     def start(self):
         """Writes the file and starts; what fails is shown with what the journal says."""
@@ -113,7 +116,9 @@ class Instance:
             state = self.host.show(self.unit, 'ActiveState', 'SubState', 'MainPID')
             running = (state['ActiveState'], state['SubState']) == ('active', 'running')
             return int(state['MainPID']) if running and int(state['MainPID']) != not_pid else None
-        return wait.until(active, timeout, lambda: f'{self.unit} active{self.story()}')
+        pid = wait.until(active, timeout, lambda: f'{self.unit} active{self.story()}')
+        self.host.sync_journal()
+        return pid
 
     def stats_entries(self):
         return [e for e in self.entries() if STATS in e]

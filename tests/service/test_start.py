@@ -103,6 +103,7 @@ def test_interface_names_with_dash_dot_and_at(instances, broker, topic, host):
 def test_name_that_cannot_be_an_instance_is_refused_with_a_reason(host):
     """systemctl itself escapes what no unit name may hold; the file of that name is missing."""
     host.systemctl('start', 'pycapa@a+b', check=False)
+    host.sync_journal()
     entries = host.journal('-u', r'pycapa@a\x2bb.service')
     assert any(r'a\x2bb.cfg' in str(e['MESSAGE']) for e in entries), entries
 
