@@ -30,14 +30,13 @@ sys.stdin.readline()
 
 
 def captures_within(instance, link, seconds, before):
-    """Packets sent from now on are counted as received within `seconds`."""
-    start = time.monotonic()
-    stream = traffic.start(link, 2000, 1000)
-    try:
-        instance.wait_stats(lambda c: c['RECEIVED'] > before, seconds + 5)
-        assert time.monotonic() - start <= seconds, 'the capture resumed too late'
-    finally:
-        stream.kill()
+    """
+    Packets sent from now on are received, but for those of the first `seconds` at most. That is
+    counted in packets: our own looks at the journal take their time on a busy machine.
+    """
+    count, pps = 2000, 1000
+    traffic.send(link, count, pps)
+    instance.wait_stats(lambda c: c['RECEIVED'] >= before + count - seconds * pps)
 
 
 def test_link_down_and_up(producer, link):
@@ -53,23 +52,36 @@ def test_link_down_and_up(producer, link):
     assert len(producer.entries(LOST)) == 1 and len(producer.entries(BACK)) == 1
 
 
+def wait_settled(instance):
+    """Waits until all that was received is delivered, and no more comes; returns how many."""
+    last = [-1]
+
+    def settled(counts):
+        wait.elapse(0.5)  # the last block is read when its 200 ms are over, the link gone or not
+        before, last[0] = last[0], counts['RECEIVED']
+        return counts['RECEIVED'] == counts['DELIVERED'] == before
+    return instance.wait_stats(settled)['RECEIVED']
+
+
 def deleted_under_traffic(instance, link, received):
     """
     Deletes the link while packets come in. All that it took is received, but for the few that the
-    kernel throws away with it; returns how many that are with `received` from before.
+    kernel throws away with it; returns how many that are with `received` from before. A block of
+    the ring, of 200 ms, holds 400: when it is lost with the link, that shows.
     """
     stream = traffic.start(link, 100000, 2000, first=received)
     instance.wait_stats(lambda c: c['RECEIVED'] > received)
     link.delete()
     stream.wait(30)
     sent = received + int(stream.stdout)
-    counts = instance.wait_stats(lambda c: c['RECEIVED'] == c['DELIVERED'] >= sent - 20)
-    assert counts['RECEIVED'] <= sent, instance.story()
-    return counts['RECEIVED']
+    got = wait_settled(instance)
+    assert sent - 100 <= got <= sent, instance.story()
+    return got
 
 
 def test_link_deleted_and_made_again(producer, link):
     pid = producer.pid
+    producer.reload(buffer_timeout='200ms')
     received = deleted_under_traffic(producer, link, 0)
     producer.wait_status('waiting for')
     link.create()
@@ -81,6 +93,7 @@ def test_link_deleted_and_made_again(producer, link):
 
 def test_link_deleted_ten_times(producer, link, topic):
     pid = producer.pid
+    producer.reload(buffer_timeout='200ms')
     received = 0
     for n in range(10):
         received = deleted_under_traffic(producer, link, received)
@@ -164,9 +177,11 @@ def test_broker_killed_and_restarted(own_broker, instances, link):
     own_broker.kill()
     wait.until(lambda: i.entries(BROKER_LOST), 30, i.story)
     i.wait_status(f'capturing on {link.name}, waiting for broker {own_broker.outer}')
-    own_broker.start(wait_ready=False)
-    ready = own_broker.wait_ready()
     before = i.stats()['DELIVERED']
+    # With another client's record taken: from there on it could take ours too.
+    own_broker.warm = False
+    own_broker.start()
+    ready = time.monotonic()
     i.wait_stats(lambda c: c['DELIVERED'] > before)
     assert time.monotonic() - ready <= 2, 'delivery resumed too late'
     assert stream.wait(60) == 0
