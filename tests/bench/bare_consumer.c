@@ -3,10 +3,11 @@
  * The floor that the consumer is measured against: a topic from its start to its end, read by
  * rd_kafka_consume_batch_queue() and written as pcap through stdio.
  *
- *	bare_consumer BROKERS TOPIC PARTITIONS FILE [NAME=VALUE]...
+ *	bare_consumer BROKERS TOPIC PARTITIONS FILE [headers] [NAME=VALUE]...
  */
 #include <endian.h>
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,17 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
+/* "headers": it looks for headers too, as a reader of our records must. */
+static bool headers_wanted;
+
+static void look_for_headers(const rd_kafka_message_t *m)
+{
+	rd_kafka_headers_t *headers;
+
+	if (headers_wanted && rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR__NOENT)
+		die("record", "no headers were expected");
+}
+
 static rd_kafka_t *open_kafka(char **argv)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -35,6 +47,10 @@ static rd_kafka_t *open_kafka(char **argv)
 	for (char **arg = argv + 5; *arg; arg++) {
 		char *value = strchr(*arg, '=');
 
+		if (strcmp(*arg, "headers") == 0) {
+			headers_wanted = true;
+			continue;
+		}
 		if (!value)
 			die(*arg, "not NAME=VALUE");
 		*value++ = '\0';
@@ -74,7 +90,7 @@ int main(int argc, char **argv)
 	FILE *out;
 
 	if (argc < 5)
-		die("usage", "BROKERS TOPIC PARTITIONS FILE [NAME=VALUE]...");
+		die("usage", "BROKERS TOPIC PARTITIONS FILE [headers] [NAME=VALUE]...");
 	partitions = atoi(argv[3]);
 	out = fopen(argv[4], "wb");
 	if (!out || fwrite(head, sizeof(head), 1, out) != 1)
@@ -91,6 +107,7 @@ int main(int argc, char **argv)
 			if (batch[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 				ended++;
 			} else if (!batch[i]->err) {
+				look_for_headers(batch[i]);
 				write_packet(out, batch[i]);
 				packets++;
 			}

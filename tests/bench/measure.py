@@ -104,12 +104,30 @@ def finish(process, timeout=120):
     return usage.ru_utime + usage.ru_stime
 
 
-def produce_once(bench, kind, count, pps, size):
-    """CPU microseconds a packet, without the start of the program."""
+def produce_paced(bench, kind, pps, size, seconds=3):
+    """CPU microseconds a packet, from the middle of a run: its end alone takes 4 to 20 ms."""
+    topic = bench.topic()
+    process = bench.start_producer(bench.producer_argv(kind, topic, pps * 60))
+    generator = traffic.start(bench.pair, pps * 60, pps, size, FLOWS)
+    try:
+        wait.elapse(0.5)
+        start, before = time.monotonic(), scheduled(process.pid)
+        wait.elapse(seconds)
+        cpu, seconds = scheduled(process.pid) - before, time.monotonic() - start
+        assert process.running() and generator.running(), process.describe()
+    finally:
+        generator.kill()
+        process.kill()
+    bench.broker.delete_topic(topic)
+    return cpu * 1e6 / (pps * seconds)
+
+
+def produce_fast(bench, kind, count, size):
+    """CPU microseconds a packet at full speed, without the start of the program."""
     topic = bench.topic()
     process = bench.start_producer(bench.producer_argv(kind, topic, count))
-    # At full speed more is sent than anyone can take: it is the packets taken that count.
-    generator = traffic.start(bench.pair, count if pps else count * 50, pps, size, FLOWS)
+    # More is sent than anyone can take: it is the packets taken that count.
+    generator = traffic.start(bench.pair, count * 50, 0, size, FLOWS)
     try:
         before = scheduled(process.pid)
         cpu = finish(process) - before
@@ -123,11 +141,11 @@ def produce_once(bench, kind, count, pps, size):
 def producer(bench):
     for size in SIZES:
         for pps in (20000, 0):
-            count = 60000 if pps else 400000
             us = {'bare': [], 'flow': [], 'random': []}
             for i in range(3 * bench.runs):  # short ones, that differ by a third
                 for kind in list(us)[i % 3:] + list(us)[:i % 3]:
-                    us[kind].append(produce_once(bench, kind, count, pps, size))
+                    us[kind].append(produce_paced(bench, kind, pps, size) if pps else
+                                    produce_fast(bench, kind, 400000, size))
             where = f'{size} bytes, ' + (f'{pps}/s' if pps else 'full speed')
             bench.add(f'bare producer, {where}', us['bare'], 'us/packet')
             for kind, bar in (('flow', 1.10), ('random', 1.0)):
@@ -195,28 +213,34 @@ def loop(bench):
                      bench.flows, *PRODUCER], directory=bench.directory)
         us.append(finish(p) * 1e6 / 500000)
         bench.broker.delete_topic(topic)
-        cpu.append(produce_once(bench, 'flow', 400000, 0, 385))
+        cpu.append(produce_fast(bench, 'flow', 400000, 385))
     bench.add('produce loop without capture', us, 'us/packet')
     bench.add('producer, flow / produce loop', [a / b for a, b in zip(cpu, us)])
 
 
 def consumer(bench):
-    count = 500000
+    count = 1500000
     topic = bench.topic()
     run(bench.bare('produce_loop'), bench.broker.bootstrap, topic, count, 385, bench.flows,
         *PRODUCER, timeout=120)
-    ours, bare = [], []
-    for _ in range(3 * bench.runs):  # short ones
-        p = Process([BINARY, '-c', '-e', '-k', bench.broker.bootstrap, '-t', topic, '-w',
-                     '/dev/null'], env=environment(), directory=bench.directory)
-        ours.append(finish(p) * 1e6 / count)
-        p = Process([bench.bare('bare_consumer'), bench.broker.bootstrap, topic, PARTITIONS,
-                     '/dev/null', *CONSUMER], directory=bench.directory)
-        bare.append(finish(p) * 1e6 / count)
-        assert f'packets={count}'.encode() in p.stdout, p.describe()
+    bare = [bench.bare('bare_consumer'), bench.broker.bootstrap, topic, PARTITIONS, '/dev/null',
+            *CONSUMER]
+    ways = {'bare': bare, 'headers': [*bare, 'headers'],
+            'ours': [BINARY, '-c', '-e', '-k', bench.broker.bootstrap, '-t', topic,
+                     '-w', '/dev/null']}
+    us = {way: [] for way in ways}
+    for i in range(3 * bench.runs):
+        for way in list(ways)[i % 3:] + list(ways)[:i % 3]:
+            p = Process(ways[way], env=environment(), directory=bench.directory)
+            us[way].append(finish(p) * 1e6 / count)
+            assert way == 'ours' or f'packets={count}'.encode() in p.stdout, p.describe()
     bench.broker.delete_topic(topic)
-    bench.add('bare consumer', bare, 'us/packet')
-    bench.add('consumer / bare', [a / b for a, b in zip(ours, bare)], bar=1.15)
+    bench.add('bare consumer', us['bare'], 'us/packet')
+    bench.add('bare consumer that looks for headers / bare',
+              [a / b for a, b in zip(us['headers'], us['bare'])])
+    bench.add('consumer / bare', [a / b for a, b in zip(us['ours'], us['bare'])], bar=1.15)
+    bench.add('consumer / bare that looks for headers',
+              [a / b for a, b in zip(us['ours'], us['headers'])])
 
 
 def replayed(bench, pps, count=400000):
