@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "advice.h"
 #include "brake.h"
@@ -32,6 +31,7 @@
 #define CONNECT_LATER  EBUSY /* what our connect answers when it is not yet time */
 #define FLUSH_SLICE_MS 100
 #define HOLD_ERROR_S   1.
+#define REST_S         0.02 /* between two looks at the reports */
 
 struct kafka {
 	struct kafka_options opt;
@@ -58,17 +58,9 @@ struct kafka {
 
 /* ---- events ---- */
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 bool kafka_is_held(const struct kafka *k)
 {
-	return monotonic_ms() < atomic_load(&k->hold_until_ms);
+	return thread_now_ms() < atomic_load(&k->hold_until_ms);
 }
 
 static void set_connected(struct kafka *k, bool connected, const char *reason)
@@ -118,7 +110,7 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 			set_connected(k, false, text);
 	} else if (!strstr(text, strerror(CONNECT_LATER))) {
 		if (advice_is_refusal(text))
-			pace_refused(k->pace, monotonic_ms());
+			pace_refused(k->pace, thread_now_ms());
 		if (kafkalog_error(k->log, err, text, false))
 			ev_timer_again(k->opt.loop, &k->release);
 	}
@@ -211,7 +203,7 @@ static int connect_broker(int fd, const struct sockaddr *addr, int len, const ch
 {
 	struct kafka *k = opaque;
 
-	if (kafka_is_held(k) || !pace_may_connect(k->pace, addr, (socklen_t)len, monotonic_ms()))
+	if (kafka_is_held(k) || !pace_may_connect(k->pace, addr, (socklen_t)len, thread_now_ms()))
 		return CONNECT_LATER;
 	if (k->opt.own)
 		return own_connect(k->opt.own, fd, addr, (socklen_t)len);
@@ -300,7 +292,8 @@ static int create(struct kafka *k)
 	}
 	rd_kafka_set_log_queue(k->rk, NULL);
 	k->main_queue = rd_kafka_queue_get_main(k->rk);
-	return queuewatch_start(&k->main_watch, k->opt.loop, k->main_queue, on_main_ready, k);
+	return queuewatch_start(&k->main_watch, k->opt.loop, k->main_queue,
+				k->opt.on_delivery ? REST_S : 0, on_main_ready, k);
 }
 
 /* The references that free_rest() drops. */
@@ -327,7 +320,7 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 	if (!k)
 		return -ENOMEM;
 	k->opt = *opt;
-	k->hold_until_ms = opt->hold_ms ? monotonic_ms() + opt->hold_ms : 0;
+	k->hold_until_ms = opt->hold_ms ? thread_now_ms() + opt->hold_ms : 0;
 	k->log = opt->log;
 	k->pace = opt->pace;
 	if (role_of(opt->cfg) == RD_KAFKA_PRODUCER)
@@ -358,7 +351,7 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)(void *ctx),
 		      void *ctx)
 {
-	return queuewatch_start(&k->extra_watch, k->opt.loop, queue, on_ready, ctx);
+	return queuewatch_start(&k->extra_watch, k->opt.loop, queue, 0, on_ready, ctx);
 }
 
 void kafka_watch_pause(struct kafka *k, bool paused)
@@ -376,8 +369,14 @@ static void *run_flush(void *arg)
 	return NULL;
 }
 
+void kafka_hurry(struct kafka *k)
+{
+	queuewatch_hurry(&k->main_watch);
+}
+
 void kafka_flush_start(struct kafka *k)
 {
+	kafka_hurry(k);
 	if (!k->flushing)
 		k->flushing = pthread_create(&k->flusher, NULL, run_flush, k) == 0;
 }

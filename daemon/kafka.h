@@ -96,6 +96,9 @@ int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)
 		      void *ctx);
 void kafka_watch_pause(struct kafka *k, bool paused);
 
+/* Producers: the next reports are waited for. Without it they are taken 50 times a second. */
+void kafka_hurry(struct kafka *k);
+
 /*
  * Producers: has rd_kafka_flush() running on a helper thread until the client is freed, so that
  * lingering batches go at once; the loop goes on serving delivery reports. Idempotent.

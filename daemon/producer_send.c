@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "inflight.h"
+#include "kafka.h"
 #include "outclient.h"
 #include "outmsg.h"
 #include "outtopics.h"
@@ -71,6 +72,7 @@ static int offer(struct producer *p, const struct packet *pkt, int other, uint64
 		return 0;
 	case RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE: /* reports come */
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR__INVALID_ARG:
@@ -97,6 +99,7 @@ int producer_send(struct producer *p, const struct packet *pkt)
 {
 	if (p->opt.on_settled && !inflight_has_room(p->inflight)) {
 		p->blocked = true;
+		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	}
 	if (offer_new(p, pkt, -1) != 0)

@@ -24,12 +24,25 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
 	ssize_t n = read(w->fd, &count, sizeof(count));
 
 	(void)n;
-	if (w->on_ready(w->ctx))
+	if (w->on_ready(w->ctx)) {
 		kick(w);
+	} else if (!w->hurried && w->rest.repeat > 0) {
+		ev_io_stop(loop, io);
+		ev_timer_again(loop, &w->rest);
+	}
+	w->hurried = false;
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct queuewatch *w = timer->data;
+
+	ev_timer_stop(loop, timer);
+	ev_io_start(loop, &w->io);
 }
 
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
-		     bool (*on_ready)(void *ctx), void *ctx)
+		     double rest, bool (*on_ready)(void *ctx), void *ctx)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -38,17 +51,26 @@ int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_
 	*w = (struct queuewatch){
 		.loop = loop, .queue = queue, .fd = fd, .on_ready = on_ready, .ctx = ctx};
 	ev_io_init(&w->io, on_io, fd, EV_READ);
-	w->io.data = w;
+	ev_timer_init(&w->rest, on_rested, 0., rest);
+	w->io.data = w->rest.data = w;
 	ev_io_start(loop, &w->io);
 	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
 	kick(w);
 	return 0;
 }
 
+void queuewatch_hurry(struct queuewatch *w)
+{
+	w->hurried = true;
+	if (ev_is_active(&w->rest))
+		on_rested(w->loop, &w->rest, 0);
+}
+
 void queuewatch_pause(struct queuewatch *w, bool paused)
 {
 	if (!w->queue)
 		return;
+	ev_timer_stop(w->loop, &w->rest);
 	if (paused)
 		ev_io_stop(w->loop, &w->io);
 	else
@@ -61,6 +83,7 @@ void queuewatch_stop(struct queuewatch *w)
 		return;
 	rd_kafka_queue_io_event_enable(w->queue, -1, NULL, 0);
 	ev_io_stop(w->loop, &w->io);
+	ev_timer_stop(w->loop, &w->rest);
 	close(w->fd);
 	w->queue = NULL;
 }

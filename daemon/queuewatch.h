@@ -17,6 +17,8 @@ struct queuewatch {
 	struct ev_loop *loop;
 	rd_kafka_queue_t *queue;
 	ev_io io;
+	ev_timer rest;
+	bool hurried;
 	int fd;
 	bool (*on_ready)(void *ctx);
 	void *ctx;
@@ -25,10 +27,14 @@ struct queuewatch {
 /*
  * Starts to watch. `on_ready` drains a bounded batch and returns true when more may be left; it
  * is called once at the start too. It must not stop the watch from within. The queue is borrowed
- * until queuewatch_stop(). Returns 0 or -errno.
+ * until queuewatch_stop(). After it was drained it is left alone for `rest` seconds (0: it is
+ * not), as each time costs both sides a system call and a wake-up. Returns 0 or -errno.
  */
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
-		     bool (*on_ready)(void *ctx), void *ctx);
+		     double rest, bool (*on_ready)(void *ctx), void *ctx);
+
+/* Somebody waits for what comes next: it is served at once. */
+void queuewatch_hurry(struct queuewatch *w);
 
 /* While paused nothing is called; what comes meanwhile is not forgotten. */
 void queuewatch_pause(struct queuewatch *w, bool paused);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "queuewatch.h"
+
+#define REST_S 0.3
+
+struct rig {
+	struct ev_loop *loop;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue; /* of its log: a client that finds no broker has much to say */
+	struct queuewatch watch;
+	bool hurried;
+	unsigned int calls;
+	double at[3];
+};
+
+/* Drains the queue, notes when, and ends the loop at the third time. */
+static bool on_ready(void *ctx)
+{
+	struct rig *r = ctx;
+	rd_kafka_event_t *event;
+	bool any = false;
+
+	if (r->hurried)
+		queuewatch_hurry(&r->watch);
+	for (; (event = rd_kafka_queue_poll(r->queue, 0)); any = true)
+		rd_kafka_event_destroy(event);
+	if (!any) /* the one at the start */
+		return false;
+	ev_now_update(r->loop);
+	r->at[r->calls++] = ev_now(r->loop);
+	if (r->calls == 3)
+		ev_break(r->loop, EVBREAK_ALL);
+	return false;
+}
+
+static void run(struct rig *r, double rest)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[256];
+
+	assert_int_equal(rd_kafka_conf_set(conf, "log.queue", "true", why, sizeof(why)),
+			 RD_KAFKA_CONF_OK);
+	assert_int_equal(rd_kafka_conf_set(conf, "debug", "all", why, sizeof(why)),
+			 RD_KAFKA_CONF_OK);
+	assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", why,
+					   sizeof(why)),
+			 RD_KAFKA_CONF_OK);
+	r->loop = ev_loop_new(EVFLAG_AUTO);
+	r->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	assert_non_null(r->rk);
+	r->queue = rd_kafka_queue_new(r->rk);
+	rd_kafka_set_log_queue(r->rk, r->queue);
+	assert_int_equal(queuewatch_start(&r->watch, r->loop, r->queue, rest, on_ready, r), 0);
+	ev_run(r->loop, 0);
+	queuewatch_stop(&r->watch);
+	queuewatch_stop(&r->watch); /* legal */
+	rd_kafka_queue_destroy(r->queue);
+	rd_kafka_destroy(r->rk);
+	ev_loop_destroy(r->loop);
+}
+
+static void a_drained_queue_is_left_alone_for_a_while(void **state)
+{
+	struct rig r = {0};
+
+	run(&r, REST_S);
+	assert_true(r.at[1] - r.at[0] >= REST_S * 0.9);
+	assert_true(r.at[2] - r.at[1] >= REST_S * 0.9);
+}
+
+static void who_waits_is_served_at_once(void **state)
+{
+	struct rig r = {.hurried = true};
+
+	run(&r, 20);
+	assert_true(r.at[2] - r.at[0] < 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_drained_queue_is_left_alone_for_a_while),
+		cmocka_unit_test(who_waits_is_served_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
