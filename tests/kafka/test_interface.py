@@ -236,8 +236,9 @@ def test_a_link_that_is_down_is_not_polled(topic, pair, configured):
     pair.down()
     wait_told(process, LOST)
     down = switches(process, 4)
-    # A look each 250 ms would be 16; the kernel itself tells of the same change more than once.
-    assert down <= up + 8, (up, down)
+    # A look each 250 ms would be 16; the kernel itself tells of the same change more than once,
+    # and librdkafka's statistics may come (two wake-ups) in one of the spans and not in the other.
+    assert down <= up + 12, (up, down)
     pair.up()
     wait_told(process, BACK)
     traffic.send(pair, 10, 1000, first=10)
