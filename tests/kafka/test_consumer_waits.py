@@ -176,6 +176,7 @@ def test_exit_at_end_before_an_open_transaction(topic):
     process = consume(topic, '-e', timeout=30)
     assert process.status == 0 and numbers(process.stdout) == list(range(20)), process.describe()
     producer.commit_transaction(60)
+    wait.until(lambda: topic.watermarks()[0][1] > 30, 30, 'the marker')  # follows the answer
     process = consume(topic, '-e', timeout=30)
     assert process.status == 0 and numbers(process.stdout) == list(range(30)), process.describe()
 
