@@ -128,9 +128,9 @@ static void torn_at_every_byte(void **state)
 	assert_int_equal(before, 6);
 }
 
-static void damage_in_the_middle_is_counted(void **state)
+/* Six packets, of which some in the middle were damaged since they were written. */
+static void open_damaged(struct rig *r)
 {
-	struct rig *r = *state;
 	static uint8_t buf[8192];
 	char path[512];
 	size_t size;
@@ -142,6 +142,13 @@ static void damage_in_the_middle_is_counted(void **state)
 	memset(buf + size / 2, 0xff, 64);
 	spit(path, buf, size);
 	rig_open(r);
+}
+
+static void damage_in_the_middle_is_counted(void **state)
+{
+	struct rig *r = *state;
+
+	open_damaged(r);
 	assert_int_equal(spool_count(r->spool), 6); /* as its last block says */
 	append_all(r, 6, 12);
 	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
@@ -156,17 +163,8 @@ static void damage_in_the_middle_is_counted(void **state)
 static void damage_at_the_end_is_counted(void **state)
 {
 	struct rig *r = *state;
-	static uint8_t buf[8192];
-	char path[512];
-	size_t size;
 
-	rig_open(r);
-	append_all(r, 0, 6);
-	rig_close(r);
-	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
-	memset(buf + size / 2, 0xff, 64);
-	spit(path, buf, size);
-	rig_open(r);
+	open_damaged(r);
 	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
 	assert_true(r->n > 0 && r->n < 6);
 	assert_int_equal(spool_damaged(r->spool), 6 - r->n);
@@ -180,17 +178,8 @@ static void damage_at_the_end_is_counted(void **state)
 static void damage_of_what_is_delivered_is_no_loss(void **state)
 {
 	struct rig *r = *state;
-	static uint8_t buf[8192];
-	char path[512];
-	size_t size;
 
-	rig_open(r);
-	append_all(r, 0, 6);
-	rig_close(r);
-	size = slurp(r, path, sizeof(path), buf, sizeof(buf));
-	memset(buf + size / 2, 0xff, 64);
-	spit(path, buf, size);
-	rig_open(r);
+	open_damaged(r);
 	spool_acknowledge(r->spool, 5);
 	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
 	assert_int_equal(spool_damaged(r->spool), 1);
