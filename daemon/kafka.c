@@ -25,6 +25,7 @@
 #include "own.h"
 #include "pace.h"
 #include "queuewatch.h"
+#include "rkquirks.h"
 #include "thread.h"
 
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
@@ -116,6 +117,14 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 	}
 }
 
+static void handle_stats(struct kafka *k, rd_kafka_event_t *event)
+{
+	if (kafkastats_update(&k->stats, rd_kafka_event_stats(event), k->topic) < 0)
+		log_debug("Kafka client: its statistics cannot be read");
+	if (k->stats.no_broker)
+		rkquirks_bootstrap(k->rk);
+}
+
 static void handle_event(struct kafka *k, rd_kafka_event_t *event)
 {
 	const char *fac, *text;
@@ -133,8 +142,7 @@ static void handle_event(struct kafka *k, rd_kafka_event_t *event)
 		handle_error(k, event);
 		break;
 	case RD_KAFKA_EVENT_STATS:
-		if (kafkastats_update(&k->stats, rd_kafka_event_stats(event), k->topic) < 0)
-			log_debug("Kafka client: its statistics cannot be read");
+		handle_stats(k, event);
 		break;
 	default:
 		break;
@@ -419,23 +427,13 @@ static void stop_watchers(struct kafka *k)
 	atomic_store(&k->stop_flush, true);
 }
 
-/* Nobody polls any more: statistics, logs and errors would pile up for as long as we run. A queue
- * that was destroyed drops what is forwarded to it. */
-static void drop_events(struct kafka *k)
-{
-	rd_kafka_queue_t *nowhere = rd_kafka_queue_new(k->rk);
-
-	rd_kafka_queue_forward(k->main_queue, nowhere);
-	rd_kafka_queue_destroy(nowhere);
-}
-
 void kafka_abandon(struct kafka *k)
 {
 	if (!k)
 		return;
 	stop_watchers(k);
 	if (k->main_queue)
-		drop_events(k);
+		rkquirks_drop_events(k->rk, k->main_queue);
 }
 
 void kafka_free(struct kafka *k, unsigned int wait_ms)

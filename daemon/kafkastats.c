@@ -34,6 +34,21 @@ static int64_t longest_rtt(json_t *brokers)
 	return longest;
 }
 
+/* A logical one only names another, e.g. the coordinator of a group. */
+static bool has_none(json_t *brokers)
+{
+	const char *name, *source;
+	json_t *broker;
+
+	json_object_foreach(brokers, name, broker)
+	{
+		source = json_string_value(json_object_get(broker, "source"));
+		if (!source || strcmp(source, "logical") != 0)
+			return false;
+	}
+	return json_is_object(brokers);
+}
+
 /* librdkafka numbers them from 0 on, and adds one, -1, for messages that have none yet. */
 static int read_partitions(struct kafkastats *out, const json_t *partitions)
 {
@@ -62,14 +77,16 @@ static int read_partitions(struct kafkastats *out, const json_t *partitions)
 
 int kafkastats_parse(struct kafkastats *out, const char *text, size_t len, const char *topic)
 {
-	json_t *root, *topics;
+	json_t *root, *topics, *brokers;
 	int r = 0;
 
 	*out = (struct kafkastats){.rtt_us = -1};
 	root = json_loadb(text, len, 0, NULL);
 	if (!root)
 		return -EINVAL;
-	out->rtt_us = longest_rtt(json_object_get(root, "brokers"));
+	brokers = json_object_get(root, "brokers");
+	out->rtt_us = longest_rtt(brokers);
+	out->no_broker = has_none(brokers);
 	topics = json_object_get(root, "topics");
 	if (topic)
 		r = read_partitions(out,

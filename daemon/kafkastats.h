@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What librdkafka's statistics say that nothing else does: how long the brokers take to answer, up
- * to where a partition may be read, and where a group stands in it. Knows neither loop nor Kafka.
+ * What librdkafka's statistics say that nothing else does: how long the brokers take to answer,
+ * whether there is any, up to where a partition may be read, and where a group stands in it. Knows
+ * neither loop nor Kafka.
  *
  * The text is that of librdkafka's STATISTICS.md (JSON). It is not trusted: client.id and errors
  * are in it as they came, without escapes. What is missing or of another type is not known. It is
@@ -22,6 +23,7 @@ struct kafkastats_partition {
 struct kafkastats {
 	int64_t rtt_us; /* the longest answer of a broker within the interval; -1: none came */
 	bool rtt_taken;
+	bool no_broker;                          /* it knows of none that it could connect to */
 	struct kafkastats_partition *partitions; /* of the topic that was asked for */
 	int32_t n;
 };

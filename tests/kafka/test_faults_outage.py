@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness import daemon, faults, traffic, wait
+from harness import captures, daemon, faults, traffic, wait
 from harness.broker import Broker
 from harness.faults import COUNT, JAVA, OUTAGE, PARTITIONS, Trial
 
@@ -79,6 +79,31 @@ def test_two_outages_in_a_row(trial):
     assert stats['spooled'] > 0, stats
     kill_for(trial, OUTAGE / 2)
     trial.assert_once(trial.finish())
+
+
+@pytest.fixture
+def forgetful_broker(tmp_path):
+    """
+    A broker that its controller fences, and lets in again, every few seconds, as after a hang.
+    Meanwhile it answers that the topic is there, but no broker.
+    """
+    settings = {'broker.heartbeat.interval.ms': '2500', 'broker.session.timeout.ms': '1500'}
+    with Broker(tmp_path / 'broker', settings, java=JAVA) as b:
+        yield b
+
+
+def test_broker_that_knows_of_no_broker(forgetful_broker, pair, spawn, tmp_path):
+    broker, count = forgetful_broker, 40000
+    trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), tmp_path / 'spool')
+    consumer = spawn('-c', '-k', broker.bootstrap, '-t', trial.topic.name, '-o', 'begin',
+                     '-m', str(count))
+    trial.start()
+    trial.send(count, pps=2000)
+    trial.assert_once(trial.finish())
+    assert consumer.wait(60) == 0, consumer.describe()
+    got = [captures.sequence(p.data) for p in captures.parse(consumer.stdout)[1]]
+    assert sorted(got) == list(range(count))
+    assert len(broker.process.grep('Fencing broker')) > 3, 'it was not fenced'
 
 
 @pytest.fixture

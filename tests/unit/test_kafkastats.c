@@ -52,6 +52,7 @@ static void assert_consumer(const char *name, int64_t rtt_us)
 
 	assert_int_equal(kafkastats_parse(&s, text, len, "pcap"), 0);
 	assert_int_equal(s.rtt_us, rtt_us);
+	assert_false(s.no_broker);
 	assert_partition(&s, 0, 10, 10, 6);
 	assert_partition(&s, 1, 5, 2, 0);
 	assert_partition(&s, 2, 0, 0, -1);
@@ -78,6 +79,7 @@ static void assert_producer(const char *name, int64_t rtt_us)
 	assert_int_equal(kafkastats_parse(&s, text, len, NULL), 0);
 	assert_int_equal(s.rtt_us, rtt_us);
 	assert_int_equal(s.n, 0);
+	assert_false(s.no_broker);
 	kafkastats_clear(&s);
 	/* A producer knows no offsets: librdkafka says -1001. */
 	assert_int_equal(kafkastats_parse(&s, text, len, "pcap"), 0);
@@ -135,6 +137,31 @@ static void test_the_longest_of_all_brokers_that_answered(void **state)
 	}
 }
 
+static void test_no_broker_only_where_that_is_said(void **state)
+{
+	static const struct {
+		const char *text;
+		bool none;
+	} rows[] = {
+		{"{\"brokers\":{}}", true},
+		{"{\"brokers\":{\"GroupCoordinator\":{\"source\":\"logical\"}}}", true},
+		{"{\"brokers\":{\"c\":{\"source\":\"logical\"},\"a\":{\"source\":\"learned\"}}}",
+		 false},
+		{"{\"brokers\":{\"a\":{\"source\":\"configured\"}}}", false},
+		{"{\"brokers\":{\"a\":{}}}", false},
+		{"{\"brokers\":[]}", false},
+		{"{}", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kafkastats s;
+
+		assert_int_equal(kafkastats_parse(&s, rows[i].text, strlen(rows[i].text), NULL), 0);
+		assert_int_equal(s.no_broker, rows[i].none);
+		kafkastats_clear(&s);
+	}
+}
+
 static void test_what_is_no_partition_is_not_known(void **state)
 {
 	static const char json[] =
@@ -171,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_a_producer),
 		cmocka_unit_test(test_cut_anywhere_nothing_is_known),
 		cmocka_unit_test(test_the_longest_of_all_brokers_that_answered),
+		cmocka_unit_test(test_no_broker_only_where_that_is_said),
 		cmocka_unit_test(test_what_is_no_partition_is_not_known),
 		cmocka_unit_test(test_text_without_escapes_is_refused),
 	};
