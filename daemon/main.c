@@ -22,21 +22,38 @@
 #include "thread.h"
 #include "version.h"
 
+#if PYCAPA_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
 #define EXIT_USAGE 2
+
+static void print_allocator(void)
+{
+#if PYCAPA_JEMALLOC
+	/* It also makes the linker keep the library: malloc() itself does not, with LTO. */
+	const char *version = NULL;
+	size_t size = sizeof(version);
+
+	if (mallctl("version", (void *)&version, &size, NULL, 0) == 0)
+		printf("jemalloc %.*s\n", (int)strcspn(version, "-"), version);
+#endif
+}
 
 static int print_version(void)
 {
 	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\n", PYCAPA_VERSION,
 	       capture_library_version(), kafka_library_version(), ev_version_major(),
 	       ev_version_minor());
+	print_allocator();
 	return 0;
 }
 
 /*
- * Packets come and go in bursts. malloc() would give their memory back to the kernel after each of
- * them (from 128 KiB on), and have it faulted in again by the next, page by page. It learns from
- * a large block that is freed: it keeps twice that much from then on, and goes on learning, unlike
- * after mallopt(3).
+ * Packets come and go in bursts. glibc's malloc() would give their memory back to the kernel after
+ * each of them (from 128 KiB on), and have it faulted in again by the next, page by page. It learns
+ * from a large block that is freed: it keeps twice that much from then on, and goes on learning,
+ * unlike after mallopt(3). jemalloc keeps what is freed for a while by itself.
  */
 static void keep_freed_memory(void)
 {

@@ -16,6 +16,7 @@ from harness.witness import Topic
 PARTITIONS = 4
 FLOWS = 8
 SIZES = (64, 385, 1500)
+REPLAYED = 400000
 # What pycapa sets (see `pycapa -p -X dump`), so that the bare programs run with the same. librdkafka
 # counts for its statistics with each message; what it has counted is told rarely here, as that
 # would come into the longer of two runs and not into the shorter, and is not for each packet.
@@ -225,13 +226,14 @@ def consumer(bench):
         *PRODUCER, timeout=120)
     bare = [bench.bare('bare_consumer'), bench.broker.bootstrap, topic, PARTITIONS, '/dev/null',
             *CONSUMER]
-    ways = {'bare': bare, 'headers': [*bare, 'headers'],
+    ways = {'bare': bare, 'headers': [*bare, 'headers'], 'jemalloc': bare,
             'ours': [BINARY, '-c', '-e', '-k', bench.broker.bootstrap, '-t', topic,
                      '-w', '/dev/null']}
     us = {way: [] for way in ways}
     for i in range(3 * bench.runs):
-        for way in list(ways)[i % 3:] + list(ways)[:i % 3]:
-            p = Process(ways[way], env=environment(), directory=bench.directory)
+        for way in list(ways)[i % 4:] + list(ways)[:i % 4]:
+            more = {'LD_PRELOAD': 'libjemalloc.so.2'} if way == 'jemalloc' else {}
+            p = Process(ways[way], env=environment(**more), directory=bench.directory)
             us[way].append(finish(p) * 1e6 / count)
             assert way == 'ours' or f'packets={count}'.encode() in p.stdout, p.describe()
     bench.broker.delete_topic(topic)
@@ -239,30 +241,44 @@ def consumer(bench):
     bench.add('bare consumer that looks for headers / bare',
               [a / b for a, b in zip(us['headers'], us['bare'])])
     bench.add('consumer / bare', [a / b for a, b in zip(us['ours'], us['bare'])], bar=1.15)
-    bench.add('consumer / bare that looks for headers',
-              [a / b for a, b in zip(us['ours'], us['headers'])])
+    bench.add('consumer / bare with jemalloc',
+              [a / b for a, b in zip(us['ours'], us['jemalloc'])])
 
 
-def replayed(bench, pps, count=400000):
+def replayed(bench, pps):
     path = os.path.join(bench.directory, 'replay.pcap')
     if not os.path.exists(path):
         captures.write(path, captures.sample(20000, size=385))
     speed = [f'--pps={pps}'] if pps else ['--topspeed']
     start = time.monotonic()
-    bench.pair.run('tcpreplay', '--preload-pcap', *speed, f'--loop={count // 20000}', '-i',
+    bench.pair.run('tcpreplay', '--preload-pcap', *speed, f'--loop={REPLAYED // 20000}', '-i',
                    bench.pair.outside, path, timeout=120)
-    return count / (time.monotonic() - start)
+    return REPLAYED / (time.monotonic() - start)
 
 
 def lost_by_pycapa(bench, pps):
     topic = bench.topic()
-    p = bench.start_producer([BINARY, '-p', '-i', bench.pair.inside, '-k', bench.broker.bootstrap,
-                              '-t', topic, '--stats-interval', '0'])
+    p = bench.start_producer(bench.producer_argv('flow', topic, 0, '--stats-interval', '0'))
     rate = replayed(bench, pps)
     assert p.stop() == 0, p.describe()
     got = int(re.search(r"'(\d+)' packet\(s\) in, '(\d+)' packet", p.stderr).group(2))
     bench.broker.delete_topic(topic)
-    return 400000 - got, rate
+    return REPLAYED - got, rate
+
+
+def lost_by_bare(bench, pps):
+    """It ends with the last packet: one that does not end has lost some."""
+    topic = bench.topic()
+    p = bench.start_producer(bench.producer_argv('bare', topic, REPLAYED))
+    rate = replayed(bench, pps)
+    lost = 0
+    try:
+        wait.until(lambda: not p.running(), 10, 'the end')
+    except AssertionError:
+        lost = 1
+    p.kill()
+    bench.broker.delete_topic(topic)
+    return lost, rate
 
 
 def lost_by_tcpdump(bench, pps):
@@ -281,21 +297,24 @@ def lost_by_tcpdump(bench, pps):
 
 
 def capture_rate(bench):
-    """The highest of some rates at which nothing is lost, for both."""
-    best = {'pycapa': [], 'tcpdump': [], 'full': []}
-    for _ in range(bench.runs):
-        for name, lost in (('pycapa', lost_by_pycapa), ('tcpdump', lost_by_tcpdump)):
+    """The highest of some rates at which nothing is lost, for each."""
+    programs = {'pycapa': lost_by_pycapa, 'bare': lost_by_bare, 'tcpdump': lost_by_tcpdump}
+    best, full = {name: [] for name in programs}, []
+    for i in range(3 * bench.runs):
+        for name in list(programs)[i % 3:] + list(programs)[:i % 3]:
             for pps in (0, 200000, 160000, 120000, 90000, 60000):
-                missing, rate = lost(bench, pps)
+                missing, rate = programs[name](bench, pps)
                 if name == 'pycapa' and pps == 0:
-                    best['full'].append(missing)
+                    full.append(missing)
                 if not missing:
                     best[name].append(rate)
                     break
-    bench.add('packets lost of 400000 at full speed', best['full'], bar=0)
+    bench.add(f'packets lost of {REPLAYED} at full speed', full, bar=0)
     bench.add('rate without loss', best['pycapa'], 'packets/s')
-    bench.add('rate without loss / tcpdump',
-              [a / b for a, b in zip(best['pycapa'], best['tcpdump'])], bar=0.8, less=False)
+    for other in ('tcpdump', 'bare'):
+        bench.add(f'rate without loss / {other}',
+                  [a / b for a, b in zip(best['pycapa'], best[other])],
+                  bar=0.8 if other == 'tcpdump' else None, less=False)
 
 
 def read_latencies(process, seconds):
