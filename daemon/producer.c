@@ -3,7 +3,7 @@
  * RUNNING -> (a message failed that can be sent again, or the client is dead) -> COLLECTING: the
  * queue is purged, all reports and the time to back off are awaited -> a new client -> RESENDING ->
  * RUNNING.
- * A reload is the same way with a client made before: RUNNING -> COLLECTING, first without a
+ * A reload is the same way with a client made before: RUNNING -> COLLECTING, for a moment without a
  * purge -> RESENDING, nearly always with nothing to send -> RUNNING.
  */
 #include "producer_impl.h"
@@ -23,8 +23,9 @@
 #include "refusals.h"
 #include "resend.h"
 
-#define RETRY_S         1. /* without memory for a client */
-#define REPLACE_PURGE_S 5. /* how long a reload waits for the old client to drain */
+#define RETRY_S         1.  /* without memory for a client */
+#define REPLACE_DRAIN_S 0.2 /* how long a reload lets the old client send */
+#define REPLACE_WAIT_S  10. /* how long it waits for an answer to what was sent */
 #define FREE_WAIT_MS    2000
 
 /* ---- the client's life ---- */
@@ -87,6 +88,7 @@ static void renew(struct producer *p)
 	drop_client(p, 0);
 	p->client = fresh;
 	p->state = RESENDING;
+	p->replacing = false;
 	if (inflight_sort(p->inflight) < 0)
 		log_warn("Out of memory: packets that are sent again may change their order");
 	if (p->draining)
@@ -95,17 +97,18 @@ static void renew(struct producer *p)
 }
 
 /*
- * A client that a reload replaces and that delivers nothing: take back what it never sent, and
- * what was not answered one period later.
+ * Takes back what is in the queue: at once, or what came back into it since. What a client that a
+ * reload replaces has in flight is waited for, unless it delivers nothing for a while.
  */
-static void hurry(struct producer *p)
+static void purge(struct producer *p)
 {
-	if (p->progressed) {
+	double now = ev_now(p->opt.loop);
+
+	if (p->replacing && p->progressed) {
 		p->progressed = false;
-		return;
+		p->give_up = now + REPLACE_WAIT_S;
 	}
-	outclient_purge(p->client, p->purged);
-	p->purged = true;
+	outclient_purge(p->client, p->replacing && now >= p->give_up);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -117,10 +120,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	} else if (p->outstanding == 0) {
 		if (p->next || ev_now(loop) >= p->not_before)
 			renew(p);
-	} else if (p->next) {
-		hurry(p);
 	} else {
-		outclient_purge(p->client, false); /* what came back into the queue since */
+		purge(p);
 	}
 }
 
@@ -186,11 +187,12 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 	p->next = next;
 	if (producer_is_sending(p)) {
 		p->state = COLLECTING;
+		p->replacing = true;
+		p->give_up = ev_now(p->opt.loop) + REPLACE_WAIT_S;
 		kafka_flush_start(outclient_kafka(p->client));
+		p->timer.repeat = REPLACE_DRAIN_S;
+		ev_timer_again(p->opt.loop, &p->timer);
 	}
-	p->purged = false;
-	p->timer.repeat = REPLACE_PURGE_S;
-	ev_timer_again(p->opt.loop, &p->timer);
 	producer_advance(p);
 }
 

@@ -28,9 +28,10 @@ struct producer {
 	bool blocked;  /* somebody was told PACKET_E_FULL */
 	bool draining; /* producer_drain() was called */
 	bool progressed;
-	bool purged; /* for a reload: the queue; what is in flight comes next */
+	bool replacing; /* COLLECTING for a reload: the client may still deliver */
 	ev_timer timer, soon;
 	double not_before; /* COLLECTING: when the next client may come */
+	double give_up;    /* replacing: when what is in flight is taken back as well */
 
 	struct kafkalog *log; /* these outlive the clients */
 	struct pace *pace;

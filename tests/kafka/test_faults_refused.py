@@ -118,6 +118,59 @@ def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, sp
     assert_all_in_order(process, trial.topic, sent)
 
 
+class Reloaded:
+    """A producer with a file, of which a reload changes linger.ms: it gets a new client."""
+
+    def __init__(self, broker, pair, spawn, path, batch_size):
+        self.path, self.topic = path, Topic(broker, broker.topic(PARTITIONS))
+        self.text = (f'mode = "producer"; interface = "{pair.inside}";\n'
+                     f'kafka-broker = "{broker.bootstrap}"; kafka-topic = "{self.topic.name}";\n'
+                     f'kafka-config = ("batch.size={batch_size}", "linger.ms=%d");\n')
+        path.write_text(self.text % 50)
+        self.process = spawn('-C', path).wait_capturing()
+
+    def reload(self, linger):
+        self.path.write_text(self.text % linger)
+        self.process.send_signal(signal.SIGHUP)
+        self.process.wait_line(f'linger.ms: .* -> {linger}$')
+
+    def wait_delivered(self, count, timeout):
+        wait.until(lambda: self.process.stats()['delivered'] >= count, timeout,
+                   self.process.describe)
+
+
+def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path):
+    # The client that the reload waits for is dead, or dies of what is on its way.
+    count = 15000
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 100000)
+    generator = traffic.start(pair, count, 3000, size=1400, flows=8)
+    trial.wait_delivered(1000, 30)
+    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
+    trial.process.wait_line('max.message.bytes', 30)
+    for linger in range(51, 55):
+        trial.reload(linger)
+        trial.wait_delivered(trial.process.stats()['delivered'] + 1, 3)
+    assert generator.wait(60) == 0
+    trial.wait_delivered(count, 60)
+    assert trial.process.stop(timeout=30) == 0, trial.process.describe()
+    assert_all_in_order(trial.process, trial.topic, count)
+
+
+def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
+    # Some 400 packets a second reach the broker: those that wait would hold the capture for 12 s.
+    count = 16000
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 60000)
+    generator = traffic.start(pair, count, 2000, size=1400, flows=1)
+    wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
+    trial.reload(51)
+    before = trial.process.stats()['received']
+    wait.until(lambda: trial.process.stats()['received'] > before + 2000, 4,
+               trial.process.describe)
+    assert generator.wait(60) == 0
+    wait.until(lambda: trial.process.stats()['received'] == count, 10, trial.process.describe)
+    assert trial.process.stats()['queued'] > 5000, 'what it did not wait for'
+
+
 def test_topic_takes_only_small_batches_from_now_on(trial):
     trial.start('-X', 'linger.ms=200')  # batches of some 130 KB
     trial.send(SHORT)
