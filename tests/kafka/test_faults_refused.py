@@ -149,7 +149,7 @@ def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_pat
     trial.process.wait_line('max.message.bytes', 30)
     for linger in range(51, 55):
         trial.reload(linger)
-        trial.wait_delivered(trial.process.stats()['delivered'] + 1, 3)
+        trial.wait_delivered(trial.process.stats()['delivered'] + 1, 20)
     assert generator.wait(60) == 0
     trial.wait_delivered(count, 60)
     assert trial.process.stop(timeout=30) == 0, trial.process.describe()
@@ -164,7 +164,7 @@ def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path)
     wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
     trial.reload(51)
     before = trial.process.stats()['received']
-    wait.until(lambda: trial.process.stats()['received'] > before + 2000, 4,
+    wait.until(lambda: trial.process.stats()['received'] > before + 2000, 6,
                trial.process.describe)
     assert generator.wait(60) == 0
     wait.until(lambda: trial.process.stats()['received'] == count, 10, trial.process.describe)
