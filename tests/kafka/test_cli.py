@@ -49,7 +49,8 @@ def test_information_goes_to_stdout(option):
     assert process.status == 0 and process.stderr == '', process.describe()
     lines = process.stdout.decode().splitlines()
     if option == '-V':
-        assert [line.split()[0] for line in lines] == ['pycapa', 'libpcap', 'librdkafka', 'libev']
+        assert [line.split()[0] for line in lines] == ['pycapa', 'libpcap', 'librdkafka', 'libev',
+                                                       'jemalloc']
     elif option == '-D':
         assert any(re.match(r'\d+\.lo\b', line) for line in lines), lines
     else:
