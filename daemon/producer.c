@@ -97,8 +97,8 @@ static void renew(struct producer *p)
 }
 
 /*
- * Takes back what is in the queue: at once, or what came back into it since. What a client that a
- * reload replaces has in flight is waited for, unless it delivers nothing for a while.
+ * Takes back what is in the queue, or came back into it since. What is in flight is waited for;
+ * with a client that a reload replaces only as long as it delivers something now and then.
  */
 static void purge(struct producer *p)
 {

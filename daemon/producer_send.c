@@ -30,18 +30,12 @@ static void take_back(struct producer *p, double backoff)
 	ev_timer_again(p->opt.loop, &p->timer);
 }
 
-/* A reload waits for the client to finish, which it will not. */
-static bool is_stuck(const struct producer *p)
-{
-	return p->state == COLLECTING && p->replacing && outclient_is_dead(p->client);
-}
-
 /* The client takes no more, or cannot. */
 void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 {
 	struct producer *p = ctx;
 
-	if (!producer_is_sending(p) && !is_stuck(p))
+	if (!producer_is_sending(p))
 		return;
 	refusals_new_round(&p->refusals, reason, outclient_refusal(p->client, err), p->progressed);
 	take_back(p, p->progressed ? BACKOFF_FIRST_S : BACKOFF_S);
@@ -154,7 +148,7 @@ static void on_failed(struct producer *p, const rd_kafka_message_t *m, uint64_t 
 	if (p->state != ABANDONED && resend_learn(&p->rules, m->err, (uint32_t)m->len,
 						  ev_now(p->opt.loop)) == RESEND_NEVER) {
 		fail(p, (uint32_t)m->len, m->err, seq);
-		if (is_stuck(p) || (producer_is_sending(p) && outclient_is_dead(p->client)))
+		if (producer_is_sending(p) && outclient_is_dead(p->client))
 			take_back(p, BACKOFF_FIRST_S);
 		return;
 	}
