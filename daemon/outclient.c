@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firsts.h"
 #include "flow.h"
 #include "kafka.h"
 #include "log.h"
@@ -14,6 +15,10 @@
 #include "resend.h"
 
 #define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
+
+#define LARGE        16384 /* bytes; four of less go into a batch of 64 KiB: see firsts.h */
+#define WAIT_LIVE_S  1.    /* how long such a packet is held up without any answer */
+#define WAIT_AGAIN_S 10.   /* a client needs a second or two before it sends */
 
 struct outclient {
 	struct outclient_options opt;
@@ -25,6 +30,13 @@ struct outclient {
 	uint32_t sticky, sticky_left;
 	const rd_kafka_message_t *last; /* as the interceptor saw it */
 	struct outmsg msg;
+
+	struct firsts firsts;
+	bool ordered;         /* this client keeps the order within a partition */
+	uint32_t large;       /* packets of more bytes may be refused in company */
+	uint64_t outstanding; /* messages without a report */
+	ev_timer wait;        /* while a packet is held up; then no more for this client */
+	bool waited;
 };
 
 static uint32_t choose(struct outclient *c, const struct packet *pkt)
@@ -45,21 +57,66 @@ static uint32_t choose(struct outclient *c, const struct packet *pkt)
 	return 0;
 }
 
-rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct packet *pkt, int other,
-				   uint64_t seq, double now, const rd_kafka_message_t **m)
+/* The order may ask for the answer to an earlier packet first. */
+static bool must_wait(struct outclient *c, const struct outclient_item *item, uint32_t hash,
+		      bool risky)
+{
+	const struct firsts *firsts =
+		item->other < 0 ? &c->firsts : outtopics_firsts(c->opt.others, item->other);
+	enum firsts_verdict verdict = firsts_check(firsts, hash, risky);
+
+	if (verdict == FIRSTS_GO || !c->ordered || c->outstanding == 0)
+		return false;
+	if (item->source == OUTCLIENT_STORED)
+		return true;
+	/* As long as librdkafka knows no partitions its queue is better than none. */
+	if (c->waited || (verdict == FIRSTS_UNKNOWN && item->source == OUTCLIENT_LIVE))
+		return false;
+	if (!ev_is_active(&c->wait)) {
+		ev_timer_set(&c->wait,
+			     item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_AGAIN_S, 0.);
+		ev_timer_start(c->opt.loop, &c->wait);
+	}
+	return true;
+}
+
+static void on_wait(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct outclient *c = w->data;
+
+	c->waited = true;
+	c->opt.on_served(c->opt.ctx);
+}
+
+rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
+				   double now, const rd_kafka_message_t **m)
 {
 	const struct outmsg_options opt = {
-		.topic = other < 0 ? c->topic : outtopics_handle(c->opt.others, other, c->rk),
-		.hash = choose(c, pkt),
-		.seq = (uint32_t)seq,
-		.timestamp_ms = resend_timestamp(c->opt.rules, pkt, now),
+		.topic = item->other < 0 ? c->topic
+					 : outtopics_handle(c->opt.others, item->other, c->rk),
+		.hash = choose(c, item->pkt),
+		.seq = (uint32_t)item->seq,
+		.risky = item->source != OUTCLIENT_LIVE || item->pkt->caplen > c->large,
+		.timestamp_ms = resend_timestamp(c->opt.rules, item->pkt, now),
 	};
-	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__INVALID_ARG;
+	rd_kafka_resp_err_t err;
 
-	if (opt.topic)
-		err = outmsg_send(&c->msg, c->rk, pkt, &opt);
-	*m = err ? NULL : c->last;
-	return err;
+	*m = NULL;
+	if (!opt.topic)
+		return RD_KAFKA_RESP_ERR__INVALID_ARG;
+	if (must_wait(c, item, opt.hash, opt.risky))
+		return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	err = outmsg_send(&c->msg, c->rk, item->pkt, &opt);
+	if (err)
+		return err;
+	c->outstanding++;
+	*m = c->last;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void outclient_delivered(const struct outclient *c, const rd_kafka_message_t *m)
+{
+	firsts_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
 }
 
 int outclient_other(const struct outclient *c, const rd_kafka_message_t *m)
@@ -92,13 +149,17 @@ void outclient_purge(struct outclient *c, bool inflight)
 				      (inflight ? RD_KAFKA_PURGE_F_INFLIGHT : 0));
 }
 
+static void read_setting(const struct outclient *c, const char *name, char *value, size_t size)
+{
+	if (rd_kafka_conf_get(rd_kafka_conf(c->rk), name, value, &size) != RD_KAFKA_CONF_OK)
+		*value = '\0';
+}
+
 double outclient_linger(const struct outclient *c)
 {
 	char value[32];
-	size_t size = sizeof(value);
 
-	if (rd_kafka_conf_get(rd_kafka_conf(c->rk), "linger.ms", value, &size) != RD_KAFKA_CONF_OK)
-		return 0;
+	read_setting(c, "linger.ms", value, sizeof(value));
 	return atof(value) / 1000;
 }
 
@@ -150,6 +211,8 @@ static void on_delivery(void *ctx, rd_kafka_event_t *event)
 {
 	struct outclient *c = ctx;
 
+	c->outstanding -= rd_kafka_event_message_count(event);
+	ev_timer_stop(c->opt.loop, &c->wait);
 	c->opt.on_delivery(c->opt.ctx, event);
 }
 
@@ -180,7 +243,7 @@ static int open_topic(struct outclient *c, const char *name, char *why, size_t s
 {
 	const char *text;
 
-	c->topic = rd_kafka_topic_new(c->rk, name, NULL);
+	c->topic = outmsg_open_topic(c->rk, name, &c->firsts);
 	if (c->topic)
 		return 0;
 	text = rd_kafka_err2str(rd_kafka_last_error());
@@ -189,6 +252,14 @@ static int open_topic(struct outclient *c, const char *name, char *why, size_t s
 	else
 		log_error("Topic %s: %s", name, text);
 	return -EINVAL;
+}
+
+static bool keeps_order(const struct outclient *c)
+{
+	char idempotent[8];
+
+	read_setting(c, "enable.idempotence", idempotent, sizeof(idempotent));
+	return !strcmp(idempotent, "true") && c->partition != CONFIG_PARTITION_KEY;
 }
 
 int outclient_new(struct outclient **out, const struct outclient_options *opt,
@@ -218,6 +289,8 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		return -ENOMEM;
 	c->opt = *opt;
 	outmsg_init(&c->msg);
+	ev_timer_init(&c->wait, on_wait, 0., 0.);
+	c->wait.data = c;
 	c->partition = cfg->partition;
 	c->flow = (struct flow_options){
 		.inner = cfg->partition_inner,
@@ -232,6 +305,8 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		outclient_free(c, 0);
 		return r;
 	}
+	c->ordered = keeps_order(c);
+	c->large = opt->rules->batch_max / 5 < LARGE ? opt->rules->batch_max / 5 : LARGE;
 	*out = c;
 	return 0;
 }
@@ -240,6 +315,7 @@ void outclient_free(struct outclient *c, unsigned int wait_ms)
 {
 	if (!c)
 		return;
+	ev_timer_stop(c->opt.loop, &c->wait);
 	if (c->topic)
 		rd_kafka_topic_destroy(c->topic);
 	kafka_free(c->kafka, wait_ms);

@@ -52,14 +52,32 @@ void outclient_free(struct outclient *c, unsigned int wait_ms);
 /* Its client, borrowed: for its state, to flush it. */
 struct kafka *outclient_kafka(const struct outclient *c);
 
+/* Where a packet comes from: whether it may be held up at a client's start to keep the order. */
+enum outclient_source {
+	OUTCLIENT_LIVE,   /* more come: only if it is large, and for a moment */
+	OUTCLIENT_AGAIN,  /* it failed before: for a moment */
+	OUTCLIENT_STORED, /* of a file, which waits as long as it has to */
+};
+
+struct outclient_item {
+	const struct packet *pkt;
+	enum outclient_source source;
+	int other; /* -1: the topic of the settings; else an index of outtopics */
+	uint64_t seq;
+};
+
 /*
- * Offers a packet to librdkafka, copied. `other`: -1 for the topic of the settings, else an index
- * of outtopics. `now`: seconds since the epoch. Returns what rd_kafka_produceva() does, or
+ * Offers a packet to librdkafka, copied. `now`: seconds since the epoch. Returns what
+ * rd_kafka_produceva() does, of which RD_KAFKA_RESP_ERR__QUEUE_FULL may also mean that an answer to
+ * an earlier one is to come first (firsts.h; on_served follows); or
  * RD_KAFKA_RESP_ERR__INVALID_ARG: no topic can have that name (logged). *m: the message, where it
  * is tracked and was taken, else NULL.
  */
-rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct packet *pkt, int other,
-				   uint64_t seq, double now, const rd_kafka_message_t **m);
+rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
+				   double now, const rd_kafka_message_t **m);
+
+/* A report says that Kafka has the message; of several in a row for a partition one is enough. */
+void outclient_delivered(const struct outclient *c, const rd_kafka_message_t *m);
 
 /* Of a message in a report: -1, or the index of its topic in outtopics. */
 int outclient_other(const struct outclient *c, const rd_kafka_message_t *m);

@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outmsg.h"
 
+#include "firsts.h"
 #include "record.h"
 
 _Static_assert(sizeof(void *) == 8, "the opaque holds hash and sequence number");
 
-/* The hash's range is spread over the partitions; the order of flows in it is chance. */
+#define SEQ_BITS 31
+#define SEQ_MASK ((1U << SEQ_BITS) - 1)
+
 static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t len, int32_t count,
 			 void *rkt_opaque, void *msg_opaque)
 {
-	uint64_t hash = (uint64_t)(uintptr_t)msg_opaque >> 32;
+	uint64_t opaque = (uintptr_t)msg_opaque;
+	int32_t partition = firsts_partition((uint32_t)(opaque >> 32), count);
 
-	return (int32_t)(hash * (uint64_t)count >> 32);
+	firsts_sent(rkt_opaque, partition, count, opaque >> SEQ_BITS & 1);
+	return partition;
 }
 
 void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
 {
 	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
+}
+
+rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct firsts *firsts)
+{
+	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+
+	rd_kafka_topic_conf_set_opaque(conf, firsts);
+	return rd_kafka_topic_new(rk, name, conf); /* takes the conf over, whatever comes of it */
 }
 
 static rd_kafka_headers_t *make_headers(const struct packet *pkt)
@@ -48,7 +61,8 @@ void outmsg_init(struct outmsg *o)
 rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
 				const struct outmsg_options *opt)
 {
-	uint64_t opaque = (uint64_t)opt->hash << 32 | opt->seq;
+	uint64_t opaque = (uint64_t)opt->hash << 32 | (uint64_t)opt->risky << SEQ_BITS |
+			  (opt->seq & SEQ_MASK);
 	rd_kafka_headers_t *headers = NULL;
 	uint8_t key[RECORD_KEY_LEN];
 	rd_kafka_resp_err_t err;
@@ -78,7 +92,7 @@ rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct p
 
 uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
 {
-	return next - (uint32_t)((uint32_t)next - (uint32_t)(uintptr_t)m->_private);
+	return next - ((next - (uintptr_t)m->_private) & SEQ_MASK);
 }
 
 /*

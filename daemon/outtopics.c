@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firsts.h"
 #include "log.h"
+#include "outmsg.h"
 
 struct topic {
 	char *name;
 	rd_kafka_topic_t *handle; /* NULL: not open */
+	struct firsts *firsts;
 	struct log_limit refused;
 };
 
@@ -36,7 +39,14 @@ void outtopics_close(struct outtopics *t)
 		if (t->list[i].handle)
 			rd_kafka_topic_destroy(t->list[i].handle);
 		t->list[i].handle = NULL;
+		firsts_reset(t->list[i].firsts);
 	}
+}
+
+static void free_topic(struct topic *topic)
+{
+	free(topic->name);
+	free(topic->firsts);
 }
 
 void outtopics_free(struct outtopics *t)
@@ -44,7 +54,7 @@ void outtopics_free(struct outtopics *t)
 	if (!t)
 		return;
 	for (int i = 0; i < t->n; i++)
-		free(t->list[i].name);
+		free_topic(&t->list[i]);
 	free(t->list);
 	free(t);
 }
@@ -57,29 +67,34 @@ int outtopics_find(const struct outtopics *t, const char *name)
 	return -1;
 }
 
+static int make_room(struct outtopics *t)
+{
+	int room = t->room ? t->room * 2 : 4;
+	struct topic *list;
+
+	if (t->n < t->room)
+		return 0;
+	list = realloc(t->list, (size_t)room * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	t->list = list;
+	t->room = room;
+	return 0;
+}
+
 int outtopics_add(struct outtopics *t, const char *name)
 {
 	int i = outtopics_find(t, name);
-	char *copy;
+	struct topic topic;
 
 	if (i >= 0)
 		return i;
-	copy = strdup(name);
-
-	if (t->n == t->room) {
-		int room = t->room ? t->room * 2 : 4;
-		struct topic *list = realloc(t->list, (size_t)room * sizeof(*list));
-
-		if (!list) {
-			free(copy);
-			return -ENOMEM;
-		}
-		t->list = list;
-		t->room = room;
-	}
-	if (!copy)
+	topic = (struct topic){.name = strdup(name), .firsts = calloc(1, sizeof(*topic.firsts))};
+	if (!topic.name || !topic.firsts || make_room(t) < 0) {
+		free_topic(&topic);
 		return -ENOMEM;
-	t->list[t->n] = (struct topic){.name = copy};
+	}
+	t->list[t->n] = topic;
 	return t->n++;
 }
 
@@ -89,8 +104,13 @@ rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *r
 	uint64_t held;
 
 	if (!topic->handle)
-		topic->handle = rd_kafka_topic_new(rk, topic->name, NULL);
+		topic->handle = outmsg_open_topic(rk, topic->name, topic->firsts);
 	if (!topic->handle && log_limit_pass(&topic->refused, 60, &held))
 		log_error("Topic %s: %s", topic->name, rd_kafka_err2str(rd_kafka_last_error()));
 	return topic->handle;
+}
+
+struct firsts *outtopics_firsts(const struct outtopics *t, int index)
+{
+	return t->list[index].firsts;
 }

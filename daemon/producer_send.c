@@ -59,14 +59,14 @@ static void fail(struct producer *p, uint32_t caplen, rd_kafka_resp_err_t err, u
 }
 
 /* 0: taken (or failed for good, counted); PACKET_E_FULL: not taken. */
-static int offer(struct producer *p, const struct packet *pkt, int other, uint64_t seq)
+static int offer(struct producer *p, const struct outclient_item *item)
 {
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	double now = ev_now(p->opt.loop);
 
 	p->last_sent = NULL;
-	if (!resend_is_too_large(&p->rules, pkt->caplen, now))
-		err = outclient_send(p->client, pkt, other, seq, now, &p->last_sent);
+	if (!resend_is_too_large(&p->rules, item->pkt->caplen, now))
+		err = outclient_send(p->client, item, now, &p->last_sent);
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 		p->outstanding++;
@@ -77,7 +77,7 @@ static int offer(struct producer *p, const struct packet *pkt, int other, uint64
 		return PACKET_E_FULL;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR__INVALID_ARG:
-		fail(p, pkt->caplen, err, seq);
+		fail(p, item->pkt->caplen, err, item->seq);
 		return 0;
 	default:
 		producer_collect(p, err, rd_kafka_err2str(err));
@@ -86,9 +86,12 @@ static int offer(struct producer *p, const struct packet *pkt, int other, uint64
 }
 
 /* Offers a new packet. */
-static int offer_new(struct producer *p, const struct packet *pkt, int other)
+static int offer_new(struct producer *p, const struct packet *pkt, enum outclient_source source,
+		     int other)
 {
-	if (p->state == RUNNING && offer(p, pkt, other, inflight_next(p->inflight)) == 0) {
+	const struct outclient_item item = {pkt, source, other, inflight_next(p->inflight)};
+
+	if (p->state == RUNNING && offer(p, &item) == 0) {
 		p->counters.sent++;
 		return 0;
 	}
@@ -98,12 +101,14 @@ static int offer_new(struct producer *p, const struct packet *pkt, int other)
 
 int producer_send(struct producer *p, const struct packet *pkt)
 {
+	enum outclient_source source = p->cfg->read_file ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
+
 	if (p->opt.on_settled && !inflight_has_room(p->inflight)) {
 		p->blocked = true;
 		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	}
-	if (offer_new(p, pkt, -1) != 0)
+	if (offer_new(p, pkt, source, -1) != 0)
 		return PACKET_E_FULL;
 	inflight_add(p->inflight, p->last_sent);
 	return 0;
@@ -118,7 +123,7 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 		if (other < 0)
 			return other;
 	}
-	if (offer_new(p, pkt, other) != 0)
+	if (offer_new(p, pkt, OUTCLIENT_STORED, other) != 0)
 		return PACKET_E_FULL;
 	inflight_add_spooled(p->inflight);
 	return 0;
@@ -162,9 +167,15 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 	struct producer *p = ctx;
 	const rd_kafka_message_t *m;
 	uint64_t n = 0, bad = 0, seq;
+	int32_t partition = RD_KAFKA_PARTITION_UA;
 
+	/* All of an event are of one topic. */
 	while ((m = rd_kafka_event_message_next(event))) {
 		n++;
+		if (!m->err && m->partition != partition) {
+			partition = m->partition;
+			outclient_delivered(p->client, m);
+		}
 		if (!m->err && !p->opt.on_settled)
 			continue;
 		seq = outmsg_seq(m, inflight_next(p->inflight));
@@ -192,14 +203,13 @@ uint64_t producer_queued(const struct producer *p)
 static bool resend_first(struct producer *p)
 {
 	struct packet pkt;
-	uint64_t seq;
-	int other;
+	struct outclient_item item = {.pkt = &pkt, .source = OUTCLIENT_AGAIN};
 
-	if (!inflight_first(p->inflight, &pkt, &seq, &other)) {
+	if (!inflight_first(p->inflight, &pkt, &item.seq, &item.other)) {
 		p->state = RUNNING;
 		return false;
 	}
-	if (offer(p, &pkt, other, seq) != 0)
+	if (offer(p, &item) != 0)
 		return false; /* full: goes on with the next reports (pkt may be gone) */
 	inflight_drop_first(p->inflight, p->last_sent);
 	return true;

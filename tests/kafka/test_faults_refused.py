@@ -8,7 +8,8 @@ import pytest
 
 from harness import captures, faults, traffic, wait
 from harness.broker import Broker
-from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
+from harness.faults import (BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial,
+                            assert_all_in_order)
 from harness.witness import Topic, key_time
 
 pytestmark = pytest.mark.faults
@@ -81,94 +82,6 @@ def test_topic_deleted_and_made_again(trial):
     kept = trial.sent - got.counts.count(0)
     assert gone['delivered'] + kept == trial.sent, (gone, kept)
     assert faults.doubles(got.counts) <= stats['doubled'], stats
-
-
-@pytest.fixture(scope='module')
-def distant_broker(tmp_path_factory):
-    with faults.DistantBroker(tmp_path_factory.mktemp('distant')) as b:
-        yield b
-
-
-def assert_all_in_order(process, topic, count):
-    stats = faults.assert_ended(process)
-    assert stats['delivered'] == count and stats['doubled'] == 0, stats
-    got = faults.content(topic, count)
-    assert got.records == count and faults.missing(got.counts) == [], process.describe()
-
-
-@pytest.mark.parametrize('count', [2200, 2400])
-def test_small_batches_only_with_more_on_the_way(distant_broker, spawn, tmp_path, count):
-    # The last batch of each round is a small one behind a large one that is refused.
-    topic = Topic(distant_broker, distant_broker.topic(1, max_message_bytes=65536))
-    path = captures.write(tmp_path / 'all.pcap', captures.sample(count, size=100, flows=1))
-    process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name)
-    assert process.wait(60) == 0, process.describe()
-    assert_all_in_order(process, topic, count)
-
-
-def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, spawn):
-    trial = Trial(distant_broker, pair, spawn, distant_broker.topic(1))
-    process = trial.start('-X', 'linger.ms=20', '-X', 'batch.size=100000')
-    traffic.send(pair, 100, 0, flows=1, size=100)
-    trial.wait_stats(lambda s: s['delivered'] == 100, 30)
-    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
-    sent = traffic.send(pair, 900, 0, flows=1, size=100, first=100) + 100
-    trial.wait_stats(lambda s: s['delivered'] == sent, 60)
-    assert process.stop(timeout=30) == 0, process.describe()
-    assert_all_in_order(process, trial.topic, sent)
-
-
-class Reloaded:
-    """A producer with a file, of which a reload changes linger.ms: it gets a new client."""
-
-    def __init__(self, broker, pair, spawn, path, batch_size):
-        self.path, self.topic = path, Topic(broker, broker.topic(PARTITIONS))
-        self.text = (f'mode = "producer"; interface = "{pair.inside}";\n'
-                     f'kafka-broker = "{broker.bootstrap}"; kafka-topic = "{self.topic.name}";\n'
-                     f'kafka-config = ("batch.size={batch_size}", "linger.ms=%d");\n')
-        path.write_text(self.text % 50)
-        self.process = spawn('-C', path).wait_capturing()
-
-    def reload(self, linger):
-        self.path.write_text(self.text % linger)
-        self.process.send_signal(signal.SIGHUP)
-        self.process.wait_line(f'linger.ms: .* -> {linger}$')
-
-    def wait_delivered(self, count, timeout):
-        wait.until(lambda: self.process.stats()['delivered'] >= count, timeout,
-                   self.process.describe)
-
-
-def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path):
-    # The client that the reload waits for is dead, or dies of what is on its way.
-    count = 15000
-    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 100000)
-    generator = traffic.start(pair, count, 3000, size=1400, flows=8)
-    trial.wait_delivered(1000, 30)
-    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
-    trial.process.wait_line('max.message.bytes', 30)
-    for linger in range(51, 55):
-        trial.reload(linger)
-        trial.wait_delivered(trial.process.stats()['delivered'] + 1, 20)
-    assert generator.wait(60) == 0
-    trial.wait_delivered(count, 60)
-    assert trial.process.stop(timeout=30) == 0, trial.process.describe()
-    assert_all_in_order(trial.process, trial.topic, count)
-
-
-def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
-    # Some 400 packets a second reach the broker: those that wait would hold the capture for 12 s.
-    count = 16000
-    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 60000)
-    generator = traffic.start(pair, count, 2000, size=1400, flows=1)
-    wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
-    trial.reload(51)
-    before = trial.process.stats()['received']
-    wait.until(lambda: trial.process.stats()['received'] > before + 2000, 6,
-               trial.process.describe)
-    assert generator.wait(60) == 0
-    wait.until(lambda: trial.process.stats()['received'] == count, 10, trial.process.describe)
-    assert trial.process.stats()['queued'] > 5000, 'what it did not wait for'
 
 
 def test_topic_takes_only_small_batches_from_now_on(trial):

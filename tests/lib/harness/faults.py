@@ -104,6 +104,14 @@ def assert_ended(process):
     return stats
 
 
+def assert_all_in_order(process, topic, count):
+    """Once each."""
+    stats = assert_ended(process)
+    assert stats['delivered'] == count and stats['doubled'] == 0, stats
+    got = content(topic, count)
+    assert got.records == count and missing(got.counts) == [], process.describe()
+
+
 def told(process, words):
     """How many packets pycapa said, at its end, that this is so of."""
     found = [re.search(r'(\d+) packet\(s\) ' + words, line) for line in process.lines]

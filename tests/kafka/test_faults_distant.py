@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A broker far away refuses batches while others are on their way to it: the order holds."""
+import signal
+import time
+
+import pytest
+
+from harness import captures, faults, traffic, wait
+from harness.faults import PARTITIONS, Trial, assert_all_in_order
+from harness.net import free_port
+from harness.proc import run
+from harness.witness import Topic
+
+pytestmark = pytest.mark.faults
+DAY_US = 86400 * 1000000
+
+
+@pytest.fixture(autouse=True)
+def limit():
+    """Every wait has a deadline of its own."""
+
+
+@pytest.fixture(scope='module')
+def distant_broker(tmp_path_factory):
+    with faults.DistantBroker(tmp_path_factory.mktemp('distant')) as b:
+        yield b
+
+
+@pytest.mark.parametrize('count', [2200, 2400])
+def test_small_batches_only_with_more_on_the_way(distant_broker, spawn, tmp_path, count):
+    # The last batch of each round is a small one behind a large one that is refused.
+    topic = Topic(distant_broker, distant_broker.topic(1, max_message_bytes=65536))
+    path = captures.write(tmp_path / 'all.pcap', captures.sample(count, size=100, flows=1))
+    process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name)
+    assert process.wait(60) == 0, process.describe()
+    assert_all_in_order(process, topic, count)
+
+
+def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, spawn):
+    trial = Trial(distant_broker, pair, spawn, distant_broker.topic(1))
+    process = trial.start('-X', 'linger.ms=20', '-X', 'batch.size=100000')
+    traffic.send(pair, 100, 0, flows=1, size=100)
+    trial.wait_stats(lambda s: s['delivered'] == 100, 30)
+    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
+    sent = traffic.send(pair, 900, 0, flows=1, size=100, first=100) + 100
+    trial.wait_stats(lambda s: s['delivered'] == sent, 60)
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, trial.topic, sent)
+
+
+class Reloaded:
+    """A producer with a file, of which a reload changes linger.ms: it gets a new client."""
+
+    def __init__(self, broker, pair, spawn, path, batch_size):
+        self.path, self.topic = path, Topic(broker, broker.topic(PARTITIONS))
+        self.text = (f'mode = "producer"; interface = "{pair.inside}";\n'
+                     f'kafka-broker = "{broker.bootstrap}"; kafka-topic = "{self.topic.name}";\n'
+                     f'kafka-config = ("batch.size={batch_size}", "linger.ms=%d");\n')
+        path.write_text(self.text % 50)
+        self.process = spawn('-C', path).wait_capturing()
+
+    def reload(self, linger):
+        self.path.write_text(self.text % linger)
+        self.process.send_signal(signal.SIGHUP)
+        self.process.wait_line(f'linger.ms: .* -> {linger}$')
+
+    def wait_delivered(self, count, timeout):
+        wait.until(lambda: self.process.stats()['delivered'] >= count, timeout,
+                   self.process.describe)
+
+
+def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path):
+    # The client that the reload waits for is dead, or dies of what is on its way.
+    count = 15000
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 100000)
+    generator = traffic.start(pair, count, 3000, size=1400, flows=8)
+    trial.wait_delivered(1000, 30)
+    distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
+    trial.process.wait_line('max.message.bytes', 30)
+    for linger in range(51, 55):
+        trial.reload(linger)
+        trial.wait_delivered(trial.process.stats()['delivered'] + 1, 20)
+    assert generator.wait(60) == 0
+    trial.wait_delivered(count, 60)
+    assert trial.process.stop(timeout=30) == 0, trial.process.describe()
+    assert_all_in_order(trial.process, trial.topic, count)
+
+
+def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
+    # Some 400 packets a second reach the broker: those that wait would hold the capture for 12 s.
+    count = 16000
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 60000)
+    generator = traffic.start(pair, count, 2000, size=1400, flows=1)
+    wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
+    trial.reload(51)
+    before = trial.process.stats()['received']
+    wait.until(lambda: trial.process.stats()['received'] > before + 2000, 6,
+               trial.process.describe)
+    assert generator.wait(60) == 0
+    wait.until(lambda: trial.process.stats()['received'] == count, 10, trial.process.describe)
+    assert trial.process.stats()['queued'] > 5000, 'what it did not wait for'
+
+
+class Firsts:
+    """The first packets that a client sends are refused in company, the next are on their way."""
+
+    def __init__(self, broker, spawn, partitions=1, **config):
+        self.broker, self.spawn = broker, spawn
+        self.topic = Topic(broker, broker.topic(partitions, **config))
+
+    def replay(self, path, sizes, stamp=lambda i: 1700000000000000 + i, flows=1, argv=()):
+        packets = [captures.Packet(stamp(i), captures.udp(i, size, i % flows), size)
+                   for i, size in enumerate(sizes)]
+        process = self.spawn('-p', '-r', captures.write(path, packets), '-k',
+                             self.broker.bootstrap, '-t', self.topic.name, *argv)
+        assert process.wait(60) == 0, process.describe()
+        return process
+
+
+@pytest.mark.parametrize('batch', [3, 4, 5, 10])
+@pytest.mark.parametrize('more', [1, 3, 30])
+def test_first_batch_of_a_file_too_large(distant_broker, spawn, tmp_path, batch, more):
+    first = Firsts(distant_broker, spawn, max_message_bytes=2000)
+    sizes = [1400] * batch + [100] * more
+    process = first.replay(tmp_path / 'first.pcap', sizes,
+                           argv=('-X', f'batch.num.messages={batch}'))
+    assert_all_in_order(process, first.topic, len(sizes))
+    assert process.grep('^WARN.*max.message.bytes'), process.describe()
+
+
+@pytest.mark.parametrize('flows', [1, 4])
+def test_first_time_stamps_of_a_file_refused(distant_broker, spawn, tmp_path, flows):
+    first = Firsts(distant_broker, spawn, PARTITIONS, message_timestamp_after_max_ms=3600000)
+    now_us = int(time.time() * 1000000)
+    count = 400
+    process = first.replay(tmp_path / 'first.pcap', [100] * count,
+                           lambda i: now_us + i + (i < flows) * DAY_US, flows,
+                           ('-X', 'batch.num.messages=3'))
+    assert_all_in_order(process, first.topic, count)
+    assert process.grep('^WARN.*message.timestamp'), process.describe()
+
+
+@pytest.mark.parametrize('moved', [False, True])
+def test_first_batch_of_a_spool_too_large(distant_broker, pair, spawn, tmp_path, moved):
+    # Of an earlier run; `moved`: whose topic is not that of the settings any more.
+    first = Firsts(distant_broker, spawn, max_message_bytes=2000)
+    other = distant_broker.topic(1) if moved else first.topic.name
+
+    def start(brokers, topic):
+        return spawn('-p', '-i', pair.inside, '-k', brokers, '-t', topic, '--spool-directory',
+                     tmp_path / 'spool', '--shutdown-timeout', '1', '-X',
+                     'batch.num.messages=4').wait_capturing()
+    process = start(f'127.0.0.1:{free_port()}', first.topic.name)
+    traffic.send(pair, 4, 0, flows=1, size=1400)
+    traffic.send(pair, 40, 0, flows=1, size=100, first=4)
+    wait.until(lambda: process.stats()['received'] == 44, 10, process.describe)
+    assert process.stop(timeout=30) == 0, process.describe()
+    process = start(distant_broker.bootstrap, other)
+    wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, first.topic, 44)
+
+
+LARGE = 20000
+
+
+@pytest.mark.parametrize('head_start', [0, 2])  # seconds; then the partitions are known
+def test_first_large_packets_of_an_interface_too_large(distant_broker, pair, spawn, tmp_path,
+                                                       head_start):
+    # Four together are refused, each alone is not.
+    first = Firsts(distant_broker, spawn, max_message_bytes=65536)
+    pair.run('ip', 'link', 'set', pair.outside, 'mtu', '65535')
+    run('ip', 'link', 'set', pair.inside, 'mtu', '65535')
+    frames = [captures.udp(i, LARGE if i < 4 else 100) for i in range(44)]
+    path = captures.write(tmp_path / 'large.pcap', [
+        captures.Packet(i * 1000 + (i >= 4) * 30000, f, len(f)) for i, f in enumerate(frames)])
+    process = spawn('-p', '-i', pair.inside, '-k', distant_broker.bootstrap, '-t',
+                    first.topic.name, '-X', 'linger.ms=20').wait_capturing()
+    wait.elapse(head_start)
+    pair.run('tcpreplay', '-i', pair.outside, path)
+    wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, first.topic, 44)
