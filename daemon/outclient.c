@@ -73,8 +73,8 @@ static bool must_wait(struct outclient *c, const struct outclient_item *item, ui
 	if (c->waited || (verdict == FIRSTS_UNKNOWN && item->source == OUTCLIENT_LIVE))
 		return false;
 	if (!ev_is_active(&c->wait)) {
-		ev_timer_set(&c->wait,
-			     item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_AGAIN_S, 0.);
+		ev_timer_set(&c->wait, item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_AGAIN_S,
+			     0.);
 		ev_timer_start(c->opt.loop, &c->wait);
 	}
 	return true;
@@ -112,11 +112,6 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 	c->outstanding++;
 	*m = c->last;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-void outclient_delivered(const struct outclient *c, const rd_kafka_message_t *m)
-{
-	firsts_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
 }
 
 int outclient_other(const struct outclient *c, const rd_kafka_message_t *m)

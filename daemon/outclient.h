@@ -76,9 +76,6 @@ struct outclient_item {
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
 				   double now, const rd_kafka_message_t **m);
 
-/* A report says that Kafka has the message; of several in a row for a partition one is enough. */
-void outclient_delivered(const struct outclient *c, const rd_kafka_message_t *m);
-
 /* Of a message in a report: -1, or the index of its topic in outtopics. */
 int outclient_other(const struct outclient *c, const rd_kafka_message_t *m);
 

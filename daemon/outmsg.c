@@ -95,6 +95,11 @@ uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
 	return next - ((next - (uintptr_t)m->_private) & SEQ_MASK);
 }
 
+void outmsg_taken(const rd_kafka_message_t *m)
+{
+	firsts_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
+}
+
 /*
  * A purge of the queue that meets a request half sent breaks the connection, and has all that was
  * in flight on it come back as never sent; what was in a request has a broker.

@@ -51,6 +51,9 @@ rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct p
  */
 uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next);
 
+/* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */
+void outmsg_taken(const rd_kafka_message_t *m);
+
 /* Of a message in a report that failed: whether Kafka may have it all the same. */
 bool outmsg_may_be_there(const rd_kafka_message_t *m);
 

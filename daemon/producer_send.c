@@ -174,7 +174,7 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 		n++;
 		if (!m->err && m->partition != partition) {
 			partition = m->partition;
-			outclient_delivered(p->client, m);
+			outmsg_taken(m);
 		}
 		if (!m->err && !p->opt.on_settled)
 			continue;

@@ -13,6 +13,7 @@ from harness.witness import Topic
 
 pytestmark = pytest.mark.faults
 DAY_US = 86400 * 1000000
+LARGE = 20000  # bytes
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,23 @@ class Firsts:
         return process
 
 
+    def capture(self, pair, head_start):
+        pair.run('ip', 'link', 'set', pair.outside, 'mtu', '65535')
+        run('ip', 'link', 'set', pair.inside, 'mtu', '65535')
+        process = self.spawn('-p', '-i', pair.inside, '-k', self.broker.bootstrap, '-t',
+                             self.topic.name, '-X', 'linger.ms=20').wait_capturing()
+        wait.elapse(head_start)
+        return process
+
+    @staticmethod
+    def send(pair, path):
+        """Four large packets, and from 30 ms after them on 40 small ones."""
+        frames = [captures.udp(i, LARGE if i < 4 else 100) for i in range(44)]
+        captures.write(path, [captures.Packet(i * 1000 + (i >= 4) * 30000, f, len(f))
+                              for i, f in enumerate(frames)])
+        pair.run('tcpreplay', '-i', pair.outside, path)
+
+
 @pytest.mark.parametrize('batch', [3, 4, 5, 10])
 @pytest.mark.parametrize('more', [1, 3, 30])
 def test_first_batch_of_a_file_too_large(distant_broker, spawn, tmp_path, batch, more):
@@ -161,23 +179,27 @@ def test_first_batch_of_a_spool_too_large(distant_broker, pair, spawn, tmp_path,
     assert_all_in_order(process, first.topic, 44)
 
 
-LARGE = 20000
-
-
 @pytest.mark.parametrize('head_start', [0, 2])  # seconds; then the partitions are known
 def test_first_large_packets_of_an_interface_too_large(distant_broker, pair, spawn, tmp_path,
                                                        head_start):
     # Four together are refused, each alone is not.
     first = Firsts(distant_broker, spawn, max_message_bytes=65536)
-    pair.run('ip', 'link', 'set', pair.outside, 'mtu', '65535')
-    run('ip', 'link', 'set', pair.inside, 'mtu', '65535')
-    frames = [captures.udp(i, LARGE if i < 4 else 100) for i in range(44)]
-    path = captures.write(tmp_path / 'large.pcap', [
-        captures.Packet(i * 1000 + (i >= 4) * 30000, f, len(f)) for i, f in enumerate(frames)])
-    process = spawn('-p', '-i', pair.inside, '-k', distant_broker.bootstrap, '-t',
-                    first.topic.name, '-X', 'linger.ms=20').wait_capturing()
-    wait.elapse(head_start)
-    pair.run('tcpreplay', '-i', pair.outside, path)
+    process = first.capture(pair, head_start)
+    first.send(pair, tmp_path / 'large.pcap')
+    wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, first.topic, 44)
+
+
+def test_a_broker_that_hangs_holds_no_large_packets_up(distant_broker, pair, spawn, tmp_path):
+    first = Firsts(distant_broker, spawn)
+    process = first.capture(pair, 2)
+    distant_broker.pause()
+    first.send(pair, tmp_path / 'large.pcap')
+    wait.elapse(0.5)
+    assert process.stats()['queued'] < 44, 'the first is alone'
+    wait.until(lambda: process.stats()['queued'] == 44, 5, process.describe)
+    distant_broker.resume()
     wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
     assert process.stop(timeout=30) == 0, process.describe()
     assert_all_in_order(process, first.topic, 44)
