@@ -10,7 +10,7 @@ static _Atomic uint8_t *place(struct firsts *f, int32_t partition)
 
 enum firsts_verdict firsts_check(const struct firsts *f, uint32_t hash, bool risky)
 {
-	int32_t partitions = atomic_load_explicit(&f->partitions, memory_order_relaxed);
+	int32_t partitions = atomic_load_explicit(&f->partitions, memory_order_acquire);
 	uint32_t i = (uint32_t)firsts_partition(hash, partitions) % FIRSTS_MAX;
 
 	if (partitions == 0)
@@ -30,11 +30,12 @@ void firsts_sent(struct firsts *f, int32_t partition, int32_t partitions, bool r
 	uint8_t next = risky ? RISKY_UNANSWERED : UNANSWERED;
 	uint8_t was = atomic_load_explicit(place(f, partition), memory_order_relaxed);
 
-	if (atomic_load_explicit(&f->partitions, memory_order_relaxed) != partitions)
-		atomic_store_explicit(&f->partitions, partitions, memory_order_relaxed);
 	/* TAKEN, the highest, may come from the other thread in between: it stays. */
 	while (was < next && !atomic_compare_exchange_weak(place(f, partition), &was, next))
 		;
+	/* Who sees the number sees the place that goes with it. */
+	if (atomic_load_explicit(&f->partitions, memory_order_relaxed) != partitions)
+		atomic_store_explicit(&f->partitions, partitions, memory_order_release);
 }
 
 void firsts_taken(struct firsts *f, int32_t partition)

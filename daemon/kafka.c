@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advice.h"
 #include "brake.h"
@@ -31,6 +32,7 @@
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
 #define CONNECT_LATER  EBUSY /* what our connect answers when it is not yet time */
 #define FLUSH_SLICE_MS 100
+#define FLUSH_REST_US  10000
 #define HOLD_ERROR_S   1.
 #define REST_S         0.02 /* between two looks at the reports */
 
@@ -373,7 +375,7 @@ static void *run_flush(void *arg)
 
 	while (!atomic_load(&k->stop_flush))
 		if (rd_kafka_flush(k->rk, FLUSH_SLICE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			break;
+			usleep(FLUSH_REST_US); /* what is sent again comes little by little */
 	return NULL;
 }
 

@@ -16,9 +16,9 @@
 
 #define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
 
-#define LARGE        16384 /* bytes; four of less go into a batch of 64 KiB: see firsts.h */
-#define WAIT_LIVE_S  1.    /* how long such a packet is held up without any answer */
-#define WAIT_AGAIN_S 10.   /* a client needs a second or two before it sends */
+#define LARGE       16000 /* bytes; four of them go into a batch of 64 KiB: see firsts.h */
+#define WAIT_LIVE_S 1.    /* so long such a packet is held up at most */
+#define WAIT_S      10.   /* and so long others; a client needs a second or two to connect */
 
 struct outclient {
 	struct outclient_options opt;
@@ -32,11 +32,10 @@ struct outclient {
 	struct outmsg msg;
 
 	struct firsts firsts;
-	bool ordered;         /* this client keeps the order within a partition */
-	uint32_t large;       /* packets of more bytes may be refused in company */
-	uint64_t outstanding; /* messages without a report */
-	ev_timer wait;        /* while a packet is held up; then no more for this client */
-	bool waited;
+	bool ordered;   /* this client keeps the order within a partition */
+	uint32_t large; /* packets of more bytes may be refused in company */
+	ev_timer wait;  /* while a packet is held up */
+	bool waited;    /* in vain: no packet is held up any more */
 };
 
 static uint32_t choose(struct outclient *c, const struct packet *pkt)
@@ -58,23 +57,22 @@ static uint32_t choose(struct outclient *c, const struct packet *pkt)
 }
 
 /* The order may ask for the answer to an earlier packet first. */
-static bool must_wait(struct outclient *c, const struct outclient_item *item, uint32_t hash,
-		      bool risky)
+static bool must_wait(struct outclient *c, const struct outclient_item *item,
+		      const struct outmsg_options *opt)
 {
-	const struct firsts *firsts =
-		item->other < 0 ? &c->firsts : outtopics_firsts(c->opt.others, item->other);
-	enum firsts_verdict verdict = firsts_check(firsts, hash, risky);
+	/* Two handles of a topic share one. */
+	const struct firsts *firsts = rd_kafka_topic_opaque(opt->topic);
+	enum firsts_verdict verdict = firsts_check(firsts, opt->hash, opt->risky);
 
-	if (verdict == FIRSTS_GO || !c->ordered || c->outstanding == 0)
+	if (verdict == FIRSTS_GO || item->alone || !c->ordered)
 		return false;
-	if (item->source == OUTCLIENT_STORED)
-		return true;
-	/* As long as librdkafka knows no partitions its queue is better than none. */
-	if (c->waited || (verdict == FIRSTS_UNKNOWN && item->source == OUTCLIENT_LIVE))
+	/* While nothing can be sent the queue is of use to live packets, and to stored ones not. */
+	if (verdict == FIRSTS_UNKNOWN && item->source != OUTCLIENT_AGAIN)
+		return item->source == OUTCLIENT_STORED;
+	if (c->waited || kafka_is_held(c->kafka))
 		return false;
 	if (!ev_is_active(&c->wait)) {
-		ev_timer_set(&c->wait, item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_AGAIN_S,
-			     0.);
+		ev_timer_set(&c->wait, item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_S, 0.);
 		ev_timer_start(c->opt.loop, &c->wait);
 	}
 	return true;
@@ -104,12 +102,13 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 	*m = NULL;
 	if (!opt.topic)
 		return RD_KAFKA_RESP_ERR__INVALID_ARG;
-	if (must_wait(c, item, opt.hash, opt.risky))
+	if (must_wait(c, item, &opt))
 		return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	if (ev_is_active(&c->wait))
+		ev_timer_stop(c->opt.loop, &c->wait);
 	err = outmsg_send(&c->msg, c->rk, item->pkt, &opt);
 	if (err)
 		return err;
-	c->outstanding++;
 	*m = c->last;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -206,8 +205,6 @@ static void on_delivery(void *ctx, rd_kafka_event_t *event)
 {
 	struct outclient *c = ctx;
 
-	c->outstanding -= rd_kafka_event_message_count(event);
-	ev_timer_stop(c->opt.loop, &c->wait);
 	c->opt.on_delivery(c->opt.ctx, event);
 }
 

@@ -54,9 +54,9 @@ struct kafka *outclient_kafka(const struct outclient *c);
 
 /* Where a packet comes from: whether it may be held up at a client's start to keep the order. */
 enum outclient_source {
-	OUTCLIENT_LIVE,   /* more come: only if it is large, and for a moment */
-	OUTCLIENT_AGAIN,  /* it failed before: for a moment */
-	OUTCLIENT_STORED, /* of a file, which waits as long as it has to */
+	OUTCLIENT_LIVE,   /* more come: only if it is large, and for a second */
+	OUTCLIENT_AGAIN,  /* it failed before: for some seconds */
+	OUTCLIENT_STORED, /* of a file, which can wait: until the partitions are known, and likewise */
 };
 
 struct outclient_item {
@@ -64,6 +64,7 @@ struct outclient_item {
 	enum outclient_source source;
 	int other; /* -1: the topic of the settings; else an index of outtopics */
 	uint64_t seq;
+	bool alone; /* all that was sent before is answered */
 };
 
 /*

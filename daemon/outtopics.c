@@ -12,7 +12,7 @@
 struct topic {
 	char *name;
 	rd_kafka_topic_t *handle; /* NULL: not open */
-	struct firsts *firsts;
+	struct firsts *firsts; /* of the client that has the handle */
 	struct log_limit refused;
 };
 
@@ -108,9 +108,4 @@ rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *r
 	if (!topic->handle && log_limit_pass(&topic->refused, 60, &held))
 		log_error("Topic %s: %s", topic->name, rd_kafka_err2str(rd_kafka_last_error()));
 	return topic->handle;
-}
-
-struct firsts *outtopics_firsts(const struct outtopics *t, int index)
-{
-	return t->list[index].firsts;
 }

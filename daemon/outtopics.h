@@ -8,7 +8,6 @@
 
 #include <librdkafka/rdkafka.h>
 
-struct firsts;
 struct outtopics;
 
 int outtopics_new(struct outtopics **out);
@@ -21,9 +20,6 @@ int outtopics_add(struct outtopics *t, const char *name);
 
 /* The client's handle of the topic, opened when it is first asked for; NULL: refused (logged). */
 rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *rk);
-
-/* What the client has sent first to it; nothing after outtopics_close(). */
-struct firsts *outtopics_firsts(const struct outtopics *t, int index);
 
 /* Closes all handles, before their client goes. */
 void outtopics_close(struct outtopics *t);

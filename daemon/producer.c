@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "inflight.h"
 #include "kafka.h"
@@ -125,6 +126,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+/* A pipe cannot wait: who writes into it may lose packets. */
+static bool reads_a_file(const struct config *cfg)
+{
+	struct stat st;
+
+	return cfg->read_file && stat(cfg->read_file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int producer_new(struct producer **out, const struct producer_options *opt)
 {
 	struct producer *p = calloc(1, sizeof(*p));
@@ -136,6 +145,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	p->progressed = true;
 	resend_init(&p->rules);
 	p->cfg = opt->cfg;
+	p->source = reads_a_file(p->cfg) ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
 	ev_timer_init(&p->timer, on_timer, 0., RETRY_S);
 	ev_timer_init(&p->soon, on_timer, 0., 0.);
 	p->timer.data = p->soon.data = p;

@@ -9,6 +9,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "outclient.h"
 #include "refusals.h"
 #include "resend.h"
 
@@ -21,6 +22,7 @@ enum producer_state { RUNNING, COLLECTING, RESENDING, ABANDONED };
 struct producer {
 	struct producer_options opt;
 	const struct config *cfg;
+	enum outclient_source source;
 
 	struct outclient *client, *next; /* next: made by a reload, waits for its turn */
 	struct outtopics *others;        /* what a spool still holds of earlier topics */

@@ -89,7 +89,13 @@ static int offer(struct producer *p, const struct outclient_item *item)
 static int offer_new(struct producer *p, const struct packet *pkt, enum outclient_source source,
 		     int other)
 {
-	const struct outclient_item item = {pkt, source, other, inflight_next(p->inflight)};
+	const struct outclient_item item = {
+		.pkt = pkt,
+		.source = source,
+		.other = other,
+		.seq = inflight_next(p->inflight),
+		.alone = p->outstanding == 0,
+	};
 
 	if (p->state == RUNNING && offer(p, &item) == 0) {
 		p->counters.sent++;
@@ -101,14 +107,12 @@ static int offer_new(struct producer *p, const struct packet *pkt, enum outclien
 
 int producer_send(struct producer *p, const struct packet *pkt)
 {
-	enum outclient_source source = p->cfg->read_file ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
-
 	if (p->opt.on_settled && !inflight_has_room(p->inflight)) {
 		p->blocked = true;
 		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	}
-	if (offer_new(p, pkt, source, -1) != 0)
+	if (offer_new(p, pkt, p->source, -1) != 0)
 		return PACKET_E_FULL;
 	inflight_add(p->inflight, p->last_sent);
 	return 0;
@@ -203,7 +207,11 @@ uint64_t producer_queued(const struct producer *p)
 static bool resend_first(struct producer *p)
 {
 	struct packet pkt;
-	struct outclient_item item = {.pkt = &pkt, .source = OUTCLIENT_AGAIN};
+	struct outclient_item item = {
+		.pkt = &pkt,
+		.source = OUTCLIENT_AGAIN,
+		.alone = p->outstanding == 0,
+	};
 
 	if (!inflight_first(p->inflight, &pkt, &item.seq, &item.other)) {
 		p->state = RUNNING;
