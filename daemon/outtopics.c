@@ -12,7 +12,7 @@
 struct topic {
 	char *name;
 	rd_kafka_topic_t *handle; /* NULL: not open */
-	struct firsts *firsts; /* of the client that has the handle */
+	struct firsts *firsts;    /* of the client that has the handle */
 	struct log_limit refused;
 };
 
