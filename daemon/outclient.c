@@ -16,9 +16,11 @@
 
 #define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
 
-#define LARGE       16000 /* bytes; four of them go into a batch of 64 KiB: see firsts.h */
-#define WAIT_LIVE_S 1.    /* so long such a packet is held up at most */
-#define WAIT_S      10.   /* and so long others; a client needs a second or two to connect */
+#define LARGE 16000 /* bytes; four of them go into a batch of 64 KiB: see firsts.h */
+/* How long a packet is held up at most; a client needs a second or two to connect. */
+#define WAIT_LIVE_S    1.
+#define WAIT_S         10.
+#define WAIT_UNKNOWN_S 2. /* a file, while nothing can be sent: it is to be read all the same */
 
 struct outclient {
 	struct outclient_options opt;
@@ -35,7 +37,8 @@ struct outclient {
 	bool ordered;   /* this client keeps the order within a partition */
 	uint32_t large; /* packets of more bytes may be refused in company */
 	ev_timer wait;  /* while a packet is held up */
-	bool waited;    /* in vain: no packet is held up any more */
+	enum firsts_verdict waits_for;
+	bool waited[FIRSTS_UNKNOWN + 1]; /* for that in vain: none is held up for it any more */
 };
 
 static uint32_t choose(struct outclient *c, const struct packet *pkt)
@@ -56,6 +59,13 @@ static uint32_t choose(struct outclient *c, const struct packet *pkt)
 	return 0;
 }
 
+static double longest_wait(enum outclient_source source, enum firsts_verdict verdict)
+{
+	if (source == OUTCLIENT_LIVE)
+		return WAIT_LIVE_S;
+	return source == OUTCLIENT_STORED && verdict == FIRSTS_UNKNOWN ? WAIT_UNKNOWN_S : WAIT_S;
+}
+
 /* The order may ask for the answer to an earlier packet first. */
 static bool must_wait(struct outclient *c, const struct outclient_item *item,
 		      const struct outmsg_options *opt)
@@ -66,13 +76,14 @@ static bool must_wait(struct outclient *c, const struct outclient_item *item,
 
 	if (verdict == FIRSTS_GO || item->alone || !c->ordered)
 		return false;
-	/* While nothing can be sent the queue is of use to live packets, and to stored ones not. */
-	if (verdict == FIRSTS_UNKNOWN && item->source != OUTCLIENT_AGAIN)
-		return item->source == OUTCLIENT_STORED;
-	if (c->waited || kafka_is_held(c->kafka))
+	/* While nothing can be sent, the queue is more room for what comes in. */
+	if (verdict == FIRSTS_UNKNOWN && item->source == OUTCLIENT_LIVE)
+		return false;
+	if (c->waited[verdict] || kafka_is_held(c->kafka))
 		return false;
 	if (!ev_is_active(&c->wait)) {
-		ev_timer_set(&c->wait, item->source == OUTCLIENT_LIVE ? WAIT_LIVE_S : WAIT_S, 0.);
+		c->waits_for = verdict;
+		ev_timer_set(&c->wait, longest_wait(item->source, verdict), 0.);
 		ev_timer_start(c->opt.loop, &c->wait);
 	}
 	return true;
@@ -82,7 +93,7 @@ static void on_wait(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct outclient *c = w->data;
 
-	c->waited = true;
+	c->waited[c->waits_for] = true;
 	c->opt.on_served(c->opt.ctx);
 }
 

@@ -56,7 +56,7 @@ struct kafka *outclient_kafka(const struct outclient *c);
 enum outclient_source {
 	OUTCLIENT_LIVE,   /* more come: only if it is large, and for a second */
 	OUTCLIENT_AGAIN,  /* it failed before: for some seconds */
-	OUTCLIENT_STORED, /* of a file: likewise, from when the partitions are known */
+	OUTCLIENT_STORED, /* of a file: likewise */
 };
 
 struct outclient_item {
