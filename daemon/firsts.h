@@ -18,8 +18,8 @@
 
 /* All zero: nothing was sent. Two threads of librdkafka's and ours use it. */
 struct firsts {
-	_Atomic int32_t partitions; /* as librdkafka said last; 0: not yet */
-	_Atomic uint8_t state[FIRSTS_MAX];
+	_Atomic int32_t partitions;        /* as librdkafka said last; 0: not yet */
+	_Atomic uint8_t state[FIRSTS_MAX]; /* enum firsts_state */
 };
 
 enum firsts_verdict {
@@ -34,8 +34,25 @@ static inline int32_t firsts_partition(uint32_t hash, int32_t partitions)
 	return (int32_t)((uint64_t)hash * (uint32_t)partitions >> 32);
 }
 
-/* May the next packet with that hash be sent? `risky`: it may well be refused. */
-enum firsts_verdict firsts_check(const struct firsts *f, uint32_t hash, bool risky);
+enum firsts_state { FIRSTS_NOTHING, FIRSTS_UNANSWERED, FIRSTS_RISKY_UNANSWERED, FIRSTS_TAKEN };
+
+/* May the next packet with that hash be sent? `risky`: it may well be refused. For each packet. */
+static inline enum firsts_verdict firsts_check(const struct firsts *f, uint32_t hash, bool risky)
+{
+	int32_t partitions = atomic_load_explicit(&f->partitions, memory_order_acquire);
+	uint32_t i = (uint32_t)firsts_partition(hash, partitions) % FIRSTS_MAX;
+
+	if (partitions == 0)
+		return FIRSTS_UNKNOWN;
+	switch (atomic_load_explicit(&f->state[i], memory_order_relaxed)) {
+	case FIRSTS_UNANSWERED:
+		return risky ? FIRSTS_WAIT : FIRSTS_GO;
+	case FIRSTS_RISKY_UNANSWERED:
+		return FIRSTS_WAIT;
+	default:
+		return FIRSTS_GO;
+	}
+}
 
 /* It gets its partition: here, or later when librdkafka learns how many there are. */
 void firsts_sent(struct firsts *f, int32_t partition, int32_t partitions, bool risky);

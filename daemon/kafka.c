@@ -34,7 +34,7 @@
 #define FLUSH_SLICE_MS 100
 #define FLUSH_REST_US  10000
 #define HOLD_ERROR_S   1.
-#define REST_S         0.02 /* between two looks at the reports */
+#define REST_S         0.025 /* between two looks at the reports of a quiet interface */
 
 struct kafka {
 	struct kafka_options opt;

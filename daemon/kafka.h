@@ -96,7 +96,8 @@ int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)
 		      void *ctx);
 void kafka_watch_pause(struct kafka *k, bool paused);
 
-/* Producers: the next reports are waited for. Without it they are taken 50 times a second. */
+/* Producers: the next reports are waited for. Without it they are taken with the packets, or 40
+ * times a second. */
 void kafka_hurry(struct kafka *k);
 
 /*

@@ -24,6 +24,9 @@
 
 #if PYCAPA_JEMALLOC
 #include <jemalloc/jemalloc.h>
+
+/* librdkafka's requests are large blocks that come and go all the time: threads keep them too. */
+const char *malloc_conf = "lg_tcache_max:20"; /* bytes, its logarithm */
 #endif
 
 #define EXIT_USAGE 2

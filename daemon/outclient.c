@@ -70,8 +70,9 @@ static double longest_wait(enum outclient_source source, enum firsts_verdict ver
 static bool must_wait(struct outclient *c, const struct outclient_item *item,
 		      const struct outmsg_options *opt)
 {
-	/* Two handles of a topic share one. */
-	const struct firsts *firsts = rd_kafka_topic_opaque(opt->topic);
+	/* Another may be a second handle of ours, and then shares its own. */
+	const struct firsts *firsts =
+		item->other < 0 ? &c->firsts : rd_kafka_topic_opaque(opt->topic);
 	enum firsts_verdict verdict = firsts_check(firsts, opt->hash, opt->risky);
 
 	if (verdict == FIRSTS_GO || item->alone || !c->ordered)

@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SHORTEST_REST_S 0.004
+
 /* librdkafka ignores the error of a write that is not exactly this long. */
 static const uint64_t one = 1;
 
@@ -17,28 +19,47 @@ static void kick(struct queuewatch *w)
 	(void)n;
 }
 
-static void on_io(struct ev_loop *loop, ev_io *io, int revents)
+static void wake(struct queuewatch *w)
 {
-	struct queuewatch *w = io->data;
+	ev_timer_stop(w->loop, &w->rest);
+	ev_io_start(w->loop, &w->io);
+}
+
+static void serve(struct queuewatch *w)
+{
 	uint64_t count;
 	ssize_t n = read(w->fd, &count, sizeof(count));
 
 	(void)n;
 	if (w->on_ready(w->ctx)) {
 		kick(w);
+		if (ev_is_active(&w->rest))
+			wake(w);
 	} else if (!w->hurried && w->rest.repeat > 0) {
-		ev_io_stop(loop, io);
-		ev_timer_again(loop, &w->rest);
+		ev_io_stop(w->loop, &w->io);
+		ev_timer_again(w->loop, &w->rest);
+		w->drained = ev_now(w->loop);
 	}
 	w->hurried = false;
 }
 
+static void on_io(struct ev_loop *loop, ev_io *io, int revents)
+{
+	serve(io->data);
+}
+
 static void on_rested(struct ev_loop *loop, ev_timer *timer, int revents)
 {
-	struct queuewatch *w = timer->data;
+	wake(timer->data);
+}
 
-	ev_timer_stop(loop, timer);
-	ev_io_start(loop, &w->io);
+/* The loop is awake, so that it costs no wake-up of its own. */
+static void on_check(struct ev_loop *loop, ev_check *check, int revents)
+{
+	struct queuewatch *w = check->data;
+
+	if (ev_is_active(&w->rest) && ev_now(loop) - w->drained >= SHORTEST_REST_S)
+		serve(w);
 }
 
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
@@ -52,8 +73,12 @@ int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_
 		.loop = loop, .queue = queue, .fd = fd, .on_ready = on_ready, .ctx = ctx};
 	ev_io_init(&w->io, on_io, fd, EV_READ);
 	ev_timer_init(&w->rest, on_rested, 0., rest);
-	w->io.data = w->rest.data = w;
+	ev_check_init(&w->check, on_check);
+	ev_set_priority(&w->check, -1); /* after what the loop woke for */
+	w->io.data = w->rest.data = w->check.data = w;
 	ev_io_start(loop, &w->io);
+	if (rest > 0)
+		ev_check_start(loop, &w->check);
 	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
 	kick(w);
 	return 0;
@@ -63,7 +88,7 @@ void queuewatch_hurry(struct queuewatch *w)
 {
 	w->hurried = true;
 	if (ev_is_active(&w->rest))
-		on_rested(w->loop, &w->rest, 0);
+		wake(w);
 }
 
 void queuewatch_pause(struct queuewatch *w, bool paused)
@@ -84,6 +109,7 @@ void queuewatch_stop(struct queuewatch *w)
 	rd_kafka_queue_io_event_enable(w->queue, -1, NULL, 0);
 	ev_io_stop(w->loop, &w->io);
 	ev_timer_stop(w->loop, &w->rest);
+	ev_check_stop(w->loop, &w->check);
 	close(w->fd);
 	w->queue = NULL;
 }

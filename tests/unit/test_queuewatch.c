@@ -16,6 +16,7 @@ struct rig {
 	rd_kafka_queue_t *queue; /* of its log: a client that finds no broker has much to say */
 	struct queuewatch watch;
 	bool hurried;
+	double tick; /* the loop wakes for something else that often; 0: never */
 	unsigned int calls;
 	double at[3];
 };
@@ -40,9 +41,14 @@ static bool on_ready(void *ctx)
 	return false;
 }
 
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+}
+
 static void run(struct rig *r, double rest)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	ev_timer tick;
 	char why[256];
 
 	assert_int_equal(rd_kafka_conf_set(conf, "log.queue", "true", why, sizeof(why)),
@@ -58,6 +64,9 @@ static void run(struct rig *r, double rest)
 	r->queue = rd_kafka_queue_new(r->rk);
 	rd_kafka_set_log_queue(r->rk, r->queue);
 	assert_int_equal(queuewatch_start(&r->watch, r->loop, r->queue, rest, on_ready, r), 0);
+	ev_timer_init(&tick, on_tick, 0., r->tick);
+	if (r->tick > 0)
+		ev_timer_again(r->loop, &tick);
 	ev_run(r->loop, 0);
 	queuewatch_stop(&r->watch);
 	queuewatch_stop(&r->watch); /* legal */
@@ -83,11 +92,22 @@ static void who_waits_is_served_at_once(void **state)
 	assert_true(r.at[2] - r.at[0] < 10);
 }
 
+static void a_loop_that_is_awake_looks_earlier(void **state)
+{
+	struct rig r = {.tick = 0.01};
+
+	run(&r, 20);
+	assert_true(r.at[2] - r.at[0] < 10);
+	assert_true(r.at[1] - r.at[0] >= 0.003);
+	assert_true(r.at[2] - r.at[1] >= 0.003);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_drained_queue_is_left_alone_for_a_while),
 		cmocka_unit_test(who_waits_is_served_at_once),
+		cmocka_unit_test(a_loop_that_is_awake_looks_earlier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
