@@ -6,8 +6,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SHORTEST_REST_S 0.004
-
 /* librdkafka ignores the error of a write that is not exactly this long. */
 static const uint64_t one = 1;
 
@@ -31,6 +29,7 @@ static void serve(struct queuewatch *w)
 	ssize_t n = read(w->fd, &count, sizeof(count));
 
 	(void)n;
+	w->served = ev_iteration(w->loop);
 	if (w->on_ready(w->ctx)) {
 		kick(w);
 		if (ev_is_active(&w->rest))
@@ -38,7 +37,6 @@ static void serve(struct queuewatch *w)
 	} else if (!w->hurried && w->rest.repeat > 0) {
 		ev_io_stop(w->loop, &w->io);
 		ev_timer_again(w->loop, &w->rest);
-		w->drained = ev_now(w->loop);
 	}
 	w->hurried = false;
 }
@@ -58,7 +56,7 @@ static void on_check(struct ev_loop *loop, ev_check *check, int revents)
 {
 	struct queuewatch *w = check->data;
 
-	if (ev_is_active(&w->rest) && ev_now(loop) - w->drained >= SHORTEST_REST_S)
+	if (ev_is_active(&w->rest) && w->served != ev_iteration(loop))
 		serve(w);
 }
 

@@ -19,7 +19,7 @@ struct queuewatch {
 	ev_io io;
 	ev_timer rest;
 	ev_check check;
-	ev_tstamp drained; /* when, on the loop's clock */
+	unsigned int served; /* in that iteration of the loop */
 	bool hurried;
 	int fd;
 	bool (*on_ready)(void *ctx);
@@ -30,8 +30,8 @@ struct queuewatch {
  * Starts to watch. `on_ready` drains a bounded batch and returns true when more may be left; it
  * is called once at the start too. It must not stop the watch from within. The queue is borrowed
  * until queuewatch_stop(). After it was drained it is left alone for `rest` seconds (0: it is
- * not), as each time costs both sides a system call and a wake-up; or, when the loop wakes for
- * something else, till then, but 4 ms at least. Returns 0 or -errno.
+ * not), as each time costs both sides a system call and a wake-up, or until the loop wakes for
+ * something else. Returns 0 or -errno.
  */
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
 		     double rest, bool (*on_ready)(void *ctx), void *ctx);
