@@ -25,8 +25,11 @@
 #if PYCAPA_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
-/* librdkafka's requests are large blocks that come and go all the time: threads keep them too. */
-const char *malloc_conf = "lg_tcache_max:20"; /* bytes, its logarithm */
+/*
+ * librdkafka's requests are blocks of up to 1 MiB that come and go all the time: its threads keep
+ * some of those too, four of a size.
+ */
+const char *malloc_conf = "lg_tcache_max:20,tcache_nslots_large:4";
 #endif
 
 #define EXIT_USAGE 2
