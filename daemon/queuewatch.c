@@ -72,7 +72,8 @@ int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_
 	ev_io_init(&w->io, on_io, fd, EV_READ);
 	ev_timer_init(&w->rest, on_rested, 0., rest);
 	ev_check_init(&w->check, on_check);
-	ev_set_priority(&w->check, -1); /* after what the loop woke for */
+	/* Before what the loop woke for: packets then get memory that was in use just now. */
+	ev_set_priority(&w->check, 1);
 	w->io.data = w->rest.data = w->check.data = w;
 	ev_io_start(loop, &w->io);
 	if (rest > 0)

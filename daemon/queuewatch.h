@@ -31,7 +31,7 @@ struct queuewatch {
  * is called once at the start too. It must not stop the watch from within. The queue is borrowed
  * until queuewatch_stop(). After it was drained it is left alone for `rest` seconds (0: it is
  * not), as each time costs both sides a system call and a wake-up, or until the loop wakes for
- * something else. Returns 0 or -errno.
+ * something else, which it then precedes. Returns 0 or -errno.
  */
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
 		     double rest, bool (*on_ready)(void *ctx), void *ctx);
