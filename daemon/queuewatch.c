@@ -51,12 +51,15 @@ static void on_rested(struct ev_loop *loop, ev_timer *timer, int revents)
 	wake(timer->data);
 }
 
-/* The loop is awake, so that it costs no wake-up of its own. */
+/*
+ * The loop is awake, so that it costs no wake-up of its own. Not when it woke because the rest is
+ * over: serving would begin another, and so for ever on a queue that stays empty.
+ */
 static void on_check(struct ev_loop *loop, ev_check *check, int revents)
 {
 	struct queuewatch *w = check->data;
 
-	if (ev_is_active(&w->rest) && w->served != ev_iteration(loop))
+	if (ev_is_active(&w->rest) && !ev_is_pending(&w->rest) && w->served != ev_iteration(loop))
 		serve(w);
 }
 

@@ -51,16 +51,16 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int revents)
 	r->ticked = ev_iteration(loop);
 }
 
-static void run(struct rig *r, double rest)
+static void open_rig(struct rig *r, bool talkative, double rest)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	ev_timer tick;
 	char why[256];
 
 	assert_int_equal(rd_kafka_conf_set(conf, "log.queue", "true", why, sizeof(why)),
 			 RD_KAFKA_CONF_OK);
-	assert_int_equal(rd_kafka_conf_set(conf, "debug", "all", why, sizeof(why)),
-			 RD_KAFKA_CONF_OK);
+	if (talkative)
+		assert_int_equal(rd_kafka_conf_set(conf, "debug", "all", why, sizeof(why)),
+				 RD_KAFKA_CONF_OK);
 	assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", why,
 					   sizeof(why)),
 			 RD_KAFKA_CONF_OK);
@@ -70,16 +70,28 @@ static void run(struct rig *r, double rest)
 	r->queue = rd_kafka_queue_new(r->rk);
 	rd_kafka_set_log_queue(r->rk, r->queue);
 	assert_int_equal(queuewatch_start(&r->watch, r->loop, r->queue, rest, on_ready, r), 0);
-	ev_timer_init(&tick, on_tick, 0., r->tick);
-	tick.data = r;
-	if (r->tick > 0)
-		ev_timer_again(r->loop, &tick);
-	ev_run(r->loop, 0);
+}
+
+static void close_rig(struct rig *r)
+{
 	queuewatch_stop(&r->watch);
 	queuewatch_stop(&r->watch); /* legal */
 	rd_kafka_queue_destroy(r->queue);
 	rd_kafka_destroy(r->rk);
 	ev_loop_destroy(r->loop);
+}
+
+static void run(struct rig *r, double rest)
+{
+	ev_timer tick;
+
+	open_rig(r, true, rest);
+	ev_timer_init(&tick, on_tick, 0., r->tick);
+	tick.data = r;
+	if (r->tick > 0)
+		ev_timer_again(r->loop, &tick);
+	ev_run(r->loop, 0);
+	close_rig(r);
 }
 
 static void a_drained_queue_is_left_alone_for_a_while(void **state)
@@ -108,12 +120,31 @@ static void a_loop_that_is_awake_looks_first(void **state)
 	assert_false(r.late);
 }
 
+static void end(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void an_empty_queue_wakes_nobody(void **state)
+{
+	struct rig r = {0};
+	ev_timer timer;
+
+	open_rig(&r, false, 0.01);
+	ev_timer_init(&timer, end, 1., 0.);
+	ev_timer_start(r.loop, &timer);
+	ev_run(r.loop, 0);
+	assert_true(ev_iteration(r.loop) < 10); /* 100 for one that looks again and again */
+	close_rig(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_drained_queue_is_left_alone_for_a_while),
 		cmocka_unit_test(who_waits_is_served_at_once),
 		cmocka_unit_test(a_loop_that_is_awake_looks_first),
+		cmocka_unit_test(an_empty_queue_wakes_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
