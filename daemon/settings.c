@@ -89,11 +89,10 @@ static const struct setting table[] = {
 	{.name = "kafka-config", .short_name = "X", .metavar = "NAME=VALUE", FIELD(properties),
 	 .type = SETTING_PROPERTIES, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA, .change = CONFIG_CHANGE_CLIENT,
-	 .help = "Set a property of the Kafka client; can be given more than once. NAME=@FILE "
-		 "reads the "
-		 "value from FILE, NAME=@credential:ID from a systemd credential, NAME=@@... is a "
-		 "value that "
-		 "begins with @. -X list shows all properties, -X dump those in force."},
+	 .help = "Set properties of the Kafka client: repeat the option, or list them in the "
+		 "file. NAME=@FILE reads the value from FILE, NAME=@credential:ID from a systemd "
+		 "credential, NAME=@@... is a value that begins with @. -X list shows all "
+		 "properties, -X dump those in force."},
 
 	{.name = "interface", .short_name = "i", .metavar = "INTERFACE", FIELD(interface),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,

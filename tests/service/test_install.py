@@ -87,6 +87,15 @@ def test_destdir_and_prefix_put_everything_below(tmp_path):
     assert [p.name for p in (tmp_path / 'root').iterdir()] == ['opt']
 
 
+def test_without_a_prefix_the_configuration_is_where_the_manuals_say(tmp_path):
+    """meson's default prefix is /usr/local: the program goes there, its files stay in /etc."""
+    build = tmp_path / 'build'
+    run('meson', 'setup', build, daemon.TREE, timeout=120)
+    unit = (build / 'systemd/pycapa@.service').read_text()
+    assert 'ExecStart=/usr/local/bin/pycapa --config /etc/pycapa/%i.cfg' in unit
+    assert 'd /etc/pycapa 0750 root pycapa' in (build / 'systemd/pycapa.tmpfiles').read_text()
+
+
 def test_two_hosts_at_once_and_nothing_stays(tmp_path):
     """The harness itself: twice in a row, two beside each other, and no trace of them after."""
     for _ in range(2):
