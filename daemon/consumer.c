@@ -161,7 +161,9 @@ static bool on_ready(void *ctx)
 		clear_trouble(c);
 	c->drained = c->opt.flush(c->opt.ctx);
 	if (r == PACKET_E_FULL && !c->stopped) {
-		block(c);
+		/* Where that made room for all, nobody will call consumer_resume(). */
+		if (!c->drained)
+			block(c);
 		return true;
 	}
 	check_end(c);

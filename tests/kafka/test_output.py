@@ -339,6 +339,26 @@ def test_pretty_print_on_a_terminal(topic, consumer):
     pipe.close()
 
 
+@pytest.mark.parametrize('to', ['file', 'pipe', 'beside a capture'])
+def test_more_text_in_a_batch_than_the_buffer_holds(topic, piped, tmp_path, to):
+    """What a whole flush makes room for goes on by itself: nothing else would wake it."""
+    count = 1500
+    topic.produce(captures.sample(count, size=1514))
+    if to == 'pipe':
+        process, pipe = piped(topic, '-e', '-pp', '1')
+        text = pipe.rest()
+        process.wait(20)
+        pipe.close()
+    else:
+        more = ['-w', str(tmp_path / 'out.pcap')] if to != 'file' else []
+        process = consume(topic, '-e', '-pp', '1', *more, timeout=20)
+        text = process.stdout
+    assert process.status == 0 and process.counts() == (count, count), process.describe()
+    shown = re.findall(rb'^(\d+) packet\(s\) received$', text, re.M)
+    assert [int(n) for n in shown] == list(range(1, count + 1))
+    assert len(text.split(b'\n')) == 1 + count * (2 + -(-1514 // 16))
+
+
 FOREIGN = {
     'no key': (None, b'v' * 60),
     'empty key': (b'', b'v' * 60),
