@@ -11,6 +11,7 @@
 
 #include "advice.h"
 #include "kafkaconf.h"
+#include "kafkagiven.h"
 #include "property.h"
 #include "settings.h"
 
@@ -53,26 +54,32 @@ static void differ(struct comparison *cmp, const char *name, const char *before,
 		cmp->fn(cmp->ctx, &diff);
 }
 
-/* The property of that name in force: the last one given. */
-static const struct config_property *find_property(const struct config *cfg, const char *name)
+/* Whether librdkafka reads the same in both. */
+static bool is_same_value(const struct kafkagiven *old, const struct config_property *before,
+			  const struct kafkagiven *new, const struct config_property *after)
 {
-	for (size_t i = cfg->n_properties; i > 0; i--) {
-		if (strcmp(cfg->properties[i - 1].name, name) == 0)
-			return &cfg->properties[i - 1];
-	}
-	return NULL;
+	char was[256], is[256];
+	const char *a, *b;
+
+	if (strcmp(before->value, after->value) == 0)
+		return true;
+	if (kafkaconf_is_secret(after->name))
+		return false;
+	a = kafkagiven_text(old, before->name, was, sizeof(was));
+	b = kafkagiven_text(new, after->name, is, sizeof(is));
+	return *a != '\0' && strcmp(a, b) == 0;
 }
 
-static void compare_property(struct comparison *cmp, const char *name,
-			     const struct config_property *before,
-			     const struct config_property *after)
+/* `before` and `after`: the last words on one property; NULL: none. */
+static void compare_property(struct comparison *cmp, const struct config_property *before,
+			     const struct config_property *after, bool same)
 {
+	const char *name = after != NULL ? after->name : before->name;
 	const char *old = before != NULL ? before->value : "";
 	const char *new = after != NULL ? after->value : "";
-	bool same = strcmp(old, new) == 0 && (before != NULL) == (after != NULL);
 	char label[256];
 
-	if (same && (before == NULL || before->stamp == after->stamp))
+	if (same && before->stamp == after->stamp)
 		return;
 	snprintf(label, sizeof(label), "kafka-config %s%s", name, same ? " (its file)" : "");
 	if (kafkaconf_is_secret(name)) {
@@ -82,22 +89,39 @@ static void compare_property(struct comparison *cmp, const char *name,
 	differ(cmp, label, old, new, CONFIG_CHANGE_CLIENT);
 }
 
+static void compare_given(struct comparison *cmp, const struct config *before,
+			  const struct config *after, const struct kafkagiven *old,
+			  const struct kafkagiven *new)
+{
+	for (size_t i = 0; i < before->n_properties; i++) {
+		const struct config_property *was = &before->properties[i];
+		const struct config_property *is = kafkagiven_find(new, was->name);
+
+		if (kafkagiven_find(old, was->name) == was)
+			compare_property(cmp, was, is,
+					 is != NULL && is_same_value(old, was, new, is));
+	}
+	for (size_t i = 0; i < after->n_properties; i++) {
+		const struct config_property *is = &after->properties[i];
+
+		if (kafkagiven_find(new, is->name) == is && kafkagiven_find(old, is->name) == NULL)
+			compare_property(cmp, NULL, is, false);
+	}
+}
+
+/* By what librdkafka understands: of two names of one property the last one counts. */
 static void compare_properties(struct comparison *cmp, const struct config *before,
 			       const struct config *after)
 {
-	for (size_t i = 0; i < before->n_properties; i++) {
-		const struct config_property *prop = &before->properties[i];
+	struct kafkagiven *old = kafkagiven_new(before), *new = kafkagiven_new(after);
 
-		if (find_property(before, prop->name) == prop)
-			compare_property(cmp, prop->name, prop, find_property(after, prop->name));
-	}
-	for (size_t i = 0; i < after->n_properties; i++) {
-		const struct config_property *prop = &after->properties[i];
-
-		if (find_property(after, prop->name) == prop &&
-		    find_property(before, prop->name) == NULL)
-			compare_property(cmp, prop->name, NULL, prop);
-	}
+	/* Without memory it cannot be told what changed; something it may be. */
+	if (old == NULL || new == NULL)
+		differ(cmp, "kafka-config", "?", "?", CONFIG_CHANGE_CLIENT);
+	else
+		compare_given(cmp, before, after, old, new);
+	kafkagiven_free(old);
+	kafkagiven_free(new);
 }
 
 /* A setting's value as text of any length; NULL without memory. */
@@ -218,14 +242,17 @@ static void warn_exposed(const struct config *cfg)
 
 static void warn_mechanism(const struct config *cfg)
 {
-	const char *mechanism = NULL, *warning;
+	struct kafkagiven *given = kafkagiven_new(cfg);
+	const char *mechanism, *warning;
+	char buf[64];
 
-	for (size_t i = 0; i < cfg->n_properties; i++)
-		if (!strncmp(cfg->properties[i].name, "sasl.mechanism", 14))
-			mechanism = cfg->properties[i].value;
-	warning = mechanism ? advice_for_mechanism(mechanism, rd_kafka_version()) : NULL;
+	if (given == NULL)
+		return;
+	mechanism = kafkagiven_text(given, "sasl.mechanisms", buf, sizeof(buf));
+	warning = advice_for_mechanism(mechanism, rd_kafka_version());
 	if (warning)
 		log_warn("sasl.mechanism=%s: %s", mechanism, warning);
+	kafkagiven_free(given);
 }
 
 int config_set_identity(const struct config *cfg)

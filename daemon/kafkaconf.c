@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "kafkagiven.h"
 #include "kafkaprops.h"
 #include "log.h"
 
@@ -86,62 +86,44 @@ struct plan {
 	bool pinned_idempotence; /* the user chose enable.idempotence */
 };
 
-/* The user's last word on a property under any of its names; NULL: none. */
-static const struct config_property *given(const struct kafkaprops *props, const struct config *cfg,
-					   const char *name)
-{
-	const char *real = kafkaprops_real_name(props, name);
-
-	for (size_t i = cfg->n_properties; i > 0; i--) {
-		const struct config_property *prop = &cfg->properties[i - 1];
-
-		if (strcmp(kafkaprops_real_name(props, prop->name), real) == 0)
-			return prop;
-	}
-	return NULL;
-}
-
-/* As librdkafka reads a whole number. */
-static long long number(const char *value)
-{
-	return strtoll(value, NULL, 0);
-}
-
-static bool contradicts(const char *real_name, const char *value)
+/* `real_name` was given, and not as idempotence needs it. */
+static bool contradicts(const struct kafkagiven *given, const char *real_name)
 {
 	if (strcmp(real_name, "request.required.acks") == 0)
-		return strcmp(value, "-1") != 0 && strcasecmp(value, "all") != 0;
+		return kafkagiven_number(given, real_name) != -1;
 	if (strcmp(real_name, "max.in.flight.requests.per.connection") == 0)
-		return number(value) > 5;
+		return kafkagiven_number(given, real_name) > 5;
 	if (strcmp(real_name, "message.send.max.retries") == 0)
-		return number(value) == 0;
+		return kafkagiven_number(given, real_name) == 0;
 	if (strcmp(real_name, "queue.buffering.backpressure.threshold") == 0)
-		return number(value) > 1;
+		return kafkagiven_number(given, real_name) > 1;
 	if (strcmp(real_name, "queuing.strategy") == 0)
-		return strcasecmp(value, "fifo") != 0;
+		return !kafkagiven_is(given, real_name, "fifo");
 	return false;
 }
 
-static void find_conflict(struct conflict *out, const struct kafkaprops *props,
+static void find_conflict(struct conflict *out, const struct kafkagiven *given,
 			  const struct config *cfg)
 {
-	out->own_in_flight = given(props, cfg, "max.in.flight") != NULL;
+	const struct kafkaprops *props = kafkagiven_props(given);
+
+	out->own_in_flight = kafkagiven_find(given, "max.in.flight") != NULL;
 	out->prop = NULL;
 	for (size_t i = 0; i < cfg->n_properties; i++) {
 		const struct config_property *prop = &cfg->properties[i];
 		const char *real = kafkaprops_real_name(props, prop->name);
 
-		if (given(props, cfg, real) == prop && contradicts(real, prop->value)) {
+		if (kafkagiven_find(given, real) == prop && contradicts(given, real)) {
 			out->prop = prop;
 			return;
 		}
 	}
 }
 
-static void plan_default(struct plan *plan, const struct kafkaprops *props,
-			 const struct config *cfg, const char *name, const char *value)
+static void plan_default(struct plan *plan, const struct kafkagiven *given, const char *name,
+			 const char *value)
 {
-	if (given(props, cfg, name) == NULL)
+	if (kafkagiven_find(given, name) == NULL)
 		plan->defaults[plan->n++] = (struct pair){name, value};
 }
 
@@ -167,88 +149,85 @@ static void yield_default(struct plan *plan, struct pair *ours, const char *valu
 }
 
 /* The least time between two connects must not be more than the most. */
-static void yield_backoff(struct plan *plan, const struct kafkaprops *props,
-			  const struct config *cfg)
+static void yield_backoff(struct plan *plan, const struct kafkagiven *given)
 {
 	static const char least[] = "reconnect.backoff.ms", most[] = "reconnect.backoff.max.ms";
-	const struct config_property *from = given(props, cfg, least);
-	const struct config_property *to = given(props, cfg, most);
+	const struct config_property *from = kafkagiven_find(given, least);
+	const struct config_property *to = kafkagiven_find(given, most);
 	struct pair *our_least = planned(plan, least), *our_most = planned(plan, most);
 
-	if (from != NULL && our_most != NULL && number(from->value) > number(our_most->value))
+	if (from != NULL && our_most != NULL &&
+	    kafkagiven_number(given, least) > atoll(our_most->value))
 		yield_default(plan, our_most, from->value, from);
-	if (to != NULL && our_least != NULL && number(to->value) < number(our_least->value))
+	if (to != NULL && our_least != NULL &&
+	    kafkagiven_number(given, most) < atoll(our_least->value))
 		yield_default(plan, our_least, to->value, to);
 }
 
 /* A message must be able to wait for its batch before it expires. */
-static void yield_linger(struct plan *plan, const struct kafkaprops *props,
-			 const struct config *cfg)
+static void yield_linger(struct plan *plan, const struct kafkagiven *given)
 {
-	const struct config_property *timeout = given(props, cfg, "message.timeout.ms");
-	long long ms = timeout != NULL ? number(timeout->value) : 0;
+	const struct config_property *timeout = kafkagiven_find(given, "message.timeout.ms");
+	long long ms = kafkagiven_number(given, "message.timeout.ms");
 	struct pair *linger = planned(plan, "linger.ms");
 
-	if (linger != NULL && ms > 0 && ms <= number(linger->value))
+	if (linger != NULL && ms > 0 && ms <= atoll(linger->value))
 		yield_default(plan, linger, NULL, timeout);
 }
 
-static bool is_idempotent(const struct plan *plan, const struct kafkaprops *props,
-			  const struct config *cfg)
+static bool is_idempotent(const struct plan *plan, const struct kafkagiven *given)
 {
-	const struct config_property *own = given(props, cfg, "enable.idempotence");
-
-	return own != NULL ? strcasecmp(own->value, "true") == 0 : plan->conflict.prop == NULL;
+	return plan->pinned_idempotence ? kafkagiven_is(given, "enable.idempotence", "true")
+					: plan->conflict.prop == NULL;
 }
 
-static void plan_producer(struct plan *plan, const struct kafkaprops *props,
+static void plan_producer(struct plan *plan, const struct kafkagiven *given,
 			  const struct config *cfg)
 {
-	find_conflict(&plan->conflict, props, cfg);
-	plan->pinned_idempotence = given(props, cfg, "enable.idempotence") != NULL;
+	find_conflict(&plan->conflict, given, cfg);
+	plan->pinned_idempotence = kafkagiven_find(given, "enable.idempotence") != NULL;
 	for (size_t i = 0; i < sizeof(producer_defaults) / sizeof(producer_defaults[0]); i++) {
 		const struct pair *d = &producer_defaults[i];
 
 		if (plan->conflict.prop == NULL || strcmp(d->name, "enable.idempotence") != 0)
-			plan_default(plan, props, cfg, d->name, d->value);
+			plan_default(plan, given, d->name, d->value);
 	}
 	/* What follows a batch that is refused, and sent again, must not overtake it. */
-	if (is_idempotent(plan, props, cfg))
-		plan_default(plan, props, cfg, "enable.gapless.guarantee", "true");
-	yield_backoff(plan, props, cfg);
-	yield_linger(plan, props, cfg);
-	if (given(props, cfg, "topic.metadata.refresh.interval.ms") == NULL)
-		plan_default(plan, props, cfg, "metadata.max.age.ms", METADATA_MAX_AGE);
+	if (is_idempotent(plan, given))
+		plan_default(plan, given, "enable.gapless.guarantee", "true");
+	yield_backoff(plan, given);
+	yield_linger(plan, given);
+	if (kafkagiven_find(given, "topic.metadata.refresh.interval.ms") == NULL)
+		plan_default(plan, given, "metadata.max.age.ms", METADATA_MAX_AGE);
 	if (plan->conflict.prop == NULL || plan->pinned_idempotence)
 		return;
-	plan_default(plan, props, cfg, "enable.idempotence", "false");
+	plan_default(plan, given, "enable.idempotence", "false");
 	/* Without idempotence a retry may overtake: one request at a time keeps the order. */
-	plan_default(plan, props, cfg, "max.in.flight.requests.per.connection", "1");
+	plan_default(plan, given, "max.in.flight.requests.per.connection", "1");
 }
 
-static void plan_consumer(struct plan *plan, const struct kafkaprops *props,
+static void plan_consumer(struct plan *plan, const struct kafkagiven *given,
 			  const struct config *cfg)
 {
 	for (size_t i = 0; i < sizeof(consumer_defaults) / sizeof(consumer_defaults[0]); i++)
-		plan_default(plan, props, cfg, consumer_defaults[i].name,
-			     consumer_defaults[i].value);
-	plan_default(plan, props, cfg, "enable.auto.commit",
+		plan_default(plan, given, consumer_defaults[i].name, consumer_defaults[i].value);
+	plan_default(plan, given, "enable.auto.commit",
 		     cfg->offset == CONFIG_OFFSET_STORED ? "true" : "false");
 	/* In some librdkafka after 2.0.2 (2.12.1 is one) the end that comes with a batch counts as
 	 * a record: a partition that is paused there, by us or by a rebalance, misses its next one.
 	 */
-	plan_default(plan, props, cfg, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
-	yield_backoff(plan, props, cfg);
+	plan_default(plan, given, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
+	yield_backoff(plan, given);
 }
 
-static void plan_make(struct plan *plan, const struct kafkaprops *props, const struct config *cfg)
+static void plan_make(struct plan *plan, const struct kafkagiven *given, const struct config *cfg)
 {
 	memset(plan, 0, sizeof(*plan));
-	plan_default(plan, props, cfg, "bootstrap.servers", cfg->brokers);
+	plan_default(plan, given, "bootstrap.servers", cfg->brokers);
 	if (cfg->mode == CONFIG_MODE_CONSUMER)
-		plan_consumer(plan, props, cfg);
+		plan_consumer(plan, given, cfg);
 	else
-		plan_producer(plan, props, cfg);
+		plan_producer(plan, given, cfg);
 }
 
 /*
@@ -278,12 +257,13 @@ static int set_or_log(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 }
 
 static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
-		   const struct kafkaprops *props, const struct config *cfg)
+		   const struct kafkagiven *given, const struct config *cfg)
 {
+	const struct kafkaprops *props = kafkagiven_props(given);
 	struct plan plan;
 	int r = 0;
 
-	plan_make(&plan, props, cfg);
+	plan_make(&plan, given, cfg);
 	for (size_t i = 0; i < plan.n && r == 0; i++)
 		r = set_or_log(conf, topic_conf, props, plan.defaults[i].name,
 			       plan.defaults[i].value);
@@ -300,17 +280,17 @@ static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 		  const struct config *cfg)
 {
-	struct kafkaprops *props = kafkaprops_new();
+	struct kafkagiven *given = kafkagiven_new(cfg);
 	rd_kafka_conf_t *c;
 	rd_kafka_topic_conf_t *t;
 	int r;
 
-	if (props == NULL)
+	if (given == NULL)
 		return -ENOMEM;
 	c = rd_kafka_conf_new();
 	t = rd_kafka_topic_conf_new();
-	r = set_all(c, t, props, cfg);
-	kafkaprops_free(props);
+	r = set_all(c, t, given, cfg);
+	kafkagiven_free(given);
 	if (r < 0) {
 		rd_kafka_topic_conf_destroy(t);
 		rd_kafka_conf_destroy(c);
@@ -337,13 +317,13 @@ static void warn_roles(const struct kafkaprops *props, const struct config *cfg)
 	}
 }
 
-static void warn_conflict(const struct kafkaprops *props, const struct config *cfg)
+static void warn_conflict(const struct kafkagiven *given, const struct config *cfg)
 {
 	struct plan plan;
 
 	if (cfg->mode != CONFIG_MODE_PRODUCER)
 		return;
-	plan_make(&plan, props, cfg);
+	plan_make(&plan, given, cfg);
 	if (plan.conflict.prop == NULL || plan.pinned_idempotence)
 		return;
 	log_warn("enable.idempotence switched off because %s=%s is set: after a retry packets can "
@@ -352,11 +332,11 @@ static void warn_conflict(const struct kafkaprops *props, const struct config *c
 		 plan.conflict.own_in_flight ? " or out of order" : "");
 }
 
-static void warn_yielded(const struct kafkaprops *props, const struct config *cfg)
+static void warn_yielded(const struct kafkagiven *given, const struct config *cfg)
 {
 	struct plan plan;
 
-	plan_make(&plan, props, cfg);
+	plan_make(&plan, given, cfg);
 	for (size_t i = 0; i < plan.n_yielded; i++) {
 		const struct yielded *y = &plan.yielded[i];
 
@@ -370,9 +350,9 @@ static void warn_yielded(const struct kafkaprops *props, const struct config *cf
 }
 
 /* Our own partitioner is a callback, and that goes before the property. */
-static void warn_partitioner(const struct kafkaprops *props, const struct config *cfg)
+static void warn_partitioner(const struct kafkagiven *given, const struct config *cfg)
 {
-	const struct config_property *prop = given(props, cfg, "partitioner");
+	const struct config_property *prop = kafkagiven_find(given, "partitioner");
 
 	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
 	    cfg->partition != CONFIG_PARTITION_KEY)
@@ -383,15 +363,15 @@ static void warn_partitioner(const struct kafkaprops *props, const struct config
 
 void kafkaconf_warn(const struct config *cfg)
 {
-	struct kafkaprops *props = kafkaprops_new();
+	struct kafkagiven *given = kafkagiven_new(cfg);
 
-	if (props == NULL)
+	if (given == NULL)
 		return;
-	warn_roles(props, cfg);
-	warn_conflict(props, cfg);
-	warn_yielded(props, cfg);
-	warn_partitioner(props, cfg);
-	kafkaprops_free(props);
+	warn_roles(kafkagiven_props(given), cfg);
+	warn_conflict(given, cfg);
+	warn_yielded(given, cfg);
+	warn_partitioner(given, cfg);
+	kafkagiven_free(given);
 }
 
 /*
@@ -444,25 +424,22 @@ static int try_client(const struct config *cfg, char *why, size_t size)
 
 int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
 {
-	struct kafkaprops *props = kafkaprops_new();
-	const struct config_property *pinned;
+	struct kafkagiven *given = kafkagiven_new(cfg);
 	struct plan plan;
 	int r = 0;
 
-	if (props == NULL) {
+	if (given == NULL) {
 		snprintf(why, size, "out of memory");
 		return -ENOMEM;
 	}
-	plan_make(&plan, props, cfg);
-	pinned = given(props, cfg, "enable.idempotence");
-	if (plan.conflict.prop != NULL && pinned != NULL &&
-	    strcasecmp(pinned->value, "true") == 0) {
+	plan_make(&plan, given, cfg);
+	if (plan.conflict.prop != NULL && plan.pinned_idempotence && is_idempotent(&plan, given)) {
 		snprintf(why, size,
 			 "%s=%s cannot go with enable.idempotence=true: leave out one of them",
 			 plan.conflict.prop->name, plan.conflict.prop->value);
 		r = -EINVAL;
 	}
-	kafkaprops_free(props);
+	kafkagiven_free(given);
 	/* Our defaults alone are known to be good. */
 	if (r == 0 && cfg->n_properties > 0)
 		r = try_client(cfg, why, size);

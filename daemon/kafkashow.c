@@ -85,16 +85,20 @@ static int explain_bad(const struct kafkaprop *prop, const char *name, const cha
 	return -EINVAL;
 }
 
-static int check_refused(const struct kafkaprops *props, const char *name, const char *value,
-			 char *why, size_t size)
+/* `conf` holds the value as librdkafka understands it: 1, t and TRUE are true. */
+static int check_refused(const struct kafkaprops *props, const rd_kafka_conf_t *conf,
+			 const char *name, const char *value, char *why, size_t size)
 {
 	const char *real = kafkaprops_real_name(props, name);
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		bool hit = refused[i].value == NULL ? value[0] != '\0'
-						    : strcasecmp(value, refused[i].value) == 0;
+		char understood[64] = "";
+		size_t room = sizeof(understood);
 
-		if (strcmp(real, refused[i].name) == 0 && hit) {
+		if (strcmp(real, refused[i].name) != 0 || value[0] == '\0')
+			continue;
+		rd_kafka_conf_get(conf, real, understood, &room);
+		if (refused[i].value == NULL || strcmp(understood, refused[i].value) == 0) {
 			snprintf(why, size, "%s: %s", name, refused[i].why);
 			return -EINVAL;
 		}
@@ -107,8 +111,8 @@ static int check(const struct kafkaprops *props, const char *name, const char *v
 {
 	const struct kafkaprop *prop = kafkaprops_find_any(props, name);
 	rd_kafka_conf_t *conf;
-	rd_kafka_conf_res_t r;
 	char errstr[256] = "";
+	int r;
 
 	if (prop == NULL)
 		return explain_unknown(props, name, why, size);
@@ -119,11 +123,12 @@ static int check(const struct kafkaprops *props, const char *name, const char *v
 	if (value == NULL)
 		return 0;
 	conf = rd_kafka_conf_new();
-	r = rd_kafka_conf_set(conf, name, value, errstr, sizeof(errstr));
+	if (rd_kafka_conf_set(conf, name, value, errstr, sizeof(errstr)) != RD_KAFKA_CONF_OK)
+		r = explain_bad(prop, name, value, errstr, why, size);
+	else
+		r = check_refused(props, conf, name, value, why, size);
 	rd_kafka_conf_destroy(conf);
-	if (r != RD_KAFKA_CONF_OK)
-		return explain_bad(prop, name, value, errstr, why, size);
-	return check_refused(props, name, value, why, size);
+	return r;
 }
 
 int kafkaconf_check(const char *name, const char *value, char *why, size_t size)

@@ -195,6 +195,7 @@ uint64_t property_file_stamp(const char *name, const char *value)
 
 	if (end == NULL || (strcmp(end, ".location") != 0 && strcmp(end, ".keytab") != 0))
 		return 0;
+	value += strspn(value, " \t\n\v\f\r"); /* librdkafka leaves them out */
 	if (strncmp(value, "FILE:", 5) == 0)
 		value += 5;
 	if (stat(value, &st) < 0)

@@ -287,6 +287,49 @@ static void test_differences(void **state)
 	config_clear(&b);
 }
 
+/* Whether a reload from one list of properties to the other makes a new client. */
+static bool costs_a_client(const char *before, const char *after)
+{
+	struct config a, b;
+	struct kept kept;
+	unsigned int changes;
+
+	assert_int_equal(load_text(&a, &kept, before), 0);
+	assert_int_equal(load_text(&b, &kept, after), 0);
+	changes = config_diff(&a, &b, NULL, NULL);
+	config_clear(&a);
+	config_clear(&b);
+	assert_int_equal(changes & ~(unsigned int)CONFIG_CHANGE_CLIENT, 0);
+	return changes != 0;
+}
+
+/* Properties are compared as librdkafka understands them: by real name, the last one, its value. */
+static void test_differences_of_properties(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool differ;
+	} cases[] = {
+		{"kafka-config = (\"acks=all\");", "kafka-config = (\"request.required.acks=-1\");",
+		 false},
+		{"kafka-config = (\"enable.idempotence=1\");",
+		 "kafka-config = (\"enable.idempotence=true\");", false},
+		{"kafka-config = (\"enable.idempotence=1\");",
+		 "kafka-config = (\"enable.idempotence=f\");", true},
+		{"kafka-config = (\"linger.ms=1\", \"queue.buffering.max.ms=7\");",
+		 "kafka-config = (\"queue.buffering.max.ms=7\", \"linger.ms=1\");", true},
+		{"kafka-config = (\"sasl.password=1\");", "kafka-config = (\"sasl.password=01\");",
+		 true},
+		{"", "kafka-config = (\"client.id=c\");", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (costs_a_client(cases[i].before, cases[i].after) != cases[i].differ ||
+		    costs_a_client(cases[i].after, cases[i].before) != cases[i].differ)
+			fail_msg("%s -> %s", cases[i].before, cases[i].after);
+	}
+}
+
 static char *read_example(void)
 {
 	enum { MOST = 1 << 20 };
@@ -361,10 +404,15 @@ static void test_example_has_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_key),       cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_all_faults),      cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_includes),        cmocka_unit_test(test_brokers),
-		cmocka_unit_test(test_long_interface),  cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_all_faults),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_includes),
+		cmocka_unit_test(test_brokers),
+		cmocka_unit_test(test_long_interface),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_differences_of_properties),
 		cmocka_unit_test(test_example_has_all),
 	};
 

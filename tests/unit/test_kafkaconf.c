@@ -78,6 +78,24 @@ static void test_values_in_force(void **state)
 		{"kafka-config = (\"statistics.interval.ms=0\");", "statistics.interval.ms", "0"},
 		{"kafka-config = (\"topic.metadata.refresh.interval.ms=1000000\");",
 		 "topic.metadata.refresh.interval.ms", "1000000"},
+		/* Every spelling that librdkafka takes. */
+		{"kafka-config = (\"enable.idempotence=1\");", "enable.gapless.guarantee", "true"},
+		{"kafka-config = (\"enable.idempotence=t\");", "enable.gapless.guarantee", "true"},
+		{"kafka-config = (\"enable.idempotence=T\");", "enable.gapless.guarantee", "true"},
+		{"kafka-config = (\"enable.idempotence=TRUE\");", "enable.gapless.guarantee",
+		 "true"},
+		{"kafka-config = (\"enable.idempotence=0\");", "enable.gapless.guarantee", "false"},
+		{"kafka-config = (\"enable.idempotence=f\");", "enable.gapless.guarantee", "false"},
+		{"kafka-config = (\"enable.idempotence=0\", \"enable.idempotence=1\");",
+		 "enable.gapless.guarantee", "true"},
+		{"kafka-config = (\"request.required.acks=All\");", "enable.idempotence", "true"},
+		{"kafka-config = (\"request.required.acks=-0x1\");", "enable.idempotence", "true"},
+		{"kafka-config = (\"acks=0x1\");", "enable.idempotence", "false"},
+		{"kafka-config = (\"request.required.acks=1\", \"acks=-01\");",
+		 "enable.idempotence", "true"},
+		{"kafka-config = (\"message.send.max.retries=00\");", "enable.idempotence",
+		 "false"},
+		{"kafka-config = (\"queuing.strategy= FIFO\");", "enable.idempotence", "true"},
 		{CONSUMER, "group.id", "pycapa"},
 		{CONSUMER "kafka-config = (\"group.id=g\");", "group.id", "g"},
 		{CONSUMER, "enable.auto.offset.store", "false"},
@@ -154,6 +172,10 @@ static void test_check_together(void **state)
 		 "Unsupported partition.assignment.strategy"},
 		{"kafka-config = (\"linger.ms=10\", \"message.timeout.ms=8\");", "`linger.ms`"},
 		{"kafka-config = (\"acks=1\", \"enable.gapless.guarantee=true\");", "gapless"},
+		{"kafka-config = (\"acks=1\",\n\"enable.idempotence=1\");",
+		 "acks=1 cannot go with enable.idempotence=true"},
+		{"kafka-config = (\"retries=0\",\n\"enable.idempotence=T\");",
+		 "retries=0 cannot go with enable.idempotence=true"},
 		{"kafka-config = (\"security.protocol=SASL_SSL\", \"sasl.mechanism=PLAIN\");",
 		 "sasl.username and sasl.password must be set"},
 		{"kafka-config = (\"security.protocol=SASL_SSL\", \"sasl.mechanism=FOO\");",
@@ -190,6 +212,28 @@ static void test_check(void **state)
 	assert_null(strstr(why, "MARKER"));
 	assert_int_equal(kafkaconf_check("security.protocol", "tls", why, sizeof(why)), -22);
 	assert_non_null(strstr(why, "plaintext, ssl, sasl_plaintext, sasl_ssl"));
+}
+
+/* What would break a promise, in every spelling that librdkafka takes; and what would not. */
+static void test_what_is_refused_in_every_spelling(void **state)
+{
+	static const char *const names[] = {"delivery.report.only.error",
+					    "enable.auto.offset.store"};
+	static const char *const yes[] = {"true", "TRUE", "1", "t", "T"};
+	static const char *const no[] = {"false", "False", "0", "f", "F"};
+	char why[512];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (size_t j = 0; j < sizeof(yes) / sizeof(yes[0]); j++) {
+			if (kafkaconf_check(names[i], yes[j], why, sizeof(why)) != -22)
+				fail_msg("%s=%s is taken", names[i], yes[j]);
+			assert_non_null(strstr(why, "leave it out"));
+			if (kafkaconf_check(names[i], no[j], why, sizeof(why)) != 0)
+				fail_msg("%s=%s: %s", names[i], no[j], why);
+		}
+	}
+	assert_int_equal(kafkaconf_check("enable.partition.eof", "F", why, sizeof(why)), -22);
+	assert_int_equal(kafkaconf_check("transactional.id", "x", why, sizeof(why)), -22);
 }
 
 static void test_roles(void **state)
@@ -300,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_clients_are_made),
 		cmocka_unit_test(test_check_together),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_what_is_refused_in_every_spelling),
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_every_secret_of_the_library),

@@ -253,12 +253,16 @@ static void test_file_stamp(void **state)
 {
 	char path[] = "/tmp/pycapa-test-XXXXXX";
 	uint64_t stamp;
+	char blank[64];
 	int fd = mkstemp(path);
 
 	assert_true(fd >= 0);
 	close(fd);
 	stamp = property_file_stamp("ssl.ca.location", path);
 	assert_int_not_equal(stamp, 0);
+	/* librdkafka leaves out what is blank at the start of a value. */
+	snprintf(blank, sizeof(blank), " \t%s", path);
+	assert_int_equal(property_file_stamp("ssl.ca.location", blank), stamp);
 	assert_int_equal(property_file_stamp("client.id", path), 0);
 	write_file(path, "another certificate");
 	assert_int_not_equal(property_file_stamp("ssl.ca.location", path), stamp);
