@@ -44,6 +44,7 @@ struct app {
 	bool interrupted; /* by a first signal */
 	bool stopping, abandoned;
 	int exit_status;
+	bool hung;         /* not even giving up came to its end */
 	char stalled[256]; /* what a run waited for that was given up; "": none was */
 };
 
@@ -85,7 +86,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 
 	if (a->abandoned) {
 		log_error("Shutting down took too long: leaving");
-		a->exit_status = 1;
+		a->hung = true;
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
@@ -114,7 +115,7 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 	a->ops->waiting_for(a->side, a->stalled, sizeof(a->stalled));
 	log_error("No progress for %u %s, giving up; waited for %s",
 		  whole ? timeout / 1000 : timeout, whole ? "s" : "ms", a->stalled);
-	stop(a, 1);
+	stop(a, 0); /* what that makes of the run, finish() knows */
 	abandon(a);
 }
 
@@ -355,14 +356,26 @@ static void release(struct app *a)
 		ev_loop_destroy(a->loop);
 }
 
-/* The last line says why a run was given up, also when nothing is lost. */
+/* A run that was given up has failed, unless all that it was to take is in Kafka or on disk. */
+static bool is_cut_short(const struct app *a)
+{
+	return *a->stalled && !(a->ops->is_done && a->ops->is_done(a->side));
+}
+
+/* The last line of a run that fails says why. */
 static int finish(struct app *a)
 {
 	int r = a->ops->finish(a->side);
 
-	if (r == 0 && *a->stalled)
+	if (r == 0 && is_cut_short(a)) {
 		log_error("Given up, waited for %s", a->stalled);
-	return r > a->exit_status ? r : a->exit_status;
+		r = 1;
+	}
+	if (r == 0 && a->hung) {
+		log_error("Left before the Kafka client had ended");
+		r = 1;
+	}
+	return r ? r : a->exit_status;
 }
 
 int app_run(struct config *cfg, const struct options *options)

@@ -100,7 +100,10 @@ void capture_free(struct capture *c);
 /* `-D`: prints the interfaces as tcpdump does. Returns 0, or -EIO (logged). */
 int capture_list_interfaces(void);
 
-/* The LINKTYPE_ number libpcap would write into a savefile of this handle (a pcap_t). */
+/*
+ * The LINKTYPE_ number of this handle (a pcap_t), as in a savefile. 0, -ENOMEM, or -ENOTSUP: it has
+ * more than the 16 bits of a number.
+ */
 int capture_file_linktype(void *pcap, uint16_t *out);
 
 /* Checks an expression against a link type without an interface. 0, or -EINVAL with `why`. */

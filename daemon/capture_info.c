@@ -16,26 +16,30 @@
 
 /*
  * libpcap keeps its table of DLT_ to LINKTYPE_ numbers to itself, but writes the number into a
- * savefile's header (pcap-savefile(5): the last 4 bytes; the upper half holds FCS bits).
+ * savefile's header (pcap-savefile(5): the last 4 bytes; the upper half holds FCS bits). One that
+ * is not in the table it reads as the DLT_ of the same number, and does not write.
  */
 int capture_file_linktype(void *pcap, uint16_t *out)
 {
 	char *header = NULL;
 	size_t size = 0;
-	uint32_t network = 0;
+	uint32_t network = (uint32_t)pcap_datalink(pcap);
 	FILE *f = open_memstream(&header, &size);
 	pcap_dumper_t *dumper = f ? pcap_dump_fopen(pcap, f) : NULL;
 
-	if (!dumper) {
-		if (f)
-			fclose(f);
-		free(header);
-		return -ENOMEM;
+	if (dumper) {
+		pcap_dump_close(dumper);
+		if (size >= 24)
+			memcpy(&network, header + 20, sizeof(network));
+		network &= UINT16_MAX;
+	} else if (f) {
+		fclose(f);
 	}
-	pcap_dump_close(dumper);
-	if (size >= 24)
-		memcpy(&network, header + 20, sizeof(network));
 	free(header);
+	if (!f)
+		return -ENOMEM;
+	if (network > UINT16_MAX)
+		return -ENOTSUP;
 	*out = (uint16_t)network;
 	return 0;
 }

@@ -7,20 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
-#include <pcap/pcap.h>
-
-#include "capture.h"
 #include "log.h"
 #include "pktbuf.h"
+#include "readfile.h"
 
-#define CHUNK     (256 * 1024)
-#define MAX_AHEAD (4 * 1024 * 1024) /* bytes read but not taken yet */
-#define BATCH     4096
+#define CHUNK       (256 * 1024)
+#define MAX_AHEAD   (4 * 1024 * 1024) /* bytes read but not taken yet */
+#define BATCH       4096
+#define OPEN_WAIT_S 2 /* for a file, at the start */
 
 struct replay {
 	struct replay_options opt; /* its strings are not used */
-	char *path, *filter;
 	pthread_t thread;
 	bool started;
 	ev_async async;
@@ -28,49 +29,17 @@ struct replay {
 	bool running;
 
 	pthread_mutex_t lock;
-	pthread_cond_t room;
-	struct pktbuf *filling; /* shared, under the lock; also ended, status, quit */
-	bool ended, quit;
+	pthread_cond_t room, opening;
+	struct pktbuf *filling; /* shared, under the lock; also opened, ended, quit */
+	bool opened, ended, quit;
 	int status;
+	char why[512]; /* of status; not changed after `ended` */
 
 	struct pktbuf *taking; /* the loop's */
-	pcap_t *pcap;          /* the thread's, until it is joined */
+	struct readfile *file; /* the thread's, until it is joined */
 };
 
 /* ---- the thread ---- */
-
-static const char *display_name(const struct replay *r)
-{
-	return strcmp(r->path, "-") ? r->path : "stdin";
-}
-
-static int open_file(struct replay *r, uint16_t *linktype)
-{
-	char errbuf[PCAP_ERRBUF_SIZE] = "";
-	struct bpf_program prog;
-	int err;
-
-	/* The opening of a FIFO waits for its writer. */
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	r->pcap = pcap_open_offline(r->path, errbuf);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	if (!r->pcap) {
-		/* libpcap names the file in some messages, not in others. */
-		bool named = !strncmp(errbuf, r->path, strlen(r->path));
-
-		log_error("%s%s%s", named ? "" : display_name(r), named ? "" : ": ", errbuf);
-		return -EIO;
-	}
-	if (!*r->filter)
-		return capture_file_linktype(r->pcap, linktype);
-	if (pcap_compile(r->pcap, &prog, r->filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		log_error("%s: filter '%s': %s", display_name(r), r->filter, pcap_geterr(r->pcap));
-		return -EINVAL;
-	}
-	err = pcap_setfilter(r->pcap, &prog);
-	pcap_freecode(&prog);
-	return err < 0 ? -EIO : capture_file_linktype(r->pcap, linktype);
-}
 
 /* Waits while too much lies there. False: quit. */
 static bool put(struct replay *r, const struct packet *pkt, int *err)
@@ -87,77 +56,44 @@ static bool put(struct replay *r, const struct packet *pkt, int *err)
 	return go_on;
 }
 
-/* A read that waits for a FIFO's writer can be cancelled, as its opening; nothing else here can. */
-static int next_packet(struct replay *r, struct pcap_pkthdr **h, const u_char **data)
+static int read_packets(struct replay *r)
 {
-	int n;
+	struct packet pkt;
+	int n, err = 0;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	n = pcap_next_ex(r->pcap, h, data);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	while ((n = readfile_next(r->file, &pkt, r->why, sizeof(r->why))) == 1) {
+		if (put(r, &pkt, &err))
+			continue;
+		if (err < 0)
+			snprintf(r->why, sizeof(r->why), "%s: out of memory",
+				 readfile_name(r->file));
+		return err;
+	}
 	return n;
 }
 
-/* libpcap reads the unsigned seconds of a classic file as signed: they turn negative in 2038. */
-static uint64_t seconds(const struct pcap_pkthdr *h)
+static void tell(struct replay *r, bool opened, bool ended, int status)
 {
-	return h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : (uint64_t)h->ts.tv_sec;
-}
-
-/* libpcap takes longer ones for a few link types (D-Bus, USB), and nothing else here does. */
-static uint32_t cut(const struct replay *r, uint32_t caplen, bool *told)
-{
-	if (caplen <= PACKET_MAX_LEN)
-		return caplen;
-	if (!*told)
-		log_warn("%s: packets of more than %u bytes are cut to that", display_name(r),
-			 PACKET_MAX_LEN);
-	*told = true;
-	return PACKET_MAX_LEN;
-}
-
-static int read_packets(struct replay *r, uint16_t linktype)
-{
-	struct pcap_pkthdr *h;
-	const u_char *data;
-	uint64_t count = 0;
-	bool told = false;
-	int n, err = 0;
-
-	while ((n = next_packet(r, &h, &data)) == 1) {
-		struct packet pkt = {
-			.data = data,
-			.caplen = cut(r, h->caplen, &told),
-			.wirelen = h->len,
-			.time_us = seconds(h) * 1000000 + (uint64_t)h->ts.tv_usec,
-			.linktype = linktype,
-		};
-
-		count++;
-		if (!put(r, &pkt, &err))
-			return err;
-	}
-	if (n == PCAP_ERROR_BREAK)
-		return 0;
-	log_error("%s: after %" PRIu64 " packet(s): %s; those before it are sent", display_name(r),
-		  count, pcap_geterr(r->pcap));
-	return -EIO;
+	pthread_mutex_lock(&r->lock);
+	r->opened = opened;
+	r->ended = ended;
+	r->status = status;
+	pthread_cond_signal(&r->opening);
+	pthread_mutex_unlock(&r->lock);
 }
 
 static void *run(void *arg)
 {
 	struct replay *r = arg;
-	uint16_t linktype = 0;
 	int err;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	err = open_file(r, &linktype);
-	if (err == 0)
-		err = read_packets(r, linktype);
-	pthread_mutex_lock(&r->lock);
-	r->ended = true;
-	r->status = err;
-	pthread_mutex_unlock(&r->lock);
+	err = readfile_open(r->file, r->why, sizeof(r->why));
+	tell(r, err == 0, err < 0, err);
+	if (err == 0) {
+		err = read_packets(r);
+		tell(r, true, true, err);
+	}
 	ev_async_send(r->opt.loop, &r->async);
 	return NULL;
 }
@@ -165,7 +101,7 @@ static void *run(void *arg)
 /* ---- the loop ---- */
 
 /* Takes all that was read so far, in exchange for the empty store. True at the end. */
-static bool swap(struct replay *r, int *status)
+static bool swap(struct replay *r)
 {
 	struct pktbuf *full;
 	bool ended;
@@ -175,7 +111,6 @@ static bool swap(struct replay *r, int *status)
 	r->filling = r->taking;
 	r->taking = full;
 	ended = r->ended && pktbuf_count(full) == 0;
-	*status = r->status;
 	pthread_cond_signal(&r->room);
 	pthread_mutex_unlock(&r->lock);
 	return ended;
@@ -184,13 +119,13 @@ static bool swap(struct replay *r, int *status)
 static void work(struct replay *r)
 {
 	struct packet pkt;
-	int status, err;
+	int err;
 
 	if (!r->running)
 		return;
-	if (pktbuf_count(r->taking) == 0 && swap(r, &status)) {
+	if (pktbuf_count(r->taking) == 0 && swap(r)) {
 		r->running = false;
-		r->opt.on_end(r->opt.ctx, status);
+		r->opt.on_end(r->opt.ctx, r->status < 0 ? r->why : NULL);
 		return;
 	}
 	for (int i = 0; i < BATCH && pktbuf_peek(r->taking, &pkt, NULL); i++) {
@@ -223,6 +158,48 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int revents)
 	work(w->data);
 }
 
+/* ---- life ---- */
+
+/* A pipe may have no writer for long, and a terminal no input. */
+static bool may_wait_for_long(const char *path)
+{
+	struct stat st;
+	int r = strcmp(path, "-") != 0 ? stat(path, &st) : fstat(STDIN_FILENO, &st);
+
+	return r == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* What is wrong with a file is told before anything else is made. A disk that hangs is not awaited.
+ */
+static int wait_opened(struct replay *r)
+{
+	struct timespec until;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += OPEN_WAIT_S;
+	pthread_mutex_lock(&r->lock);
+	while (!r->opened && !r->ended && err == 0)
+		err = pthread_cond_clockwait(&r->opening, &r->lock, CLOCK_MONOTONIC, &until);
+	err = r->opened || !r->ended ? 0 : r->status;
+	pthread_mutex_unlock(&r->lock);
+	if (err < 0)
+		log_error("%s", r->why);
+	return err;
+}
+
+static int start(struct replay *r)
+{
+	int err = -pthread_create(&r->thread, NULL, run, r);
+
+	r->started = err == 0;
+	if (err < 0) {
+		log_error("Cannot start a thread to read %s: %s", r->opt.path, strerror(-err));
+		return err;
+	}
+	return may_wait_for_long(r->opt.path) ? 0 : wait_opened(r);
+}
+
 int replay_new(struct replay **out, const struct replay_options *opt)
 {
 	struct replay *r = calloc(1, sizeof(*r));
@@ -233,22 +210,18 @@ int replay_new(struct replay **out, const struct replay_options *opt)
 	r->opt = *opt;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->room, NULL);
+	pthread_cond_init(&r->opening, NULL);
 	ev_async_init(&r->async, on_async);
 	ev_timer_init(&r->again, on_again, 0., 0.);
 	r->async.data = r->again.data = r;
-	/* The thread outlives the settings that a reload replaces. */
-	r->path = strdup(opt->path);
-	r->filter = strdup(opt->filter ? opt->filter : "");
-	err = r->path && r->filter ? 0 : -ENOMEM;
+	ev_async_start(opt->loop, &r->async);
+	err = readfile_new(&r->file, opt->path, opt->filter);
 	if (err == 0)
 		err = pktbuf_new(&r->filling, CHUNK);
 	if (err == 0)
 		err = pktbuf_new(&r->taking, CHUNK);
-	if (err == 0) {
-		ev_async_start(opt->loop, &r->async);
-		err = -pthread_create(&r->thread, NULL, run, r);
-		r->started = err == 0;
-	}
+	if (err == 0)
+		err = start(r);
 	if (err < 0) {
 		replay_free(r);
 		return err;
@@ -263,27 +236,44 @@ void replay_run(struct replay *r)
 	ev_timer_start(r->opt.loop, &r->again);
 }
 
+/* What was not sent as it is in the file. */
+static void say_changed(const struct readfile *f)
+{
+	const struct readfile_counts *c = readfile_counts(f);
+
+	if (c->cut)
+		log_warn("%s: %" PRIu64 " packet(s) of more than %d bytes were cut to that",
+			 readfile_name(f), c->cut, PACKET_MAX_LEN);
+	if (c->misdated)
+		log_warn("%s: %" PRIu64 " packet(s) from before 1970, which a record cannot hold, "
+			 "are sent with the time 1970-01-01T00:00:00Z",
+			 readfile_name(f), c->misdated);
+}
+
+static void join(struct replay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->quit = true;
+	pthread_cond_signal(&r->room);
+	pthread_mutex_unlock(&r->lock);
+	pthread_cancel(r->thread);
+	pthread_join(r->thread, NULL);
+	say_changed(r->file);
+}
+
 void replay_free(struct replay *r)
 {
 	if (!r)
 		return;
-	if (r->started) {
-		pthread_mutex_lock(&r->lock);
-		r->quit = true;
-		pthread_cond_signal(&r->room);
-		pthread_mutex_unlock(&r->lock);
-		pthread_cancel(r->thread);
-		pthread_join(r->thread, NULL);
-	}
+	if (r->started)
+		join(r);
 	ev_async_stop(r->opt.loop, &r->async);
 	ev_timer_stop(r->opt.loop, &r->again);
-	if (r->pcap)
-		pcap_close(r->pcap);
+	readfile_free(r->file);
 	pktbuf_free(r->filling);
 	pktbuf_free(r->taking);
+	pthread_cond_destroy(&r->opening);
 	pthread_cond_destroy(&r->room);
 	pthread_mutex_destroy(&r->lock);
-	free(r->path);
-	free(r->filter);
 	free(r);
 }

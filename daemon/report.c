@@ -57,19 +57,56 @@ void report_consumer(const struct stats_consumer *now, const struct stats_consum
 	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_NONE, fields, n, "%s", line);
 }
 
-void report_describe_loss(char *buf, size_t size, const struct report_loss *loss)
+/* What became of packets that were not delivered. */
+static void describe_loss(char *buf, size_t size, const struct report_end *end)
 {
 	char refused[256] = "", spool[128] = "", unread[64] = "";
 
-	if (loss->refused)
+	if (end->refused)
 		snprintf(refused, sizeof(refused), "; %" PRIu64 " refused by Kafka for good: %s",
-			 loss->refused, loss->refusal);
-	if (loss->spool)
+			 end->refused, end->refusal);
+	if (end->spool)
 		snprintf(spool, sizeof(spool),
 			 "; %" PRIu64 " dropped: the spool or its disk was full, or a file damaged",
-			 loss->spool);
-	if (loss->unread)
-		snprintf(unread, sizeof(unread), "; %" PRIu64 " left unread", loss->unread);
-	snprintf(buf, size, "%s%s%s%s%s", *loss->waited_for ? ", waited for " : "",
-		 loss->waited_for, refused, spool, unread);
+			 end->spool);
+	if (end->unread)
+		snprintf(unread, sizeof(unread), "; %" PRIu64 " left unread", end->unread);
+	snprintf(buf, size, "%s%s%s%s%s", *end->waited_for ? ", waited for " : "", end->waited_for,
+		 refused, spool, unread);
+}
+
+/* The last line of a run that fails. Returns the exit status. */
+static int say_failure(const struct stats_producer *st, const struct report_end *end)
+{
+	uint64_t lost = st->queued + st->failed + st->dropped;
+	char loss[512];
+
+	if (lost == 0 && !*end->failure)
+		return 0;
+	if (lost == 0) {
+		log_error("Ended early: %s", end->failure);
+		return 1;
+	}
+	describe_loss(loss, sizeof(loss), end);
+	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
+			"%" PRIu64 " packet(s) not delivered%s%s%s%s%s", lost, loss,
+			*end->failure ? "; ended early: " : "", end->failure,
+			*end->rest ? "; not read to its end: " : "", end->rest);
+	return 1;
+}
+
+int report_end(const struct stats_producer *st, const struct report_end *end)
+{
+	if (end->maybe)
+		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
+			 end->maybe);
+	if (end->again)
+		log_warn("%" PRIu64
+			 " packet(s) that Kafka has are sent again by the next start: in "
+			 "the spool they come after one that it has not",
+			 end->again);
+	if (st->spooled)
+		log_info("%" PRIu64 " packet(s) wait in %s for the next start", st->spooled,
+			 end->spool_directory);
+	return say_failure(st, end);
 }

@@ -15,14 +15,23 @@ void report_producer(const struct stats_producer *now, const struct stats_produc
 void report_consumer(const struct stats_consumer *now, const struct stats_consumer *prev,
 		     double seconds);
 
-/* Why packets were not delivered, as far as that is known. */
-struct report_loss {
-	const char *waited_for; /* when the end was given up; "": it was not */
+/* How a producer's run ended. Texts: "" where there is none. */
+struct report_end {
+	uint64_t maybe;              /* given up, though Kafka may have them */
+	uint64_t again;              /* Kafka has them, and so has the spool */
+	const char *spool_directory; /* may be NULL without a spool */
+	/* Why packets were not delivered, as far as that is known. */
+	const char *waited_for; /* when the end was given up */
 	uint64_t refused;       /* by Kafka, for good */
 	const char *refusal;    /* in its words */
 	uint64_t spool;         /* dropped for want of room on disk, or damaged there */
 	uint64_t unread;        /* left in the capture buffer */
+	const char *rest;       /* a file that was not read to its end */
+	const char *failure;    /* what ended the input too early */
 };
 
-/* What follows "N packet(s) not delivered". */
-void report_describe_loss(char *buf, size_t size, const struct report_loss *loss);
+/*
+ * Logs what became of what was not delivered. Returns the exit status; with 1 the last line says
+ * how many packets are lost, and why the run failed.
+ */
+int report_end(const struct stats_producer *st, const struct report_end *end);

@@ -53,13 +53,21 @@ struct side_ops {
 	 * quiet topic): what stands still for the stall timeout ends a bounded run.
 	 */
 	uint64_t (*progress)(const struct side *s);
+	/*
+	 * All that a bounded run was to take was taken: when it then stalls it has failed only if
+	 * finish() says so. NULL: it never is.
+	 */
+	bool (*is_done)(const struct side *s);
 	/* What a stalled run waits for, in words ("broker localhost:9092", "topic pcap"). */
 	void (*waiting_for)(const struct side *s, char *buf, size_t size);
 	/* Logs the stats line: totals, and rates since the last call. */
 	void (*log_stats)(struct side *s);
 	/* One short line of rates for STATUS=; rates since the last call of this function. */
 	void (*summary)(struct side *s, char *buf, size_t size);
-	/* Logs the closing lines. Returns the exit status, 0 or 1, of the account as it stands. */
+	/*
+	 * Logs the closing lines. Returns the exit status, 0 or 1, of the account as it stands;
+	 * with 1 the last line was the reason.
+	 */
 	int (*finish)(struct side *s);
 	void (*free)(struct side *s);
 };

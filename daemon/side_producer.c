@@ -47,15 +47,13 @@ struct side {
 	bool ending, ended, limit_reached, said_flush;
 	struct viewer *viewer; /* NULL: no packet is shown */
 
+	char failure[512]; /* what ended the input before its end; "": nothing did */
+	bool input_done;   /* all that the run was to take was taken */
+
 	struct stats_producer logged, summed; /* as of the last stats line and summary */
 	double logged_at, summed_at;
 	char waiting[256]; /* what for, when the end was given up */
 };
-
-static bool bounded_done(const struct side *s)
-{
-	return s->cfg->max_packets && s->taken >= s->cfg->max_packets;
-}
 
 static void read_stats(struct side *s, struct stats_producer *out)
 {
@@ -112,7 +110,7 @@ static int sink(void *ctx, const struct packet *pkt)
 	s->bytes += pkt->caplen;
 	if (s->cfg->pretty_print && s->taken % s->cfg->pretty_print == 0)
 		viewer_show(s->viewer, s->taken, pkt);
-	if (bounded_done(s)) {
+	if (s->cfg->max_packets && s->taken >= s->cfg->max_packets) {
 		s->limit_reached = true;
 		ev_timer_start(s->opt.loop, &s->limit);
 	}
@@ -191,24 +189,34 @@ static void done(struct side *s, int status)
 	s->opt.events.on_done(s->opt.events.ctx, status);
 }
 
+/* The input cannot go on. */
+static void fail(void *ctx, const char *why)
+{
+	struct side *s = ctx;
+
+	if (!*s->failure)
+		snprintf(s->failure, sizeof(s->failure), "%s", why);
+	done(s, 1);
+}
+
 static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	done(w->data, 0);
+	struct side *s = w->data;
+
+	s->input_done = true;
+	done(s, 0);
 }
 
 static void on_input_error(void *ctx, int err)
 {
 	struct side *s = ctx;
+	char why[160];
 
 	if (s->limit_reached)
 		return;
-	log_error("Cannot hand packets on: %s", strerror(-err));
-	done(s, 1);
-}
-
-static void on_tap_failed(void *ctx)
-{
-	done(ctx, 1);
+	snprintf(why, sizeof(why), "Cannot hand packets on: %s", strerror(-err));
+	log_error("%s", why);
+	fail(s, why);
 }
 
 static void on_tap_stopped(void *ctx)
@@ -216,9 +224,15 @@ static void on_tap_stopped(void *ctx)
 	drain(ctx);
 }
 
-static void on_replay_end(void *ctx, int err)
+static void on_replay_end(void *ctx, const char *why)
 {
-	done(ctx, err < 0 ? 1 : 0);
+	struct side *s = ctx;
+
+	s->input_done = !why;
+	if (why)
+		fail(s, why);
+	else
+		done(s, 0);
 }
 
 static void on_drained(void *ctx)
@@ -295,35 +309,21 @@ static uint64_t side_progress(const struct side *s)
 	return p.delivered + p.failed + (relay_has_spool(s->relay) ? s->taken : 0);
 }
 
+static bool side_is_done(const struct side *s)
+{
+	return s->input_done;
+}
+
 static void side_waiting_for(const struct side *s, char *buf, size_t size)
 {
 	delivery_waiting_for(s->delivery, buf, size);
 }
 
-/* What became of packets that were not delivered. */
-static void describe_loss(const struct side *s, const struct stats_producer *st, char *buf,
-			  size_t size)
+static int side_finish(struct side *s)
 {
 	struct producer_counters p;
 	struct relay_counters r;
-
-	producer_read_counters(s->producer, &p);
-	relay_read_counters(s->relay, &r);
-	const struct report_loss loss = {
-		.waited_for = s->waiting,
-		.refused = p.failed,
-		.refusal = refusals_words(producer_refusals(s->producer)->for_good),
-		.spool = r.dropped,
-		.unread = st->dropped - r.dropped,
-	};
-
-	report_describe_loss(buf, size, &loss);
-}
-
-static int side_finish(struct side *s)
-{
 	struct stats_producer st;
-	char loss[512];
 
 	relay_flush(s->relay);
 	read_stats(s, &st);
@@ -332,24 +332,23 @@ static int side_finish(struct side *s)
 		 st.delivered);
 	if (report_lost(&st) + st.own + st.queued + st.spooled + st.doubled + st.recovered)
 		side_log_stats(s);
-	if (s->maybe)
-		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
-			 s->maybe);
-	if (s->again)
-		log_warn("%" PRIu64
-			 " packet(s) that Kafka has are sent again by the next start: in "
-			 "the spool they come after one that it has not",
-			 s->again);
-	if (st.spooled)
-		log_info("%" PRIu64 " packet(s) wait in %s for the next start", st.spooled,
-			 s->cfg->spool_directory);
-	if (st.queued + st.failed + st.dropped == 0)
-		return 0;
-	describe_loss(s, &st, loss, sizeof(loss));
-	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
-			"%" PRIu64 " packet(s) not delivered%s", st.queued + st.failed + st.dropped,
-			loss);
-	return 1;
+	producer_read_counters(s->producer, &p);
+	relay_read_counters(s->relay, &r);
+	const struct report_end end = {
+		.maybe = s->maybe,
+		.again = s->again,
+		.spool_directory = s->cfg->spool_directory,
+		.waited_for = s->waiting,
+		.refused = p.failed,
+		.refusal = refusals_words(producer_refusals(s->producer)->for_good),
+		.spool = r.dropped,
+		.unread = st.dropped - r.dropped,
+		.rest = s->cfg->read_file && !s->input_done && !*s->failure ? s->cfg->read_file
+									    : "",
+		.failure = s->failure,
+	};
+
+	return report_end(&st, &end);
 }
 
 /* ---- life ---- */
@@ -381,7 +380,7 @@ static int open_input(struct side *s)
 		.wait = s->cfg->file != NULL,
 		.sink = sink,
 		.on_state = on_state,
-		.on_failed = on_tap_failed,
+		.on_failed = fail,
 		.on_error = on_input_error,
 		.on_stopped = on_tap_stopped,
 		.ctx = s,
@@ -492,6 +491,7 @@ const struct side_ops side_producer_ops = {
 	.abandon = side_abandon,
 	.reload = side_reload,
 	.progress = side_progress,
+	.is_done = side_is_done,
 	.waiting_for = side_waiting_for,
 	.log_stats = side_log_stats,
 	.summary = side_summary,

@@ -171,7 +171,7 @@ static void lose(struct tap *t, const char *why)
 	snprintf(text, sizeof(text), "%s: %s", t->cfg->interface, why);
 	if (!t->opt.wait) {
 		log_error("%s", text);
-		t->opt.on_failed(t->opt.ctx);
+		t->opt.on_failed(t->opt.ctx, text);
 		return;
 	}
 	say_lost(t, text);

@@ -20,7 +20,7 @@ struct tap_options {
 	bool wait;                /* wait for the interface instead of giving up */
 	packet_fn sink;
 	void (*on_state)(void *ctx, const char *text); /* for STATUS= */
-	void (*on_failed)(void *ctx);                  /* given up (not `wait`); logged */
+	void (*on_failed)(void *ctx, const char *why); /* given up (not `wait`); logged */
 	void (*on_error)(void *ctx, int err);          /* the sink's negative errno */
 	void (*on_stopped)(void *ctx);                 /* after tap_stop() */
 	void *ctx;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Capture files through Kafka and back: the same packets, by tshark's account."""
+import gzip
 import os
+import re
 
 import pytest
 
 from harness import captures
 from harness.daemon import pycapa
+from harness.net import free_port
 from harness.proc import run
 from harness.witness import capinfos, kcat, kcat_format, tshark_packets
 
@@ -78,15 +81,52 @@ def test_a_file_of_another_link_type_comes_back_with_it(topic, tmp_path):
     assert all(dict(r.headers) == {'linktype': b'101'} for r in topic.records())
 
 
-def test_nanosecond_and_pcapng_files_are_read(make_topic, tmp_path):
-    plain = captures.write(tmp_path / 'plain.pcap', captures.sample(50))
-    for form in ('nsecpcap', 'pcapng'):
-        source = str(tmp_path / form)
-        run('editcap', '-F', form, plain, source)
-        folder = tmp_path / f'{form}-out'
-        folder.mkdir()
-        out = round_trip(make_topic(1), source, folder)
-        assert captures.read(out) == captures.read(plain), form
+def headers(topic):
+    return [dict(r.headers or ()) for r in topic.records()]
+
+
+@pytest.mark.parametrize('order', '<>')
+def test_nanoseconds_are_in_the_record(topic, tmp_path, order):
+    packets = captures.sample(50)
+    source = captures.write_nanoseconds(tmp_path / 'in.pcap', packets, 789, order)
+    out = round_trip(topic, source, tmp_path)
+    assert headers(topic) == [{'nanos': b'789'}] * 50
+    assert captures.read(out)[1] == packets
+
+
+def test_a_pcapng_file_comes_back_the_same_with_its_nanoseconds(topic, tmp_path):
+    packets = captures.sample(50)
+    plain = captures.write_nanoseconds(tmp_path / 'ns.pcap', packets, 7)
+    source = str(tmp_path / 'in.pcapng')
+    run('editcap', '-F', 'pcapng', plain, source)
+    out = round_trip(topic, source, tmp_path)
+    assert headers(topic) == [{'nanos': b'7'}] * 50
+    assert captures.read(out)[1] == packets
+
+
+def test_a_link_type_that_libpcap_does_not_know_comes_back(topic, tmp_path):
+    packets = captures.sample(5, size=80)
+    source = captures.write(tmp_path / 'in.pcap', packets, linktype=295)
+    out = round_trip(topic, source, tmp_path)
+    assert captures.read(out) == (295, packets)
+
+
+def test_packets_over_the_files_snap_length_come_back_whole(topic, tmp_path):
+    packets = captures.sample(5, size=200)
+    source = captures.write(tmp_path / 'in.pcap', packets, snaplen=96)
+    out = round_trip(topic, source, tmp_path)
+    assert captures.read(out)[1] == packets
+
+
+def test_a_packet_from_before_1970_is_told_and_gets_1970(topic, tmp_path):
+    plain = captures.write(tmp_path / 'plain.pcap', captures.sample(3, start_us=10 * 1000000))
+    source = str(tmp_path / 'in.pcapng')
+    run('editcap', '-F', 'pcapng', '-t', '-10.001', plain, source)
+    there = pycapa('-p', '-r', source, '-k', topic.broker.bootstrap, '-t', topic.name)
+    assert there.status == 0, there.describe()
+    assert there.grep(r'^WARNING:root:.*in\.pcapng: 1 packet\(s\) from before 1970'), (
+        there.describe())
+    assert [int.from_bytes(r.key, 'big') for r in topic.records()] == [0, 0, 1000]
 
 
 def test_read_file_from_standard_input(topic, tmp_path):
@@ -127,13 +167,31 @@ def test_a_cut_packet_carries_its_wire_length(topic, tmp_path):
     assert captures.read(out)[1] == packets
 
 
-@pytest.mark.parametrize('content', [b'', b'no capture at all, whatever its name says'])
-def test_a_file_that_is_no_capture_is_one_line_and_exit_1(topic, tmp_path, content):
+@pytest.mark.parametrize('content,reason', [
+    (None, 'No such file or directory'),
+    (b'', 'truncated dump file'),
+    (b'no capture at all, whatever its name says', 'unknown file format'),
+    (gzip.compress(captures.header()), r'compressed with gzip; unpack it: zcat \S+ \| pycapa -p -r -'),
+], ids=['missing', 'empty', 'text', 'gzip'])
+def test_a_file_that_is_no_capture_is_one_line_and_exit_1(topic, tmp_path, content, reason):
     source = tmp_path / 'broken.pcap'
-    source.write_bytes(content)
+    if content is not None:
+        source.write_bytes(content)
     there = pycapa('-p', '-r', source, '-k', topic.broker.bootstrap, '-t', topic.name)
     assert there.status == 1
-    assert len(there.grep('^ERROR:root:.*broken.pcap')) == 1, there.describe()
+    assert len(there.lines) == 1, there.describe()
+    assert re.search(f'^ERROR:root:{source}: {reason}', there.lines[0]), there.describe()
+
+
+def test_a_pipe_that_brings_no_capture_ends_with_the_reason(topic):
+    reader, writer = os.pipe()
+    os.write(writer, b'no capture at all, whatever its name says')
+    os.close(writer)
+    with open(reader, 'rb') as stdin:
+        there = pycapa('-p', '-r', '-', '-k', topic.broker.bootstrap, '-t', topic.name, stdin=stdin)
+    assert there.status == 1
+    assert re.search('^ERROR:root:Ended early: stdin: unknown file format', there.lines[-1]), (
+        there.describe())
 
 
 def test_a_truncated_file_delivers_what_is_whole_and_exits_1(topic, tmp_path):
@@ -141,8 +199,22 @@ def test_a_truncated_file_delivers_what_is_whole_and_exits_1(topic, tmp_path):
     with open(source, 'r+b') as f:
         f.truncate(os.path.getsize(source) - 50)
     there = pycapa('-p', '-r', source, '-k', topic.broker.bootstrap, '-t', topic.name)
-    assert there.status == 1 and there.grep('^ERROR:root:.*cut.pcap'), there.describe()
+    assert there.status == 1
+    assert re.search(r'^ERROR:root:Ended early: .*cut.pcap: after 9 packet\(s\): truncated',
+                     there.lines[-1]), there.describe()
     assert topic.count() == 9
+
+
+def test_a_file_that_is_all_in_the_spool_is_exit_0(tmp_path):
+    source = captures.write(tmp_path / 'in.pcap', captures.sample(100))
+    argv = ('-p', '-r', source, '-k', f'127.0.0.1:{free_port()}', '--stall-timeout', '1s')
+    kept = pycapa(*argv, '--spool-directory', tmp_path / 'spool')
+    assert kept.status == 0, kept.describe()
+    assert kept.account()['spooled'] == 100 and kept.grep('100 packet.* wait in .*/spool')
+    lost = pycapa(*argv)
+    assert lost.status == 1, lost.describe()
+    assert re.search('^ERROR:root:.* not delivered, waited for the broker .*; '
+                     f'not read to its end: {source}$', lost.lines[-1]), lost.describe()
 
 
 def test_max_packets_ends_a_replay(topic, tmp_path):

@@ -12,6 +12,17 @@ def header(linktype=1, snaplen=65535):
     return struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, snaplen, linktype)
 
 
+def write_nanoseconds(path, packets, nanos, order='<'):
+    """A pcap file of nanoseconds: each packet `nanos` of them after its microsecond."""
+    with open(path, 'wb') as f:
+        f.write(struct.pack(order + 'IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 65535, 1))
+        for p in packets:
+            f.write(struct.pack(order + 'IIII', p.time_us // 1000000,
+                                p.time_us % 1000000 * 1000 + nanos, len(p.data), p.wirelen))
+            f.write(p.data)
+    return str(path)
+
+
 def write(path, packets, linktype=1, snaplen=65535):
     """Writes a classic pcap file of microseconds."""
     with open(path, 'wb') as f:
