@@ -5,11 +5,13 @@
  */
 #include "cfgfile.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cfgtext.h"
 #include "nearest.h"
@@ -168,10 +170,48 @@ static void take_key(struct walk *walk, const config_setting_t *node)
 		take_value(walk, setting, node, where);
 }
 
+/* Whether what stands behind the '=' of a line of the text is a word without quotes. */
+static bool is_bare_word(const char *text, unsigned int line)
+{
+	const char *value;
+
+	for (; line > 1 && *text != '\0'; line--) {
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	value = memchr(text, '=', strcspn(text, "\n"));
+	if (value == NULL)
+		return false;
+	value += 1 + strspn(value + 1, " \t");
+	return strncasecmp(value, "true", 4) != 0 && strncasecmp(value, "false", 5) != 0 &&
+	       (isalpha((unsigned char)*value) || (*value != '\0' && strchr("/$.*", *value)));
+}
+
+/* libconfig says "syntax error" and no more; the commonest one is a quote that is missing. */
+static void refuse_syntax(struct faults *faults, const struct cfgtext *text, unsigned int line,
+			  const char *said)
+{
+	unsigned int begun = 0;
+	const char *hint = "";
+	char where[4200];
+
+	if (strcmp(said, "syntax error") == 0) {
+		/* A string swallows code up to the next quote, which begins another, and so on. */
+		for (unsigned int up = line; (up = cfgtext_closes(text, up)) > 0;)
+			begun = up;
+		if (begun > 0)
+			hint = ": a quote is missing, a text that begins here ends on a later line";
+		else if (is_bare_word(cfgtext_string(text), line))
+			hint = ": a text stands in double quotes";
+	}
+	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
+	fault_add(faults, where, "%s%s", said, hint);
+}
+
 static int load(struct draft *draft, const char *path, const struct cfgtext *text)
 {
 	const char *slash = strrchr(path, '/');
-	char where[4200], directory[4200];
+	char directory[4200];
 	struct walk walk = {.draft = draft, .text = text, .directory = directory};
 	config_setting_t *root;
 	config_t file;
@@ -181,8 +221,8 @@ static int load(struct draft *draft, const char *path, const struct cfgtext *tex
 	/* Of "/x.cfg" the directory is "", and "" + "/" + name is right again. */
 	config_init(&file);
 	if (config_read_string(&file, cfgtext_string(text)) != CONFIG_TRUE) {
-		cfgtext_where(text, (unsigned int)config_error_line(&file), where, sizeof(where));
-		fault_add(draft->faults, where, "%s", config_error_text(&file));
+		refuse_syntax(draft->faults, text, (unsigned int)config_error_line(&file),
+			      config_error_text(&file));
 		config_destroy(&file);
 		return -EINVAL;
 	}

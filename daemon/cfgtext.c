@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "regular.h"
 
 #define MAX_DEPTH 10
-#define MAX_SIZE  (1U << 20) /* bytes, of all files together */
+#define MAX_FILES 1000
+#define MAX_SIZE  ((size_t)1 << 20) /* bytes, of all files together */
 
 enum place {
 	PLACE_CODE,
@@ -28,7 +30,8 @@ enum place {
 struct origin {
 	size_t file; /* index */
 	unsigned int line;
-	bool faulty; /* holds a number that was refused */
+	unsigned int closes; /* the line, of the text, whose string ends here; 0: none does */
+	bool faulty;         /* holds a number that was refused */
 };
 
 struct cfgtext {
@@ -44,12 +47,18 @@ struct cfgtext {
 struct reader {
 	struct cfgtext *text;
 	struct faults *faults;
+	const struct reader *from; /* the file that includes this one; NULL: none does */
 	const char *path;
+	dev_t dev;
+	ino_t ino;
 	size_t file;
 	unsigned int line;
 	unsigned int depth;
 	enum place place;
-	unsigned int begun; /* the line in which that string or comment began */
+	unsigned int begun;    /* the line in which that string or comment began */
+	size_t begun_text;     /* the same as a line of the whole text */
+	unsigned int brackets; /* how many lists are open */
+	bool after_string;     /* nothing but blanks and comments since a string */
 };
 
 static int include(struct reader *from, const char *line, bool *taken);
@@ -161,6 +170,34 @@ static bool is_number(const char *line, const char *p)
 	return isdigit((unsigned char)*digits) && !in_word;
 }
 
+/* libconfig makes one text of two that follow each other: of two Kafka properties, the first. */
+static void open_string(struct reader *r)
+{
+	if (r->after_string && r->brackets > 0)
+		fault_here(r, "a comma is missing before a text of this list", "");
+	r->place = PLACE_STRING;
+	r->begun = r->line;
+	r->begun_text = r->text->n_lines;
+}
+
+static void close_string(struct reader *r)
+{
+	r->place = PLACE_CODE;
+	r->after_string = true;
+	if (r->begun_text < r->text->n_lines)
+		r->text->lines[r->text->n_lines - 1].closes = (unsigned int)r->begun_text;
+}
+
+static void note_code(struct reader *r, char c)
+{
+	if (c == '(' || c == '[')
+		r->brackets++;
+	else if ((c == ')' || c == ']') && r->brackets > 0)
+		r->brackets--;
+	if (!isspace((unsigned char)c))
+		r->after_string = false;
+}
+
 /* Copies code up to the next string or comment; returns the byte after it, NULL: an error. */
 static const char *copy_code(struct reader *r, const char *line, const char *p, int *e)
 {
@@ -173,13 +210,15 @@ static const char *copy_code(struct reader *r, const char *line, const char *p, 
 		r->begun = r->line;
 		n = 2;
 	} else if (p[0] == '"') {
-		r->place = PLACE_STRING;
-		r->begun = r->line;
+		open_string(r);
 	} else if (is_number(line, p)) {
 		int len = copy_number(r, p);
 
+		r->after_string = false;
 		*e = len < 0 ? len : 0;
 		return len < 0 ? NULL : p + len;
+	} else {
+		note_code(r, *p);
 	}
 	*e = append(r, p, n);
 	return *e < 0 ? NULL : p + n;
@@ -201,7 +240,7 @@ static int copy_line(struct reader *r, const char *line)
 			if (p[0] == '\\' && p[1] != '\0')
 				n = 2;
 			else if (p[0] == '"')
-				r->place = PLACE_CODE;
+				close_string(r);
 		} else if (p[0] == '*' && p[1] == '/') {
 			n = 2;
 			r->place = PLACE_CODE;
@@ -227,79 +266,116 @@ static int add_file(struct reader *r)
 	return 0;
 }
 
-/* Said here as libconfig would name the last line only, and lose some memory over it. */
+/*
+ * Said here as libconfig would name the last line only, and lose some memory over it. A quote that
+ * is missing turns the strings behind it inside out: the first that ends on another line tells.
+ */
 static int check_closed(struct reader *r)
 {
+	unsigned int begun = 0;
+
 	if (r->place == PLACE_CODE)
 		return 0;
 	r->line = r->begun;
-	fault_here(r,
-		   r->place == PLACE_STRING ? "a text that begins here has no closing quote"
-					    : "a comment that begins here has no end",
-		   "");
+	if (r->place == PLACE_COMMENT) {
+		fault_here(r, "a comment that begins here has no end", "");
+		return -EINVAL;
+	}
+	for (size_t up = r->begun_text; (up = cfgtext_closes(r->text, (unsigned int)up)) > 0;)
+		begun = (unsigned int)up;
+	if (begun > 0) {
+		r->line = r->text->lines[begun - 1].line;
+		fault_here(r, "a quote is missing, a text that begins here ends on a later line",
+			   "");
+	} else {
+		fault_here(r, "a text that begins here has no closing quote", "");
+	}
 	return -EINVAL;
 }
 
-static int read_stream(struct reader *r, FILE *in)
+static int take_line(struct reader *r, const char *line, size_t n)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
+	bool taken = false;
+	int e = 0;
+
+	r->line++;
+	if (strlen(line) != n) {
+		fault_here(r, "a zero byte: this is no text", "");
+		return -EINVAL;
+	}
+	if (r->text->len + n > MAX_SIZE) {
+		fault_here(r, "the configuration is larger than 1 MiB", "");
+		return -EFBIG;
+	}
+	if (r->place == PLACE_CODE)
+		e = include(r, line, &taken);
+	return e == 0 && !taken ? copy_line(r, line) : e;
+}
+
+/* Takes a file's text, in which line ends are overwritten, without the mark of UTF-8. */
+static int read_text(struct reader *r, char *text, size_t len)
+{
+	char *end = text + len;
 	int e = add_file(r);
 
-	while (e == 0 && (n = getline(&line, &room, in)) >= 0) {
-		bool taken = false;
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	while (e == 0 && text < end) {
+		char *newline = memchr(text, '\n', (size_t)(end - text));
+		char *stop = newline != NULL ? newline : end;
 
-		r->line++;
-		if (n > 0 && line[n - 1] == '\n')
-			line[--n] = '\0';
-		if (strlen(line) != (size_t)n) {
-			fault_here(r, "a zero byte: this is no text", "");
-			e = -EINVAL;
-		} else if (r->text->len + (size_t)n > MAX_SIZE) {
-			fault_here(r, "the configuration is larger than 1 MiB", "");
-			e = -EFBIG;
-		} else if (r->place == PLACE_CODE) {
-			e = include(r, line, &taken);
-		}
-		if (e == 0 && !taken)
-			e = copy_line(r, line);
+		*stop = '\0';
+		e = take_line(r, text, (size_t)(stop - text));
+		text = stop + 1;
 	}
-	if (line != NULL)
-		explicit_bzero(line, room);
-	free(line);
 	return e < 0 ? e : check_closed(r);
 }
 
-static int read_path(struct reader *r, const struct reader *from)
+/* What is wrong with a file as a whole: at the place of its @include when it has one. */
+static void fault_of_file(const struct reader *r, const char *why)
 {
-	FILE *in = fopen(r->path, "re");
-	struct stat st;
-	int e;
+	char text[4300];
 
-	if (in == NULL || fstat(fileno(in), &st) < 0) {
-		e = -errno;
-	} else if (S_ISDIR(st.st_mode)) {
-		e = -EISDIR;
-	} else {
-		e = read_stream(r, in);
-		if (e == 0 && ferror(in))
-			e = -EIO;
-		else
-			goto out;
-	}
-	if (from != NULL) {
-		char text[4300];
-
-		snprintf(text, sizeof(text), "%s: %s", r->path, strerror(-e));
-		fault_here(from, "cannot read ", text);
-	} else {
+	if (r->from == NULL) {
 		fault_add(r->faults, NULL, "cannot read the configuration file %s: %s", r->path,
-			  strerror(-e));
+			  why);
+		return;
 	}
-out:
-	if (in != NULL)
-		fclose(in);
+	snprintf(text, sizeof(text), "%s: %s", r->path, why);
+	fault_here(r->from, "cannot read ", text);
+}
+
+static bool is_being_read(const struct reader *r)
+{
+	for (const struct reader *up = r->from; up != NULL; up = up->from) {
+		if (up->dev == r->dev && up->ino == r->ino)
+			return true;
+	}
+	return false;
+}
+
+static int read_path(struct reader *r)
+{
+	struct regular file;
+	char why[256];
+	int e = regular_read(&file, r->path, MAX_SIZE, why, sizeof(why));
+
+	if (e < 0) {
+		fault_of_file(r, why);
+		return e;
+	}
+	r->dev = file.dev;
+	r->ino = file.ino;
+	if (is_being_read(r)) {
+		fault_of_file(r, "it is being read already: files include each other in a circle");
+		e = -ELOOP;
+	} else if (r->text->n_files == MAX_FILES) {
+		fault_of_file(r, "more than 1000 files are included");
+		e = -EMFILE;
+	} else {
+		e = read_text(r, file.text, file.len);
+	}
+	regular_clear(&file);
 	return e;
 }
 
@@ -320,7 +396,10 @@ static char *include_path(const struct reader *from, const char *name, size_t le
 static int include(struct reader *from, const char *line, bool *taken)
 {
 	const char *p = line + strspn(line, " \t"), *end;
-	struct reader r = {.text = from->text, .faults = from->faults, .depth = from->depth + 1};
+	struct reader r = {.text = from->text,
+			   .faults = from->faults,
+			   .from = from,
+			   .depth = from->depth + 1};
 	char *path;
 	int e;
 
@@ -342,7 +421,7 @@ static int include(struct reader *from, const char *line, bool *taken)
 	if (path == NULL)
 		return no_memory(from);
 	r.path = path;
-	e = read_path(&r, from);
+	e = read_path(&r);
 	free(path);
 	return e;
 }
@@ -355,7 +434,7 @@ int cfgtext_read(struct cfgtext **out, const char *path, struct faults *faults)
 	r.text = calloc(1, sizeof(*r.text));
 	e = r.text == NULL ? no_memory(&r) : append(&r, "", 0);
 	if (e == 0)
-		e = read_path(&r, NULL);
+		e = read_path(&r);
 	if (e < 0) {
 		cfgtext_free(r.text);
 		return e;
@@ -368,18 +447,16 @@ int cfgtext_from_string(struct cfgtext **out, const char *path, const char *text
 			struct faults *faults)
 {
 	struct reader r = {.faults = faults, .path = path};
-	FILE *in;
+	char *copy = strdup(text);
 	int e;
 
 	r.text = calloc(1, sizeof(*r.text));
-	e = r.text == NULL ? no_memory(&r) : append(&r, "", 0);
-	/* fmemopen() of no bytes fails on some systems: an empty text is read as a newline. */
-	in = fmemopen((void *)(text[0] == '\0' ? "\n" : text), text[0] == '\0' ? 1 : strlen(text),
-		      "r");
+	e = r.text == NULL || copy == NULL ? no_memory(&r) : append(&r, "", 0);
 	if (e == 0)
-		e = in == NULL ? no_memory(&r) : read_stream(&r, in);
-	if (in != NULL)
-		fclose(in);
+		e = read_text(&r, copy, strlen(text));
+	if (copy != NULL)
+		explicit_bzero(copy, strlen(text));
+	free(copy);
 	if (e < 0) {
 		cfgtext_free(r.text);
 		return e;
@@ -396,6 +473,11 @@ const char *cfgtext_string(const struct cfgtext *text)
 bool cfgtext_is_faulty(const struct cfgtext *text, unsigned int line)
 {
 	return line > 0 && line <= text->n_lines && text->lines[line - 1].faulty;
+}
+
+unsigned int cfgtext_closes(const struct cfgtext *text, unsigned int line)
+{
+	return line > 0 && line <= text->n_lines ? text->lines[line - 1].closes : 0;
 }
 
 int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size)

@@ -17,9 +17,11 @@
 struct cfgtext;
 
 /*
- * Reads the file and all it includes. Faults are added for what cannot be read, for includes
- * nested deeper than 10 or larger than 1 MiB, and for numbers too large.
- * Returns 0 and *out, or -errno (a fault was added).
+ * Reads the file and all it includes: regular files only, so that it never waits for one, and a
+ * byte order mark of UTF-8 is skipped. Faults are added for what cannot be read, for files that
+ * include each other in a circle, more than 10 deep or 1000 in all, for more than 1 MiB of text,
+ * for numbers too large, and for two texts of a list without a comma between them.
+ * Returns 0 and *out (perhaps with faults), or -errno (a fault was added).
  */
 int cfgtext_read(struct cfgtext **out, const char *path, struct faults *faults);
 
@@ -35,5 +37,11 @@ int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size
 
 /* True when that line holds a number for which a fault was added: its value means nothing. */
 bool cfgtext_is_faulty(const struct cfgtext *text, unsigned int line);
+
+/*
+ * The line on which a string began that ends on this one, when that is another: where a quote is
+ * missing if the rest of this one makes no sense. 0: there is none.
+ */
+unsigned int cfgtext_closes(const struct cfgtext *text, unsigned int line);
 
 void cfgtext_free(struct cfgtext *text);

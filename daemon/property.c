@@ -2,64 +2,41 @@
 #include "property.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
-#define MAX_VALUE (1U << 20) /* bytes; the largest sane one is a chain of PEM certificates */
+#include "regular.h"
+
+/* Bytes; the largest sane one is a chain of PEM certificates. */
+#define MAX_VALUE ((size_t)1 << 20)
 
 #define CREDENTIAL "@credential:"
 
-static int read_all(int fd, char *buf, size_t size, size_t *len)
-{
-	*len = 0;
-	while (*len < size) {
-		ssize_t n = read(fd, buf + *len, size - *len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		*len += (size_t)n;
-	}
-	return -EFBIG;
-}
-
-/* Reads the value of a property from a file; `why` names the file. */
+/* Reads the value of a property from a file, less one newline at its end; `why` names the file. */
 static int read_value(const char *path, char **value, char *why, size_t size)
 {
-	char *buf = malloc(MAX_VALUE);
-	size_t len = 0;
-	int fd, r;
+	struct regular file;
+	char text[256];
+	int r = regular_read(&file, path, MAX_VALUE, text, sizeof(text));
 
-	if (buf == NULL) {
-		snprintf(why, size, "out of memory");
-		return -ENOMEM;
+	if (r < 0) {
+		snprintf(why, size, "cannot read the value from %s: %s", path, text);
+		return r == -ENOMEM ? r : -EINVAL;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	r = fd < 0 ? -errno : read_all(fd, buf, MAX_VALUE, &len);
-	if (fd >= 0)
-		close(fd);
-	if (r == 0 && len > 0 && buf[len - 1] == '\n')
-		len--;
-	if (r < 0)
-		snprintf(why, size, "cannot read the value from %s: %s", path, strerror(-r));
-	else if (memchr(buf, '\0', len) != NULL) {
+	if (file.len > 0 && file.text[file.len - 1] == '\n')
+		file.text[--file.len] = '\0';
+	if (memchr(file.text, '\0', file.len) != NULL) {
 		snprintf(why, size, "%s holds a zero byte, it is no text", path);
 		r = -EINVAL;
-	} else if ((*value = strndup(buf, len)) == NULL) {
+	} else if ((*value = strdup(file.text)) == NULL) {
 		snprintf(why, size, "out of memory");
 		r = -ENOMEM;
 	}
-	explicit_bzero(buf, len);
-	free(buf);
-	return r < 0 && r != -ENOMEM ? -EINVAL : r;
+	regular_clear(&file);
+	return r;
 }
 
 static const char *credentials_directory(void)

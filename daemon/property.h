@@ -13,12 +13,12 @@
 
 /*
  * Takes `NAME=VALUE` apart. VALUE may hold more '='. `@FILE` reads the value from FILE (a relative
- * one from `directory`, NULL: the working directory), less one newline at its end;
- * `@credential:ID` reads it from $CREDENTIALS_DIRECTORY/ID (systemd's LoadCredential=); `@@...` is
- * a literal value that begins with '@'. `origin` is copied.
- * Returns 0 and *out, to be given to property_clear(); PROPERTY_E_NO_CREDENTIALS, -EINVAL or
- * -ENOMEM with one line in `why` that never holds the value. With PROPERTY_E_NO_CREDENTIALS *out
- * has a name and an origin, but no value.
+ * one from `directory`, NULL: the working directory), less one newline at its end; it has to be a
+ * regular file of at most 1 MiB, so that a reload never waits for it. `@credential:ID` reads it
+ * from $CREDENTIALS_DIRECTORY/ID (systemd's LoadCredential=); `@@...` is a literal value that
+ * begins with '@'. `origin` is copied. Returns 0 and *out, to be given to property_clear();
+ * PROPERTY_E_NO_CREDENTIALS, -EINVAL or -ENOMEM with one line in `why` that never holds the value.
+ * With PROPERTY_E_NO_CREDENTIALS *out has a name and an origin, but no value.
  */
 int property_parse(struct config_property *out, const char *text, const char *origin,
 		   const char *directory, char *why, size_t size);

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness import captures, traffic, wait
+from harness.daemon import pycapa
 from harness.net import free_port
 
 CLOSING = [
@@ -278,3 +279,17 @@ def test_a_reload_tells_its_changes_whatever_the_level(managed):
     process.send_signal(signal.SIGHUP)
     process.wait_line('^INFO:root:reload: snaplen: 1000 -> 2000$')
     process.wait_line('^INFO:root:Reloaded ')
+
+
+def test_a_configuration_that_is_a_fifo_holds_up_nothing(managed):
+    process, file, manager = managed
+    file.unlink()
+    os.mkfifo(file)
+    process.send_signal(signal.SIGHUP)
+    process.wait_line('^ERROR:root:Reload refused, the old settings stay: .*it is a fifo')
+    checked = pycapa('-C', file, '--check-config', timeout=10)
+    assert checked.status == 2 and 'it is a fifo' in checked.stderr, checked.describe()
+    file.unlink()
+    file.write_text('stats-interval = 60;\nsnaplen = 1000;\n')
+    process.send_signal(signal.SIGHUP)
+    process.wait_line('^INFO:root:reload: snaplen: 65535 -> 1000$')
