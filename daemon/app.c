@@ -365,7 +365,7 @@ static bool is_cut_short(const struct app *a)
 /* The last line of a run that fails says why. */
 static int finish(struct app *a)
 {
-	int r = a->ops->finish(a->side);
+	int r = a->ops->finish(a->side, a->interrupted);
 
 	if (r == 0 && is_cut_short(a)) {
 		log_error("Given up, waited for %s", a->stalled);

@@ -39,8 +39,11 @@ const struct partitions *assignment_partitions(const struct assignment *a)
 
 static void fail(struct assignment *a, const char *what, const char *why)
 {
-	log_error("cannot %s topic %s: %s", what, a->topic, why);
-	a->opt.on_failed(a->opt.ctx);
+	char text[512];
+
+	snprintf(text, sizeof(text), "cannot %s topic %s: %s", what, a->topic, why);
+	log_error("%s", text);
+	a->opt.on_failed(a->opt.ctx, text);
 }
 
 static void on_not_given(void *ctx, int r)
@@ -96,17 +99,38 @@ void assignment_done(struct assignment *a, struct partition *p)
 	gate_settle(&a->gate);
 }
 
+/* cfg->exit_at_end waits for it. */
+static bool is_awaited(const struct assignment *a, const struct partition *p)
+{
+	return !p->done && (a->group ? p->assigned : p->known && !p->added);
+}
+
 bool assignment_ended(const struct assignment *a)
 {
-	if (!a->complete || (a->group && !a->joined))
+	if (!assignment_is_settled(a))
 		return false;
+	for (int32_t i = 0; i < a->partitions.n; i++)
+		if (is_awaited(a, &a->partitions.all[i]))
+			return false;
+	return true;
+}
+
+int64_t assignment_left(const struct assignment *a)
+{
+	int64_t left = 0;
+
+	if (!assignment_is_settled(a))
+		return -1;
 	for (int32_t i = 0; i < a->partitions.n; i++) {
 		const struct partition *p = &a->partitions.all[i];
 
-		if (a->group ? p->assigned && !p->done : p->known && !p->added && !p->done)
-			return false;
+		if (!is_awaited(a, p))
+			continue;
+		if (p->next < 0)
+			return -1;
+		left += p->end - p->next;
 	}
-	return true;
+	return left;
 }
 
 static bool is_unstored(const struct partition *p)

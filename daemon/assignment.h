@@ -50,8 +50,8 @@ struct assignment_options {
 	void (*on_resuming)(void *ctx);
 	/* Partitions were paused, or flow again; assignment_is_pausing() may have changed. */
 	void (*on_flow)(void *ctx);
-	/* It cannot work at all (logged). */
-	void (*on_failed)(void *ctx);
+	/* It cannot work at all (logged); `why` in words. */
+	void (*on_failed)(void *ctx, const char *why);
 	void *ctx;
 };
 
@@ -68,6 +68,8 @@ void assignment_guard(struct assignment *a);
 void assignment_done(struct assignment *a, struct partition *p);
 /* All that cfg->exit_at_end asks for was taken. */
 bool assignment_ended(const struct assignment *a);
+/* As consumer_left(). */
+int64_t assignment_left(const struct assignment *a);
 
 /* Stops and restarts the flow of all partitions; those that come meanwhile are stopped too. */
 void assignment_pause(struct assignment *a, bool pause);

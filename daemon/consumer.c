@@ -127,10 +127,22 @@ static void clear_trouble(struct consumer *c)
 	describe_state(c);
 }
 
+/* What a group does to a member comes with the messages, not to kafka_options.on_fatal. */
+static void take_fatal(struct consumer *c)
+{
+	char reason[512];
+
+	if (c->stopped || !rd_kafka_fatal_error(c->rk, reason, sizeof(reason)))
+		return;
+	c->opt.on_failed(c->opt.ctx, reason);
+}
+
 static void on_error(void *ctx, const rd_kafka_message_t *msg)
 {
 	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		clear_trouble(ctx);
+	else if (msg->err == RD_KAFKA_RESP_ERR__FATAL)
+		take_fatal(ctx);
 	else
 		take_trouble(ctx, msg);
 }
@@ -239,12 +251,12 @@ static void on_lost(void *ctx)
 	reader_revoke(&c->reader);
 }
 
-static void on_failed(void *ctx)
+static void on_failed(void *ctx, const char *why)
 {
 	struct consumer *c = ctx;
 
 	if (!c->stopped)
-		c->opt.on_failed(c->opt.ctx);
+		c->opt.on_failed(c->opt.ctx, why);
 }
 
 /* ---- what the client says ---- */
@@ -279,7 +291,7 @@ static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *to
 
 static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 {
-	on_failed(ctx);
+	on_failed(ctx, reason);
 }
 
 static void on_connection(void *ctx, bool connected)
@@ -438,6 +450,11 @@ void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 int64_t consumer_lag(const struct consumer *c)
 {
 	return assignment_lag(c->assignment, kafka_stats(c->k));
+}
+
+int64_t consumer_left(const struct consumer *c)
+{
+	return assignment_left(c->assignment);
 }
 
 int consumer_positions(struct consumer *c, struct consumer_position **out)

@@ -44,8 +44,8 @@ struct consumer_options {
 	bool (*flush)(void *ctx);
 	/* cfg->exit_at_end, and all of the topic as it was at the start was taken. */
 	void (*on_end)(void *ctx);
-	/* Kafka will never give more (logged). */
-	void (*on_failed)(void *ctx);
+	/* Kafka will never give more; `why` is for the last line. */
+	void (*on_failed)(void *ctx, const char *why);
 	/* What the consumer is doing, for STATUS=. */
 	void (*on_state)(void *ctx, const char *text);
 	/* consumer_close() is done; the consumer may be freed from within. */
@@ -77,6 +77,8 @@ void consumer_close(struct consumer *c);
 void consumer_counts(const struct consumer *c, struct consumer_counts *out);
 /* Records behind the ends of the partitions as last heard; -1 when nothing was heard yet. */
 int64_t consumer_lag(const struct consumer *c);
+/* Records that are left to read of what cfg->exit_at_end asks for; -1: not known. */
+int64_t consumer_left(const struct consumer *c);
 /* Moves while all is well or packets come. */
 uint64_t consumer_progress(const struct consumer *c);
 /* What it waits for, in words. */

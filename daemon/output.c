@@ -225,6 +225,14 @@ bool output_holds_packets(const struct output *o)
 	return o->taken > output_written(o) || (o->text && savefile_waiting(o->text));
 }
 
+void output_log_failure(const struct output *o)
+{
+	if (o->text)
+		savefile_log_failure(o->text);
+	if (o->capture)
+		savefile_log_failure(o->capture);
+}
+
 size_t output_waiting(const struct output *o)
 {
 	return (o->capture ? savefile_waiting(o->capture) : 0) +
@@ -266,6 +274,7 @@ static int open_capture(struct output *o)
 		return 0;
 	}
 	r = savefile_flush(o->capture);
+	savefile_log_failure(o->capture);
 	return r < 0 ? r : 0;
 }
 

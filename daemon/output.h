@@ -24,8 +24,9 @@ struct output_options {
 	void (*origin)(void *ctx, struct pretty_origin *out);
 	/* All that waited is written. */
 	void (*on_drained)(void *ctx);
-	/* Nothing more can be written: the reader is gone (0), or it failed (1; logged). Comes
-	 * once, from the loop or from within output_put() and output_flush(). */
+	/* Nothing more can be written: the reader is gone (0), or it failed (1; see
+	 * output_log_failure()). Comes once, from the loop or from within output_put() and
+	 * output_flush(). */
 	void (*on_ended)(void *ctx, int status);
 	void *ctx;
 };
@@ -58,6 +59,9 @@ uint64_t output_taken(const struct output *o);
 uint64_t output_written(const struct output *o);
 /* True while packets, or text of some, wait for the reader; the header alone does not count. */
 bool output_holds_packets(const struct output *o);
+/* Logs the error that ended it, if one did: for the end, as the last line says why. */
+void output_log_failure(const struct output *o);
+
 /* Bytes that wait for the reader. */
 size_t output_waiting(const struct output *o);
 

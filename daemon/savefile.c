@@ -209,10 +209,15 @@ static int fail(struct savefile *sf, int err)
 		return sf->failed;
 	}
 	cut_partial_record(sf);
-	log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in it", savefile_name(sf),
-		  strerror(-err), savefile_written(sf));
 	sf->failed = err;
 	return err;
+}
+
+void savefile_log_failure(const struct savefile *sf)
+{
+	if (sf->failed < 0)
+		log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in it",
+			  savefile_name(sf), strerror(-sf->failed), savefile_written(sf));
 }
 
 int savefile_flush(struct savefile *sf)

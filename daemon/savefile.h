@@ -31,7 +31,7 @@ struct savefile_options {
 
 	/* All that waited is written. Only after SAVEFILE_E_BLOCKED or a NULL of _reserve(). */
 	void (*on_drained)(void *ctx);
-	/* The output ended while nobody wrote: 0 = reader gone, else -errno (logged). */
+	/* The output ended while nobody wrote: 0 = reader gone, else -errno. */
 	void (*on_closed)(void *ctx, int err);
 	void *ctx;
 };
@@ -65,9 +65,12 @@ bool savefile_replace_header(struct savefile *sf, const void *data, size_t len);
 /*
  * Writes what waits, as far as that does not block.
  * Returns 0: all is written; SAVEFILE_E_BLOCKED; SAVEFILE_E_CLOSED; -errno: a full disk or the
- * like, logged once; a record that did not fit whole was cut off a regular file again.
+ * like; a record that did not fit whole was cut off a regular file again.
  */
 int savefile_flush(struct savefile *sf);
+
+/* Logs the error that ended the output, and how many packets are in it; nothing without one. */
+void savefile_log_failure(const struct savefile *sf);
 
 /* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
 int savefile_flush_within(struct savefile *sf, unsigned int ms);

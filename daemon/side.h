@@ -66,9 +66,9 @@ struct side_ops {
 	void (*summary)(struct side *s, char *buf, size_t size);
 	/*
 	 * Logs the closing lines. Returns the exit status, 0 or 1, of the account as it stands;
-	 * with 1 the last line was the reason.
+	 * with 1 the last line was the reason. `interrupted`: a signal stopped it.
 	 */
-	int (*finish)(struct side *s);
+	int (*finish)(struct side *s, bool interrupted);
 	void (*free)(struct side *s);
 };
 

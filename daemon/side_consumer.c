@@ -36,7 +36,9 @@ struct side {
 
 	bool ended;       /* nothing more is taken */
 	bool reader_gone; /* no failure */
+	bool cut_short;   /* stopped before all that was asked for was taken */
 	int status;
+	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
 	bool stopping; /* app has called stop() */
 	bool closing;  /* the consumer is being closed */
 	bool stopped;  /* app is to be told so by `report` */
@@ -154,9 +156,12 @@ static void on_end(void *ctx)
 	end(ctx, 0);
 }
 
-static void on_failed(void *ctx)
+static void on_failed(void *ctx, const char *why)
 {
-	end(ctx, 1);
+	struct side *s = ctx;
+
+	snprintf(s->why, sizeof(s->why), "%s", why);
+	end(s, 1);
 }
 
 static void on_state(void *ctx, const char *text)
@@ -258,10 +263,21 @@ static int side_new(struct side **out, const struct side_options *opt)
 	return 0;
 }
 
+static void cut_short(struct side *s)
+{
+	const struct config *cfg = s->opt.cfg;
+
+	s->cut_short = cfg->max_packets || (cfg->exit_at_end && consumer_left(s->consumer) != 0);
+	if (s->cut_short)
+		consumer_waiting_for(s->consumer, s->why, sizeof(s->why));
+}
+
 static void side_stop(struct side *s)
 {
 	bool by_itself = s->ended;
 
+	if (!by_itself)
+		cut_short(s);
 	s->stopping = true;
 	s->ended = true;
 	ev_timer_stop(s->opt.loop, &s->report);
@@ -404,7 +420,46 @@ static void side_summary(struct side *s, char *buf, size_t size)
 	s->shown = now;
 }
 
-static int side_finish(struct side *s)
+/* How far a bounded read came, and what ended it. */
+static void log_cut_short(const struct side *s, bool interrupted, uint64_t read)
+{
+	const struct config *cfg = s->opt.cfg;
+	int64_t left = consumer_left(s->consumer);
+	bool waited = !interrupted || read == 0;
+	char far[384];
+
+	if (cfg->max_packets)
+		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
+			 output_taken(s->output), cfg->max_packets);
+	else if (left >= 0)
+		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
+			 cfg->topic);
+	else
+		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
+	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
+		  waited ? "; waited for " : "", waited ? s->why : "");
+}
+
+/* Why it ended with 1; the last line names what caused the others. */
+static void log_failures(const struct side *s, bool interrupted, uint64_t read)
+{
+	uint64_t missing = output_taken(s->output) - output_written(s->output);
+
+	if (s->foreign)
+		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
+			  "capture's",
+			  s->foreign);
+	if (missing)
+		log_error("%" PRIu64 " packet(s) not written: %s", missing,
+			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+	if (s->cut_short)
+		log_cut_short(s, interrupted, read);
+	else if (*s->why)
+		log_error("Given up: %s", s->why);
+	output_log_failure(s->output);
+}
+
+static int side_finish(struct side *s, bool interrupted)
 {
 	uint64_t taken = output_taken(s->output), written = output_written(s->output);
 	struct consumer_counts counts;
@@ -417,14 +472,8 @@ static int side_finish(struct side *s)
 		 written);
 	if (s->reader_gone)
 		return s->status;
-	if (s->foreign)
-		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
-			  "capture's",
-			  s->foreign);
-	if (taken > written)
-		log_error("%" PRIu64 " packet(s) not written: %s", taken - written,
-			  s->status ? "the output failed" : "the reader was too slow");
-	return s->status || s->foreign || taken > written;
+	log_failures(s, interrupted, counts.read);
+	return s->status || s->foreign || s->cut_short || taken > written;
 }
 
 const struct side_ops side_consumer_ops = {

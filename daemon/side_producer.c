@@ -319,7 +319,7 @@ static void side_waiting_for(const struct side *s, char *buf, size_t size)
 	delivery_waiting_for(s->delivery, buf, size);
 }
 
-static int side_finish(struct side *s)
+static int side_finish(struct side *s, bool interrupted)
 {
 	struct producer_counters p;
 	struct relay_counters r;

@@ -25,11 +25,15 @@ static void on_drained(void *ctx)
 	/* What is left out is not shown later. */
 }
 
+static void end(struct viewer *v)
+{
+	v->ended = true;
+	savefile_log_failure(v->text);
+}
+
 static void on_closed(void *ctx, int err)
 {
-	struct viewer *v = ctx;
-
-	v->ended = true;
+	end(ctx);
 }
 
 int viewer_new(struct viewer **out, struct ev_loop *loop)
@@ -68,7 +72,8 @@ void viewer_show(struct viewer *v, uint64_t number, const struct packet *pkt)
 	savefile_commit(v->text, pretty_packet((char *)room, number, pkt, NULL));
 	v->shown++;
 	r = savefile_flush(v->text);
-	v->ended = r < 0 || r == SAVEFILE_E_CLOSED;
+	if (r < 0 || r == SAVEFILE_E_CLOSED)
+		end(v);
 }
 
 void viewer_end(struct viewer *v)
@@ -79,6 +84,7 @@ void viewer_end(struct viewer *v)
 	if (!v || v->ended)
 		return;
 	r = savefile_flush_within(v->text, END_WAIT_MS);
+	savefile_log_failure(v->text);
 	lost = v->left_out + v->shown - savefile_written(v->text);
 	if (lost && r >= 0 && r != SAVEFILE_E_CLOSED)
 		log_warn("%" PRIu64 " dump(s) of --pretty-print were left out: the reader of "

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a consumer waits for, when it gives up, and how it goes on; stored offsets to the record."""
+import os
+import re
 import signal
 import struct
 import time
@@ -70,14 +72,54 @@ def test_a_quiet_topic_is_no_reason_to_give_up(topic, consumer):
     assert process.wait(20) == 0 and process.counts() == (3, 3), process.describe()
 
 
-@pytest.mark.parametrize('bound', [[], ['-e'], ['-o', 'stored']])
+@pytest.mark.parametrize('bound', [[], ['-e'], ['-m', '5'], ['-o', 'stored']])
 def test_sigint_ends_a_wait_for_the_broker_at_once(absent, spawn, bound):
+    """What was asked for to its end was not read: that is a failure, and the last line says so."""
     process = spawn('-c', '-k', absent, '-t', 'none', *bound)
     process.wait_line(absent)
     before = time.monotonic()
-    assert process.stop(signal.SIGINT) == 0, process.describe()
+    bounded = bound in (['-e'], ['-m', '5'])
+    assert process.stop(signal.SIGINT) == (1 if bounded else 0), process.describe()
     assert time.monotonic() - before < 3
     assert process.counts() == (0, 0)
+    cut = '^ERROR:root:Cut short by a signal: .*; waited for broker ' + absent
+    assert bool(re.search(cut, process.lines[-1])) == bounded, process.describe()
+
+
+def test_a_read_to_the_end_that_is_interrupted_says_what_is_left(topic, consumer):
+    count = 20000
+    topic.produce(captures.sample(count, size=1000))
+    reader, writer = os.pipe()
+    process = consumer(topic, '-e', stdout=writer)
+    os.close(writer)
+    with open(reader, 'rb') as pipe:
+        pipe.read(24 + 1016 * 100)
+        process.send_signal(signal.SIGINT)
+        got = 100 + len(pipe.read()) // 1016
+    assert process.wait(20) == 1, process.describe()
+    left = f'Cut short by a signal: {count - got} record(s) of topic {topic.name} not read'
+    assert process.lines[-1] == f'ERROR:root:{left}', process.describe()
+    assert process.counts() == (got, got)
+
+
+def test_a_number_of_packets_that_is_interrupted_says_how_many_came(topic, consumer):
+    topic.produce(captures.sample(3, size=80))
+    process = consumer(topic, '-o', 'begin', '-m', '5')
+    process.wait_stdout(whole(3, 80))
+    assert process.stop() == 1, process.describe()
+    assert process.lines[-1] == 'ERROR:root:Cut short by a signal: 3 of 5 packet(s) read'
+
+
+def test_a_fatal_error_is_the_last_word(topic, consumer):
+    """Another member takes this one's place in the group, which librdkafka does not survive."""
+    group = ['-o', 'stored', '-X', f'group.id=group-{topic.name}', '-X', 'group.instance.id=one']
+    first = consumer(topic, *group)
+    first.wait_line('group: reading')
+    second = consumer(topic, *group)
+    assert first.wait(40) == 1, first.describe()
+    assert re.search('^ERROR:root:Given up: .*fenced', first.lines[-1]), first.describe()
+    second.wait_line('group: reading')
+    assert second.stop() == 0, second.describe()
 
 
 @pytest.mark.parametrize('offset', ['begin', 'stored'])

@@ -239,17 +239,18 @@ def test_write_file_that_cannot_be_opened(topic, tmp_path):
     assert len(errors) == 1 and str(path) in errors[0] and 'No such file' in errors[0]
 
 
-@pytest.mark.parametrize('how', ['file', 'stdout'])
+@pytest.mark.parametrize('how', ['file', 'stdout', 'text'])
 def test_dev_full(topic, how):
     topic.produce(captures.sample(100, size=80))
     if how == 'file':
         process = consume(topic, '-e', '-w', '/dev/full')
     else:
         with open('/dev/full', 'wb') as f:
-            process = consume(topic, '-e', stdout=f)
+            process = consume(topic, '-e', *(['-pp', '1'] if how == 'text' else []), stdout=f)
     assert process.status == 1, process.describe()
     errors = process.grep('No space left on device')
     assert len(errors) == 1 and errors[0].startswith('ERROR:root:cannot write to '), errors
+    assert process.lines[-1] == errors[0], 'the reason comes last\n' + process.describe()
 
 
 def test_the_disk_fills_up(topic, tmp_path):
@@ -262,6 +263,7 @@ def test_the_disk_fills_up(topic, tmp_path):
         written = process.counts()[1]
         errors = process.grep('No space left on device')
         assert len(errors) == 1 and f'{written} packet(s) are in it' in errors[0]
+        assert process.lines[-1] == errors[0], process.describe()
         # The capture ends with a whole packet: tshark has nothing to complain of.
         assert 900 < written < 1100 and numbers(open(path, 'rb').read()) == list(range(written))
         assert len(tshark_fields(path, 'frame.number')) == written
