@@ -11,6 +11,7 @@
 
 #include "capture.h"
 #include "log.h"
+#include "printable.h"
 
 #define MAX_DLT 512 /* above all that libpcap knows */
 
@@ -122,9 +123,13 @@ int capture_list_interfaces(void)
 		return -EIO;
 	}
 	for (const pcap_if_t *i = list; i; i = i->next) {
-		printf("%d.%s", ++n, i->name);
-		if (i->description)
-			printf(" (%s)", i->description);
+		printf("%d.", ++n);
+		printable_print(stdout, i->name);
+		if (i->description) {
+			printf(" (");
+			printable_print(stdout, i->description);
+			printf(")");
+		}
 		print_flags(i->flags);
 	}
 	pcap_freealldevs(list);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "printable.h"
 
 #define RUN_DIRECTORY     "/run/pycapa"
 #define MAX_CLIENTS       8
@@ -102,6 +103,7 @@ static void answer_request(struct client *client, const char *request, size_t le
 		snprintf(text, sizeof(text), "%s%s", answer_error, why);
 	else
 		snprintf(text, sizeof(text), "%s", answer_ok);
+	printable_line(text);
 	if (send(client->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		log_debug("control socket %s: %s", control->path, strerror(errno));
 }

@@ -6,17 +6,10 @@
 #include <string.h>
 
 #include "kafkaconf.h"
+#include "printable.h"
 
 #define MASK     "****"
 #define MAX_TEXT 1024
-
-static void make_one_line(char *text)
-{
-	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-	}
-}
 
 /* Where the word begins that ends at `end`. */
 static char *word_before(char *text, char *end)
@@ -57,7 +50,7 @@ void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	make_one_line(text);
+	printable_line(text);
 	mask_secret(text, sizeof(text));
 	faults->count++;
 	faults->report(faults->ctx, where, text);

@@ -11,6 +11,7 @@
 #include "kafkaconf.h"
 #include "kafkaprops.h"
 #include "nearest.h"
+#include "printable.h"
 
 #define MASK "****"
 
@@ -178,8 +179,11 @@ static void print_pairs(FILE *out, const struct kafkaprops *props, const char **
 	for (size_t i = 0; i + 1 < n; i += 2) {
 		const struct kafkaprop *prop = kafkaprops_find(props, pairs[i], topic);
 
-		if (prop != NULL && prop->settable)
-			fprintf(out, "%s=%s\n", pairs[i], shown(pairs[i], pairs[i + 1]));
+		if (prop == NULL || !prop->settable)
+			continue;
+		fprintf(out, "%s=", pairs[i]);
+		printable_print(out, shown(pairs[i], pairs[i + 1]));
+		fputc('\n', out);
 	}
 }
 

@@ -31,6 +31,7 @@
 
 #include "advice.h"
 #include "log.h"
+#include "printable.h"
 
 #define TIMEOUT_MS 15000
 #define OUTPUT_MAX 4096
@@ -241,7 +242,7 @@ static int watch(struct run *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The last line that holds anything; control characters become blanks. */
+/* The last line that holds anything. */
 static const char *last_line(char *text)
 {
 	char *end = text + strlen(text), *line;
@@ -250,9 +251,7 @@ static const char *last_line(char *text)
 		*--end = '\0';
 	line = strrchr(text, '\n');
 	line = line ? line + 1 : text;
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < ' ')
-			*c = ' ';
+	printable_line(line);
 	return line;
 }
 

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,16 +17,29 @@
 #include <systemd/sd-journal.h>
 
 #include "events.h"
+#include "logqueue.h"
+#include "printable.h"
 
 #define MESSAGE_MAX     2048
 #define IDENTITY_FIELDS 4
 #define EXTRA_FIELDS    24
+#define LINE_SIZE       8192
+#define QUEUE_BYTES     (1024 * 1024)
+#define END_WAIT_MS     1000
+
+/* A line: all of it as it is written to stderr, or the journal's fields, each ended by a NUL. */
+struct line {
+	size_t len;
+	char text[LINE_SIZE];
+};
 
 static struct {
 	pthread_mutex_t lock;
 	enum log_level level;
 	bool journal;
 	char *identity[IDENTITY_FIELDS]; /* "PYCAPA_NAME=value" or NULL */
+	struct logqueue *queue;          /* NULL: lines are written at once */
+	bool ended;                      /* after log_free(): nothing is written */
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO};
 
 static const struct {
@@ -66,24 +79,12 @@ bool log_fd_is_journal(int fd)
 void log_init(void)
 {
 	g.journal = log_fd_is_journal(STDERR_FILENO);
+	g.ended = false;
 }
 
 bool log_is_journal(void)
 {
 	return g.journal;
-}
-
-static void drop_identity(void)
-{
-	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
-		free(g.identity[i]);
-		g.identity[i] = NULL;
-	}
-}
-
-void log_free(void)
-{
-	drop_identity();
 }
 
 void log_set_level(enum log_level level)
@@ -94,6 +95,14 @@ void log_set_level(enum log_level level)
 bool log_enabled(enum log_level level)
 {
 	return level <= __atomic_load_n(&g.level, __ATOMIC_RELAXED);
+}
+
+static void drop_identity(void)
+{
+	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
+		free(g.identity[i]);
+		g.identity[i] = NULL;
+	}
 }
 
 int log_set_identity(const struct log_identity *id)
@@ -121,60 +130,126 @@ int log_set_identity(const struct log_identity *id)
 	return r;
 }
 
-static void write_stderr(enum log_level level, const char *text)
-{
-	struct iovec iov[] = {
-		{(char *)levels[level].name, strlen(levels[level].name)},
-		{(char *)":root:", 6},
-		{(char *)text, strlen(text)},
-		{(char *)"\n", 1},
-	};
+/* ---- a line ---- */
 
-	/* Nowhere to report a failure to: stderr is what failed. */
-	while (writev(STDERR_FILENO, iov, 4) < 0 && errno == EINTR)
-		;
+/* A field that has no room is left out; the message comes first, and has. */
+__attribute__((format(printf, 2, 3))) static void append_field(struct line *l, const char *fmt, ...)
+{
+	size_t room = sizeof(l->text) - l->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->len, room, fmt, ap);
+	va_end(ap);
+	l->len += n > 0 && (size_t)n < room ? (size_t)n + 1 : 0;
 }
 
-static struct iovec text_field(char *buf, size_t size, const char *name, const char *value)
+static void compose_fields(struct line *l, enum log_level level, const char *id,
+			   const struct log_field *fields, size_t n_fields, const char *text)
 {
-	int n = snprintf(buf, size, "%s=%s", name, value);
-
-	return (struct iovec){buf, (size_t)n < size ? (size_t)n : size - 1};
-}
-
-static void write_journal(enum log_level level, const char *id, const struct log_field *fields,
-			  size_t n_fields, const char *text)
-{
-	struct iovec iov[3 + IDENTITY_FIELDS + EXTRA_FIELDS];
-	char message[MESSAGE_MAX + 16], priority[16], event[64], extra[EXTRA_FIELDS][64];
-	char number[24];
-	int n = 0;
-
-	iov[n++] = text_field(message, sizeof(message), "MESSAGE", text);
-	snprintf(number, sizeof(number), "%d", levels[level].priority);
-	iov[n++] = text_field(priority, sizeof(priority), "PRIORITY", number);
+	append_field(l, "MESSAGE=%s", text);
+	append_field(l, "PRIORITY=%d", levels[level].priority);
 	if (id)
-		iov[n++] = text_field(event, sizeof(event), "MESSAGE_ID", id);
-	for (size_t i = 0; i < n_fields && i < EXTRA_FIELDS; i++) {
-		snprintf(number, sizeof(number), "%" PRIu64, fields[i].value);
-		iov[n++] = text_field(extra[i], sizeof(extra[i]), fields[i].name, number);
-	}
+		append_field(l, "MESSAGE_ID=%s", id);
+	for (size_t i = 0; i < n_fields && i < EXTRA_FIELDS; i++)
+		append_field(l, "%s=%" PRIu64, fields[i].name, fields[i].value);
 	for (size_t i = 0; i < IDENTITY_FIELDS; i++)
 		if (g.identity[i])
-			iov[n++] = (struct iovec){g.identity[i], strlen(g.identity[i])};
-	sd_journal_sendv(iov, n);
+			append_field(l, "%s", g.identity[i]);
 }
 
-/* One line is one entry: what a library's text holds of newlines becomes spaces. */
-static void flatten(char *text)
+static void compose(struct line *l, enum log_level level, enum log_event event,
+		    const struct log_field *fields, size_t n_fields, const char *text)
 {
-	size_t n = strlen(text);
+	if (g.journal)
+		compose_fields(l, level, event_ids[event], fields, n_fields, text);
+	else
+		l->len = (size_t)snprintf(l->text, sizeof(l->text), "%s:root:%s\n",
+					  levels[level].name, text);
+}
 
-	while (n && text[n - 1] == '\n')
-		text[--n] = '\0';
-	for (char *p = text; *p; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
+/* ---- where it goes ---- */
+
+/*
+ * The description behind descriptor 2 may be shared with other processes, so that its flags stay as
+ * they are: this call may wait.
+ */
+static int write_stderr(const char *line, size_t len)
+{
+	struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, line, len);
+
+		if (n < 0 && errno == EAGAIN)
+			poll(&pfd, 1, -1); /* somebody else made it non-blocking */
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			line += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int write_journal(const char *line, size_t len)
+{
+	struct iovec iov[3 + IDENTITY_FIELDS + EXTRA_FIELDS];
+	int n = 0;
+
+	for (const char *at = line; at < line + len; at += iov[n++].iov_len + 1)
+		iov[n] = (struct iovec){(char *)at, strlen(at)};
+	return sd_journal_sendv(iov, n);
+}
+
+static int write_line(const char *line, size_t len)
+{
+	return g.journal ? write_journal(line, len) : write_stderr(line, len);
+}
+
+/* Whatever the level is: what is missing may have been an error. */
+static size_t compose_missing(uint64_t n, char *buf, size_t size)
+{
+	struct line l;
+	char text[128];
+
+	l.len = 0;
+	snprintf(text, sizeof(text), "%" PRIu64 " log line(s) are missing here: %s", n,
+		 g.journal ? "the journal did not take them"
+			   : "nobody read standard error, or it took no more");
+	pthread_mutex_lock(&g.lock);
+	compose(&l, LOG_LEVEL_WARN, LOG_EVENT_NONE, NULL, 0, text);
+	pthread_mutex_unlock(&g.lock);
+	memcpy(buf, l.text, l.len < size ? l.len : size);
+	return l.len < size ? l.len : size;
+}
+
+int log_start(void)
+{
+	const struct logqueue_options opt = {
+		.max_bytes = QUEUE_BYTES,
+		.write = write_line,
+		.missing = compose_missing,
+	};
+
+	return logqueue_new(&g.queue, &opt);
+}
+
+void log_free(void)
+{
+	struct logqueue *queue;
+
+	pthread_mutex_lock(&g.lock);
+	queue = g.queue;
+	g.queue = NULL;
+	g.ended = true;
+	pthread_mutex_unlock(&g.lock);
+	logqueue_free(queue, END_WAIT_MS);
+	pthread_mutex_lock(&g.lock);
+	drop_identity();
+	pthread_mutex_unlock(&g.lock);
 }
 
 __attribute__((format(printf, 5, 0))) static void write_entry(enum log_level level,
@@ -182,16 +257,19 @@ __attribute__((format(printf, 5, 0))) static void write_entry(enum log_level lev
 							      const struct log_field *fields,
 							      size_t n, const char *fmt, va_list ap)
 {
+	struct line l;
 	char text[MESSAGE_MAX];
 	int saved = errno;
 
+	l.len = 0;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	flatten(text);
+	printable_line(text);
 	pthread_mutex_lock(&g.lock);
-	if (g.journal)
-		write_journal(level, event_ids[event], fields, n, text);
-	else
-		write_stderr(level, text);
+	compose(&l, level, event, fields, n, text);
+	if (g.queue)
+		logqueue_put(g.queue, l.text, l.len);
+	else if (!g.ended)
+		write_line(l.text, l.len);
 	pthread_mutex_unlock(&g.lock);
 	errno = saved;
 }

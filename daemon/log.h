@@ -3,7 +3,11 @@
  * One call to log, two sinks: the journal with native fields, or `LEVEL:root:text` on stderr.
  *
  * The only mutable globals of the program live behind this header. Every function may be called
- * from any thread once log_init() has run; a message is one write, so lines do not mix.
+ * from any thread once log_init() has run; a message is one write, so lines do not mix. Whatever a
+ * message holds of foreign text is made printable here (printable.h).
+ *
+ * After log_start() nobody waits for the sink: a thread writes, and 1 MiB of lines may wait for it.
+ * What finds no room is counted, and a line says so in the place of those that are missing.
  */
 #pragma once
 
@@ -47,6 +51,12 @@ struct log_identity {
 
 /* Chooses the sink (journal when stderr is $JOURNAL_STREAM). The level is INFO until told. */
 void log_init(void);
+/* From now on a thread writes; until then each call does. Returns 0 or -errno. */
+int log_start(void);
+/*
+ * Waits for what is still to be written, 1 s at most: a sink that takes nothing is given up, its
+ * thread abandoned (thread.h). Nothing is written after it.
+ */
 void log_free(void);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

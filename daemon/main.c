@@ -2,6 +2,7 @@
 /*
  * argv -> one of: run, check, list, print. The only file that decides the exit status.
  */
+#include <errno.h>
 #include <ev.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "kinit.h"
 #include "log.h"
 #include "options.h"
+#include "printable.h"
 #include "side_consumer.h"
 #include "signals.h"
 #include "thread.h"
@@ -71,15 +73,19 @@ static void keep_freed_memory(void)
 static int run(struct config *cfg, const struct options *options)
 {
 	struct config *own = malloc(sizeof(*own));
+	int r;
 
 	config_set_identity(cfg);
 	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0) {
 		free(own);
 		return EXIT_USAGE;
 	}
-	if (!own || signals_block() < 0) {
+	r = own ? signals_block() : -ENOMEM;
+	if (r == 0)
+		r = log_start();
+	if (r < 0) {
 		free(own);
-		log_error("Cannot start: out of memory");
+		log_error("Cannot start: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	*own = *cfg;
@@ -139,7 +145,8 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 		config_warn(cfg);
 		if (cfg->mode == CONFIG_MODE_CONSUMER)
 			side_consumer_warn_output(cfg);
-		printf("%s: valid\n", cfg->file ? cfg->file : "command line");
+		printable_print(stdout, cfg->file ? cfg->file : "command line");
+		printf(": valid\n");
 		return 0;
 	case OPTIONS_RELOAD:
 		return reload(options_reload_instance(options));
@@ -164,6 +171,7 @@ int main(int argc, char **argv)
 	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
 		return EXIT_USAGE;
 	status = act(action, &cfg, options);
+	log_free();
 	if (!thread_may_exit()) {
 		/* librdkafka hangs (a kinit, a broker): OpenSSL must not be cleaned up under it. */
 		fflush(NULL);
@@ -171,6 +179,5 @@ int main(int argc, char **argv)
 	}
 	config_clear(&cfg);
 	options_free(options);
-	log_free();
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "draft.h"
 #include "fault.h"
 #include "log.h"
+#include "printable.h"
 #include "settings.h"
 
 #define EXPRESSION "EXPRESSION" /* where the words that are no options stand */
@@ -44,17 +45,20 @@ struct start_report {
 static void report_start(void *ctx, const char *where, const char *text)
 {
 	struct start_report *report = ctx;
+	bool is_option = !where || where[0] == '-' || strcmp(where, EXPRESSION) == 0;
 
 	if (report->n++ > 0 && report->opt->file == NULL)
 		return;
-	if (log_is_journal())
+	if (log_is_journal()) {
 		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
-	else if (where == NULL)
-		fprintf(stderr, "pycapa: %s\n", text);
-	else
-		fprintf(stderr, "%s%s: %s\n",
-			where[0] == '-' || strcmp(where, EXPRESSION) == 0 ? "pycapa: " : "", where,
-			text);
+		return;
+	}
+	fputs(is_option ? "pycapa: " : "", stderr);
+	if (where != NULL) {
+		printable_print(stderr, where);
+		fputs(": ", stderr);
+	}
+	fprintf(stderr, "%s\n", text);
 }
 
 static void take_action(struct options *opt, const struct argword *word)

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "printable.h"
+
 #define BYTES_PER_LINE 16
-#define COUNT_MAX      64  /* the line that counts */
+#define COUNT_MAX      64 /* the line that counts */
+#define TOPIC_MAX      249
 #define ORIGIN_MAX     448 /* the line of the origin, topic included */
 
 size_t pretty_size(uint32_t caplen)
@@ -30,14 +33,16 @@ static void format_date(char *out, size_t size, uint64_t time_us)
 
 static size_t put_origin(char *out, const struct packet *pkt, const struct pretty_origin *origin)
 {
-	char date[64];
+	char date[64], topic[TOPIC_MAX + 1];
 	int n;
 
+	snprintf(topic, sizeof(topic), "%s", origin->topic);
+	printable_line(topic);
 	format_date(date, sizeof(date), pkt->time_us);
 	n = snprintf(out, ORIGIN_MAX,
-		     "Packet: date=%s topic=%.249s partition=%" PRId32 " offset=%" PRId64
+		     "Packet: date=%s topic=%s partition=%" PRId32 " offset=%" PRId64
 		     " length=%" PRIu32 "\n",
-		     date, origin->topic, origin->partition, origin->offset, pkt->caplen);
+		     date, topic, origin->partition, origin->offset, pkt->caplen);
 	return (size_t)n;
 }
 

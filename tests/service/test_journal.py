@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the journal holds, as `journalctl -o json` shows it."""
 import re
+import time
 
 from harness import daemon, traffic, wait
 from instance import ACCOUNT
@@ -171,3 +172,25 @@ def test_consumer_instance(instances, broker, topic, link, host):
     c.stop()
     out = host.run('tcpdump', '-nr', f'/var/lib/pycapa/{link.name}-out/out.pcap', '-Z', 'root')
     assert len(out.stdout.splitlines()) == 500
+
+
+def wchans(instance):
+    """Where in the kernel the threads of the main process wait."""
+    return instance.host.shell(f'tail -qn +1 /proc/{instance.pid}/task/*/wchan').stdout
+
+
+def test_a_journald_that_stands_still_costs_no_packet_and_no_signal(instances, link, broker, topic,
+                                                                    host):
+    i = instances(link.name, broker, topic.name, stats_interval='1ms').start()
+    i.wait_status('capturing')
+    host.systemctl('kill', '--kill-who=main', '--signal=STOP', 'systemd-journald')
+    try:
+        wait.until(lambda: 'unix_wait_for_peer' in wchans(i), 20, lambda: wchans(i))
+        traffic.send(link, 2000, 5000)
+        topic.wait_count(2000)
+        before = time.monotonic()
+        host.systemctl('stop', i.unit)
+        assert time.monotonic() - before < 10
+    finally:
+        host.systemctl('kill', '--kill-who=main', '--signal=CONT', 'systemd-journald')
+    assert i.show('Result') == 'success' and i.show('ExecMainStatus') == '0', i.story()

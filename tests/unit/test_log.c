@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "thread.h"
+
+#define DEADLINE_S 20
+#define LINES      3000 /* of LENGTH: more than a pipe and all that may wait */
+#define LENGTH     600
+
+struct fixture {
+	int stderr_fd; /* the test program's own */
+	int reader;
+	char *text; /* what was read */
+	size_t len;
+};
+
+/* A pipe takes the place of descriptor 2. */
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	int fds[2];
+
+	alarm(DEADLINE_S);
+	signal(SIGPIPE, SIG_IGN);
+	if (!f || pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	f->text = malloc(2 << 20);
+	f->reader = fds[0];
+	f->stderr_fd = dup(STDERR_FILENO);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	log_init();
+	*state = f;
+	return f->text ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	log_free();
+	dup2(f->stderr_fd, STDERR_FILENO);
+	close(f->stderr_fd);
+	close(f->reader);
+	free(f->text);
+	free(f);
+	return 0;
+}
+
+/* Reads until `last` has come. */
+static void read_until(struct fixture *f, const char *last)
+{
+	do {
+		ssize_t n = read(f->reader, f->text + f->len, (2 << 20) - f->len - 1);
+
+		assert_true(n > 0);
+		f->len += (size_t)n;
+		f->text[f->len] = '\0';
+	} while (!strstr(f->text, last));
+}
+
+static bool is_readable(const struct fixture *f)
+{
+	struct pollfd pfd = {.fd = f->reader, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+static void test_a_line_is_written_at_once_before_the_start(void **state)
+{
+	struct fixture *f = *state;
+
+	log_error("wrong %s", "usage");
+	assert_true(is_readable(f));
+	read_until(f, "ERROR:root:wrong usage\n");
+}
+
+static void test_foreign_text_steers_no_terminal(void **state)
+{
+	struct fixture *f = *state;
+
+	log_warn("broker %s", "\x1b[2J\xc2\x9b\nERROR:root:forged\xff\n");
+	read_until(f, "WARNING:root:broker ?[2J? ERROR:root:forged?\n");
+}
+
+static void flood(void)
+{
+	for (int i = 0; i < LINES; i++)
+		log_info("%0*d", LENGTH, i);
+}
+
+/* Reads the numbers up to the line that tells how many are missing. Returns how many came. */
+static int count_up_to_gap(const char *text, int *missing)
+{
+	char line[LENGTH + 32];
+	int n = 0;
+
+	for (;; n++) {
+		snprintf(line, sizeof(line), "INFO:root:%0*d\n", LENGTH, n);
+		if (strncmp(text, line, strlen(line)) != 0)
+			break;
+		text += strlen(line);
+	}
+	assert_int_equal(sscanf(text, "WARNING:root:%d log line(s) are missing here", missing), 1);
+	return n;
+}
+
+static void test_what_nobody_reads_holds_nobody_up_and_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	int came, missing = 0;
+
+	assert_int_equal(log_start(), 0);
+	flood();
+	read_until(f, "missing here");
+	log_info("the end");
+	read_until(f, "INFO:root:the end\n");
+	came = count_up_to_gap(f->text, &missing);
+	assert_int_equal(came + missing, LINES);
+	assert_true(came > 1000 && missing > 0);
+}
+
+static void test_the_end_writes_what_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(log_start(), 0);
+	for (int i = 0; i < 50; i++)
+		log_info("line %d", i);
+	log_free();
+	assert_true(is_readable(f));
+	read_until(f, "INFO:root:line 49\n");
+}
+
+static void test_the_end_does_not_wait_for_who_never_reads(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t start;
+
+	assert_int_equal(log_start(), 0);
+	flood();
+	start = thread_now_ms();
+	log_free();
+	assert_in_range(thread_now_ms() - start, 900, 4000);
+	assert_false(thread_may_exit());
+	close(f->reader); /* lets the thread go */
+	f->reader = -1;
+	while (!thread_may_exit())
+		usleep(1000);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_a_line_is_written_at_once_before_the_start),
+		CASE(test_foreign_text_steers_no_terminal),
+		CASE(test_what_nobody_reads_holds_nobody_up_and_is_counted),
+		CASE(test_the_end_writes_what_waits),
+		CASE(test_the_end_does_not_wait_for_who_never_reads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
