@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "fault.h"
 #include "log.h"
 #include "service.h"
 #include "side.h"
@@ -143,22 +144,49 @@ static void start_timers(struct app *a)
 	set_timer(a, &a->stall, is_bounded(a->cfg) ? check : 0);
 }
 
-static void warn_restart(void *ctx, const struct config_difference *d)
+static const char *shown(const char *value)
 {
-	if (d->change == CONFIG_CHANGE_RESTART)
-		log_warn("reload: %s: %s -> %s needs a restart, the old value stays", d->name,
-			 d->before, d->after);
+	return *value ? value : "(unset)";
 }
 
 static void log_difference(void *ctx, const struct config_difference *d)
 {
-	log_info("reload: %s: %s -> %s", d->name, *d->before ? d->before : "(unset)",
-		 *d->after ? d->after : "(unset)");
+	log_info("reload: %s: %s -> %s", d->name, shown(d->before), shown(d->after));
+}
+
+struct refusal {
+	char *why;
+	size_t size;
+};
+
+static void refuse_restart(void *ctx, const struct config_difference *d)
+{
+	struct refusal *refusal = ctx;
+	char line[1024];
+
+	if (d->change != CONFIG_CHANGE_RESTART)
+		return;
+	snprintf(line, sizeof(line), "%s: %s -> %s needs a restart", d->name, shown(d->before),
+		 shown(d->after));
+	log_error("reload: %s", line);
+	fault_append(refusal->why, refusal->size, line);
+}
+
+/* A filter is compiled for the link type of the interface, when its line is long read. */
+static void name_place_of_filter(const struct config *cfg, char *why, size_t size)
+{
+	char text[1024];
+
+	if (!cfg->filter_origin || !strstr(why, "filter '"))
+		return;
+	snprintf(text, sizeof(text), "%s", why);
+	snprintf(why, size, "%s: %s", cfg->filter_origin, text);
 }
 
 /* Applies `fresh` in full or not at all. */
 static int apply(struct app *a, struct config *fresh, char *why, size_t size)
 {
+	struct refusal refusal = {why, size};
 	int r;
 
 	if (fresh->mode != a->cfg->mode) {
@@ -167,13 +195,14 @@ static int apply(struct app *a, struct config *fresh, char *why, size_t size)
 			 "round, while it runs; restart it");
 		return -EINVAL;
 	}
-	config_diff(a->cfg, fresh, warn_restart, NULL);
-	r = config_keep_fixed(fresh, a->cfg);
-	if (r < 0) {
-		snprintf(why, size, "out of memory");
-		return r;
-	}
-	return a->ops->reload(a->side, fresh, why, size);
+	if (config_diff(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
+		return -EINVAL;
+	/* "-15m" goes on to be the time that it was at the start. */
+	fresh->offset_value = a->cfg->offset_value;
+	r = a->ops->reload(a->side, fresh, why, size);
+	if (r < 0)
+		name_place_of_filter(fresh, why, size);
+	return r;
 }
 
 static int reload(struct app *a, char *why, size_t size)
@@ -205,6 +234,16 @@ static int reload(struct app *a, char *why, size_t size)
 	return 0;
 }
 
+/* `why` is a line, or more: then each has been logged. */
+static void log_refused(const char *why)
+{
+	size_t first = strcspn(why, "\n");
+
+	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
+			"Reload refused, the old settings stay: %.*s%s", (int)first, why,
+			why[first] ? " (and more, above)" : "");
+}
+
 static int on_reload(void *ctx, char *why, size_t size)
 {
 	struct app *a = ctx;
@@ -219,8 +258,7 @@ static int on_reload(void *ctx, char *why, size_t size)
 		r = reload(a, why, size);
 	}
 	if (r < 0)
-		log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
-				"Reload refused, the old settings stay: %s", why);
+		log_refused(why);
 	else
 		log_info("Reloaded %s", a->cfg->file);
 	if (!stopping)
@@ -233,7 +271,7 @@ static int on_reload(void *ctx, char *why, size_t size)
 static void on_signal(void *ctx, int signo)
 {
 	struct app *a = ctx;
-	char why[512] = "";
+	char why[CONTROL_WHY_MAX] = "";
 
 	if (signo == SIGUSR1) {
 		a->ops->log_stats(a->side);

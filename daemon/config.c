@@ -29,6 +29,7 @@ void config_clear(struct config *cfg)
 	free(cfg->interface);
 	free(cfg->read_file);
 	free(cfg->filter);
+	free(cfg->filter_origin);
 	free(cfg->spool_directory);
 	free(cfg->write_file);
 	free(cfg->offset_text);
@@ -172,43 +173,6 @@ unsigned int config_diff(const struct config *before, const struct config *after
 			compare_setting(&cmp, &table[i], before, after);
 	}
 	return cmp.changes;
-}
-
-static int keep_string(char **field, const char *value)
-{
-	char *copy = NULL;
-
-	if (value != NULL && (copy = strdup(value)) == NULL)
-		return -ENOMEM;
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-int config_keep_fixed(struct config *cfg, const struct config *old)
-{
-	const struct setting *table;
-	size_t n;
-	int r = 0;
-
-	table = settings_table(&n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct setting *s = &table[i];
-		void *to = (char *)cfg + s->offset;
-		const void *from = (const char *)old + s->offset;
-
-		if (cost_of(s, old) != CONFIG_CHANGE_RESTART || s->type == SETTING_ACTION)
-			continue;
-		if (s->type == SETTING_STRING)
-			r = keep_string(to, *(char *const *)from);
-		else
-			memcpy(to, from, s->size);
-		if (s->type == SETTING_OFFSET && r == 0) {
-			cfg->offset_value = old->offset_value;
-			r = keep_string(&cfg->offset_text, old->offset_text);
-		}
-	}
-	return r;
 }
 
 /* The file that holds a secret in clear: its own, or the configuration file it was written in. */

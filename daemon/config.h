@@ -66,6 +66,7 @@ struct config {
 	char *interface;
 	char *read_file;            /* NULL: live */
 	char *filter;               /* pcap-filter(7); NULL or "" = everything */
+	char *filter_origin;        /* "EXPRESSION" or "file:line", for messages; NULL: not set */
 	uint32_t snaplen;           /* bytes */
 	uint64_t buffer_size;       /* kernel ring, bytes */
 	uint32_t buffer_timeout_ms; /* block retire time */
@@ -122,12 +123,6 @@ struct config_difference {
  */
 unsigned int config_diff(const struct config *before, const struct config *after,
 			 void (*fn)(void *ctx, const struct config_difference *diff), void *ctx);
-
-/*
- * Makes `cfg` run with the old values of all that only a restart can change, so that the settings
- * in force and those that are shown are the same after a reload. Returns 0 or -ENOMEM.
- */
-int config_keep_fixed(struct config *cfg, const struct config *old);
 
 /* Has every log entry from now on name this instance. 0 or -ENOMEM. */
 int config_set_identity(const struct config *cfg);

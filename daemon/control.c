@@ -25,7 +25,7 @@
 #define MAX_CLIENTS       8
 #define REQUEST_TIMEOUT_S 5.
 #define ANSWER_TIMEOUT_S  60
-#define MESSAGE_MAX       1024
+#define MESSAGE_MAX       (CONTROL_WHY_MAX + 16)
 
 static const char request_reload[] = "reload";
 static const char answer_ok[] = "ok";
@@ -95,7 +95,7 @@ static void answer_request(struct client *client, const char *request, size_t le
 {
 	struct control *control = client->control;
 	char text[MESSAGE_MAX];
-	char why[MESSAGE_MAX - sizeof(answer_error)] = "";
+	char why[CONTROL_WHY_MAX] = "";
 
 	if (len != strlen(request_reload) || memcmp(request, request_reload, len) != 0)
 		snprintf(text, sizeof(text), "%sunknown request", answer_error);

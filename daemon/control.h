@@ -4,7 +4,7 @@
  *
  * A running instance listens on /run/pycapa/INSTANCE/control (SOCK_SEQPACKET, mode 0600; root and
  * its own user may talk to it). One message asks, one answers:
- *	"reload"  ->  "ok"  or  "error REASON"
+ *	"reload"  ->  "ok"  or  "error REASON", more reasons on lines of their own
  * The unit's ExecReload= runs `pycapa --reload INSTANCE`, which is the client side below.
  */
 #pragma once
@@ -12,9 +12,12 @@
 #include <ev.h>
 #include <stddef.h>
 
+/* The most that a reason can have, with its end. */
+#define CONTROL_WHY_MAX 8000
+
 struct control;
 
-/* Applies the configuration anew. Returns 0, or -errno with one line in `why`. */
+/* Applies the configuration anew. Returns 0, or -errno with the faults in `why`, a line each. */
 typedef int (*control_reload_fn)(void *ctx, char *why, size_t size);
 
 /*
@@ -37,6 +40,6 @@ void control_free(struct control *control);
  * Client: asks the instance that listens on `path` to reload, and waits for the result, at most
  * 60 s. Returns 0 when the new settings are in force; else -errno with one line in `why`:
  * -ECONNREFUSED or -ENOENT no instance listens there, -ETIMEDOUT no answer, -EINVAL refused,
- * `why` is then the instance's own reason.
+ * `why` is then what the instance said, a line for each fault.
  */
 int control_request_reload(const char *path, char *why, size_t size);

@@ -239,6 +239,17 @@ static void decide_offset(struct draft *draft)
 		fault_add(draft->faults, NULL, "%s", why);
 }
 
+static void note_filter(struct draft *draft)
+{
+	const char *where = where_of(draft, "filter");
+
+	if (where == NULL || draft->cfg->filter == NULL)
+		return;
+	draft->cfg->filter_origin = strdup(where);
+	if (draft->cfg->filter_origin == NULL)
+		fault_add(draft->faults, NULL, "out of memory");
+}
+
 static void check_topic(struct draft *draft)
 {
 	const char *topic = draft->cfg->topic;
@@ -352,6 +363,7 @@ void draft_finish(struct draft *draft)
 	decide_input(draft);
 	decide_output(draft);
 	decide_offset(draft);
+	note_filter(draft);
 	check_topic(draft);
 	decide_spool(draft);
 	check_spool(draft);

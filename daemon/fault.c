@@ -55,3 +55,16 @@ void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 	faults->count++;
 	faults->report(faults->ctx, where, text);
 }
+
+void fault_append(char *buf, size_t size, const char *line)
+{
+	static const char more[] = "\nand more: the log has them all";
+	size_t used = strlen(buf), len = strlen(line);
+
+	if (used == 0)
+		snprintf(buf, size, "%s", line);
+	else if (used + 1 + len + sizeof(more) <= size)
+		snprintf(buf + used, size - used, "\n%s", line);
+	else if (used + 1 >= sizeof(more) && strcmp(buf + used + 1 - sizeof(more), more) != 0)
+		snprintf(buf + used, size - used, "%s", more);
+}

@@ -21,3 +21,9 @@ struct faults {
  */
 void fault_add(struct faults *faults, const char *where, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Appends a fault as a line of its own to a text of faults, "" at first. When it does not fit, the
+ * last line says that there are more.
+ */
+void fault_append(char *buf, size_t size, const char *line);

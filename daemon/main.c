@@ -97,7 +97,7 @@ static int run(struct config *cfg, const struct options *options)
 
 static int reload(const char *instance)
 {
-	char path[128], why[512] = "";
+	char path[128], why[CONTROL_WHY_MAX] = "", *rest = why, *line;
 	int r = control_path(path, sizeof(path), instance);
 
 	if (r < 0) {
@@ -107,7 +107,8 @@ static int reload(const char *instance)
 	log_set_identity(&(struct log_identity){.instance = instance});
 	if (control_request_reload(path, why, sizeof(why)) == 0)
 		return 0;
-	log_error("%s: %s", instance, why);
+	while ((line = strsep(&rest, "\n")))
+		log_error("%s: %s", instance, line);
 	return EXIT_FAILURE;
 }
 

@@ -18,6 +18,7 @@
 #include "printable.h"
 #include "settings.h"
 
+#define MAX_LINE   5300         /* a path with a line, and a fault */
 #define EXPRESSION "EXPRESSION" /* where the words that are no options stand */
 
 struct options {
@@ -244,17 +245,17 @@ int options_parse(struct options **out, int argc, char **argv, struct config *cf
 struct log_report {
 	char *why;
 	size_t size;
-	size_t n;
 };
 
 static void report_log(void *ctx, const char *where, const char *text)
 {
 	struct log_report *report = ctx;
+	char line[MAX_LINE];
 
-	log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
-	if (report->n++ == 0)
-		snprintf(report->why, report->size, "%s%s%s", where != NULL ? where : "",
-			 where != NULL ? ": " : "", text);
+	snprintf(line, sizeof(line), "%s%s%s", where != NULL ? where : "",
+		 where != NULL ? ": " : "", text);
+	log_error("%s", line);
+	fault_append(report->why, report->size, line);
 }
 
 int options_reload(const struct options *opt, struct config *cfg, char *why, size_t size)
@@ -263,6 +264,7 @@ int options_reload(const struct options *opt, struct config *cfg, char *why, siz
 	struct faults faults = {.report = report_log, .ctx = &report};
 
 	memset(cfg, 0, sizeof(*cfg));
+	why[0] = '\0';
 	if (opt->file == NULL) {
 		snprintf(why, size, "no configuration file was given (-C)");
 		return -ENOENT;

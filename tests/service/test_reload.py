@@ -254,7 +254,7 @@ def test_missing_interface_is_refused_and_the_capture_goes_on(producer, link, to
 
 def test_filter_that_does_not_compile_is_refused(producer, link, topic):
     producer.configure(filter='port of call')
-    refused(producer, r'Reload refused.*filter|Reload refused.*port of call')
+    refused(producer, r'Reload refused.*\.cfg:\d+: .*filter .port of call.')
     still_captures(producer, link, topic, 0)
 
 
@@ -274,11 +274,22 @@ def test_after_a_refused_reload_a_good_one_applies(producer, link, topic):
     assert {len(r.value) for r in topic.records()} == {100}
 
 
-def test_key_that_needs_a_restart_is_named_in_a_warning(producer, link, topic):
-    producer.reload(spool_directory='$STATE_DIRECTORY')
-    entry = producer.wait_message(r'spool-directory.*restart')
-    assert entry['PRIORITY'] == '4'
-    still_captures(producer, link, topic, 0)
+def test_key_that_needs_a_restart_is_refused_and_nothing_applied(producer, link, topic):
+    producer.configure(spool_directory='/var/lib/pycapa/elsewhere', snaplen=100)
+    refused(producer, r'Reload refused.*spool-directory: \S+ -> /var/lib/pycapa/elsewhere needs a '
+            'restart')
+    assert not producer.messages('^reload: snaplen')
+    send(link, 10, 1000, size=500)
+    topic.wait_count(10)
+    assert {len(r.value) for r in topic.records()} == {500}
+
+
+def test_every_fault_is_shown_to_whoever_reloads(producer, host):
+    producer.write('snaplen = "x";\n\nbuffer-size = 1;\n')
+    done = host.run('pycapa', '--reload', producer.name, check=False)
+    assert done.returncode == 1
+    assert re.findall(r'\.cfg:(\d+): (\S+)', done.stderr) == [('1', 'snaplen'),
+                                                             ('3', 'buffer-size:')], done.stderr
 
 
 def test_reload_of_an_unchanged_file_changes_nothing(producer, link, topic):

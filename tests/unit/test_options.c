@@ -397,6 +397,19 @@ static void test_reload(void **state)
 	write_cfg(path, "\nsnaplen = \"x\";\nbroken = 1;\n");
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), -EINVAL);
 	assert_non_null(strstr(why, "br-lan.cfg:2: snaplen must be a number"));
+	/* Whoever asked for the reload gets every fault, a line each, or is told that there are
+	 * more. */
+	assert_non_null(strstr(why, "\n"));
+	assert_non_null(strstr(strchr(why, '\n'), "br-lan.cfg:3: unknown key 'broken'"));
+	assert_int_equal(options_reload(opt, &fresh, why, 120), -EINVAL);
+	assert_non_null(strstr(why, "br-lan.cfg:2: snaplen must be a number"));
+	assert_non_null(strstr(why, "\nand more: the log has them all"));
+
+	write_cfg(path, "\nfilter = \"port of call\";\n");
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
+	snprintf(words, sizeof(words), "%s:2", path);
+	assert_string_equal(fresh.filter_origin, words);
+	config_clear(&fresh);
 	unlink(path);
 	rmdir(dir);
 	config_clear(&cfg);
