@@ -13,6 +13,12 @@
  * what is queued would leave what is in flight in memory alone, and a purge has to guess what
  * became of it.)
  *
+ * A disk that takes nothing, for now or for long, must cost nothing that memory holds. While all
+ * that is unread in the spool are copies, a packet may go past it: the producer has what comes
+ * before. Then what the disk does not take goes to the producer, though Kafka does not answer; with
+ * that full, or something else unread, it waits with the input. What the spool has taken and cannot
+ * write is read from its memory, so the spool gets empty whatever the disk does.
+ *
  *	spool:   | runs: read, in the producer's hands | copies | unread | -> appended here
  *	producer:| the same, by their sequence numbers | the same |
  */
@@ -45,10 +51,13 @@ struct relay {
 	struct run *runs;    /* oldest first */
 	size_t n_runs, runs_room;
 	uint64_t copies, copies_end; /* numbers of the last block of copies */
-	uint64_t recovered, dropped;
+	uint64_t recovered;
 	uint64_t lost;      /* what the disk had not taken at the end */
 	bool stalled;       /* Kafka does not answer: packets go to disk */
 	bool input_blocked; /* the input was told PACKET_E_FULL */
+	bool refused;       /* the disk takes nothing: until the next look */
+	bool behind;        /* the spool's thread is: since this look */
+	bool hangs;         /* and has been for a whole one: until it says that there is room */
 	bool ended, emptying;
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
 	uint64_t unread; /* when that began */
@@ -136,13 +145,18 @@ static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq)
 	return err ? err : note_copy(r, seq, number);
 }
 
-/* Copies of the last block that were not passed by reading: they are queued, not spooled. */
-static uint64_t unread_copies(const struct relay *r)
+/* Copies of the last block from a number on. */
+static uint64_t copies_from(const struct relay *r, uint64_t number)
 {
-	uint64_t read = spool_next(r->spool) - spool_unread(r->spool);
-	uint64_t first = r->copies > read ? r->copies : read;
+	uint64_t first = r->copies > number ? r->copies : number;
 
 	return r->copies_end > first ? r->copies_end - first : 0;
+}
+
+/* Those that were not passed by reading: they are queued, not spooled. */
+static uint64_t unread_copies(const struct relay *r)
+{
+	return copies_from(r, spool_next(r->spool) - spool_unread(r->spool));
 }
 
 /* Has all that is in memory alone on disk, as far as there is room now; see inflight_copy(). */
@@ -153,6 +167,12 @@ static int copy(struct relay *r)
 	if (err < 0)
 		log_error("Cannot copy to the spool what Kafka does not take: %s", strerror(-err));
 	return err;
+}
+
+/* The producer has all that comes before the next packet. */
+static bool may_pass(const struct relay *r)
+{
+	return !r->spool || spool_unread(r->spool) == unread_copies(r);
 }
 
 /* Kafka takes nothing for now. */
@@ -220,20 +240,10 @@ static void pump(struct relay *r)
 		log_error("Cannot send what is spooled: %s", strerror(-n));
 	if (n == BATCH)
 		ev_timer_start(r->opt.loop, &r->pump);
-	if (r->emptying && spool_unread(r->spool) == 0) {
+	if (r->emptying && may_pass(r)) {
 		r->emptying = false;
 		r->opt.on_emptied(r->opt.ctx);
 	}
-}
-
-static void on_pump(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	pump(w->data);
-}
-
-static void on_spool_readable(void *ctx)
-{
-	pump(ctx);
 }
 
 static void unblock_input(struct relay *r)
@@ -244,9 +254,26 @@ static void unblock_input(struct relay *r)
 	r->opt.on_room(r->opt.ctx);
 }
 
+static void on_spool_readable(void *ctx)
+{
+	struct relay *r = ctx;
+
+	pump(r);
+	if (may_pass(r))
+		unblock_input(r);
+}
+
+static void on_pump(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	on_spool_readable(w->data);
+}
+
 static void on_spool_room(void *ctx)
 {
-	unblock_input(ctx);
+	struct relay *r = ctx;
+
+	r->behind = r->hangs = false;
+	unblock_input(r);
 }
 
 void relay_on_room(struct relay *r)
@@ -257,7 +284,16 @@ void relay_on_room(struct relay *r)
 
 /* ---- does Kafka answer? ---- */
 
-/* Runs while something is queued, so that an idle instance does not wake. */
+/* What the disk has refused is tried again; a spool that was behind all the time hangs. */
+static void look_at_disk(struct relay *r)
+{
+	r->refused = false;
+	r->hangs |= r->behind;
+	r->behind = false;
+	unblock_input(r);
+}
+
+/* Runs while something is queued or waits, so that an idle instance does not wake. */
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct relay *r = w->data;
@@ -266,16 +302,21 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 
 	producer_read_counters(r->producer, &c);
 	settled = c.delivered + c.failed;
-	if (c.queued == 0 || r->abandoned)
-		ev_timer_stop(loop, w);
-	else if (r->waited && settled == r->settled)
+	if (c.queued > 0 && r->waited && settled == r->settled)
 		stall(r);
 	r->waited = c.queued > 0;
 	r->settled = settled;
+	if (!r->abandoned)
+		look_at_disk(r);
+	producer_read_counters(r->producer, &c);
+	if (r->abandoned || (c.queued == 0 && !r->input_blocked))
+		ev_timer_stop(loop, w);
 }
 
 static void start_watch(struct relay *r)
 {
+	if (ev_is_active(&r->watch))
+		return;
 	r->watch.repeat = WATCH_S + producer_linger(r->producer);
 	r->waited = false;
 	ev_timer_again(r->opt.loop, &r->watch);
@@ -287,7 +328,7 @@ static int send_straight(struct relay *r, const struct packet *pkt)
 {
 	int err = producer_send(r->producer, pkt);
 
-	if (err == 0 && r->spool && !ev_is_active(&r->watch))
+	if (err == 0 && r->spool)
 		start_watch(r);
 	return err;
 }
@@ -295,37 +336,45 @@ static int send_straight(struct relay *r, const struct packet *pkt)
 /* Behind all that is there; what went straight before it comes first. */
 static int send_to_spool(struct relay *r, const struct packet *pkt)
 {
-	int err = copy(r);
+	int err;
 
-	return err ? err : spool_append(r->spool, pkt);
+	if (r->refused || r->hangs)
+		return SPOOL_E_NOSPACE;
+	err = copy(r);
+	if (err == 0)
+		err = spool_append(r->spool, pkt);
+	r->refused = err == SPOOL_E_NOSPACE;
+	r->behind = err == PACKET_E_FULL;
+	return err;
 }
 
 int relay_send(struct relay *r, const struct packet *pkt)
 {
+	bool passes = may_pass(r);
 	int err = PACKET_E_FULL;
 
-	if (!r->spool || (!r->stalled && spool_unread(r->spool) == 0))
+	if (passes && !r->stalled)
 		err = send_straight(r, pkt);
 	if (err == PACKET_E_FULL && r->spool)
 		err = send_to_spool(r, pkt);
-	if (err == SPOOL_E_NOSPACE) {
-		/* With no disk the producer's memory is better than nothing. */
-		if (spool_unread(r->spool) > 0 || send_straight(r, pkt) != 0)
-			r->dropped++; /* the spool has said so */
-		return 0;
-	}
 	r->kept += err == 0 && r->abandoned;
-	if (err == PACKET_E_FULL)
+	if (err == SPOOL_E_NOSPACE)
+		err = passes && r->stalled ? send_straight(r, pkt) : PACKET_E_FULL;
+	if (err == PACKET_E_FULL) {
 		r->input_blocked = true;
+		if (r->spool)
+			start_watch(r);
+	}
 	return err;
 }
 
-void relay_end(struct relay *r, bool empty)
+bool relay_end(struct relay *r, bool empty)
 {
 	r->ended = true;
-	r->emptying = empty && r->spool;
+	r->emptying = r->spool && (empty || (!may_pass(r) && !spool_takes(r->spool)));
 	if (r->emptying)
 		ev_timer_start(r->opt.loop, &r->pump);
+	return r->emptying;
 }
 
 /* ---- life ---- */
@@ -395,13 +444,13 @@ bool relay_has_spool(const struct relay *r)
 
 void relay_read_counters(const struct relay *r, struct relay_counters *out)
 {
-	*out = (struct relay_counters){.recovered = r->recovered, .dropped = r->dropped};
+	*out = (struct relay_counters){.recovered = r->recovered};
 	if (!r->spool)
 		return;
 	out->spooled =
 		r->abandoned ? r->unread + r->kept : spool_unread(r->spool) - unread_copies(r);
 	out->spooled -= r->lost;
-	out->dropped += spool_damaged(r->spool) + r->lost;
+	out->dropped = spool_damaged(r->spool) + r->lost;
 }
 
 /* The packets from this number of the spool on that the producer has given up. */
@@ -417,14 +466,14 @@ static uint64_t unsettled_from(const struct relay *r, uint64_t number)
 	return n;
 }
 
-/* Of the spool's last packets, which could not be written: those that Kafka has not, copied. */
+/* Of the spool's last packets, which could not be written: those that Kafka has not. */
 static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
 {
 	uint64_t from = spool_next(r->spool) - unwritten;
-	uint64_t first = r->copies > from ? r->copies : from;
-	uint64_t copies = r->copies_end > first ? r->copies_end - first : 0;
+	uint64_t unread = spool_unread(r->spool) < unwritten ? spool_unread(r->spool) : unwritten;
 
-	return unwritten - copies + (r->abandoned ? unsettled_from(r, from) : 0);
+	return unread - copies_from(r, spool_next(r->spool) - unread) +
+	       (r->abandoned ? unsettled_from(r, from) : 0);
 }
 
 void relay_flush(struct relay *r)

@@ -19,14 +19,14 @@ struct relay_options {
 	struct ev_loop *loop;
 	const struct config *cfg;      /* borrowed until relay_set_config() */
 	void (*on_room)(void *ctx);    /* after PACKET_E_FULL */
-	void (*on_emptied)(void *ctx); /* after relay_empty(): the spool holds nothing unsent */
+	void (*on_emptied)(void *ctx); /* after relay_end(): the spool holds nothing unsent */
 	void *ctx;
 };
 
 struct relay_counters {
 	uint64_t recovered; /* found in the spool at the start: of earlier runs */
 	uint64_t spooled;   /* on disk, and not in the producer's hands */
-	uint64_t dropped;   /* the spool or its disk was full, or a file damaged */
+	uint64_t dropped;   /* not on disk at the end, or in a file that was damaged */
 };
 
 /* Opens the spool where the settings have one. 0 or -errno (logged). */
@@ -50,8 +50,11 @@ bool relay_on_undelivered(struct relay *r, uint64_t seq);
 /* Takes a packet from the input (packet_fn). */
 int relay_send(struct relay *r, const struct packet *pkt);
 
-/* The input has ended. `empty`: send what is spooled, then on_emptied; else it waits on disk. */
-void relay_end(struct relay *r, bool empty);
+/*
+ * The input has ended. `empty`, or with a disk that takes nothing: what is spooled is sent, and
+ * on_emptied follows, which it returns; else that waits on disk.
+ */
+bool relay_end(struct relay *r, bool empty);
 
 /* A reload; settings of the spool itself need a restart. */
 void relay_set_config(struct relay *r, const struct config *cfg);

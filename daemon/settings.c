@@ -169,7 +169,7 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_NOW, .initial = "10G", .min = MIB, .max = 1024 * TIB,
 	 .unit = "bytes",
 	 .plain = 1,
-	 .help = "The most that the spool may hold; newer packets are dropped beyond it."},
+	 .help = "The most that the spool may hold; beyond it new packets wait in memory."},
 	{.name = "spool-segment", .metavar = "SIZE", FIELD(spool_segment), .type = SETTING_SIZE,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "64M", .min = MIB, .max = 4 * GIB, .unit = "bytes",

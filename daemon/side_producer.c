@@ -150,7 +150,7 @@ static void flush(void *ctx)
 
 /*
  * The input has ended. A run that ends by itself empties its spool too; one that is stopped
- * leaves there what is there.
+ * leaves there what is there, if the disk takes it.
  */
 static void drain(struct side *s)
 {
@@ -159,8 +159,7 @@ static void drain(struct side *s)
 	if (s->ended)
 		return;
 	s->ended = true;
-	relay_end(s->relay, empty);
-	if (!empty)
+	if (!relay_end(s->relay, empty))
 		flush(s);
 }
 

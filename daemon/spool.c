@@ -69,11 +69,20 @@ static bool is_busy(const struct spool *s)
 	return spool_thread_pending(s->thread) > (s->filling ? s->filling->bytes : 0);
 }
 
-/* Before the loop sleeps: unless the thread is still busy with what it got before. */
-static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
+static bool is_in_filling(const struct spool *s, uint64_t number)
 {
-	struct spool *s = w->data;
+	return s->filling && number >= s->filling->first && number < s->next;
+}
 
+/* True when spool_read() would find something. */
+static bool has_more(const struct spool *s)
+{
+	return spool_thread_has(s->thread, s->read) || is_in_filling(s, s->read);
+}
+
+/* Before the loop sleeps: unless the thread is still busy with what it got before. */
+static void give(struct spool *s)
+{
 	if (s->filling && s->told == done(s) && is_busy(s)) {
 		spool_thread_ask(s->thread);
 		if (is_busy(s)) /* it may have finished between the two lines */
@@ -81,6 +90,16 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 	}
 	if (s->filling || s->told != done(s))
 		hand_over(s, done(s));
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct spool *s = w->data;
+
+	/* What was appended can be read at once, from memory. */
+	if (s->wait_readable && s->read < s->next && has_more(s))
+		ev_async_send(s->loop, &s->async);
+	give(s);
 }
 
 /* Also when the disk is full: then the caller must be told so. */
@@ -100,7 +119,7 @@ static void on_async(struct ev_loop *loop, ev_async *w, int revents)
 		s->want_room = false;
 		s->on_room(s->ctx);
 	}
-	if (s->wait_readable && spool_thread_has(s->thread)) {
+	if (s->wait_readable && has_more(s)) {
 		s->wait_readable = false;
 		s->on_readable(s->ctx);
 	}
@@ -203,8 +222,8 @@ static bool is_full(struct spool *s, size_t more)
 		s->full_told = true;
 		log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
 				"spool: full, %" PRIu64 " of %" PRIu64
-				" bytes (spool-size); new packets are dropped until Kafka has "
-				"taken old ones",
+				" bytes (spool-size); new packets wait in memory until Kafka "
+				"has taken old ones",
 				used, s->size);
 	}
 	s->full = true;
@@ -225,6 +244,7 @@ static struct spool_batch *batch_to_fill(struct spool *s)
 		if (!b)
 			return NULL;
 		b->topic = s->topics->name;
+		b->first = s->next;
 	}
 	return b;
 }
@@ -233,7 +253,7 @@ static int put(struct spool *s, const struct packet *pkt)
 {
 	size_t bytes = pcapng_packet_size(pkt->caplen);
 	struct spool_batch *b = batch_to_fill(s);
-	int r = b ? pktbuf_push(b->packets, pkt, 0) : -ENOMEM;
+	int r = b ? pktbuf_push(b->packets, pkt, s->next) : -ENOMEM;
 
 	if (r < 0)
 		return r;
@@ -293,17 +313,41 @@ static void skip_lost(struct spool *s, uint64_t number)
 	spool_acknowledge(s, s->acknowledged);
 }
 
-/* The batch to read from; NULL when the thread has none ready. */
-static struct spool_batch *batch_to_read(struct spool *s)
+/* One from the thread; NULL: none yet. */
+static struct spool_batch *take_batch(struct spool *s)
 {
 	uint64_t read_to = 0;
+	struct spool_batch *b = spool_thread_take(s->thread, s->read, &read_to);
 
-	if (s->reading && pktbuf_count(s->reading->packets))
-		return s->reading;
-	spool_batch_free(s->reading);
-	s->reading = spool_thread_take(s->thread, &read_to);
-	s->wait_readable = !s->reading;
+	if (b || read_to <= s->read)
+		return b;
 	skip_lost(s, read_to);
+	return spool_thread_take(s->thread, s->read, &read_to);
+}
+
+/* What was read from memory meanwhile. */
+static void drop_read(struct spool *s, struct spool_batch *b)
+{
+	struct packet pkt;
+	uint64_t number;
+
+	while (pktbuf_peek(b->packets, &pkt, &number) && number < s->read)
+		pktbuf_pop(b->packets);
+}
+
+/* The batch to read from; NULL when nothing is ready. */
+static struct spool_batch *batch_to_read(struct spool *s)
+{
+	while (!s->reading || !pktbuf_count(s->reading->packets)) {
+		spool_batch_free(s->reading);
+		s->reading = take_batch(s);
+		if (!s->reading && is_in_filling(s, s->read))
+			s->reading = spool_batch_copy(s->filling, s->read, HANDOVER_SIZE);
+		s->wait_readable = !s->reading;
+		if (!s->reading)
+			return NULL;
+		drop_read(s, s->reading);
+	}
 	return s->reading;
 }
 
@@ -329,6 +373,11 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 		n++;
 	}
 	return (int)n;
+}
+
+bool spool_takes(const struct spool *s)
+{
+	return !spool_thread_refused(s->thread);
 }
 
 uint64_t spool_next(const struct spool *s)

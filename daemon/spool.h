@@ -68,14 +68,21 @@ int spool_append_waiting(struct spool *s, const struct packet *pkt);
 typedef int (*spool_fn)(void *ctx, const struct packet *pkt, uint64_t number, const char *topic);
 
 /*
- * Hands on at most `max` packets, the oldest first. Returns how many were taken, or the -errno of
- * `fn`. When it returns less than `max` without a PACKET_E_FULL of `fn`, on_readable follows as
- * soon as there are more.
+ * Hands on at most `max` packets, the oldest first: from its files, and what they do not hold yet
+ * from memory, so that a disk that takes nothing holds up no packet. Returns how many were taken,
+ * or the -errno of `fn`. When it returns less than `max` without a PACKET_E_FULL of `fn`,
+ * on_readable follows as soon as there are more.
  */
 int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max);
 
-/* All packets below this number are delivered; also some that were not read yet. */
+/*
+ * All packets below this number are delivered; also some that were not read yet. What is read and
+ * delivered before it was written never is.
+ */
 void spool_acknowledge(struct spool *s, uint64_t below);
+
+/* False while the disk takes nothing: what was appended last is in memory alone. */
+bool spool_takes(const struct spool *s);
 
 /* The number that the next packet appended will get. */
 uint64_t spool_next(const struct spool *s);

@@ -24,6 +24,38 @@ void spool_batch_free(struct spool_batch *b)
 	free(b);
 }
 
+uint64_t spool_batch_end(const struct spool_batch *b)
+{
+	return b->first + pktbuf_count(b->packets);
+}
+
+struct spool_batch *spool_batch_copy(const struct spool_batch *b, uint64_t from, size_t bytes)
+{
+	struct spool_batch *copy = spool_batch_new();
+	struct pktbuf_walk at = {0};
+	struct packet pkt;
+	uint64_t number;
+
+	if (!copy)
+		return NULL;
+	copy->topic = b->topic;
+	copy->first = from;
+	while (bytes && pktbuf_next(b->packets, &at, &pkt, &number)) {
+		size_t size = pkt.caplen + sizeof(pkt);
+
+		if (number < from)
+			continue;
+		if (pktbuf_push(copy->packets, &pkt, number) < 0)
+			break; /* the rest another time */
+		bytes -= size < bytes ? size : bytes;
+	}
+	if (!pktbuf_count(copy->packets)) {
+		spool_batch_free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
 void spool_queue_init(struct spool_queue *q)
 {
 	q->head = NULL;
@@ -47,15 +79,6 @@ struct spool_batch *spool_queue_pop(struct spool_queue *q)
 		q->tail = &q->head;
 	b->next = NULL;
 	return b;
-}
-
-void spool_queue_move(struct spool_queue *to, struct spool_queue *from)
-{
-	if (!from->head)
-		return;
-	*to->tail = from->head;
-	to->tail = from->tail;
-	spool_queue_init(from);
 }
 
 void spool_queue_clear(struct spool_queue *q)

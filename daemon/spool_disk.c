@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets are encoded into a buffer and written in pieces of it. When the disk takes no more, the
- * file is cut back to its last whole piece, the buffer stays, and is written later, to the same
- * file or to a new one: a file begins with a description of all kinds of packet that the spool
- * has seen before the buffer's first packet, so the buffer fits everywhere.
+ * file is cut back to its last whole piece, and the piece is made again later, for the same file or
+ * for a new one: a file begins with a description of all kinds of packet that the spool has seen
+ * before the buffer's first packet, so the buffer fits everywhere.
  */
 #include "spool_disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,16 +114,6 @@ uint64_t spool_disk_bytes(const struct spool_disk *d)
 	return spool_list_bytes(&d->list);
 }
 
-uint64_t spool_disk_discard(struct spool_disk *d)
-{
-	uint64_t n = d->in_buf;
-
-	d->fill = 0;
-	d->in_buf = 0;
-	d->kinds.n = d->kinds_before; /* their descriptions were in the buffer */
-	return n;
-}
-
 void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, uint32_t sync_ms)
 {
 	d->segment_size = segment_size;
@@ -223,46 +214,94 @@ static int flush(struct spool_disk *d)
 	return 0;
 }
 
-/* Makes the buffer and the open file fit for packets of this topic. */
+/* Gives up what is in the buffer; it is made again. */
+static void clear_buffer(struct spool_disk *d)
+{
+	d->fill = 0;
+	d->in_buf = 0;
+	d->kinds.n = d->kinds_before; /* their descriptions were in it */
+}
+
+/* Makes the open file fit for packets of this topic. 0 or -ENOMEM. */
 static int turn_to(struct spool_disk *d, const char *topic)
 {
-	if (topic != d->buf_topic) {
-		int r = flush(d);
-
-		if (r < 0)
-			return r;
+	topic = spool_list_topic(&d->list, topic);
+	if (!topic)
+		return -ENOMEM;
+	if (topic != d->buf_topic)
 		close_open(d);
-	}
 	d->buf_topic = topic;
 	return 0;
 }
 
-int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic)
+/* True when the buffer is to be written before more comes into it. */
+static bool is_piece(const struct spool_disk *d)
+{
+	return d->fill >= WRITE_SIZE || (d->open && d->open->bytes + d->fill >= d->segment_size);
+}
+
+/* Puts packets into the buffer, up to a piece. 0, or -ENOMEM. */
+static int fill_buffer(struct spool_disk *d, struct spool_batch *b, struct pktbuf_walk *at)
 {
 	struct packet pkt;
-	int r;
+	uint64_t number;
 
-	if (!pktbuf_count(packets))
-		return flush(d);
-	topic = spool_list_topic(&d->list, topic);
-	r = topic ? turn_to(d, topic) : -ENOMEM;
-	while (r == 0 && pktbuf_peek(packets, &pkt, NULL)) {
-		int n;
+	while (d->in_buf < b->left && (!d->fill || !is_piece(d)) &&
+	       pktbuf_next(b->packets, at, &pkt, &number)) {
+		int n = spool_file_put_packet(&d->kinds, &pkt, d->buf + d->fill);
 
-		if (d->fill >= WRITE_SIZE ||
-		    (d->open && d->fill && d->open->bytes + d->fill >= d->segment_size)) {
-			r = flush(d);
-			if (r < 0)
-				return r;
-		}
-		n = spool_file_put_packet(&d->kinds, &pkt, d->buf + d->fill);
 		if (n < 0)
 			return n;
 		d->fill += (size_t)n;
 		d->in_buf++;
-		pktbuf_pop(packets);
 	}
-	return r < 0 ? r : flush(d);
+	return 0;
+}
+
+int spool_disk_write(struct spool_disk *d, struct spool_batch *b)
+{
+	int r = turn_to(d, b->topic);
+
+	while (r == 0 && b->left) {
+		struct pktbuf_walk at = b->at;
+		uint64_t n;
+
+		r = fill_buffer(d, b, &at);
+		n = d->in_buf;
+		if (r == 0)
+			r = flush(d);
+		if (r == 0) {
+			b->at = at;
+			b->left -= n;
+		}
+	}
+	if (r < 0)
+		clear_buffer(d);
+	return r;
+}
+
+/* Files that hold none of them are gone by now: the next one begins behind. */
+void spool_disk_skip(struct spool_disk *d, struct spool_batch *b, uint64_t below)
+{
+	struct packet pkt;
+	uint64_t number;
+
+	if (d->list.end >= below)
+		return;
+	while (b->left && d->list.end < below) {
+		pktbuf_next(b->packets, &b->at, &pkt, &number);
+		b->left--;
+		d->list.end++;
+	}
+	spool_disk_pass(d, d->list.end);
+}
+
+void spool_disk_pass(struct spool_disk *d, uint64_t below)
+{
+	if (below <= d->read)
+		return;
+	stop_reading(d); /* it would go on where it was */
+	d->read = below;
 }
 
 /* Opens a segment for reading, and reads over what is delivered or skipped. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pktbuf.h"
+#include "spool_batch.h"
 
 struct spool_disk;
 
@@ -30,14 +31,13 @@ uint64_t spool_disk_end(const struct spool_disk *d);
 uint64_t spool_disk_bytes(const struct spool_disk *d);
 
 /*
- * Takes packets out of `packets` and writes them. `topic` outlives the disk. Returns 0, or -errno
- * when the disk takes no more: what is left is in `packets` or within, and the call may be
- * repeated. Packets are never taken twice.
+ * Writes what is left of a batch. Returns 0, or -errno when the disk takes no more: the batch knows
+ * what is left, and the call may be repeated. Its packets are only read, and stay.
  */
-int spool_disk_write(struct spool_disk *d, struct pktbuf *packets, const char *topic);
+int spool_disk_write(struct spool_disk *d, struct spool_batch *b);
 
-/* Gives up the packets that are within, taken but not yet written; how many those were. */
-uint64_t spool_disk_discard(struct spool_disk *d);
+/* In place of spool_disk_write(): packets below this number are delivered and need no disk. */
+void spool_disk_skip(struct spool_disk *d, struct spool_batch *b, uint64_t below);
 
 /* As given to spool_disk_new(), from now on. */
 void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, uint32_t sync_ms);
@@ -50,6 +50,9 @@ void spool_disk_set_limits(struct spool_disk *d, uint64_t segment_size, uint32_t
 int spool_disk_read(struct spool_disk *d, struct pktbuf *out, size_t bytes, const char **topic);
 /* All packets below this number were given by spool_disk_read(), or are lost. */
 uint64_t spool_disk_read_to(const struct spool_disk *d);
+
+/* Packets below this number were read elsewhere, from memory: goes on behind them. */
+void spool_disk_pass(struct spool_disk *d, uint64_t below);
 
 /* All packets below this number are delivered: removes the files that hold no others. */
 void spool_disk_acknowledge(struct spool_disk *d, uint64_t below);

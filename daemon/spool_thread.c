@@ -3,6 +3,10 @@
  * The thread works in rounds: takes what was given, removes what is delivered, writes, reads
  * ahead, and sleeps until there is more. When the disk refuses a batch it keeps it, and
  * tries again every while and whenever files were removed. What cannot be read is tried again too.
+ *
+ * What is not on the disk yet the loop reads from memory, whatever the thread waits for: a batch
+ * that was given does not change until it is written, and goes under the lock. What is delivered
+ * meanwhile is not written at all.
  */
 #include "spool_thread.h"
 
@@ -34,9 +38,11 @@ struct spool_thread {
 
 	/* under the lock */
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* for the thread */
-	pthread_cond_t done; /* for a loop that waits */
-	struct spool_queue todo;
+	pthread_cond_t work;     /* for the thread */
+	pthread_cond_t done;     /* for a loop that waits */
+	struct spool_queue todo; /* given; the thread alone takes batches out */
+	uint64_t given_to;       /* the number after the last packet that was given */
+	uint64_t passed;         /* the loop has read all below, some of it from memory */
 	struct spool_queue ahead;
 	size_t ahead_bytes;
 	uint64_t read_to; /* all packets below are in `ahead`, or were, or are lost */
@@ -49,7 +55,6 @@ struct spool_thread {
 
 	/* the thread's own */
 	struct spool_disk *disk;
-	struct spool_queue writing;
 	uint64_t retry_at, done_below;
 	uint64_t reread_at; /* 0: nothing to be tried again */
 	bool refused_told;
@@ -68,7 +73,7 @@ static void note_refusal(struct spool_thread *t, int r)
 		return;
 	t->refused_told = true;
 	log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
-			"spool: cannot write: %s; new packets are dropped until it can",
+			"spool: cannot write: %s; packets wait in memory until it can",
 			strerror(-r));
 }
 
@@ -80,24 +85,59 @@ static void note_success(struct spool_thread *t)
 	t->refused_told = false;
 }
 
-/* Writes what there is. False: the disk takes no more for now. */
-static bool write_batches(struct spool_thread *t)
+static struct spool_batch *first_to_write(struct spool_thread *t)
 {
 	struct spool_batch *b;
 
-	while ((b = t->writing.head)) {
-		int r = spool_disk_write(t->disk, b->packets, b->topic);
+	pthread_mutex_lock(&t->lock);
+	b = t->todo.head;
+	pthread_mutex_unlock(&t->lock);
+	return b;
+}
+
+/* The first one is written, or need not be. */
+static void drop_first(struct spool_thread *t)
+{
+	struct spool_batch *b;
+
+	pthread_mutex_lock(&t->lock);
+	b = spool_queue_pop(&t->todo);
+	pthread_mutex_unlock(&t->lock);
+	atomic_fetch_sub(&t->pending, b->bytes);
+	spool_batch_free(b);
+}
+
+/* Writes what there is, as far as the disk takes it. */
+static void write_batches(struct spool_thread *t)
+{
+	struct spool_batch *b;
+
+	while ((b = first_to_write(t))) {
+		int r = spool_disk_write(t->disk, b);
 
 		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
 		if (r < 0) {
 			note_refusal(t, r);
-			return false;
+			return;
 		}
 		note_success(t);
-		atomic_fetch_sub(&t->pending, b->bytes);
-		spool_batch_free(spool_queue_pop(&t->writing));
+		drop_first(t);
 	}
-	return true;
+}
+
+/* What is delivered needs no disk. With nothing left to write, the next try may go well. */
+static void skip_delivered(struct spool_thread *t, uint64_t below)
+{
+	struct spool_batch *b;
+
+	while ((b = first_to_write(t)) && b->first < below) {
+		spool_disk_skip(t->disk, b, below);
+		if (b->left)
+			return;
+		drop_first(t);
+	}
+	if (!b)
+		atomic_store(&t->refused, false);
 }
 
 /* Gives the loop what was read (taken over; may be NULL). False: that was nothing. */
@@ -148,25 +188,26 @@ static void read_ahead(struct spool_thread *t)
 /* Gives up what the disk does not take, at the end of a flush. How many packets. */
 static uint64_t discard(struct spool_thread *t)
 {
-	uint64_t n = spool_disk_discard(t->disk);
+	uint64_t n = 0;
 	struct spool_batch *b;
 
-	while ((b = spool_queue_pop(&t->writing))) {
-		n += pktbuf_count(b->packets);
-		atomic_fetch_sub(&t->pending, b->bytes);
-		spool_batch_free(b);
+	while ((b = first_to_write(t))) {
+		n += b->left;
+		drop_first(t);
 	}
 	atomic_store(&t->refused, false); /* there is nothing left that could show it */
 	return n;
 }
 
 /* One round: all that is to be done now. */
-static void work(struct spool_thread *t, uint64_t below, bool flush)
+static void work(struct spool_thread *t, uint64_t below, uint64_t passed, bool flush)
 {
+	spool_disk_pass(t->disk, passed);
 	if (below > t->done_below) {
 		spool_disk_acknowledge(t->disk, below);
 		t->done_below = below;
 		t->retry_at = 0;
+		skip_delivered(t, below);
 		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
 	}
 	if (flush || thread_now_ms() >= t->retry_at)
@@ -175,7 +216,7 @@ static void work(struct spool_thread *t, uint64_t below, bool flush)
 		read_ahead(t);
 	if (flush)
 		spool_disk_sync(t->disk);
-	if ((!t->writing.head || atomic_load(&t->refused)) &&
+	if ((!first_to_write(t) || atomic_load(&t->refused)) &&
 	    atomic_exchange(&t->want_signal, false))
 		t->on_event(t->ctx);
 }
@@ -185,7 +226,7 @@ static void wait_for_work(struct spool_thread *t)
 {
 	uint64_t until = UINT64_MAX;
 
-	if (t->writing.head)
+	if (t->todo.head)
 		until = t->retry_at;
 	if (t->reread_at && t->reread_at < until)
 		until = t->reread_at;
@@ -207,14 +248,14 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
-		uint64_t below = t->below, discarded = 0;
+		uint64_t below = t->below, passed = t->passed, given_to = t->given_to;
+		uint64_t discarded = 0;
 		bool flush = t->flush;
 
 		t->more = false;
 		take_limits(t);
-		spool_queue_move(&t->writing, &t->todo);
 		pthread_mutex_unlock(&t->lock);
-		work(t, below, flush);
+		work(t, below, passed, flush);
 		if (flush)
 			discarded = discard(t);
 		pthread_mutex_lock(&t->lock);
@@ -223,8 +264,8 @@ static void *run(void *arg)
 			t->flush = false;
 		}
 		pthread_cond_broadcast(&t->done);
-		if (!t->todo.head && t->below == below && !t->more && !t->flush && !t->new_limits &&
-		    !t->stop)
+		if (t->given_to == given_to && t->below == below && !t->more && !t->flush &&
+		    !t->new_limits && !t->stop)
 			wait_for_work(t);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -254,12 +295,12 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 		return -ENOMEM;
 	spool_queue_init(&t->todo);
 	spool_queue_init(&t->ahead);
-	spool_queue_init(&t->writing);
 	t->disk = opt->disk;
 	t->on_event = opt->on_event;
 	t->ctx = opt->ctx;
 	t->below = t->done_below = spool_disk_first(opt->disk);
 	t->read_to = t->told_to = spool_disk_first(opt->disk);
+	t->given_to = spool_disk_end(opt->disk);
 	t->on_disk = spool_disk_bytes(opt->disk);
 	t->want_readable = true;
 	r = start(t);
@@ -284,7 +325,6 @@ void spool_thread_free(struct spool_thread *t)
 	}
 	spool_queue_clear(&t->todo);
 	spool_queue_clear(&t->ahead);
-	spool_queue_clear(&t->writing);
 	pthread_cond_destroy(&t->done);
 	pthread_cond_destroy(&t->work);
 	pthread_mutex_destroy(&t->lock);
@@ -294,39 +334,70 @@ void spool_thread_free(struct spool_thread *t)
 void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below)
 {
 	pthread_mutex_lock(&t->lock);
-	if (b)
+	if (b) {
+		b->left = pktbuf_count(b->packets);
+		t->given_to = spool_batch_end(b);
 		spool_queue_push(&t->todo, b);
+	}
 	t->below = below;
 	pthread_cond_signal(&t->work);
 	pthread_mutex_unlock(&t->lock);
 }
 
-struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t *read_to)
+/* Under the lock: a copy of what is still to be written, when nothing unread is before it. */
+static struct spool_batch *copy_unwritten(struct spool_thread *t, uint64_t from)
+{
+	struct spool_batch *b = t->todo.head, *copy;
+
+	if (!b || from < b->first)
+		return NULL;
+	while (b && from >= spool_batch_end(b))
+		b = b->next;
+	copy = b ? spool_batch_copy(b, from, READ_SIZE) : NULL;
+	if (copy)
+		t->passed = spool_batch_end(copy);
+	return copy;
+}
+
+/* Under the lock: one that was read ahead. */
+static struct spool_batch *take_ahead(struct spool_thread *t)
+{
+	struct spool_batch *b = spool_queue_pop(&t->ahead);
+
+	if (!b)
+		return NULL;
+	t->ahead_bytes -= b->bytes;
+	if (t->ahead_bytes < AHEAD_MAX / 2) {
+		t->more = true;
+		pthread_cond_signal(&t->work);
+	}
+	return b;
+}
+
+struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t from, uint64_t *read_to)
 {
 	struct spool_batch *b;
 
 	pthread_mutex_lock(&t->lock);
-	b = spool_queue_pop(&t->ahead);
-	if (b)
-		t->ahead_bytes -= b->bytes;
-	else
-		atomic_store(&t->want_readable, true);
+	t->passed = from;
+	b = take_ahead(t);
 	if (!b)
+		b = copy_unwritten(t, from);
+	if (!b) {
+		atomic_store(&t->want_readable, true);
 		*read_to = t->told_to = t->read_to;
-	if (b && t->ahead_bytes < AHEAD_MAX / 2) {
-		t->more = true;
-		pthread_cond_signal(&t->work);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return b;
 }
 
-bool spool_thread_has(struct spool_thread *t)
+bool spool_thread_has(struct spool_thread *t, uint64_t from)
 {
 	bool has;
 
 	pthread_mutex_lock(&t->lock);
-	has = t->ahead.head || t->read_to != t->told_to;
+	has = t->ahead.head || t->read_to != t->told_to ||
+	      (t->todo.head && from >= t->todo.head->first && from < t->given_to);
 	if (has)
 		atomic_store(&t->want_readable, false);
 	pthread_mutex_unlock(&t->lock);

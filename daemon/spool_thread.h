@@ -29,12 +29,13 @@ void spool_thread_free(struct spool_thread *t);
 void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below);
 
 /*
- * A batch that was read ahead, the caller's from then on. NULL: none yet, on_event follows; packets
- * below `*read_to` that were never in a batch are lost.
+ * A batch to be read from, the caller's from then on; `from`: what was not read yet. It was read
+ * ahead, and may begin before `from`, or it holds what is still to be written. NULL: none yet,
+ * on_event follows; packets below `*read_to` that were never in a batch are lost.
  */
-struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t *read_to);
+struct spool_batch *spool_thread_take(struct spool_thread *t, uint64_t from, uint64_t *read_to);
 /* True when spool_thread_take() has one, or knows of more that are lost. */
-bool spool_thread_has(struct spool_thread *t);
+bool spool_thread_has(struct spool_thread *t, uint64_t from);
 
 /* Bytes that were counted by spool_thread_add() and are not written yet. */
 uint64_t spool_thread_pending(const struct spool_thread *t);

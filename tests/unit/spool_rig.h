@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ev.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +109,45 @@ static inline unsigned int each_file(struct rig *r, bool remove)
 	}
 	closedir(d);
 	return n;
+}
+
+static inline uint64_t bytes_on_disk(struct rig *r)
+{
+	DIR *d = opendir(r->dir);
+	struct dirent *e;
+	struct stat st;
+	uint64_t n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (strstr(e->d_name, ".pcapng") && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			n += (uint64_t)st.st_size;
+	closedir(d);
+	return n;
+}
+
+/* A disk of its own for the spool, of so little room. */
+static inline void small_disk(struct rig *r, const char *size)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		assert_int_equal(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("spool", r->dir, "tmpfs", 0, size), 0);
+}
+
+/* Others leave no room on it, until this file goes. */
+static inline void fill_disk(struct rig *r, char *filler, size_t size)
+{
+	static const uint8_t zeros[64 << 10];
+	FILE *f;
+
+	snprintf(filler, size, "%s/.filler", r->dir);
+	f = fopen(filler, "wb");
+	assert_non_null(f);
+	setbuf(f, NULL);
+	while (fwrite(zeros, 1, sizeof(zeros), f) == sizeof(zeros))
+		;
+	fclose(f);
 }
 
 static inline int teardown(void **state)

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "pcapng.h"
 #include "spool_rig.h"
 
 /* ---- a disk that takes nothing until it is let go ---- */
@@ -60,7 +61,7 @@ static void comes_out_as_it_went_in(void **state)
 	assert_string_equal(r->last_topic, "pcap");
 	assert_int_equal(spool_unread(r->spool), 0);
 	assert_int_equal(spool_count(r->spool), 9000);
-	assert_true(each_file(r, false) > 2);
+	WAIT(r, each_file(r, false) > 2);
 	spool_acknowledge(r->spool, r->last_number + 1);
 	assert_int_equal(spool_count(r->spool), 0);
 	WAIT(r, each_file(r, false) == 0);
@@ -128,9 +129,13 @@ static void fill_and_die(struct rig *r)
 {
 	struct stat st;
 	char path[128];
+	uint64_t bytes = 0;
 
 	rig_open(r);
 	append_all(r, 0, 1000);
+	for (uint32_t i = 0; i < 1000; i++)
+		bytes += pcapng_packet_size(length_of(i));
+	WAIT(r, bytes_on_disk(r) >= bytes);
 	read_until(r, 1000);
 	spool_acknowledge(r->spool, 200);
 	snprintf(path, sizeof(path), "%s/position", r->dir);
@@ -206,6 +211,28 @@ static void full_queue_says_when_it_has_room(void **state)
 	assert_int_equal(append(r, 7), 0);
 	read_until(r, n + 1);
 	assert_int_equal(spool_unread(r->spool), 0);
+}
+
+/* What the disk does not take is read all the same, and is not written once it is delivered. */
+static void a_disk_that_hangs_holds_up_no_reading(void **state)
+{
+	struct rig *r = *state;
+
+	hold_writes(true);
+	rig_open(r);
+	for (uint32_t n = 100; n <= 5000; n += 100) {
+		append_all(r, n - 100, n);
+		read_until(r, n);
+	}
+	assert_int_equal(spool_unread(r->spool), 0);
+	assert_got(r, 0, 0, 5000);
+	spool_acknowledge(r->spool, 4990);
+	hold_writes(false);
+	rig_close(r);
+	r->n = 0;
+	rig_open(r);
+	read_until(r, 10);
+	assert_got(r, 0, 4990, 5000);
 }
 
 /* At the end of a run, though the thread is behind and the allowance used up. */
@@ -319,6 +346,8 @@ int main(void)
 		SPOOL_TEST(directory_is_locked),
 		SPOOL_TEST(allowance_is_kept),
 		cmocka_unit_test_setup_teardown(full_queue_says_when_it_has_room, setup,
+						release_and_teardown),
+		cmocka_unit_test_setup_teardown(a_disk_that_hangs_holds_up_no_reading, setup,
 						release_and_teardown),
 		cmocka_unit_test_setup_teardown(waiting_append_takes_all, setup,
 						release_and_teardown),

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The relay on a real loop, with a real spool on a disk that is full, hangs or goes away. Kafka is
+ * a list: what the producer was given, in order, and how much of it is settled.
+ */
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "inflight.h"
+#include "relay.h"
+#include "spool_rig.h"
+
+#define MAX_PACKETS 200000
+#define PACKET_SIZE 1000
+
+/* ---- the producer and Kafka ---- */
+
+static struct {
+	uint32_t id[MAX_PACKETS]; /* by sequence number */
+	uint64_t next, settled, copied;
+	uint64_t room; /* how many may be unsettled */
+	bool blocked;
+} kafka;
+
+static struct packet packet_of(uint32_t id, uint8_t bytes[PACKET_SIZE])
+{
+	memset(bytes, 0, PACKET_SIZE);
+	memcpy(bytes, &id, sizeof(id));
+	return (struct packet){.data = bytes,
+			       .caplen = PACKET_SIZE,
+			       .wirelen = PACKET_SIZE,
+			       .time_us = 1700000000000000 + id,
+			       .linktype = 1};
+}
+
+static int give(const struct packet *pkt)
+{
+	kafka.blocked = kafka.next - kafka.settled >= kafka.room;
+	if (kafka.blocked)
+		return PACKET_E_FULL;
+	assert_true(kafka.next < MAX_PACKETS);
+	memcpy(&kafka.id[kafka.next++], pkt->data, sizeof(uint32_t));
+	return 0;
+}
+
+int producer_send(struct producer *p, const struct packet *pkt)
+{
+	return give(pkt);
+}
+
+int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic)
+{
+	int r = give(pkt);
+
+	if (r == 0)
+		kafka.copied = kafka.next;
+	return r;
+}
+
+struct inflight *producer_inflight(struct producer *p)
+{
+	return NULL;
+}
+
+double producer_linger(const struct producer *p)
+{
+	return 0;
+}
+
+void producer_read_counters(const struct producer *p, struct producer_counters *out)
+{
+	*out = (struct producer_counters){.delivered = kafka.settled,
+					  .queued = kafka.next - kafka.settled};
+}
+
+uint64_t inflight_next(const struct inflight *f)
+{
+	return kafka.next;
+}
+
+bool inflight_has_settled(const struct inflight *f, uint64_t seq)
+{
+	return seq < kafka.settled;
+}
+
+int inflight_copy(struct inflight *f, inflight_fn fn, void *ctx)
+{
+	uint8_t bytes[PACKET_SIZE];
+	int r = 0;
+
+	if (kafka.copied < kafka.settled)
+		kafka.copied = kafka.settled;
+	while (kafka.copied < kafka.next && r == 0) {
+		struct packet pkt = packet_of(kafka.id[kafka.copied], bytes);
+
+		r = fn(ctx, &pkt, kafka.copied);
+		kafka.copied += r == 0;
+	}
+	return r;
+}
+
+/* ---- a disk that takes nothing until it is let go ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t released;
+	bool held;
+} writes = {.lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER};
+
+/* In place of libc's. */
+ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
+
+	pthread_mutex_lock(&writes.lock);
+	while (writes.held)
+		pthread_cond_wait(&writes.released, &writes.lock);
+	pthread_mutex_unlock(&writes.lock);
+	return pwritev(fd, &iov, 1, offset);
+}
+
+static void hold_writes(bool held)
+{
+	pthread_mutex_lock(&writes.lock);
+	writes.held = held;
+	pthread_cond_broadcast(&writes.released);
+	pthread_mutex_unlock(&writes.lock);
+}
+
+/* ---- the relay and its input ---- */
+
+struct world {
+	struct rig *rig;
+	struct config cfg;
+	struct relay *relay;
+	uint32_t fed;
+	bool open, emptied; /* open: the input may go on */
+};
+
+static void on_relay_room(void *ctx)
+{
+	((struct world *)ctx)->open = true;
+}
+
+static void on_emptied(void *ctx)
+{
+	((struct world *)ctx)->emptied = true;
+}
+
+static void open_relay(struct world *w)
+{
+	const struct relay_options opt = {.loop = w->rig->loop,
+					  .cfg = &w->cfg,
+					  .on_room = on_relay_room,
+					  .on_emptied = on_emptied,
+					  .ctx = w};
+
+	w->open = true;
+	assert_int_equal(relay_new(&w->relay, &opt), 0);
+	relay_set_producer(w->relay, NULL);
+}
+
+static int open_world(void **state)
+{
+	static char topic[] = "pcap";
+	struct world *w = calloc(1, sizeof(*w));
+	void *rig;
+
+	memset(&kafka, 0, sizeof(kafka));
+	kafka.room = 5000;
+	assert_int_equal(setup(&rig), 0);
+	w->rig = rig;
+	w->cfg = (struct config){.topic = topic,
+				 .spool_directory = w->rig->dir,
+				 .spool_size = 1u << 30,
+				 .spool_segment = 1u << 20,
+				 .spool_sync_ms = 50};
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+
+	hold_writes(false);
+	relay_free(w->relay);
+	each_file(w->rig, true);
+	umount2(w->rig->dir, MNT_DETACH);
+	rmdir(w->rig->dir);
+	ev_loop_destroy(w->rig->loop);
+	free(w->rig);
+	free(w);
+	return 0;
+}
+
+/* Offers what the input has, `max` packets at most. */
+static void feed(struct world *w, unsigned int max)
+{
+	uint8_t bytes[PACKET_SIZE];
+
+	while (max-- && w->open) {
+		struct packet pkt = packet_of(w->fed, bytes);
+		int r = relay_send(w->relay, &pkt);
+
+		assert_true(r == 0 || r == PACKET_E_FULL);
+		w->open = r == 0;
+		w->fed += r == 0;
+	}
+}
+
+/* Kafka answers what it has. */
+static void answer(struct world *w)
+{
+	bool blocked = kafka.blocked;
+
+	kafka.settled = kafka.next;
+	kafka.blocked = false;
+	relay_on_settled(w->relay, kafka.settled);
+	if (blocked)
+		relay_on_room(w->relay);
+}
+
+/* All that came in is with Kafka, in order. */
+static bool all_arrived(const struct world *w)
+{
+	return kafka.next == w->fed && kafka.settled == kafka.next;
+}
+
+static void assert_in_order(const struct world *w, uint64_t n)
+{
+	struct relay_counters c;
+
+	assert_true(kafka.next >= n);
+	for (uint64_t i = 0; i < kafka.next; i++)
+		assert_int_equal(kafka.id[i], i);
+	relay_read_counters(w->relay, &c);
+	assert_int_equal(c.dropped, 0);
+}
+
+/* Kafka hangs until nothing more is taken in. */
+static void hang_until_full(struct world *w)
+{
+	feed(w, 1000);
+	answer(w);
+	feed(w, 500);
+	relay_on_trouble(w->relay);
+	WAIT(w->rig, (feed(w, 100), kafka.next - kafka.settled == kafka.room && !w->open));
+}
+
+/* ---- tests ---- */
+
+/* The worst fault that was found: for as long as the disk stayed full, every packet was dropped. */
+static void a_hiccup_on_a_full_disk_costs_nothing(void **state)
+{
+	struct world *w = *state;
+	char filler[80];
+
+	small_disk(w->rig, "size=1m");
+	open_relay(w);
+	fill_disk(w->rig, filler, sizeof(filler));
+	for (int round = 0; round < 3; round++) {
+		uint32_t before;
+
+		feed(w, 500);
+		relay_on_trouble(w->relay);
+		WAIT(w->rig, (feed(w, 50), w->fed > kafka.settled + 2000));
+		WAIT(w->rig, (answer(w), all_arrived(w)));
+		before = w->fed;
+		feed(w, 3000); /* straight: without a turn of the loop */
+		assert_int_equal(kafka.next, before + 3000);
+		answer(w);
+	}
+	assert_in_order(w, 10000);
+}
+
+/* First in the producer's memory, then with the input; and the disk is tried again and again. */
+static void what_a_full_disk_refuses_waits_in_memory(void **state)
+{
+	struct world *w = *state;
+	char filler[80];
+	uint32_t held;
+
+	small_disk(w->rig, "size=16m");
+	open_relay(w);
+	fill_disk(w->rig, filler, sizeof(filler));
+	hang_until_full(w);
+	held = w->fed;
+	assert_int_equal(unlink(filler), 0);
+	WAIT(w->rig, (feed(w, 100), w->fed > held + 5000));
+	WAIT(w->rig, (answer(w), feed(w, 500), w->fed > 30000));
+	WAIT(w->rig, (answer(w), all_arrived(w)));
+	assert_in_order(w, 30000);
+}
+
+static void a_full_spool_holds_the_input(void **state)
+{
+	struct world *w = *state;
+
+	w->cfg.spool_size = 4u << 20;
+	open_relay(w);
+	hang_until_full(w);
+	assert_true(w->fed < 15000);
+	WAIT(w->rig, (answer(w), feed(w, 500), w->fed > 30000));
+	WAIT(w->rig, (answer(w), all_arrived(w)));
+	assert_in_order(w, 30000);
+}
+
+static void a_hiccup_on_a_disk_that_hangs_costs_nothing(void **state)
+{
+	struct world *w = *state;
+	uint32_t before;
+
+	kafka.room = 50000;
+	open_relay(w);
+	feed(w, 100);
+	hold_writes(true);
+	relay_on_trouble(w->relay);
+	/* Far more than waits for the disk. */
+	WAIT(w->rig, (feed(w, 100), w->fed > 40000));
+	WAIT(w->rig, (answer(w), all_arrived(w)));
+	before = w->fed;
+	feed(w, 3000);
+	assert_int_equal(kafka.next, before + 3000);
+	hold_writes(false);
+	answer(w);
+	relay_on_trouble(w->relay);
+	WAIT(w->rig, (feed(w, 100), w->fed > before + 10000));
+	WAIT(w->rig, (answer(w), all_arrived(w)));
+	assert_in_order(w, before + 10000);
+}
+
+/* Nothing may be left where it is when the disk does not take it. */
+static void a_stop_empties_what_a_full_disk_refused(void **state)
+{
+	struct world *w = *state;
+	char filler[80];
+
+	small_disk(w->rig, "size=1m");
+	open_relay(w);
+	fill_disk(w->rig, filler, sizeof(filler));
+	kafka.room = 0;
+	relay_on_trouble(w->relay);
+	WAIT(w->rig, (feed(w, 10), !w->open));
+	kafka.room = 5000;
+	assert_true(relay_end(w->relay, false));
+	WAIT(w->rig, (answer(w), w->emptied));
+	answer(w);
+	assert_true(all_arrived(w));
+	assert_in_order(w, 10);
+}
+
+/* Given up: the account is true, and what is said to be on disk is there. */
+static void what_is_given_up_on_a_full_disk_is_counted(void **state)
+{
+	struct world *w = *state;
+	struct relay_counters c;
+	uint64_t kept = 0;
+
+	small_disk(w->rig, "size=4m");
+	open_relay(w);
+	hang_until_full(w);
+	kafka.settled += 100;
+	relay_on_settled(w->relay, kafka.settled);
+	assert_int_equal(relay_abandon(w->relay), 0);
+	for (uint64_t seq = kafka.settled; seq < kafka.next; seq++)
+		kept += relay_on_undelivered(w->relay, seq);
+	relay_flush(w->relay);
+	relay_read_counters(w->relay, &c);
+	assert_true(c.spooled > 0 && c.dropped > 0 && kept > 0);
+	assert_int_equal(kafka.settled + (kafka.next - kafka.settled - kept) + c.spooled +
+				 c.dropped,
+			 w->fed);
+	relay_free(w->relay);
+	w->relay = NULL;
+	rig_open(w->rig);
+	assert_int_equal(spool_count(w->rig->spool), c.spooled);
+	rig_close(w->rig);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_hiccup_on_a_full_disk_costs_nothing),
+		CASE(what_a_full_disk_refuses_waits_in_memory),
+		CASE(a_full_spool_holds_the_input),
+		CASE(a_hiccup_on_a_disk_that_hangs_costs_nothing),
+		CASE(a_stop_empties_what_a_full_disk_refused),
+		CASE(what_is_given_up_on_a_full_disk_is_counted),
+	};
+
+	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+}
