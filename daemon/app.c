@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How an instance ends. By itself (limit, end of the file or topic): it drains for as long as
- * there is progress. By a signal or a failure: it drains until the shutdown timeout. A second
- * signal, a passed deadline or a stall: what is left is counted and given up. Whatever hangs, the
- * loop is left some seconds after that.
+ * there is progress. By a signal or a failure: it drains until the shutdown timeout, or until that
+ * is of no use (all is on disk, and Kafka is away). A second signal, a passed deadline or a stall:
+ * what is left is counted and given up. Whatever hangs, the loop is left some seconds after that.
  */
 #include "app.h"
 
@@ -24,6 +24,7 @@
 
 #define STATUS_S      1. /* how often STATUS= is refreshed */
 #define LAST_RESORT_S 5. /* from giving up to leaving the loop */
+#define LEAVE_S       .1 /* how often a stop looks whether it needs to wait */
 #define STOP_SLACK_MS 10000
 #define STALL_CHECKS  20. /* looks a stall timeout */
 #define STALL_CHECK_S .01 /* but no more often than this */
@@ -38,7 +39,7 @@ struct app {
 	struct signals *signals;
 	struct service *service;
 	struct control *control;
-	ev_timer stats, status, stall, deadline;
+	ev_timer stats, status, stall, deadline, leave;
 	char state[480];
 	uint64_t progress;
 	double progress_at;
@@ -77,8 +78,20 @@ static void stop_by_deadline(struct app *a, int status)
 	if (!ev_is_active(&a->deadline)) {
 		ev_timer_set(&a->deadline, a->cfg->shutdown_timeout_ms / 1e3, 0.);
 		ev_timer_start(a->loop, &a->deadline);
+		ev_timer_set(&a->leave, 0., LEAVE_S);
+		ev_timer_start(a->loop, &a->leave);
 	}
 	stop(a, status);
+}
+
+static void on_leave(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+
+	if (a->abandoned || !a->ops->may_leave)
+		ev_timer_stop(loop, w);
+	else if (a->ops->may_leave(a->side))
+		abandon(a);
 }
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
@@ -432,6 +445,7 @@ int app_run(struct config *cfg, const struct options *options)
 	init_timer(&a, &a.status, on_status);
 	init_timer(&a, &a.stall, on_stall_check);
 	init_timer(&a, &a.deadline, on_deadline);
+	init_timer(&a, &a.leave, on_leave);
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);

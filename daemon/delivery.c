@@ -8,11 +8,15 @@
 #include "log.h"
 #include "uptake.h"
 
+#define ANSWER_S 2. /* a stop waits as long for the next answer of Kafka's */
+
 struct delivery {
 	struct delivery_options opt;
 	struct relay *relay;
 	struct producer *producer;
 	struct uptake *uptake;
+	uint64_t settled; /* at the last look of a stop, and since when */
+	double settled_at;
 };
 
 struct relay *delivery_relay(const struct delivery *d)
@@ -162,6 +166,21 @@ void delivery_describe(const struct delivery *d, char *buf, size_t size)
 void delivery_waiting_for(const struct delivery *d, char *buf, size_t size)
 {
 	uptake_waiting_for(d->uptake, buf, size);
+}
+
+bool delivery_may_leave(struct delivery *d)
+{
+	double now = ev_now(d->opt.loop);
+	struct producer_counters c;
+
+	producer_read_counters(d->producer, &c);
+	if (!d->settled_at || c.delivered + c.failed != d->settled) {
+		d->settled = c.delivered + c.failed;
+		d->settled_at = now;
+	}
+	if (producer_is_connected(d->producer) && now - d->settled_at < ANSWER_S)
+		return false;
+	return relay_keep_all(d->relay);
 }
 
 void delivery_free(struct delivery *d)

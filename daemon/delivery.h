@@ -48,5 +48,11 @@ void delivery_describe(const struct delivery *d, char *buf, size_t size);
 /* What keeps packets from being delivered, as far as that is known. */
 void delivery_waiting_for(const struct delivery *d, char *buf, size_t size);
 
+/*
+ * For a stop, called again and again: true when waiting is of no use, as Kafka is out of reach or
+ * has not answered for 2 s, and all that it has not got is in the spool.
+ */
+bool delivery_may_leave(struct delivery *d);
+
 /* NULL is legal. */
 void delivery_free(struct delivery *d);

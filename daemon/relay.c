@@ -184,6 +184,11 @@ static void stall(struct relay *r)
 	copy(r); /* what has no room yet follows before the next packet, or at the next look */
 }
 
+bool relay_keep_all(struct relay *r)
+{
+	return r->spool && !r->abandoned && copy(r) == 0;
+}
+
 void relay_on_trouble(struct relay *r)
 {
 	stall(r);

@@ -39,6 +39,12 @@ void relay_on_settled(struct relay *r, uint64_t seq);
 void relay_on_trouble(struct relay *r);
 
 /*
+ * Copies what is in the producer's hands alone to the spool. False: there is none, or it has not
+ * got all of it (yet).
+ */
+bool relay_keep_all(struct relay *r);
+
+/*
  * Before producer_abandon(): has all that is in the producer's hands on disk. Returns how many
  * packets stay there that Kafka has, behind one that it has not: the next run sends them again.
  */

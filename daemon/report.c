@@ -8,37 +8,47 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-uint64_t report_lost(const struct stats_producer *st)
+/* Packets that will never be in Kafka. */
+static uint64_t lost(const struct stats_producer *st)
 {
 	return st->failed + st->dropped + st->dropped_kernel + st->dropped_interface;
 }
 
-void report_producer(const struct stats_producer *now, const struct stats_producer *prev,
-		     double seconds)
+void report_producer(struct report *r, const struct stats_producer *st, double now)
 {
 	const struct log_field fields[] = {
-		{"PYCAPA_RECEIVED", now->received},
-		{"PYCAPA_RECOVERED", now->recovered},
-		{"PYCAPA_DELIVERED", now->delivered},
-		{"PYCAPA_QUEUED", now->queued},
-		{"PYCAPA_SPOOLED", now->spooled},
-		{"PYCAPA_FAILED", now->failed},
-		{"PYCAPA_DROPPED", now->dropped},
-		{"PYCAPA_DROPPED_KERNEL", now->dropped_kernel},
-		{"PYCAPA_DROPPED_INTERFACE", now->dropped_interface},
-		{"PYCAPA_OWN", now->own},
-		{"PYCAPA_DOUBLED", now->doubled},
-		{"PYCAPA_BYTES", now->bytes},
-		{"PYCAPA_RTT_US", (uint64_t)now->rtt_us},
+		{"PYCAPA_RECEIVED", st->received},
+		{"PYCAPA_RECOVERED", st->recovered},
+		{"PYCAPA_DELIVERED", st->delivered},
+		{"PYCAPA_QUEUED", st->queued},
+		{"PYCAPA_SPOOLED", st->spooled},
+		{"PYCAPA_FAILED", st->failed},
+		{"PYCAPA_DROPPED", st->dropped},
+		{"PYCAPA_DROPPED_KERNEL", st->dropped_kernel},
+		{"PYCAPA_DROPPED_INTERFACE", st->dropped_interface},
+		{"PYCAPA_OWN", st->own},
+		{"PYCAPA_DOUBLED", st->doubled},
+		{"PYCAPA_BYTES", st->bytes},
+		{"PYCAPA_RTT_US", (uint64_t)st->rtt_us},
 	};
 	/* What is not known has no number. */
-	size_t n = now->rtt_us < 0 ? COUNT(fields) - 1 : COUNT(fields);
-	bool worse = report_lost(now) > report_lost(prev);
+	size_t n = st->rtt_us < 0 ? COUNT(fields) - 1 : COUNT(fields);
+	bool worse = lost(st) > lost(&r->logged);
 	char line[512];
 
-	stats_format_producer(line, sizeof(line), now, prev, seconds);
+	stats_format_producer(line, sizeof(line), st, &r->logged, now - r->logged_at);
 	log_write_event(worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
 			worse ? LOG_EVENT_DROPPED : LOG_EVENT_NONE, fields, n, "%s", line);
+	r->logged = *st;
+	r->logged_at = now;
+}
+
+void report_summary(struct report *r, const struct stats_producer *st, double now, char *buf,
+		    size_t size)
+{
+	stats_summarize_producer(buf, size, st, &r->summed, now - r->summed_at);
+	r->summed = *st;
+	r->summed_at = now;
 }
 
 void report_consumer(const struct stats_consumer *now, const struct stats_consumer *prev,
@@ -78,25 +88,30 @@ static void describe_loss(char *buf, size_t size, const struct report_end *end)
 /* The last line of a run that fails. Returns the exit status. */
 static int say_failure(const struct stats_producer *st, const struct report_end *end)
 {
-	uint64_t lost = st->queued + st->failed + st->dropped;
+	uint64_t undelivered = st->queued + st->failed + st->dropped;
 	char loss[512];
 
-	if (lost == 0 && !*end->failure)
+	if (undelivered == 0 && !*end->failure)
 		return 0;
-	if (lost == 0) {
+	if (undelivered == 0) {
 		log_error("Ended early: %s", end->failure);
 		return 1;
 	}
 	describe_loss(loss, sizeof(loss), end);
 	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
-			"%" PRIu64 " packet(s) not delivered%s%s%s%s%s", lost, loss,
+			"%" PRIu64 " packet(s) not delivered%s%s%s%s%s", undelivered, loss,
 			*end->failure ? "; ended early: " : "", end->failure,
-			*end->rest ? "; not read to its end: " : "", end->rest);
+			end->rest ? "; not read to its end: " : "", end->rest ? end->rest : "");
 	return 1;
 }
 
-int report_end(const struct stats_producer *st, const struct report_end *end)
+int report_end(struct report *r, const struct stats_producer *st, const struct report_end *end,
+	       double now)
 {
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", st->received - st->own,
+		 st->delivered);
+	if (lost(st) + st->own + st->queued + st->spooled + st->doubled + st->recovered)
+		report_producer(r, st, now);
 	if (end->maybe)
 		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
 			 end->maybe);

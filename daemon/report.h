@@ -6,12 +6,17 @@
 
 #include "stats.h"
 
-/* Packets that will never be in Kafka. */
-uint64_t report_lost(const struct stats_producer *st);
+/* What was said of a producer's counters last, and when. Begins with zeroes, but for the times. */
+struct report {
+	struct stats_producer logged, summed;
+	double logged_at, summed_at;
+};
 
-/* Logs totals, and rates since `prev` over `seconds`; a warning when more are lost since. */
-void report_producer(const struct stats_producer *now, const struct stats_producer *prev,
-		     double seconds);
+/* Logs totals, and rates since the last call; a warning when more are lost since. */
+void report_producer(struct report *r, const struct stats_producer *st, double now);
+/* One short line of rates since the last call of this function. */
+void report_summary(struct report *r, const struct stats_producer *st, double now, char *buf,
+		    size_t size);
 void report_consumer(const struct stats_consumer *now, const struct stats_consumer *prev,
 		     double seconds);
 
@@ -26,12 +31,13 @@ struct report_end {
 	const char *refusal;    /* in its words */
 	uint64_t spool;         /* dropped for want of room on disk, or damaged there */
 	uint64_t unread;        /* left in the capture buffer */
-	const char *rest;       /* a file that was not read to its end */
+	const char *rest;       /* a file that was not read to its end, or NULL */
 	const char *failure;    /* what ended the input too early */
 };
 
 /*
- * Logs what became of what was not delivered. Returns the exit status; with 1 the last line says
- * how many packets are lost, and why the run failed.
+ * Logs the closing lines: the account, and what became of what was not delivered. Returns the exit
+ * status; with 1 the last line says how many packets are lost, and why the run failed.
  */
-int report_end(const struct stats_producer *st, const struct report_end *end);
+int report_end(struct report *r, const struct stats_producer *st, const struct report_end *end,
+	       double now);

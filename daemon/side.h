@@ -41,6 +41,8 @@ struct side_ops {
 	int (*new)(struct side **out, const struct side_options *opt);
 	/* Stops the input and drains what is inside; ends in on_stopped. Called once. */
 	void (*stop)(struct side *s);
+	/* After stop(), again and again: true when abandon() would lose nothing. NULL: never. */
+	bool (*may_leave)(struct side *s);
 	/* Gives up waiting (deadline or second signal); counts what is left; on_stopped follows. */
 	void (*abandon)(struct side *s);
 	/*

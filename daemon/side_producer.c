@@ -44,14 +44,13 @@ struct side {
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
 	uint64_t maybe;       /* given up, though Kafka may have them */
 	uint64_t again;       /* Kafka has them, and so has the spool */
-	bool ending, ended, limit_reached, said_flush;
+	bool ending, ended, limit_reached, said_start, said_flush;
 	struct viewer *viewer; /* NULL: no packet is shown */
 
 	char failure[512]; /* what ended the input before its end; "": nothing did */
 	bool input_done;   /* all that the run was to take was taken */
 
-	struct stats_producer logged, summed; /* as of the last stats line and summary */
-	double logged_at, summed_at;
+	struct report report;
 	char waiting[256]; /* what for, when the end was given up */
 };
 
@@ -175,12 +174,23 @@ static void tell_state(void *ctx)
 	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
+/* Once, after all is made: that of an interface which is not there yet, when it is. */
+static void say_start(struct side *s)
+{
+	if (s->said_start || (s->tap && !tap_is_capturing(s->tap)))
+		return;
+	s->said_start = true;
+	log_info("Starting packet capture");
+}
+
 static void on_state(void *ctx, const char *text)
 {
 	struct side *s = ctx;
 
 	snprintf(s->input_state, sizeof(s->input_state), "%s", text);
 	tell_state(s);
+	if (s->delivery)
+		say_start(s);
 }
 
 static void done(struct side *s, int status)
@@ -188,7 +198,6 @@ static void done(struct side *s, int status)
 	s->opt.events.on_done(s->opt.events.ctx, status);
 }
 
-/* The input cannot go on. */
 static void fail(void *ctx, const char *why)
 {
 	struct side *s = ctx;
@@ -262,6 +271,11 @@ static void side_stop(struct side *s)
 	drain(s);
 }
 
+static bool side_may_leave(struct side *s)
+{
+	return s->ended && delivery_may_leave(s->delivery);
+}
+
 static void side_abandon(struct side *s)
 {
 	s->ended = true;
@@ -275,25 +289,19 @@ static void side_abandon(struct side *s)
 
 static void side_log_stats(struct side *s)
 {
-	double now = ev_now(s->opt.loop);
 	struct stats_producer st;
 
 	read_stats(s, &st);
 	st.rtt_us = producer_take_rtt(s->producer);
-	report_producer(&st, &s->logged, now - s->logged_at);
-	s->logged = st;
-	s->logged_at = now;
+	report_producer(&s->report, &st, ev_now(s->opt.loop));
 }
 
 static void side_summary(struct side *s, char *buf, size_t size)
 {
-	double now = ev_now(s->opt.loop), seconds = now - s->summed_at;
 	struct stats_producer st;
 
 	read_stats(s, &st);
-	stats_summarize_producer(buf, size, &st, &s->summed, seconds);
-	s->summed = st;
-	s->summed_at = now;
+	report_summary(&s->report, &st, ev_now(s->opt.loop), buf, size);
 }
 
 static uint64_t side_progress(const struct side *s)
@@ -325,12 +333,9 @@ static int side_finish(struct side *s, bool interrupted)
 	struct stats_producer st;
 
 	relay_flush(s->relay);
-	read_stats(s, &st);
 	viewer_end(s->viewer);
-	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", st.received - st.own,
-		 st.delivered);
-	if (report_lost(&st) + st.own + st.queued + st.spooled + st.doubled + st.recovered)
-		side_log_stats(s);
+	read_stats(s, &st);
+	st.rtt_us = producer_take_rtt(s->producer);
 	producer_read_counters(s->producer, &p);
 	relay_read_counters(s->relay, &r);
 	const struct report_end end = {
@@ -347,15 +352,10 @@ static int side_finish(struct side *s, bool interrupted)
 		.failure = s->failure,
 	};
 
-	return report_end(&st, &end);
+	return report_end(&s->report, &st, &end, ev_now(s->opt.loop));
 }
 
 /* ---- life ---- */
-
-static int open_viewer(struct side *s, const struct config *cfg)
-{
-	return cfg->pretty_print && !s->viewer ? viewer_new(&s->viewer, s->opt.loop) : 0;
-}
 
 static int open_input(struct side *s)
 {
@@ -432,11 +432,11 @@ static int side_new(struct side **out, const struct side_options *opt)
 		return -ENOMEM;
 	s->opt = *opt;
 	s->cfg = opt->cfg;
-	s->logged_at = s->summed_at = ev_now(opt->loop);
+	s->report.logged_at = s->report.summed_at = ev_now(opt->loop);
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
 	s->limit.data = s;
 	/* It takes stdout away from everybody else before a thread starts. */
-	r = open_viewer(s, s->cfg);
+	r = s->cfg->pretty_print ? viewer_new(&s->viewer, s->opt.loop) : 0;
 	if (r == 0 && !s->cfg->read_file)
 		r = own_new(&s->own);
 	/* The input first: what cannot be captured needs no connection. */
@@ -451,7 +451,7 @@ static int side_new(struct side **out, const struct side_options *opt)
 	if (s->cfg->read_file)
 		snprintf(s->input_state, sizeof(s->input_state), "reading %s", s->cfg->read_file);
 	tell_state(s);
-	log_info("Starting packet capture");
+	say_start(s);
 	run_input(s);
 	*out = s;
 	return 0;
@@ -468,7 +468,7 @@ static int side_reload(struct side *s, const struct config *cfg, char *why, size
 		return -EBUSY;
 	}
 	/* All that can fail first, so that nothing is applied by half. */
-	r = open_viewer(s, cfg);
+	r = cfg->pretty_print && !s->viewer ? viewer_new(&s->viewer, s->opt.loop) : 0;
 	if (r < 0)
 		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
 	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
@@ -487,6 +487,7 @@ static int side_reload(struct side *s, const struct config *cfg, char *why, size
 const struct side_ops side_producer_ops = {
 	.new = side_new,
 	.stop = side_stop,
+	.may_leave = side_may_leave,
 	.abandon = side_abandon,
 	.reload = side_reload,
 	.progress = side_progress,

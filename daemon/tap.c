@@ -466,6 +466,11 @@ void tap_stop(struct tap *t)
 		tap_run(t); /* a parked packet, or one that was never run */
 }
 
+bool tap_is_capturing(const struct tap *t)
+{
+	return !t->waiting;
+}
+
 bool tap_has_parked(const struct tap *t)
 {
 	return t->n && capture_has_parked(t->handles[0]);

@@ -45,6 +45,7 @@ int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size);
 /* Stops the input, hands over what the rings hold, then on_stopped, never from within. */
 void tap_stop(struct tap *t);
 
+bool tap_is_capturing(const struct tap *t); /* not waiting for its interface */
 bool tap_has_parked(const struct tap *t);
 void tap_read_counters(struct tap *t, struct capture_counters *out);
 void tap_free(struct tap *t);

@@ -51,7 +51,8 @@ class Configured:
                      'kafka-broker': f'"{topic.broker.bootstrap}"',
                      'kafka-topic': f'"{topic.name}"', **keys}
         self.write()
-        self.start = lambda **kwargs: spawn('-C', self.path, **kwargs).wait_capturing()
+        self.spawn = lambda **kwargs: spawn('-C', self.path, **kwargs)
+        self.start = lambda **kwargs: self.spawn(**kwargs).wait_capturing()
 
     def write(self):
         with open(self.path, 'w') as f:
@@ -109,6 +110,24 @@ def test_deleted_and_made_again_while_kafka_takes_nothing(own_broker, pair, conf
     assert_story(process)
     assert process.stop() == 0, process.describe()
     assert_numbers(topic, 500)
+
+
+def test_the_capture_is_said_to_start_when_it_starts(topic, pair, configured):
+    started = '^INFO:root:Starting packet capture$'
+    pair.delete_link()
+    process = configured(pair.inside, topic).spawn()
+    wait_told(process, LOST)
+    process.wait_line('^INFO:root:Connecting to Kafka')
+    assert process.stats()['received'] == 0  # its loop runs, so that all of the start was said
+    assert not process.grep(started), process.describe()
+    pair.create()
+    process.wait_capturing()
+    pair.delete_link()
+    wait_told(process, LOST, 2)
+    pair.create()
+    wait_told(process, BACK, 2)
+    assert len(process.grep(started)) == 1, process.describe()
+    assert process.stop() == 0, process.describe()
 
 
 def test_renamed_and_another_one_of_that_name(topic, pair, configured):

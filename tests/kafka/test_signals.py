@@ -11,6 +11,7 @@ import pytest
 from harness import captures, traffic, wait
 from harness.daemon import pycapa
 from harness.net import free_port
+from harness.witness import Topic
 
 CLOSING = [
     r'^INFO:root:Clean shutdown process started$',
@@ -140,6 +141,23 @@ def test_a_shutdown_timeout_of_0_gives_up_at_once(own_broker, pair, spawn):
     assert process.stop(timeout=20) == 1, process.describe()
     assert time.monotonic() - before < 4
     assert process.counts() == (60, 10)
+
+
+def test_a_stop_does_not_wait_for_kafka_when_all_is_in_the_spool(own_broker, pair, spawn, tmp_path):
+    """Within the 30 s of --shutdown-timeout Kafka would hardly be back, and it need not."""
+    process = stalled_producer(own_broker, pair, spawn, '--spool-directory', tmp_path / 'spool')
+    own_broker.kill()
+    process.wait_line('^WARNING:root:Kafka is out of reach')
+    before = time.monotonic()
+    assert process.stop(signal.SIGTERM) == 0, process.describe()
+    assert time.monotonic() - before < 5, process.describe()
+    assert process.account()['spooled'] == 50, process.describe()
+    own_broker.start()
+    topic = Topic(own_broker, process.argv[process.argv.index('-t') + 1])
+    again = spawn(*process.argv[1:]).wait_capturing()
+    topic.wait_count(60)
+    assert again.stop() == 0, again.describe()
+    assert {captures.sequence(r.value) for r in topic.records()} == set(range(60))
 
 
 @pytest.fixture

@@ -97,13 +97,15 @@ def test_stop_with_a_spool_keeps_what_is_left_for_the_next_start(own_broker, ins
     from harness.witness import Topic
     own_broker.start()
     topic = Topic(own_broker, own_broker.topic())
-    i = instances(link.name, own_broker, topic.name, shutdown_timeout='3s',
-                  spool_directory='$STATE_DIRECTORY').start()
+    i = instances(link.name, own_broker, topic.name, spool_directory='$STATE_DIRECTORY').start()
     i.wait_status('capturing')
     own_broker.kill()
     traffic.send(link, 300, 1000)
     i.wait_stats(lambda c: c['RECEIVED'] == 300)
+    wait.until(lambda: i.messages('Kafka is out of reach'), 10, i.story)
+    start = time.monotonic()
     i.stop()
+    assert time.monotonic() - start < 5, 'waited for Kafka, though all is in the spool' + i.story()
     assert i.show('ExecMainStatus') == '0', i.story()
     own_broker.start()
     i.start()
