@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Connected or not. librdkafka tells of lost brokers by error events, but of none that came back:
- * an interceptor sees each answer of a broker, on librdkafka's threads, and wakes the loop only
- * when the state it knows is "not connected". Answers that come before authentication
- * (ApiVersion, Sasl*) do not count.
- */
 #include "kafka.h"
 
 #include <errno.h>
@@ -15,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "advice.h"
 #include "brake.h"
 #include "certcheck.h"
 #include "kafkaconf.h"
@@ -26,6 +19,7 @@
 #include "own.h"
 #include "pace.h"
 #include "queuewatch.h"
+#include "reach.h"
 #include "rkquirks.h"
 #include "thread.h"
 
@@ -33,7 +27,6 @@
 #define CONNECT_LATER  EBUSY /* what our connect answers when it is not yet time */
 #define FLUSH_SLICE_MS 100
 #define FLUSH_REST_US  10000
-#define HOLD_ERROR_S   1.
 #define REST_S         0.025 /* between two looks at the reports of a quiet interface */
 
 struct kafka {
@@ -41,17 +34,13 @@ struct kafka {
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *main_queue;
 	struct queuewatch main_watch, extra_watch;
-	ev_async answered;
-	ev_timer release; /* an error is held back in the log until then */
-	atomic_bool connected;
-	atomic_bool succeeded;          /* since the last error; the log knows */
+	struct reach reach;
 	_Atomic uint64_t hold_until_ms; /* CLOCK_MONOTONIC */
 	struct kafkastats stats;
 	struct kafkalog *log;
 	struct pace *pace;
 	struct brake *brake; /* producers only */
-	char brokers[256];
-	char topic[256]; /* a consumer's, else empty */
+	char topic[256];     /* a consumer's, else empty */
 
 	pthread_t flusher, destroyer;
 	bool flushing;
@@ -66,42 +55,13 @@ bool kafka_is_held(const struct kafka *k)
 	return thread_now_ms() < atomic_load(&k->hold_until_ms);
 }
 
-static void set_connected(struct kafka *k, bool connected, const char *reason)
-{
-	bool was = atomic_exchange(&k->connected, connected);
-
-	if (connected)
-		pace_accepted(k->pace);
-	if (was != connected || !connected)
-		kafkalog_connection(k->log, k->brokers, connected, reason);
-	if (was != connected && k->opt.on_connection)
-		k->opt.on_connection(k->opt.ctx, connected);
-}
-
-static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
-{
-	struct kafka *k = w->data;
-
-	set_connected(k, true, NULL);
-	if (atomic_load(&k->succeeded))
-		kafkalog_success(k->log);
-}
-
-static void on_release(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct kafka *k = w->data;
-
-	ev_timer_stop(loop, w);
-	kafkalog_release(k->log);
-}
-
 static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 {
 	rd_kafka_resp_err_t err = rd_kafka_event_error(event);
 	const char *text = rd_kafka_event_error_string(event);
 	char reason[512];
 
-	atomic_store(&k->succeeded, false);
+	reach_failed(&k->reach);
 	if (rd_kafka_event_error_is_fatal(event)) {
 		err = rd_kafka_fatal_error(k->rk, reason, sizeof(reason));
 		if (err == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
@@ -110,12 +70,9 @@ static void handle_error(struct kafka *k, rd_kafka_event_t *event)
 		k->opt.on_fatal(k->opt.ctx, err, reason);
 	} else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		if (!kafka_is_held(k)) /* else by our own will */
-			set_connected(k, false, text);
+			reach_all_down(&k->reach, text);
 	} else if (!strstr(text, strerror(CONNECT_LATER))) {
-		if (advice_is_refusal(text))
-			pace_refused(k->pace, thread_now_ms());
-		if (kafkalog_error(k->log, err, text, false))
-			ev_timer_again(k->opt.loop, &k->release);
+		reach_error(&k->reach, err, text);
 	}
 }
 
@@ -175,16 +132,9 @@ static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int sockfd, const char *b
 				       size_t size, int64_t rtt, rd_kafka_resp_err_t err,
 				       void *opaque)
 {
-	enum { PRODUCE = 0, FETCH = 1, METADATA = 3 }; /* kafka.apache.org/protocol: API keys */
 	struct kafka *k = opaque;
 
-	if (err || (api_key != PRODUCE && api_key != FETCH && api_key != METADATA))
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (api_key != METADATA && !atomic_load_explicit(&k->succeeded, memory_order_relaxed) &&
-	    !atomic_exchange(&k->succeeded, true))
-		ev_async_send(k->opt.loop, &k->answered);
-	if (!atomic_load_explicit(&k->connected, memory_order_relaxed))
-		ev_async_send(k->opt.loop, &k->answered);
+	reach_saw_response(&k->reach, api_key, err);
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -322,6 +272,17 @@ static int share_or_make(struct kafka *k)
 	return r;
 }
 
+static void start_reach(struct kafka *k, const char *brokers)
+{
+	const struct reach_options opt = {.loop = k->opt.loop,
+					  .log = k->log,
+					  .pace = k->pace,
+					  .on_change = k->opt.on_connection,
+					  .ctx = k->opt.ctx};
+
+	reach_start(&k->reach, &opt, brokers);
+}
+
 int kafka_new(struct kafka **out, const struct kafka_options *opt)
 {
 	struct kafka *k = calloc(1, sizeof(*k));
@@ -337,15 +298,10 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 		k->brake = brake_new();
 	own_ref(opt->own);
 	kafkastats_clear(&k->stats);
-	snprintf(k->brokers, sizeof(k->brokers), "%s", opt->cfg->brokers);
 	if (role_of(opt->cfg) == RD_KAFKA_CONSUMER)
 		snprintf(k->topic, sizeof(k->topic), "%s", opt->cfg->topic);
-	ev_async_init(&k->answered, on_answered);
-	k->answered.data = k;
-	ev_async_start(opt->loop, &k->answered);
-	ev_timer_init(&k->release, on_release, 0., HOLD_ERROR_S);
-	k->release.data = k;
 	r = share_or_make(k);
+	start_reach(k, opt->cfg->brokers);
 	if (r == 0)
 		r = create(k);
 	k->opt.cfg = NULL;
@@ -419,13 +375,7 @@ static void stop_watchers(struct kafka *k)
 {
 	queuewatch_stop(&k->extra_watch);
 	queuewatch_stop(&k->main_watch);
-	ev_async_stop(k->opt.loop, &k->answered);
-	if (ev_is_active(&k->release))
-		kafkalog_drop(k->log);
-	ev_timer_stop(k->opt.loop, &k->release);
-	/* A stopped ev_async must not be sent to: from here on every answer finds all told. */
-	atomic_store(&k->connected, true);
-	atomic_store(&k->succeeded, true);
+	reach_stop(&k->reach);
 	atomic_store(&k->stop_flush, true);
 }
 
@@ -475,7 +425,7 @@ void kafka_connect_now(struct kafka *k)
 
 bool kafka_connected(const struct kafka *k)
 {
-	return atomic_load(&k->connected);
+	return reach_is_connected(&k->reach);
 }
 
 int64_t kafka_take_rtt(struct kafka *k)
