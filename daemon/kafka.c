@@ -14,12 +14,13 @@
 #include "kafkaconf.h"
 #include "kafkalog.h"
 #include "kafkastats.h"
-#include "kinit.h"
+#include "kinitcmd.h"
 #include "log.h"
 #include "own.h"
 #include "pace.h"
 #include "queuewatch.h"
 #include "reach.h"
+#include "rknew.h"
 #include "rkquirks.h"
 #include "thread.h"
 
@@ -189,12 +190,16 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 
 static int wrap_kinit(struct kafka *k, rd_kafka_conf_t *conf)
 {
-	int report;
+	char why[512];
+	int report, r;
 
-	if (!kinit_is_wanted(conf))
+	if (!kinitcmd_is_wanted(conf))
 		return 0;
 	report = kafkalog_kinit_fd(k->log);
-	return report < 0 ? report : kinit_wrap(conf, report);
+	r = report < 0 ? report : kinitcmd_wrap(conf, report, why, sizeof(why));
+	if (report >= 0 && r < 0)
+		kafkalog_refused(k->log, why, k->opt.why, k->opt.why_size);
+	return r == -EINVAL ? -ENOPROTOOPT : r;
 }
 
 static int configure(struct kafka *k, rd_kafka_conf_t **out)
@@ -215,7 +220,6 @@ static int configure(struct kafka *k, rd_kafka_conf_t **out)
 	if (k->opt.own)
 		rd_kafka_conf_set_closesocket_cb(conf, close_own);
 	certcheck_install(conf);
-	rd_kafka_conf_interceptor_add_on_new(conf, "pycapa", on_new, k);
 	r = wrap_kinit(k, conf);
 	if (r == 0 && k->opt.configure)
 		r = k->opt.configure(k->opt.ctx, conf, topic_conf);
@@ -238,14 +242,13 @@ static int create(struct kafka *k)
 {
 	rd_kafka_conf_t *conf = NULL;
 	char errstr[512] = "";
+	struct rknew_options opt = {role_of(k->opt.cfg), on_new, k, errstr, sizeof(errstr)};
 	int r = configure(k, &conf);
 
 	if (r < 0)
 		return r;
-	k->rk = rd_kafka_new(role_of(k->opt.cfg), conf, errstr, sizeof(errstr));
+	k->rk = rknew_client(conf, &opt);
 	if (!k->rk) {
-		/* rd_kafka_new() has freed the interceptors that conf still points to, when it
-		 * failed late (2.0.2 and 2.12.1): destroying conf would be a use after free. */
 		r = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? -ENOPROTOOPT : -EIO;
 		kafkalog_refused(k->log, errstr, k->opt.why, k->opt.why_size);
 		return r;

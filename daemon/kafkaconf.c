@@ -16,6 +16,7 @@
 #include "kafkagiven.h"
 #include "kafkaprops.h"
 #include "log.h"
+#include "rknew.h"
 
 #define MAX_DEFAULTS 24
 #define MAX_YIELDED  4
@@ -375,11 +376,10 @@ void kafkaconf_warn(const struct config *cfg)
 }
 
 /*
- * Takes out of a client's configuration what makes it connect, read files or start programs. The
- * mechanisms that need a user's name and a password are kept: librdkafka checks that both are
- * there.
+ * Takes out of a client's configuration what makes it read files or start programs. The mechanisms
+ * that need a user's name and a password are kept: librdkafka checks that both are there.
  */
-static void make_harmless(rd_kafka_conf_t *conf)
+static void forget_files(rd_kafka_conf_t *conf)
 {
 	char protocol[32] = "", mechanism[64] = "";
 	size_t n_protocol = sizeof(protocol), n_mechanism = sizeof(mechanism);
@@ -391,9 +391,6 @@ static void make_harmless(rd_kafka_conf_t *conf)
 	idle = strcmp(mechanism, "GSSAPI") != 0 && strcmp(mechanism, "OAUTHBEARER") != 0;
 	rd_kafka_conf_set(conf, "security.protocol", sasl && idle ? "sasl_plaintext" : "plaintext",
 			  NULL, 0);
-	rd_kafka_conf_set(conf, "bootstrap.servers", NULL, NULL, 0);
-	rd_kafka_conf_set(conf, "test.mock.num.brokers", "0", NULL, 0);
-	rd_kafka_conf_set_log_cb(conf, NULL);
 }
 
 /* Has librdkafka itself judge the whole, by a client that connects to nothing. */
@@ -403,23 +400,21 @@ static int try_client(const struct config *cfg, char *why, size_t size)
 	rd_kafka_topic_conf_t *topic_conf;
 	rd_kafka_conf_t *conf;
 	char text[512] = "";
-	rd_kafka_t *rk;
+	struct rknew_options opt = {.type = producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
+				    .why = text,
+				    .why_size = sizeof(text)};
+	int r;
 
 	if (kafkaconf_new(&conf, &topic_conf, cfg) < 0) {
 		snprintf(why, size, "the Kafka properties cannot be set");
 		return -EINVAL;
 	}
-	make_harmless(conf);
+	forget_files(conf);
 	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
-	rk = rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text,
-			  sizeof(text));
-	if (rk == NULL) {
-		rd_kafka_conf_destroy(conf);
+	r = rknew_try(conf, &opt);
+	if (r < 0)
 		snprintf(why, size, "the Kafka client refuses these properties: %s", text);
-		return -EINVAL;
-	}
-	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	return 0;
+	return r;
 }
 
 int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)

@@ -15,7 +15,7 @@ void kafkalog_ref(struct kafkalog *l);
 void kafkalog_unref(struct kafkalog *l); /* any thread; the last one frees; NULL is legal */
 
 /*
- * What the kinits of the clients report into (kinit_wrap()), an end of a pipe that programs
+ * What the kinits of the clients report into (kinitcmd_wrap()), an end of a pipe that programs
  * inherit, as long as the log lives; it is logged before the next line or error. Or -errno.
  */
 int kafkalog_kinit_fd(struct kafkalog *l);

@@ -22,12 +22,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
 
 #include "advice.h"
 #include "log.h"
@@ -46,101 +47,6 @@ struct run {
 	char text[OUTPUT_MAX]; /* what it wrote, the end of it if that is long */
 	size_t len;
 };
-
-/* ---- the command ---- */
-
-/* Appends `text` as one word of the shell. Returns the end. */
-static char *quote(char *to, const char *text)
-{
-	*to++ = '\'';
-	for (; *text; text++) {
-		if (*text == '\'')
-			to = stpcpy(to, "'\\'");
-		*to++ = *text;
-	}
-	return stpcpy(to, "'");
-}
-
-static bool has_value(const rd_kafka_conf_t *conf, const char *name, const char *prefix)
-{
-	char value[64] = "";
-	size_t size = sizeof(value);
-
-	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK &&
-	       strncasecmp(value, prefix, strlen(prefix)) == 0;
-}
-
-/*
- * Our own path. After an upgrade the running file has none any more; the new one that stands in its
- * place does as well.
- */
-static int own_path(char *buf, size_t size)
-{
-	static const char gone[] = " (deleted)";
-	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	if ((size_t)n > strlen(gone) && !strcmp(buf + n - strlen(gone), gone))
-		buf[(size_t)n - strlen(gone)] = '\0';
-	return 0;
-}
-
-/* The value, malloc()ed; NULL: none is set, or this librdkafka has no such property. */
-static char *get_command(const rd_kafka_conf_t *conf, const char *property)
-{
-	size_t size = 0;
-	char *value;
-
-	if (rd_kafka_conf_get(conf, property, NULL, &size) != RD_KAFKA_CONF_OK || size < 2)
-		return NULL;
-	value = malloc(size);
-	if (value)
-		rd_kafka_conf_get(conf, property, value, &size);
-	return value;
-}
-
-static int wrap(rd_kafka_conf_t *conf, const char *property, const char *command, int report)
-{
-	char self[4096], option[64], *wrapped, *end;
-	int r = own_path(self, sizeof(self));
-
-	if (r < 0)
-		return r;
-	wrapped = malloc(4 * (strlen(self) + strlen(command)) + 128);
-	if (!wrapped)
-		return -ENOMEM;
-	end = quote(stpcpy(wrapped, "exec "), self);
-	snprintf(option, sizeof(option), " " KINIT_OPTION " %d ", report);
-	quote(stpcpy(end, option), command);
-	r = rd_kafka_conf_set(conf, property, wrapped, NULL, 0) == RD_KAFKA_CONF_OK ? 0 : -EINVAL;
-	free(wrapped);
-	return r;
-}
-
-bool kinit_is_wanted(const rd_kafka_conf_t *conf)
-{
-	return has_value(conf, "security.protocol", "sasl") &&
-	       has_value(conf, "sasl.mechanisms", "GSSAPI");
-}
-
-int kinit_wrap(rd_kafka_conf_t *conf, int report)
-{
-	const char *const property = "sasl.kerberos.kinit.cmd";
-	char *command = get_command(conf, property);
-	int r;
-
-	if (!command)
-		return 0;
-	r = wrap(conf, property, command, report);
-	free(command);
-	if (r < 0)
-		log_error("%s cannot be run by pycapa: %s", property, strerror(-r));
-	return r;
-}
-
-/* ---- the program ---- */
 
 static void confine(int report)
 {

@@ -3,7 +3,7 @@
  * How kinit is run: confined, bounded, and with its error as one line of our log.
  *
  * librdkafka runs sasl.kerberos.kinit.cmd by system() in a thread of its own, now and every
- * sasl.kerberos.min.time.before.relogin. kinit_wrap() puts ourselves before that command, as
+ * sasl.kerberos.min.time.before.relogin. kinitcmd_wrap() puts ourselves before that command, as
  * `pycapa --run-kinit FD COMMAND`; kinit_main() is that program.
  *
  * It reports into a pipe of the process that started it, which logs it. By itself it would be a bad
@@ -11,22 +11,10 @@
  */
 #pragma once
 
-#include <librdkafka/rdkafka.h>
-#include <stdbool.h>
-
 #define KINIT_OPTION     "--run-kinit"
 #define KINIT_START      "exec '" /* how a wrapped command begins */
 #define KINIT_REPORT_MAX 2048     /* bytes of a report with its end, one write(2) of a pipe */
 #define KINIT_TOLD       "1"      /* the exit status of kinit_main() after any failure */
-
-/* Whether a client of these properties runs kinit. */
-bool kinit_is_wanted(const rd_kafka_conf_t *conf);
-
-/*
- * Wraps the kinit command. To be called once, after all properties are set. `report` is the end of
- * a pipe that programs inherit, for as long as the client lives. Returns 0 or -errno (logged).
- */
-int kinit_wrap(rd_kafka_conf_t *conf, int report);
 
 /*
  * Runs `command` by the shell, without our capabilities, file descriptors and signal mask, its

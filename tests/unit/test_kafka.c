@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <malloc.h>
 #include <time.h>
 
 #include "kafka.h"
@@ -90,11 +92,82 @@ static void test_statistics_without_a_broker_tell_nothing(void **state)
 	ev_loop_destroy(loop);
 }
 
+struct refused {
+	enum config_mode mode;
+	struct config_property properties[2];
+};
+
+/* 100 clients that librdkafka refuses; returns the bytes that are not freed after them. */
+static size_t left_by(const struct refused *case_)
+{
+	enum { TIMES = 100 };
+	struct ev_loop *loop = ev_loop_new(0);
+	struct config cfg = settings(case_->mode);
+	struct config_property properties[2];
+	char why[512];
+	const struct kafka_options opt = {.loop = loop,
+					  .cfg = &cfg,
+					  .why = why,
+					  .why_size = sizeof(why)};
+	struct kafka *k = NULL;
+	size_t before = 0;
+
+	memcpy(properties, case_->properties, sizeof(properties));
+	cfg.properties = properties;
+	cfg.n_properties = 2;
+	for (int i = 0; i < 1 + TIMES; i++) {
+		if (i == 1) /* what librdkafka and OpenSSL keep once is there now */
+			before = mallinfo2().uordblks;
+		assert_int_equal(kafka_new(&k, &opt), -ENOPROTOOPT);
+		assert_int_equal(strncmp(why, "Kafka client: ", 14), 0);
+	}
+	ev_loop_destroy(loop);
+	return mallinfo2().uordblks > before ? mallinfo2().uordblks - before : 0;
+}
+
+#define PROPERTY(name_, value_)                                                                    \
+	{                                                                                          \
+		.name = (char[]){name_}, .value = (char[]){value_}, .origin = origin               \
+	}
+
+/* Whether it is refused early or late (rknew.c). AddressSanitizer's leak check sees the same. */
+static void test_refused_clients_leave_nothing(void **state)
+{
+	enum { MOST = 100000 }; /* some is in malloc()'s caches; a leak is 3 KB a time at least */
+	int too_many = 0;
+	const struct refused cases[] = {
+		{CONFIG_MODE_PRODUCER, /* early */
+		 {PROPERTY("acks", "1"), PROPERTY("enable.idempotence", "true")}},
+		{CONFIG_MODE_PRODUCER, /* a file is gone */
+		 {PROPERTY("security.protocol", "ssl"),
+		  PROPERTY("ssl.ca.location", "/nonexistent")}},
+		{CONFIG_MODE_CONSUMER,
+		 {PROPERTY("security.protocol", "ssl"),
+		  PROPERTY("ssl.ca.location", "/nonexistent")}},
+		{CONFIG_MODE_PRODUCER, /* no keytab for the default kinit */
+		 {PROPERTY("security.protocol", "sasl_plaintext"),
+		  PROPERTY("sasl.mechanism", "GSSAPI")}},
+		{CONFIG_MODE_CONSUMER,
+		 {PROPERTY("partition.assignment.strategy", "none"), PROPERTY("client.id", "c")}},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t left = left_by(&cases[i]);
+
+		if (left < MOST)
+			continue;
+		print_error("%s: %zu bytes\n", cases[i].properties[1].name, left);
+		too_many++;
+	}
+	assert_int_equal(too_many, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_abandoned_client_piles_nothing_up),
 		cmocka_unit_test(test_statistics_without_a_broker_tell_nothing),
+		cmocka_unit_test(test_refused_clients_leave_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

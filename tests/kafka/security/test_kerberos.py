@@ -320,6 +320,14 @@ def test_a_parent_that_ignores_its_children_hides_no_failure(secure, client, pca
     assert not process.grep("ECHILD"), process.describe()
 
 
+def test_a_keytab_with_quotes_in_its_path(secure, client, pcap, sample, tmp_path):
+    keytab = tmp_path / """it's "mine", $HOME.keytab"""
+    shutil.copy(secure.keytabs["pycapa"], keytab)
+    process = client("-p", "-r", sample, "-t", pcap.name, "--stall-timeout", "5s",
+                     *secure.gssapi(**{"sasl.kerberos.keytab": keytab}))
+    assert process.wait(30) == 0, process.describe()
+
+
 def test_a_long_kinit_command_is_run_whole(secure, client, pcap, sample, tmp_path):
     padding = "x" * 9000
     command = (f": {padding}; kinit -k -t %{{sasl.kerberos.keytab}} %{{sasl.kerberos.principal}}; "
