@@ -88,8 +88,12 @@ int kafkalog_kinit_fd(struct kafkalog *l)
 
 	if (l->kinit_read >= 0)
 		return l->kinit_write;
-	if (pipe2(fds, O_CLOEXEC | O_DIRECT) < 0)
-		return -errno;
+	if (pipe2(fds, O_CLOEXEC | O_DIRECT) < 0) {
+		int r = -errno;
+
+		log_error("Cannot make a pipe for what kinit says: %s", strerror(-r));
+		return r;
+	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	fcntl(fds[1], F_SETFL, O_NONBLOCK | O_DIRECT);
 	fcntl(fds[1], F_SETFD, 0);

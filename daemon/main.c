@@ -36,6 +36,9 @@ const char *malloc_conf = "lg_tcache_max:20,tcache_nslots_large:4";
 
 #define EXIT_USAGE 2
 
+/* An instance holds about 25, librdkafka three more for each broker, and a reload all twice. */
+#define DESCRIPTORS 64
+
 static void print_allocator(void)
 {
 #if PYCAPA_JEMALLOC
@@ -70,22 +73,50 @@ static void keep_freed_memory(void)
 	free(block);
 }
 
-static int run(struct config *cfg, const struct options *options)
+/*
+ * With too few librdkafka works by half (no wake-ups, no connection), and libev aborts: not a
+ * thing to find out later.
+ */
+static int check_descriptors(void)
 {
-	struct config *own = malloc(sizeof(*own));
-	int r;
+	unsigned int got = 0;
+	int r = hardening_get_descriptors(DESCRIPTORS, &got);
 
-	config_set_identity(cfg);
-	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0) {
-		free(own);
-		return EXIT_USAGE;
-	}
-	r = own ? signals_block() : -ENOMEM;
+	if (r < 0)
+		log_error("Cannot start: only %u files may be open at once, and pycapa wants %u; "
+			  "raise "
+			  "the limit (ulimit -n, LimitNOFILE=)",
+			  got, DESCRIPTORS);
+	return r;
+}
+
+/* What an instance needs of the process. Returns 0 or -errno (logged). */
+static int prepare(void)
+{
+	int r = check_descriptors();
+
+	if (r < 0)
+		return r;
+	r = signals_block();
 	if (r == 0)
 		r = log_start();
-	if (r < 0) {
-		free(own);
+	if (r < 0)
 		log_error("Cannot start: %s", strerror(-r));
+	return r;
+}
+
+static int run(struct config *cfg, const struct options *options)
+{
+	struct config *own;
+
+	config_set_identity(cfg);
+	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0)
+		return EXIT_USAGE;
+	if (prepare() < 0)
+		return EXIT_FAILURE;
+	own = malloc(sizeof(*own));
+	if (!own) {
+		log_error("Cannot start: out of memory");
 		return EXIT_FAILURE;
 	}
 	*own = *cfg;
@@ -157,6 +188,15 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 	return run(cfg, options);
 }
 
+/* What was printed may not have come through: a full disk, a standard output that is closed. */
+static int flush_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	return status ? status : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct options *options = NULL;
@@ -164,14 +204,15 @@ int main(int argc, char **argv)
 	struct config cfg = {0};
 	int status;
 
-	hardening_apply();
+	if (hardening_apply() < 0)
+		return EXIT_FAILURE;
 	keep_freed_memory();
 	log_init();
 	if (argc == 4 && !strcmp(argv[1], KINIT_OPTION))
 		return run_kinit(argv[2], argv[3]);
 	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
 		return EXIT_USAGE;
-	status = act(action, &cfg, options);
+	status = flush_output(act(action, &cfg, options));
 	log_free();
 	if (!thread_may_exit()) {
 		/* librdkafka hangs (a kinit, a broker): OpenSSL must not be cleaned up under it. */

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "log.h"
 
 /* librdkafka ignores the error of a write that is not exactly this long. */
 static const uint64_t one = 1;
@@ -68,8 +71,12 @@ int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		int r = -errno;
+
+		log_error("Cannot watch a queue of the Kafka client: %s", strerror(-r));
+		return r;
+	}
 	*w = (struct queuewatch){
 		.loop = loop, .queue = queue, .fd = fd, .on_ready = on_ready, .ctx = ctx};
 	ev_io_init(&w->io, on_io, fd, EV_READ);

@@ -367,9 +367,16 @@ static int take_descriptor(struct savefile *sf)
 	return r ? share_nonblocking(sf) : 0;
 }
 
-/* Duplicates an inherited descriptor, and keeps everybody else in this process off stdout. */
+/*
+ * Duplicates an inherited descriptor, and keeps everybody else in this process off stdout. One that
+ * was closed when we were started is open, but not for writing (hardening.c).
+ */
 static int open_inherited(struct savefile *sf, int fd)
 {
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+		return -EBADF;
 	sf->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (sf->fd < 0)
 		return -errno;
@@ -412,7 +419,8 @@ static int open_output(struct savefile *sf, const struct savefile_options *opt)
 	int r = opt->path ? open_path(sf) : open_inherited(sf, opt->fd);
 
 	if (r)
-		log_error("cannot open %s for writing: %s", savefile_name(sf), strerror(-r));
+		log_error("cannot open %s for writing: %s", savefile_name(sf),
+			  r == -EBADF ? "it is closed" : strerror(-r));
 	else if (sf->fd >= 0)
 		start_watching(sf);
 	return r;

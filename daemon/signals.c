@@ -5,8 +5,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "log.h"
 
 struct signals {
 	struct ev_loop *loop;
@@ -62,6 +65,7 @@ int signals_new(struct signals **out, struct ev_loop *loop, void (*on_signal)(vo
 	if (s->fd < 0) {
 		int r = -errno;
 
+		log_error("Cannot wait for signals: %s", strerror(-r));
 		free(s);
 		return r;
 	}

@@ -87,3 +87,48 @@ def test_foreign_text_steers_no_terminal(spawn):
     process = spawn('-p', '-r', '\x1b[2J\x9b.pcap', '-k', '127.0.0.1:9', '-t', 'pcap')
     assert process.wait(20) != 0
     assert not re.search('[\x00-\x09\x0b-\x1f\x7f-\x9f]', process.stderr), process.describe()
+
+
+def closed(*numbers):
+    """The arguments of spawn() for a pycapa that starts without these descriptors."""
+    closing = ' '.join(f'{number}>&-' for number in numbers)
+    return {'prefix': ['sh', '-c', f'exec "$@" {closing}', 'sh']}
+
+
+def test_closed_descriptors_are_not_used_for_something_else(topic, pair, spawn, tmp_path):
+    path = captures.write(tmp_path / 'in.pcap', captures.sample(100))
+    sent = spawn('-p', '-r', path, '-k', topic.broker.bootstrap, '-t', topic.name, **closed(0, 1, 2))
+    assert sent.wait(30) == 0
+    got = spawn('-c', '-e', '-w', str(tmp_path / 'out.pcap'), '-k', topic.broker.bootstrap,
+                '-t', topic.name, **closed(0, 1, 2))
+    assert got.wait(30) == 0
+    assert captures.read(tmp_path / 'out.pcap') == captures.read(path)
+
+
+@pytest.mark.parametrize('words', [
+    ['-c', '-e', '-X', 'group.id=shut', '-o', 'stored'],
+    ['-c', '-e', '-X', 'group.id=shut', '-o', 'stored', '-pp', '1'],
+    ['-p', '-i', 'lo', '-pp', '1'],
+])
+def test_without_a_standard_output_nothing_is_written_or_committed(topic, spawn, words):
+    process = spawn(*words, '-k', topic.broker.bootstrap, '-t', topic.name, **closed(1))
+    assert process.wait(30) == 1
+    assert process.lines == [
+        'ERROR:root:cannot open standard output for writing: it is closed'], process.describe()
+
+
+@pytest.mark.parametrize('word', ['--help', '--version', '--list-interfaces'])
+def test_what_cannot_be_printed_is_an_error(spawn, word):
+    process = spawn(word, **closed(1))
+    assert process.wait(10) == 1
+    assert process.lines == [
+        'ERROR:root:cannot write to standard output: Bad file descriptor'], process.describe()
+
+
+@pytest.mark.parametrize('limit', [8, 9, 10, 11, 40])
+def test_too_few_descriptors_are_the_reason(spawn, limit):
+    process = spawn('-p', '-i', 'lo', '-k', '127.0.0.1:9', '-t', 'pcap',
+                    prefix=['sh', '-c', f'ulimit -n {limit}; exec "$@"', 'sh'])
+    assert process.wait(10) == 1
+    line, = process.lines
+    assert f'only {limit} files may be open' in line and 'ulimit -n' in line
