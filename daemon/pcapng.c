@@ -3,13 +3,18 @@
 
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 
 #define OPTION_END        0
 #define OPTION_COMMENT    1
-#define OPTION_USERAPPL   4 /* of a section */
-#define OPTION_RESOLUTION 9 /* of an interface */
-#define OPTION_DELIVERED  8 /* of statistics */
+#define OPTION_USERAPPL   4      /* of a section */
+#define OPTION_RESOLUTION 9      /* of an interface */
+#define OPTION_DELIVERED  8      /* of statistics */
+#define OPTION_ID         0x8001 /* of a section; ours, as the next one */
+#define OPTION_CHECKSUM   0x8002 /* the last but the end, over the body before its value */
 
 static void put16(uint8_t *p, uint16_t v)
 {
@@ -90,7 +95,30 @@ static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
 	return put_option(buf, code, text, len < PCAPNG_COMMENT_MAX ? len : PCAPNG_COMMENT_MAX);
 }
 
-size_t pcapng_put_section(uint8_t *buf, const char *application, const char *comment)
+/* Of a block's body up to here; `kind` is what it depends on and does not hold. */
+static uint32_t checksum(const uint8_t *body, size_t len, uint32_t kind)
+{
+	uint64_t h = XXH3_64bits(body, len);
+
+	return (uint32_t)(h ^ h >> 32) ^ kind;
+}
+
+static uint32_t packet_kind(uint16_t linktype, uint8_t resolution)
+{
+	return (uint32_t)linktype << 8 | resolution;
+}
+
+/* The end of a block of options, `at` bytes from its start. Returns where the next byte goes. */
+static size_t put_checksum(uint8_t *buf, size_t at, uint32_t kind)
+{
+	put16(buf + at, OPTION_CHECKSUM);
+	put16(buf + at + 2, 4);
+	put32(buf + at + 4, checksum(buf + 8, at - 4, kind));
+	put32(buf + at + 8, OPTION_END);
+	return at + 12;
+}
+
+size_t pcapng_put_section(uint8_t *buf, const char *application, const char *comment, uint64_t id)
 {
 	size_t n = 24;
 
@@ -100,7 +128,8 @@ size_t pcapng_put_section(uint8_t *buf, const char *application, const char *com
 	put64(buf + 16, UINT64_MAX); /* length of the section: not given */
 	n += put_text(buf + n, OPTION_COMMENT, comment);
 	n += put_text(buf + n, OPTION_USERAPPL, application);
-	n += put_option(buf + n, OPTION_END, "", 0);
+	n += put_option(buf + n, OPTION_ID, &id, sizeof(id));
+	n = put_checksum(buf, n, 0);
 	return frame_block(buf, PCAPNG_SECTION, n + 4);
 }
 
@@ -128,9 +157,10 @@ size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 	put32(buf + 20, pkt->caplen);
 	put32(buf + 24, pkt->wirelen);
 	if (pkt->caplen % 4)
-		put32(buf + size - 8, 0); /* the padding; the data goes over it */
+		put32(buf + size - 20, 0); /* the padding; the data goes over it */
 	if (pkt->caplen)
 		memcpy(buf + 28, pkt->data, pkt->caplen);
+	put_checksum(buf, size - 16, packet_kind(pkt->linktype, resolution));
 	return frame_block(buf, PCAPNG_PACKET, size);
 }
 
@@ -140,7 +170,7 @@ size_t pcapng_put_statistics(uint8_t *buf, uint64_t delivered)
 
 	memset(buf + 8, 0, 12); /* interface 0, no time */
 	n += put_option(buf + n, OPTION_DELIVERED, &delivered, sizeof(delivered));
-	n += put_option(buf + n, OPTION_END, "", 0);
+	n = put_checksum(buf, n, 0);
 	return frame_block(buf, PCAPNG_STATISTICS, n + 4);
 }
 
@@ -179,14 +209,28 @@ static const uint8_t *find_option(const struct pcapng_block *b, uint32_t at, uin
 	return NULL;
 }
 
-bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size)
+/* The checksum is right, or there is none and need be none. Options begin at `at`. */
+static bool is_intact(const struct pcapng_block *b, uint32_t at, uint32_t kind, bool checked)
 {
-	const uint8_t *text;
+	const uint8_t *option = b->body + b->len - 12; /* where put_checksum() has it */
+
+	if (b->len < at + 12 || get16(option) != OPTION_CHECKSUM || get16(option + 2) != 4)
+		return !checked;
+	return get32(option + 4) == checksum(b->body, b->len - 8, kind);
+}
+
+bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size, uint64_t *id)
+{
+	const uint8_t *text, *value;
 	uint16_t len;
 
 	if (b->type != PCAPNG_SECTION || b->len < 16 || get32(b->body) != BYTE_ORDER_MAGIC ||
 	    get16(b->body + 4) != 1)
 		return false;
+	value = find_option(b, 16, OPTION_ID, &len);
+	if ((value && len != sizeof(*id)) || !is_intact(b, 16, 0, value))
+		return false;
+	*id = value ? get64(value) : 0;
 	comment[0] = '\0';
 	text = find_option(b, 16, OPTION_COMMENT, &len);
 	if (text) {
@@ -211,18 +255,28 @@ bool pcapng_get_interface(const struct pcapng_block *b, uint16_t *linktype, uint
 	return *resolution == 6 || *resolution == 9;
 }
 
-bool pcapng_get_statistics(const struct pcapng_block *b, uint64_t *delivered)
+bool pcapng_get_statistics(const struct pcapng_block *b, bool checked, uint64_t *delivered)
 {
 	const uint8_t *value;
 	uint16_t len;
 
-	if (b->type != PCAPNG_STATISTICS || b->len < 12)
+	if (b->type != PCAPNG_STATISTICS || b->len < 12 || !is_intact(b, 12, 0, checked))
 		return false;
 	value = find_option(b, 12, OPTION_DELIVERED, &len);
 	if (!value || len != sizeof(*delivered))
 		return false;
 	*delivered = get64(value);
 	return true;
+}
+
+bool pcapng_is_packet(const struct pcapng_block *b)
+{
+	size_t data;
+
+	if (b->type != PCAPNG_PACKET || b->len < 20 || get32(b->body + 12) > PACKET_MAX_LEN)
+		return false;
+	data = padded(get32(b->body + 12));
+	return b->len == 20 + data || b->len == 32 + data; /* without or with a checksum */
 }
 
 bool pcapng_get_packet_interface(const struct pcapng_block *b, uint32_t *interface)
@@ -233,16 +287,20 @@ bool pcapng_get_packet_interface(const struct pcapng_block *b, uint32_t *interfa
 	return true;
 }
 
-bool pcapng_get_packet(const struct pcapng_block *b, uint8_t resolution, struct packet *pkt)
+bool pcapng_get_packet(const struct pcapng_block *b, uint16_t linktype, uint8_t resolution,
+		       bool checked, struct packet *pkt)
 {
 	uint64_t ticks = (uint64_t)get32(b->body + 4) << 32 | get32(b->body + 8);
 	uint32_t caplen = get32(b->body + 12);
 
-	if (caplen > PACKET_MAX_LEN || padded(caplen) > b->len - 20)
+	if (caplen > PACKET_MAX_LEN || padded(caplen) > b->len - 20 ||
+	    !is_intact(b, 20 + (uint32_t)padded(caplen), packet_kind(linktype, resolution),
+		       checked))
 		return false;
 	pkt->data = b->body + 20;
 	pkt->caplen = caplen;
 	pkt->wirelen = get32(b->body + 16);
+	pkt->linktype = linktype;
 	pkt->time_us = resolution == 9 ? ticks / 1000 : ticks;
 	pkt->nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0;
 	return true;

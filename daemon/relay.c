@@ -456,6 +456,7 @@ void relay_read_counters(const struct relay *r, struct relay_counters *out)
 		r->abandoned ? r->unread + r->kept : spool_unread(r->spool) - unread_copies(r);
 	out->spooled -= r->lost;
 	out->dropped = spool_damaged(r->spool) + r->lost;
+	out->unreadable = spool_unreadable(r->spool);
 }
 
 /* The packets from this number of the spool on that the producer has given up. */

@@ -91,8 +91,11 @@ static int say_failure(const struct stats_producer *st, const struct report_end 
 	uint64_t undelivered = st->queued + st->failed + st->dropped;
 	char loss[512];
 
+	if (end->unreadable)
+		log_error("%u file(s) in %s could not be read: what they hold was not sent",
+			  end->unreadable, end->spool_directory);
 	if (undelivered == 0 && !*end->failure)
-		return 0;
+		return end->unreadable ? 1 : 0;
 	if (undelivered == 0) {
 		log_error("Ended early: %s", end->failure);
 		return 1;

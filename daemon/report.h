@@ -26,13 +26,14 @@ struct report_end {
 	uint64_t again;              /* Kafka has them, and so has the spool */
 	const char *spool_directory; /* may be NULL without a spool */
 	/* Why packets were not delivered, as far as that is known. */
-	const char *waited_for; /* when the end was given up */
-	uint64_t refused;       /* by Kafka, for good */
-	const char *refusal;    /* in its words */
-	uint64_t spool;         /* dropped for want of room on disk, or damaged there */
-	uint64_t unread;        /* left in the capture buffer */
-	const char *rest;       /* a file that was not read to its end, or NULL */
-	const char *failure;    /* what ended the input too early */
+	const char *waited_for;  /* when the end was given up */
+	uint64_t refused;        /* by Kafka, for good */
+	const char *refusal;     /* in its words */
+	uint64_t spool;          /* dropped for want of room on disk, or damaged there */
+	uint64_t unread;         /* left in the capture buffer */
+	unsigned int unreadable; /* files of the spool: with 1 or more it is no success */
+	const char *rest;        /* a file that was not read to its end, or NULL */
+	const char *failure;     /* what ended the input too early */
 };
 
 /*

@@ -346,6 +346,7 @@ static int side_finish(struct side *s, bool interrupted)
 		.refused = p.failed,
 		.refusal = refusals_words(producer_refusals(s->producer)->for_good),
 		.spool = r.dropped,
+		.unreadable = r.unreadable,
 		.unread = st.dropped - r.dropped,
 		.rest = s->cfg->read_file && !s->input_done && !*s->failure ? s->cfg->read_file
 									    : "",

@@ -35,6 +35,7 @@ struct spool {
 	struct topic *topics; /* the first is the present one */
 
 	struct spool_disk *disk; /* the thread's, once there is one */
+	unsigned int unreadable; /* files */
 	struct spool_thread *thread;
 	struct spool_batch *filling;
 	struct spool_batch *reading;
@@ -173,6 +174,7 @@ static int open_disk(struct spool *s, const struct spool_options *opt)
 
 	if (r < 0)
 		return r;
+	s->unreadable = spool_disk_unreadable(s->disk);
 	s->next = spool_disk_end(s->disk);
 	s->read = s->acknowledged = s->told = spool_disk_first(s->disk);
 	thread.disk = s->disk;
@@ -398,6 +400,11 @@ uint64_t spool_count(const struct spool *s)
 uint64_t spool_damaged(const struct spool *s)
 {
 	return s->damaged;
+}
+
+unsigned int spool_unreadable(const struct spool *s)
+{
+	return s->unreadable;
 }
 
 uint64_t spool_flush(struct spool *s)

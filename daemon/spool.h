@@ -92,6 +92,8 @@ uint64_t spool_unread(const struct spool *s);
 uint64_t spool_count(const struct spool *s);
 /* Packets that can never be read, as they were found damaged before they were delivered. */
 uint64_t spool_damaged(const struct spool *s);
+/* Files that were there at the start, named as the spool's, and could not be taken in (logged). */
+unsigned int spool_unreadable(const struct spool *s);
 
 /*
  * At the end: waits until all is written and synced, and what is acknowledged is off the disk;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files are called spool-NUMBER.pcapng, the number in hexadecimal, so that their order is that of
- * the names. Numbers grow for as long as the directory lives: the position names a file by its
- * number, and must never be taken for that of a later one.
+ * the names. Numbers grow for as long as the directory lives, also when files are moved away, so
+ * that none that is put back meets another one of its name: the position remembers the highest,
+ * and where there is no position they begin with the clock.
  *
  * The position is one line of fixed length that is written over in place. Its checksum makes a
  * line that was half written worth nothing: then packets are sent twice, and none is forgotten.
+ * Earlier versions wrote the first two numbers alone.
  */
 #include "spool_dir.h"
 
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -27,9 +30,10 @@
 
 #define NAME_FORMAT     "spool-%016" PRIx64 ".pcapng"
 #define POSITION_FILE   "position"
-#define POSITION_FORMAT "%016" PRIx64 " %016" PRIx64 " "
-#define POSITION_TEXT   34 /* bytes of the two numbers; the checksum and a newline follow */
-#define POSITION_SIZE   51
+#define POSITION_FORMAT "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " "
+#define POSITION_TEXT   68 /* bytes of the numbers; the checksum and a newline follow */
+#define POSITION_SIZE   85
+#define POSITION_OLD    34 /* bytes of two numbers */
 
 struct spool_dir {
 	char *path;
@@ -65,6 +69,24 @@ static int open_locked(const char *path)
 	return fd;
 }
 
+/* A device is not even opened, which alone may set it off. The fd or -errno. */
+static int open_regular(int dir, const char *name, int flags)
+{
+	struct stat st;
+	int r, fd;
+
+	if (fstatat(dir, name, &st, 0) == 0 && !S_ISREG(st.st_mode))
+		return -EMEDIUMTYPE;
+	fd = openat(dir, name, flags | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	r = -EMEDIUMTYPE; /* it was put there just now */
+	close(fd);
+	return r;
+}
+
 int spool_dir_new(struct spool_dir **out, const char *path)
 {
 	struct spool_dir *d;
@@ -79,11 +101,11 @@ int spool_dir_new(struct spool_dir **out, const char *path)
 		return -ENOMEM;
 	}
 	d->fd = fd;
-	d->position_fd = openat(fd, POSITION_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	d->position_fd = open_regular(fd, POSITION_FILE, O_RDWR | O_CREAT);
 	if (d->position_fd < 0) {
-		int r = -errno;
+		int r = d->position_fd;
 
-		log_error("spool: cannot write in %s: %s", path, strerror(-r));
+		log_error("spool: cannot write %s/" POSITION_FILE ": %s", path, strerror(-r));
 		spool_dir_free(d);
 		return r;
 	}
@@ -172,9 +194,7 @@ int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n)
 
 int spool_dir_open(struct spool_dir *d, uint64_t number, int flags)
 {
-	int fd = openat(d->fd, spool_dir_name(d, number), flags | O_CLOEXEC, 0600);
-
-	return fd < 0 ? -errno : fd;
+	return open_regular(d->fd, spool_dir_name(d, number), flags);
 }
 
 void spool_dir_remove(struct spool_dir *d, uint64_t number)
@@ -189,20 +209,36 @@ int spool_dir_sync(struct spool_dir *d)
 	return fsync(d->fd) < 0 || fdatasync(d->position_fd) < 0 ? -errno : 0;
 }
 
-static uint64_t checksum(const char *text)
+uint64_t spool_dir_fresh_number(void)
 {
-	return XXH3_64bits(text, POSITION_TEXT);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The checksum that follows so many bytes of text is theirs. */
+static bool is_whole(const char *line, size_t text)
+{
+	uint64_t sum;
+
+	return sscanf(line + text, "%16" SCNx64, &sum) == 1 && sum == XXH3_64bits(line, text);
 }
 
 void spool_dir_read_position(struct spool_dir *d, struct spool_position *out)
 {
 	char line[POSITION_SIZE + 1] = {0};
-	uint64_t sum;
+	int n = 0;
 
 	*out = (struct spool_position){0};
-	if (pread(d->position_fd, line, POSITION_SIZE, 0) != POSITION_SIZE ||
-	    sscanf(line + POSITION_TEXT, "%16" SCNx64, &sum) != 1 || sum != checksum(line) ||
-	    sscanf(line, "%16" SCNx64 " %16" SCNx64, &out->number, &out->packets) != 2)
+	if (pread(d->position_fd, line, POSITION_SIZE, 0) <= 0)
+		return;
+	if (is_whole(line, POSITION_TEXT))
+		n = sscanf(line, "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 " %16" SCNx64,
+			   &out->number, &out->packets, &out->id, &out->highest);
+	else if (is_whole(line, POSITION_OLD))
+		n = sscanf(line, "%16" SCNx64 " %16" SCNx64, &out->number, &out->packets);
+	if (n != 4 && n != 2)
 		*out = (struct spool_position){0};
 }
 
@@ -210,9 +246,10 @@ void spool_dir_write_position(struct spool_dir *d, const struct spool_position *
 {
 	char line[POSITION_SIZE + 1];
 
-	snprintf(line, sizeof(line), POSITION_FORMAT, pos->number, pos->packets);
+	snprintf(line, sizeof(line), POSITION_FORMAT, pos->number, pos->packets, pos->id,
+		 pos->highest);
 	snprintf(line + POSITION_TEXT, sizeof(line) - POSITION_TEXT, "%016" PRIx64 "\n",
-		 checksum(line));
+		 (uint64_t)XXH3_64bits(line, POSITION_TEXT));
 	if (pwrite(d->position_fd, line, POSITION_SIZE, 0) != POSITION_SIZE)
 		log_debug("spool: cannot note the position in %s: %s", d->path, strerror(errno));
 }

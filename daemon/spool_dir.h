@@ -14,6 +14,8 @@ struct spool_dir;
 struct spool_position {
 	uint64_t number;  /* of the file */
 	uint64_t packets; /* from its start on */
+	uint64_t id;      /* of the file: another one may have got its name */
+	uint64_t highest; /* number that any file ever had; 0: not known */
 };
 
 /*
@@ -28,7 +30,10 @@ const char *spool_dir_path(const struct spool_dir *d);
 /* The numbers of its files, ascending; `*out` is malloc'ed. 0 or -errno (logged). */
 int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n);
 
-/* Opens a file; `flags` as open(2)'s. The fd or -errno (not logged). */
+/*
+ * Opens a file; `flags` as open(2)'s. The fd or -errno (not logged), -EMEDIUMTYPE when it is not a
+ * regular file: it is not waited for anybody at the other end of a FIFO.
+ */
 int spool_dir_open(struct spool_dir *d, uint64_t number, int flags);
 /* The name of a file, for messages; valid until the next call. */
 const char *spool_dir_name(struct spool_dir *d, uint64_t number);
@@ -36,6 +41,9 @@ void spool_dir_remove(struct spool_dir *d, uint64_t number);
 
 /* Makes the names of new files survive a loss of power. 0 or -errno (not logged). */
 int spool_dir_sync(struct spool_dir *d);
+
+/* A number that no file here had, as far as the clock can tell; ever larger ones follow it. */
+uint64_t spool_dir_fresh_number(void);
 
 void spool_dir_read_position(struct spool_dir *d, struct spool_position *out);
 /* Survives the death of the process at once, a loss of power only after spool_dir_sync(). */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -48,8 +49,21 @@ struct spool_disk {
 	struct log_limit read_limit;
 };
 
+/* What of a file is lost; once for all of it that was found. */
+static void tell_damage(struct spool_disk *d, struct spool_segment *s, const char *why)
+{
+	if (!s->damaged)
+		return;
+	log_error("spool: %s/%s is damaged (%s): %" PRIu64 " of its %" PRIu64 " packets are lost",
+		  spool_dir_path(d->list.dir), spool_dir_name(d->list.dir, s->number), why,
+		  s->damaged, s->packets);
+	s->damaged = 0;
+}
+
 static void stop_reading(struct spool_disk *d)
 {
+	if (d->reading)
+		tell_damage(d, d->reading, strerror(EBADMSG));
 	spool_reader_free(d->reader);
 	d->reader = NULL;
 	d->reading = NULL;
@@ -109,6 +123,11 @@ uint64_t spool_disk_end(const struct spool_disk *d)
 	return d->list.end;
 }
 
+unsigned int spool_disk_unreadable(const struct spool_disk *d)
+{
+	return d->list.unreadable;
+}
+
 uint64_t spool_disk_bytes(const struct spool_disk *d)
 {
 	return spool_list_bytes(&d->list);
@@ -143,21 +162,22 @@ static void close_open(struct spool_disk *d)
 	let_go(d, d->sync_ended);
 }
 
-static int create_file(struct spool_disk *d, uint64_t number)
+/* A new file with its head. The size of that, or -errno. */
+static int create_file(struct spool_disk *d, uint64_t *number, uint64_t id)
 {
 	struct spool_kinds known = {.kind = d->kinds.kind, .n = d->kinds_before};
 	uint8_t *head;
-	int r, n = spool_file_put_head(&known, d->buf_topic, &head);
+	int r, n = spool_file_put_head(&known, d->buf_topic, id, &head);
 
 	if (n < 0)
 		return n;
-	d->fd = spool_dir_open(d->list.dir, number, O_RDWR | O_CREAT | O_EXCL);
+	d->fd = spool_list_create(&d->list, number);
 	r = d->fd < 0 ? d->fd : spool_write_all(d->fd, head, (size_t)n, 0);
 	free(head);
 	if (r < 0 && d->fd >= 0) {
 		close(d->fd);
 		d->fd = -1;
-		spool_dir_remove(d->list.dir, number);
+		spool_dir_remove(d->list.dir, *number);
 	}
 	return r < 0 ? r : n;
 }
@@ -165,14 +185,16 @@ static int create_file(struct spool_disk *d, uint64_t number)
 /* Opens the file that the buffer goes to. 0 or -errno. */
 static int open_next(struct spool_disk *d)
 {
-	uint64_t number = d->list.last_number + 1;
 	struct spool_segment *s;
-	int n = create_file(d, number);
+	uint64_t id = 0, number;
+	int n;
 
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
+		id = spool_dir_fresh_number();
+	n = create_file(d, &number, id | 1); /* never 0 */
 	if (n < 0)
 		return n;
-	d->list.last_number = number;
-	s = spool_list_add(&d->list, number);
+	s = spool_list_add(&d->list, number, id | 1);
 	if (!s) {
 		close(d->fd);
 		d->fd = -1;
@@ -307,6 +329,7 @@ void spool_disk_pass(struct spool_disk *d, uint64_t below)
 /* Opens a segment for reading, and reads over what is delivered or skipped. */
 static int start_reading(struct spool_disk *d, struct spool_segment *s)
 {
+	uint64_t skip = s->skip + d->read - s->first;
 	struct packet pkt;
 	int r, fd = spool_dir_open(d->list.dir, s->number, O_RDONLY);
 
@@ -318,7 +341,7 @@ static int start_reading(struct spool_disk *d, struct spool_segment *s)
 		return r;
 	d->reading = s;
 	r = 1;
-	for (uint64_t n = s->first; n < d->read && r > 0; n++)
+	for (uint64_t n = 0; n < skip && r > 0; n++)
 		r = spool_reader_next(d->reader, s->bytes, &pkt);
 	if (r > 0)
 		return 0;
@@ -331,9 +354,9 @@ static void give_up_rest(struct spool_disk *d, struct spool_segment *s, int why)
 {
 	uint64_t end = s->first + s->packets;
 
-	log_error("spool: %s/%s is damaged (%s): %" PRIu64 " of its %" PRIu64 " packets are lost",
-		  spool_dir_path(d->list.dir), spool_dir_name(d->list.dir, s->number),
-		  strerror(-why), end - d->read, s->packets);
+	s->damaged += end - d->read;
+	tell_damage(d, s, strerror(-why));
+	s->gone = why == -ENOENT;
 	if (d->open == s)
 		close_open(d); /* nothing more behind the damage */
 	s->usable = d->read - s->first;
@@ -370,11 +393,16 @@ static int read_packet(struct spool_disk *d, struct spool_segment *s, struct pkt
 	r = spool_reader_next(d->reader, s->bytes, &pkt);
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG; /* fewer than it should hold */
-	r = pktbuf_push(out, &pkt, d->read);
-	if (r < 0)
-		return r;
-	*got += pkt.caplen + sizeof(pkt);
-	d->read++;
+	if (r == SPOOL_FILE_E_DAMAGED) {
+		s->damaged++;
+	} else {
+		r = pktbuf_push(out, &pkt, d->read);
+		if (r < 0)
+			return r;
+		*got += pkt.caplen + sizeof(pkt);
+	}
+	if (++d->read == s->first + s->packets)
+		tell_damage(d, s, strerror(EBADMSG));
 	return 0;
 }
 
@@ -425,8 +453,8 @@ void spool_disk_free(struct spool_disk *d)
 {
 	if (!d)
 		return;
+	stop_reading(d);
 	close_open(d);
-	spool_reader_free(d->reader);
 	spool_sync_free(d->sync);
 	spool_list_close(&d->list);
 	spool_kinds_clear(&d->kinds);

@@ -27,9 +27,10 @@ void spool_kinds_clear(struct spool_kinds *k);
 
 /*
  * Encodes the start of a file: section, and an interface block for each known kind, so that bytes
- * that were encoded with these kinds may follow in any file. `*out` is malloc'ed. Size or -ENOMEM.
+ * that were encoded with these kinds may follow in any file. `id` is the file's own, for ever.
+ * `*out` is malloc'ed. Size or -ENOMEM.
  */
-int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint8_t **out);
+int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint64_t id, uint8_t **out);
 
 /* Bytes that spool_file_put_packet() writes at most. */
 size_t spool_file_packet_max(uint32_t caplen);
@@ -40,16 +41,24 @@ int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8
 /* What a file of an earlier run holds. */
 struct spool_file_info {
 	char topic[SPOOL_TOPIC_MAX];
+	uint64_t id; /* 0: of an earlier version */
 	uint64_t packets;
-	uint64_t bytes; /* up to the end of the last whole block */
+	uint64_t bytes; /* up to the end of the last whole block, or of damage */
 	uint64_t torn;  /* bytes behind that, of a block that was not finished */
 };
 
-#define SPOOL_FILE_E_EMPTY   1 /* not even a whole section block: nothing can be lost with it */
-#define SPOOL_FILE_E_FOREIGN 2 /* not a file of ours */
+#define SPOOL_FILE_E_EMPTY   1 /* not even a whole section block */
+#define SPOOL_FILE_E_FOREIGN 2 /* not a file of ours, or its start is damaged */
+#define SPOOL_FILE_E_DAMAGED 3 /* see spool_reader_next() */
 
-/* Counts what is whole in a file. 0, SPOOL_FILE_E_*, or -errno. */
+/*
+ * Counts what a file holds: by its last block, or packet by packet, where each stretch of damage
+ * counts for one. 0, SPOOL_FILE_E_EMPTY, _FOREIGN, or -errno.
+ */
 int spool_file_scan(int fd, struct spool_file_info *out);
+
+/* The file's own number, as spool_file_put_head() was given; 0: it has none, or is not ours. */
+uint64_t spool_file_id(int fd);
 
 struct spool_reader;
 
@@ -59,7 +68,8 @@ void spool_reader_free(struct spool_reader *r);
 
 /*
  * The next packet of the file, of which `limit` bytes are known to be whole. The data is borrowed
- * until the next call. Returns 1, 0 (no more up to the limit), -EBADMSG (damage) or -errno.
+ * until the next call. Returns 1, 0 (no more up to the limit), SPOOL_FILE_E_DAMAGED (a packet, or
+ * more of them, that cannot be read: the next call goes on behind) or -errno.
  */
 int spool_reader_next(struct spool_reader *r, uint64_t limit, struct packet *pkt);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files form a list from the oldest to the newest. Packets are numbered through it; the first
- * packet of the oldest file has the number 0, of which some may be delivered already.
+ * one that is not delivered has the number 0.
  *
- * The position says that all files before the one it names are delivered. With a file that was
- * skipped it may not go past that one; then packets are sent twice after the next start.
+ * The position says how much of the oldest file is delivered. At a start, files before that one are
+ * such as were moved away and put back, could not be read or removed, or came back with the power:
+ * nobody knows what became of them, so they are sent, behind the rest. The position knows its file
+ * by the id, as another may have come to its name.
  */
 #include "spool_list.h"
 
@@ -40,13 +42,14 @@ const char *spool_list_topic(struct spool_list *l, const char *name)
 	return t->name;
 }
 
-struct spool_segment *spool_list_add(struct spool_list *l, uint64_t number)
+struct spool_segment *spool_list_add(struct spool_list *l, uint64_t number, uint64_t id)
 {
 	struct spool_segment *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->number = number;
+	s->id = id;
 	s->first = l->end;
 	if (l->tail)
 		l->tail->next = s;
@@ -72,19 +75,54 @@ uint64_t spool_list_bytes(const struct spool_list *l)
 	return n;
 }
 
+int spool_list_create(struct spool_list *l, uint64_t *number)
+{
+	int fd;
+
+	do {
+		*number = l->last_number + 1;
+		if (l->position.highest < *number) {
+			l->position.highest = *number;
+			spool_dir_write_position(l->dir, &l->position);
+		}
+		fd = spool_dir_open(l->dir, *number, O_RDWR | O_CREAT | O_EXCL);
+		if (fd >= 0 || fd == -EEXIST || fd == -EMEDIUMTYPE)
+			l->last_number = *number;
+	} while (fd == -EEXIST || fd == -EMEDIUMTYPE); /* somebody has put a file there */
+	return fd;
+}
+
 void spool_list_note(struct spool_list *l, uint64_t packets)
 {
-	if (l->head->number > l->skipped)
-		return;
-	spool_dir_write_position(l->dir, &(struct spool_position){.number = l->head->number,
-								  .packets = packets});
+	l->position.number = l->head->number;
+	l->position.id = l->head->id;
+	l->position.packets = l->head->skip + packets;
+	spool_dir_write_position(l->dir, &l->position);
+}
+
+/* The file of this name is still the one that was read. */
+static bool is_the_same(struct spool_list *l, const struct spool_segment *s)
+{
+	int fd = spool_dir_open(l->dir, s->number, O_RDONLY);
+	uint64_t id;
+
+	if (fd < 0)
+		return fd != -EMEDIUMTYPE;
+	id = spool_file_id(fd);
+	close(fd);
+	return id == s->id;
 }
 
 void spool_list_remove(struct spool_list *l)
 {
 	struct spool_segment *s = l->head;
 
-	spool_dir_remove(l->dir, s->number);
+	if (!s->gone && is_the_same(l, s))
+		spool_dir_remove(l->dir, s->number);
+	else if (!s->gone)
+		log_warn("spool: another file was put in the place of %s/%s: it stays, for the "
+			 "next start",
+			 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number));
 	l->head = s->next;
 	if (!l->head)
 		l->tail = NULL;
@@ -110,12 +148,42 @@ static int look_into(struct spool_list *l, uint64_t number, struct spool_file_in
 	int r, fd = spool_dir_open(l->dir, number, O_RDWR);
 
 	if (fd < 0)
-		return fd;
+		return fd == -EMEDIUMTYPE ? SPOOL_FILE_E_FOREIGN : fd;
 	r = spool_file_scan(fd, info);
 	if (r == 0)
 		mend(l, number, fd, info);
 	close(fd);
 	return r;
+}
+
+/* Names a file that is not taken in, and stays. */
+static void leave_file(struct spool_list *l, uint64_t number, int why)
+{
+	const char *dir = spool_dir_path(l->dir), *name = spool_dir_name(l->dir, number);
+
+	if (why < 0) {
+		log_error("spool: cannot read %s/%s: %s; its packets stay there for a later start",
+			  dir, name, strerror(-why));
+		return;
+	}
+	l->unreadable++;
+	log_error(why == SPOOL_FILE_E_EMPTY
+			  ? "spool: %s/%s is empty, or only its beginning is there: no packet of "
+			    "it can be sent; move it away"
+			  : "spool: %s/%s is not a file of a spool, or damaged: it stays as it is; "
+			    "move it away",
+		  dir, name);
+}
+
+/* How many packets at the start of a file an earlier run has delivered. */
+static uint64_t delivered_of(struct spool_list *l, uint64_t number,
+			     const struct spool_file_info *info)
+{
+	const struct spool_position *pos = &l->position;
+
+	if (number != pos->number || info->id != pos->id)
+		return 0;
+	return pos->packets < info->packets ? pos->packets : info->packets;
 }
 
 /* Takes one file of an earlier run in. 0 or -ENOMEM. */
@@ -124,75 +192,70 @@ static int take_file(struct spool_list *l, uint64_t number)
 	struct spool_file_info info;
 	struct spool_segment *s;
 	int r = look_into(l, number, &info);
+	uint64_t skip;
 
 	if (r == -ENOMEM)
 		return r;
-	if (r == SPOOL_FILE_E_FOREIGN) {
-		log_error("spool: %s/%s is not a file of a spool, or damaged: it stays as it is",
-			  spool_dir_path(l->dir), spool_dir_name(l->dir, number));
+	if (r) {
+		leave_file(l, number, r);
 		return 0;
 	}
-	if (r < 0) {
-		log_error("spool: cannot read %s/%s: %s; its packets stay there for a later start",
-			  spool_dir_path(l->dir), spool_dir_name(l->dir, number), strerror(-r));
-		if (number < l->skipped)
-			l->skipped = number;
-		return 0;
-	}
-	if (r == SPOOL_FILE_E_EMPTY || info.packets == 0) {
+	skip = delivered_of(l, number, &info);
+	if (info.packets == skip) {
 		spool_dir_remove(l->dir, number);
 		return 0;
 	}
-	s = spool_list_add(l, number);
+	s = spool_list_add(l, number, info.id);
 	if (!s || !(s->topic = spool_list_topic(l, info.topic)))
 		return -ENOMEM;
-	s->packets = s->usable = info.packets;
+	s->skip = skip;
+	s->packets = s->usable = info.packets - skip;
 	s->bytes = info.bytes;
-	l->end += info.packets;
+	l->end += s->packets;
+	if (number < l->position.number)
+		log_warn("spool: %s/%s is older than what was delivered, so it was put back, or "
+			 "not removed: its %" PRIu64 " packet(s) are sent behind the rest",
+			 spool_dir_path(l->dir), spool_dir_name(l->dir, number), info.packets);
 	return 0;
 }
 
-/* The position of the last run may say that the oldest file is delivered in part or whole. */
-static void apply_position(struct spool_list *l)
-{
-	struct spool_position pos;
-
-	spool_dir_read_position(l->dir, &pos);
-	if (pos.number > l->last_number)
-		l->last_number = pos.number;
-	while (l->head && l->head->number < pos.number)
-		spool_list_remove(l); /* a removal that did not last */
-	l->first = l->head ? l->head->first : l->end;
-	if (l->head && l->head->number == pos.number)
-		l->first += pos.packets < l->head->packets ? pos.packets : l->head->packets;
-}
-
+/* Those from the position on, and then those before. */
 static int take_files(struct spool_list *l)
 {
 	uint64_t *numbers;
-	size_t n;
+	size_t n, first = 0;
 	int r = spool_dir_list(l->dir, &numbers, &n);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		l->last_number = numbers[i];
-		r = take_file(l, numbers[i]);
-	}
+	while (first < n && numbers[first] < l->position.number)
+		first++;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = take_file(l, numbers[(first + i) % n]);
+	if (n && numbers[n - 1] > l->last_number)
+		l->last_number = numbers[n - 1];
 	free(numbers);
 	return r;
+}
+
+static void read_position(struct spool_list *l)
+{
+	const struct spool_position *pos = &l->position;
+
+	spool_dir_read_position(l->dir, &l->position);
+	l->last_number = pos->highest ? pos->highest : spool_dir_fresh_number();
+	if (pos->number > l->last_number)
+		l->last_number = pos->number;
 }
 
 int spool_list_open(struct spool_list *l, const char *directory)
 {
 	int r = spool_dir_new(&l->dir, directory);
 
-	l->skipped = UINT64_MAX;
-	if (r == 0)
-		r = take_files(l);
-	if (r == 0)
-		apply_position(l);
-	return r;
+	if (r < 0)
+		return r;
+	read_position(l);
+	return take_files(l);
 }
 
 void spool_list_close(struct spool_list *l)

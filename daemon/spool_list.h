@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "spool_dir.h"
@@ -12,10 +13,14 @@
 /* One file. */
 struct spool_segment {
 	struct spool_segment *next;
-	uint64_t number;  /* of the file */
-	uint64_t first;   /* number of its first packet */
+	uint64_t number; /* of the file */
+	uint64_t id;     /* of the file, for ever; 0: of an earlier version */
+	uint64_t skip;   /* packets at its start that an earlier run delivered: they do not count */
+	uint64_t first;  /* number of its first packet */
 	uint64_t packets; /* whole and written */
 	uint64_t usable;  /* how many can be read; less after damage was found */
+	uint64_t damaged; /* of those that were read, and not told yet */
+	bool gone;        /* somebody has taken it away */
 	uint64_t bytes;
 	const char *topic;
 };
@@ -24,9 +29,10 @@ struct spool_list {
 	struct spool_dir *dir;
 	struct spool_segment *head, *tail; /* in the order of their packets */
 	struct spool_topic *topics;
-	uint64_t last_number; /* the highest of any file there was */
-	uint64_t skipped;     /* the lowest of a file that could not be read; UINT64_MAX: none */
-	uint64_t first, end;  /* packet numbers: not delivered yet, next to be written */
+	struct spool_position position; /* as noted on disk */
+	uint64_t last_number;           /* the highest of any file there was */
+	unsigned int unreadable;        /* files that are none of a spool's, or damaged */
+	uint64_t first, end;            /* packet numbers: not delivered yet, next to be written */
 };
 
 /*
@@ -40,8 +46,11 @@ void spool_list_close(struct spool_list *l);
 /* The name of a topic, the same pointer each time, kept as long as the list. NULL: no memory. */
 const char *spool_list_topic(struct spool_list *l, const char *name);
 
-/* A new file behind all others; NULL: no memory. */
-struct spool_segment *spool_list_add(struct spool_list *l, uint64_t number);
+/* A file behind all others; NULL: no memory. */
+struct spool_segment *spool_list_add(struct spool_list *l, uint64_t number, uint64_t id);
+
+/* Makes a new file, of a number that none ever had. The fd or -errno. */
+int spool_list_create(struct spool_list *l, uint64_t *number);
 
 /* The file of this packet, looked for from `s` on; NULL when it is not written yet. */
 struct spool_segment *spool_list_find(struct spool_segment *s, uint64_t packet);
@@ -52,5 +61,5 @@ uint64_t spool_list_bytes(const struct spool_list *l);
 /* Notes on disk that the oldest file is delivered up to this many packets. */
 void spool_list_note(struct spool_list *l, uint64_t packets);
 
-/* Removes the oldest file, from the disk too. */
+/* Removes the oldest file, from the disk too unless it is another one by now (logged). */
 void spool_list_remove(struct spool_list *l);

@@ -26,18 +26,33 @@ static uint64_t count_readable(int fd, uint64_t limit)
 	struct spool_reader *r;
 	struct packet pkt;
 	uint64_t n = 0;
+	int is_packet;
 
 	must(spool_reader_new(&r, dup(fd)) == 0);
-	while (spool_reader_next(r, limit, &pkt) > 0) {
-		uint8_t *copy = malloc(pkt.caplen + 1);
+	while ((is_packet = spool_reader_next(r, limit, &pkt)) > 0) {
+		uint8_t *copy;
+
+		n++;
+		if (is_packet == SPOOL_FILE_E_DAMAGED)
+			continue;
+		copy = malloc(pkt.caplen + 1);
 
 		must(copy != NULL);
 		memcpy(copy, pkt.data, pkt.caplen);
 		free(copy);
-		n++;
 	}
 	spool_reader_free(r);
 	return n;
+}
+
+/* It may have a last block of this size, which says how many packets there are. */
+static bool is_closed(const uint8_t *data, size_t size, size_t tail)
+{
+	struct pcapng_block last;
+	uint64_t told;
+
+	return size >= tail && !pcapng_next(data + size - tail, tail, &last) &&
+	       pcapng_get_statistics(&last, false, &told);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,8 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd;
 	struct spool_kinds none = {.n = 0};
 	struct spool_file_info info;
-	struct pcapng_block last;
-	uint64_t told, readable;
+	uint64_t readable;
 	uint8_t *head;
 	int n;
 
@@ -54,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fd = memfd_create("fuzz", 0);
 	must(fd >= 0);
-	n = spool_file_put_head(&none, "pcap", &head);
+	n = spool_file_put_head(&none, "pcap", 1, &head);
 	must(n > 0);
 	/* Most inputs stand behind a good section; one in eight is the whole file. */
 	if (data[0] % 8 == 0)
@@ -65,10 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(spool_write_all(fd, data, size, (uint64_t)n) == 0);
 	free(head);
 	if (spool_file_scan(fd, &info) == 0) {
-		bool closed = size >= PCAPNG_STATISTICS_SIZE &&
-			      !pcapng_next(data + size - PCAPNG_STATISTICS_SIZE,
-					   PCAPNG_STATISTICS_SIZE, &last) &&
-			      pcapng_get_statistics(&last, &told);
+		bool closed = is_closed(data, size, PCAPNG_STATISTICS_SIZE) ||
+			      is_closed(data, size, PCAPNG_STATISTICS_OLD);
 
 		must(info.bytes + info.torn == (uint64_t)n + size);
 		readable = count_readable(fd, info.bytes);

@@ -59,6 +59,28 @@ def test_a_run_ends_though_the_end_of_the_spool_is_damaged(topic, tmp_path):
     second = pycapa(*argv, '-r', empty, '-k', topic.broker.bootstrap)
     stats = second.account()
     assert second.status == 1 and second.grep('ERROR.*is damaged'), second.describe()
+    assert second.grep('packet.s. not delivered.*a file damaged'), second.describe()
     assert stats['recovered'] == 100 and stats['dropped'] > 0, stats
     assert stats['delivered'] == 100 - stats['dropped'] == len(topic.records()), stats
     assert not glob.glob(str(folder / '*.pcapng'))
+
+
+def test_files_that_hold_nothing_readable_are_no_success(topic, tmp_path):
+    folder = tmp_path / 'spool'
+    argv = ('-p', '-t', topic.name, '--spool-directory', folder)
+    source = captures.write(tmp_path / 'a.pcap', captures.sample(100, size=80))
+    first = pycapa(*argv, '-r', source, '-k', 'localhost:1', '--stall-timeout', '1s')
+    assert first.account()['spooled'] == 100, first.describe()
+    zeroed, = glob.glob(str(folder / '*.pcapng'))
+    with open(zeroed, 'r+b') as f:
+        f.write(bytes(os.path.getsize(zeroed)))
+    names = [os.path.join(folder, f'spool-000000000000000{n}.pcapng') for n in (1, 2)]
+    os.mkfifo(names[0])
+    with open(names[1], 'wb'):
+        pass
+    second = pycapa(*argv, '-r', source, '-k', topic.broker.bootstrap)
+    assert len(topic.records()) == 100, second.describe()
+    assert second.status == 1, second.describe()
+    for name in (zeroed, *names):
+        assert os.path.exists(name) and len(second.grep(f'ERROR.*{name}')) == 1, second.describe()
+    assert '3 file(s) in' in second.stderr.strip().splitlines()[-1], second.describe()

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ev.h>
+#include <limits.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +248,32 @@ static inline void assert_got(const struct rig *r, unsigned int at, uint32_t fro
 {
 	for (uint32_t i = from; i < to; i++)
 		assert_int_equal(r->got[at + i - from], i);
+}
+
+static inline void find_file(struct rig *r, bool newest, char path[PATH_MAX])
+{
+	DIR *d = opendir(r->dir);
+	char name[NAME_MAX + 1] = "";
+	struct dirent *e;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (strstr(e->d_name, ".pcapng") &&
+		    (!*name || (strcmp(e->d_name, name) > 0) == newest))
+			strcpy(name, e->d_name);
+	closedir(d);
+	assert_true(*name);
+	snprintf(path, PATH_MAX, "%s/%s", r->dir, name);
+}
+
+static inline void newest_file(struct rig *r, char path[PATH_MAX])
+{
+	find_file(r, true, path);
+}
+
+static inline void oldest_file(struct rig *r, char path[PATH_MAX])
+{
+	find_file(r, false, path);
 }
 
 /* The only file of the spool, read whole. */

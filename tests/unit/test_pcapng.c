@@ -27,14 +27,16 @@ static void section(void **state)
 	static const char *const comments[] = {"", "a", "abc", "abcd", "packets for the topic x"};
 	uint8_t buf[PCAPNG_SECTION_MAX];
 	char back[64];
+	uint64_t id;
 
 	for (size_t i = 0; i < sizeof(comments) / sizeof(comments[0]); i++) {
-		size_t n = pcapng_put_section(buf, "pycapa", comments[i]);
+		size_t n = pcapng_put_section(buf, "pycapa", comments[i], 77 + i);
 		struct pcapng_block b = whole(buf, n);
 
-		assert_true(pcapng_get_section(&b, back, sizeof(back)));
+		assert_true(pcapng_get_section(&b, back, sizeof(back), &id));
 		assert_string_equal(back, comments[i]);
-		assert_true(pcapng_get_section(&b, back, 3)); /* cut to the room there is */
+		assert_int_equal(id, 77 + i);
+		assert_true(pcapng_get_section(&b, back, 3, &id)); /* cut to the room there is */
 		assert_true(strlen(back) <= 2);
 	}
 }
@@ -44,14 +46,15 @@ static void long_texts_are_cut(void **state)
 	uint8_t buf[PCAPNG_SECTION_MAX];
 	char text[PCAPNG_COMMENT_MAX * 2], back[sizeof(text)];
 	struct pcapng_block b;
+	uint64_t id;
 	size_t n;
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	n = pcapng_put_section(buf, text, text);
+	n = pcapng_put_section(buf, text, text, 1);
 	assert_true(n <= sizeof(buf));
 	b = whole(buf, n);
-	assert_true(pcapng_get_section(&b, back, sizeof(back)));
+	assert_true(pcapng_get_section(&b, back, sizeof(back), &id));
 	assert_int_equal(strlen(back), PCAPNG_COMMENT_MAX);
 }
 
@@ -91,7 +94,7 @@ static void statistics(void **state)
 	struct pcapng_block b = whole(buf, pcapng_put_statistics(buf, UINT64_MAX - 5));
 
 	assert_int_equal(b.size, PCAPNG_STATISTICS_SIZE);
-	assert_true(pcapng_get_statistics(&b, &delivered));
+	assert_true(pcapng_get_statistics(&b, true, &delivered));
 	assert_true(delivered == UINT64_MAX - 5);
 }
 
@@ -109,7 +112,7 @@ static void round_trip(const struct packet *pkt)
 	assert_int_equal(pcapng_next(buf, n, &b), 0);
 	assert_true(pcapng_get_packet_interface(&b, &interface));
 	assert_int_equal(interface, 0x12345);
-	assert_true(pcapng_get_packet(&b, resolution, &back));
+	assert_true(pcapng_get_packet(&b, pkt->linktype, resolution, true, &back));
 	assert_int_equal(back.caplen, pkt->caplen);
 	assert_int_equal(back.wirelen, pkt->wirelen);
 	assert_true(back.time_us == pkt->time_us);
@@ -159,9 +162,52 @@ static void what_is_no_block_is_refused(void **state)
 	bad[7] = 0xff; /* far too large */
 	assert_int_equal(pcapng_next(bad, n, &b), PCAPNG_E_BAD);
 	memcpy(bad, good, n);
-	bad[20] = 9; /* more data than the block has room for */
+	bad[20] = 21; /* more data than the block has room for */
 	assert_int_equal(pcapng_next(bad, n, &b), 0);
-	assert_false(pcapng_get_packet(&b, 6, &back));
+	assert_false(pcapng_get_packet(&b, 0, 6, false, &back));
+}
+
+/* Whatever bits of a block are changed, and whatever interface it is taken to be of. */
+static void a_changed_bit_is_found(void **state)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"abcdef",
+				   .caplen = 6,
+				   .wirelen = 6,
+				   .linktype = 1};
+	uint8_t buf[PCAPNG_SECTION_MAX];
+	struct pcapng_block b;
+	struct packet back;
+	char comment[8];
+	uint64_t value;
+	size_t n;
+
+	n = pcapng_put_packet(buf, 0, 9, &pkt);
+	assert_int_equal(pcapng_next(buf, n, &b), 0);
+	assert_true(pcapng_get_packet(&b, 1, 9, true, &back));
+	assert_false(pcapng_get_packet(&b, 2, 9, true, &back));
+	assert_false(pcapng_get_packet(&b, 1, 6, true, &back));
+	for (size_t bit = 0; bit < n * 8; bit++) {
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		/* All but the end of the options, which says nothing. */
+		assert_true(pcapng_next(buf, n, &b) || b.type != PCAPNG_PACKET ||
+			    !pcapng_get_packet(&b, 1, 9, true, &back) || bit / 32 == n / 4 - 2);
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	n = pcapng_put_statistics(buf, 5);
+	for (size_t bit = 0; bit < n * 8; bit++) {
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_true(pcapng_next(buf, n, &b) || !pcapng_get_statistics(&b, true, &value) ||
+			    bit / 32 == n / 4 - 2);
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	n = pcapng_put_section(buf, "pycapa", "x", 6);
+	for (size_t bit = 0; bit < n * 8; bit++) {
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_true(pcapng_next(buf, n, &b) ||
+			    !pcapng_get_section(&b, comment, sizeof(comment), &value) ||
+			    bit / 32 == n / 4 - 2);
+		buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
 }
 
 int main(void)
@@ -174,6 +220,7 @@ int main(void)
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(packets),
 		cmocka_unit_test(what_is_no_block_is_refused),
+		cmocka_unit_test(a_changed_bit_is_found),
 	};
 
 	return cmocka_run_group_tests_name("pcapng", tests, NULL, NULL);

@@ -3,50 +3,12 @@
  * The spool on a disk that is full, damaged, cannot be read or does not sync.
  */
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "lines.h"
 #include "spool_rig.h"
-
-/* ---- what is logged, caught until it is released or the test ends ---- */
-
-static struct {
-	int fd, stderr_fd; /* 0: none */
-	char text[65536];
-} lines;
-
-static void lines_catch(void)
-{
-	lines.fd = memfd_create("lines", MFD_CLOEXEC);
-	lines.stderr_fd = dup(STDERR_FILENO);
-	assert_true(lines.fd >= 0 && lines.stderr_fd >= 0);
-	assert_int_equal(dup2(lines.fd, STDERR_FILENO), STDERR_FILENO);
-}
-
-/* How many of them hold this. */
-static unsigned int lines_with(const char *what)
-{
-	ssize_t n = pread(lines.fd, lines.text, sizeof(lines.text) - 1, 0);
-	unsigned int found = 0;
-
-	assert_true(n >= 0);
-	lines.text[n] = '\0';
-	for (const char *at = lines.text; (at = strstr(at, what)); at++)
-		found++;
-	return found;
-}
-
-static void lines_release(void)
-{
-	if (!lines.fd)
-		return;
-	dup2(lines.stderr_fd, STDERR_FILENO);
-	close(lines.stderr_fd);
-	close(lines.fd);
-	lines.fd = 0;
-}
 
 /* ---- no more files can be opened than so many; 0: as before ---- */
 
@@ -96,6 +58,7 @@ static void torn_at_every_byte(void **state)
 	size_t size;
 
 	r->opt.sync_ms = 0;
+	lines_catch();
 	rig_open(r);
 	append_all(r, 0, 6);
 	rig_close(r);
@@ -225,14 +188,14 @@ static void unreadable_for_now_is_read_later(void **state)
 static void unreadable_at_the_start_is_kept(void **state)
 {
 	struct rig *r = *state;
-	char path[512], away[600];
+	char path[PATH_MAX], away[PATH_MAX + 8];
 
 	rig_open(r);
 	append_all(r, 0, 10);
 	assert_int_equal(spool_set_topic(r->spool, "other"), 0);
 	append_all(r, 10, 20);
 	rig_close(r);
-	snprintf(path, sizeof(path), "%s/spool-0000000000000001.pcapng", r->dir);
+	oldest_file(r, path);
 	snprintf(away, sizeof(away), "%s.away", path);
 	assert_int_equal(rename(path, away), 0);
 	assert_int_equal(symlink(path, path), 0); /* a loop */

@@ -19,7 +19,7 @@ static struct {
 	bool held, fails, slow, disordered;
 	unsigned int begun, ended;
 	uint64_t last;              /* number of the file that was synced last */
-	uint64_t synced[FILES_MAX]; /* by the number of a file: bytes of it that are on the disk */
+	uint64_t synced[FILES_MAX]; /* by numbers of files: bytes of them that are on the disk */
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER};
 
 static bool parse_number(const char *name, uint64_t *number)
@@ -29,7 +29,7 @@ static bool parse_number(const char *name, uint64_t *number)
 	if (strncmp(name, "spool-", 6) != 0)
 		return false;
 	*number = strtoull(name + 6, &end, 16);
-	return !strncmp(end, ".pcapng", 7) && *number < FILES_MAX;
+	return !strncmp(end, ".pcapng", 7);
 }
 
 /* The number of an open file of a spool. False: it is something else. */
@@ -80,7 +80,7 @@ int fdatasync(int fd)
 	if (r == 0 && number_of(fd, &number)) {
 		disk.disordered |= number < disk.last;
 		disk.last = number;
-		disk.synced[number] = (uint64_t)st.st_size;
+		disk.synced[number % FILES_MAX] = (uint64_t)st.st_size;
 	}
 	pthread_mutex_unlock(&disk.lock);
 	return r;
@@ -131,7 +131,7 @@ static uint64_t bytes_there(struct rig *r, uint64_t *unsynced)
 			continue;
 		n += (uint64_t)st.st_size;
 		pthread_mutex_lock(&disk.lock);
-		*unsynced += (uint64_t)st.st_size - disk.synced[number];
+		*unsynced += (uint64_t)st.st_size - disk.synced[number % FILES_MAX];
 		pthread_mutex_unlock(&disk.lock);
 	}
 	closedir(d);
