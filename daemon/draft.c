@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "brokers.h"
 #include "capture.h"
 #include "kafkaconf.h"
+#include "kafkagiven.h"
 #include "log.h"
 #include "property.h"
 #include "units.h"
@@ -40,23 +42,12 @@ static void note_source(struct draft *draft, const struct setting *setting, cons
 	draft->source[i] = source;
 }
 
-/* The old tool's options took any negative number for 0; a file never did. */
-static bool means_zero(const struct setting *setting, const char *text, enum draft_source source)
-{
-	int64_t value;
-
-	return setting->negative_is_0 && source == DRAFT_OPTION &&
-	       units_parse_integer(text, &value) && value < 0;
-}
-
 void draft_set(struct draft *draft, const struct setting *setting, const char *text,
 	       const char *where, enum draft_source source)
 {
 	char why[512];
 
 	note_source(draft, setting, where, source);
-	if (means_zero(setting, text, source))
-		text = "0";
 	if (settings_set(draft->cfg, setting, text, draft->now_ms, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where, "%s%s%s", source == DRAFT_FILE ? setting->name : "",
 			  source == DRAFT_FILE ? ": " : "", why);
@@ -144,10 +135,7 @@ static void refuse_role(struct draft *draft, const struct setting *setting)
 				     : "use -p");
 }
 
-/*
- * New settings of the other role are faults. The old tool's options never were (it ignored
- * -i beside -c); nor is what a file says for its own mode, when an option asks for the other.
- */
+/* Not a fault is what a file says for its own mode, when an option asks for the other. */
 static void check_roles(struct draft *draft)
 {
 	const struct setting *table;
@@ -158,12 +146,10 @@ static void check_roles(struct draft *draft)
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *s = &table[i];
-		bool file = draft->source[i] == DRAFT_FILE;
-
 		if ((s->role & (producer ? SETTING_PRODUCER : SETTING_CONSUMER)) ||
 		    draft->source[i] == DRAFT_DEFAULT)
 			continue;
-		if (file ? overruled : s->old)
+		if (draft->source[i] == DRAFT_FILE && overruled)
 			reset(draft, s);
 		else
 			refuse_role(draft, s);
@@ -190,6 +176,44 @@ static void check_interface(struct draft *draft)
 			  IFNAMSIZ - 1);
 }
 
+/* `pycapa -p eth0` would be a filter for the host of that name, on another interface. */
+static void check_words(struct draft *draft)
+{
+	const char *words = draft->cfg->filter;
+	char first[IFNAMSIZ];
+
+	if (source_of(draft, "filter") != DRAFT_OPTION || draft->cfg->read_file != NULL ||
+	    source_of(draft, "interface") != DRAFT_DEFAULT || strcspn(words, " ") >= IFNAMSIZ)
+		return;
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(words, " "), words);
+	if (if_nametoindex(first) != 0 || strcmp(first, "any") == 0)
+		fault_add(draft->faults, where_of(draft, "filter"),
+			  "'%s' is an interface: pass -i %s", first, first);
+}
+
+/* What only an interface has; a file's own is no fault when an option reads a savefile instead. */
+static void check_live(struct draft *draft)
+{
+	const struct setting *table;
+	bool overruled = source_of(draft, "read-file") == DRAFT_OPTION;
+	size_t n;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		bool in_file = draft->source[i] == DRAFT_FILE;
+
+		if (!table[i].live || draft->source[i] == DRAFT_DEFAULT)
+			continue;
+		if (in_file && overruled)
+			reset(draft, &table[i]);
+		else
+			fault_add(draft->faults, draft->where[i],
+				  "%s%sonly for an interface, not for a file that is read: leave "
+				  "it out",
+				  in_file ? table[i].name : "", in_file ? " is " : "");
+	}
+}
+
 /* An interface or a savefile: the command line's wins, two of one place are a fault. */
 static void decide_input(struct draft *draft)
 {
@@ -205,14 +229,16 @@ static void decide_input(struct draft *draft)
 		fault_add(draft->faults, where_of(draft, "read-file"),
 			  "a producer reads either a file or an interface: leave out one of "
 			  "read-file and interface");
-	if (cfg->read_file != NULL)
+	if (cfg->read_file != NULL) {
 		forget(&cfg->interface);
-	else if (cfg->interface == NULL) {
+		check_live(draft);
+	} else if (cfg->interface == NULL) {
 		cfg->interface = strdup(cfg->instance != NULL ? cfg->instance : "eth0");
 		if (cfg->interface == NULL)
 			fault_add(draft->faults, NULL, "out of memory");
 	}
 	check_interface(draft);
+	check_words(draft);
 }
 
 /* "-" is what leaving it out means, but that --pretty-print then has standard output to itself. */
@@ -322,12 +348,32 @@ static const char *where_of_property(const struct draft *draft, const char *text
 	return where_of(draft, "kafka-config");
 }
 
+/* Only of those in force: each list was checked by itself. */
+static void check_broker_protocols(struct draft *draft)
+{
+	struct kafkagiven *given = kafkagiven_new(draft->cfg);
+	const struct config_property *prop;
+	char buf[64], why[1024];
+	const char *protocol;
+
+	if (given == NULL)
+		return;
+	protocol = kafkagiven_text(given, "security.protocol", buf, sizeof(buf));
+	prop = kafkagiven_find(given, "bootstrap.servers");
+	if (brokers_check_protocol(draft->cfg->brokers, protocol[0] ? protocol : "plaintext", why,
+				   sizeof(why)) < 0)
+		fault_add(draft->faults,
+			  prop != NULL ? prop->origin : where_of(draft, "kafka-broker"), "%s", why);
+	kafkagiven_free(given);
+}
+
 static void check_properties(struct draft *draft)
 {
 	char why[512];
 
 	if (draft->unknown)
 		return;
+	check_broker_protocols(draft);
 	if (kafkaconf_check_together(draft->cfg, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where_of_property(draft, why), "%s", why);
 }

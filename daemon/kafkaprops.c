@@ -37,8 +37,12 @@ static void take_text(struct kafkaprop *prop, char *text)
 	char *type = strstr(text, "<br>*Type: ");
 
 	prop->settable = type == NULL || strstr(type, "see dedicated API") == NULL;
-	if (type != NULL)
+	prop->type = "";
+	if (type != NULL) {
 		*type = '\0';
+		prop->type = type + strlen("<br>*Type: ");
+		type[strlen("<br>*Type: ") + strcspn(prop->type, "*")] = '\0';
+	}
 	prop->text = trim(text);
 	if (strncmp(text, alias, strlen(alias)) == 0) {
 		char *name = text + strlen(alias), *end = strchr(name, '`');

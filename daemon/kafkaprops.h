@@ -18,6 +18,7 @@ struct kafkaprop {
 	const char *range;
 	const char *initial;
 	const char *text;
+	const char *type;  /* "integer", "float", "boolean", "string", "enum value", ... */
 	const char *alias; /* the property's real name when it is an alias; else NULL */
 	bool topic;        /* a topic-level property */
 	bool settable;     /* false: set by the program's code only (callbacks, opaque) */

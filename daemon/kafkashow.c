@@ -3,11 +3,14 @@
  * What people see of the properties: the verdict on one, the lists, the line on connecting.
  * Secrets never pass through here unmasked.
  */
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "brokers.h"
 #include "kafkaconf.h"
 #include "kafkaprops.h"
 #include "nearest.h"
@@ -107,6 +110,56 @@ static int check_refused(const struct kafkaprops *props, const rd_kafka_conf_t *
 	return 0;
 }
 
+/* True for a whole number that is the same to a person and to librdkafka: 010 is 8 to it. */
+static bool is_integer(const char *text)
+{
+	char *end;
+	long long understood = strtoll(text, &end, 0);
+
+	return end[strspn(end, " ")] == '\0' &&
+	       (strpbrk(text, "xX") != NULL || understood == strtoll(text, NULL, 10));
+}
+
+static bool is_real(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	return isfinite(value) && end[strspn(end, " ")] == '\0';
+}
+
+/* librdkafka takes the number that a value begins with and leaves the rest: 10s is 10 ms. */
+static int check_number(const struct kafkaprop *prop, const rd_kafka_conf_t *conf,
+			const char *value, char *why, size_t size)
+{
+	char understood[64] = "";
+	size_t room = sizeof(understood);
+
+	rd_kafka_conf_get(conf, prop->name, understood, &room);
+	/* A word that means a number, as all in acks=all, is compared as a whole. */
+	if (strcmp(prop->type, "integer") == 0) {
+		if (isalpha((unsigned char)value[0]) || is_integer(value))
+			return 0;
+	} else if (strcmp(prop->type, "float") != 0 || is_real(value)) {
+		return 0;
+	}
+	snprintf(why, size, "%s: '%s' is not a number (librdkafka would read it as %s)", prop->name,
+		 value, understood);
+	return -EINVAL;
+}
+
+static int check_brokers(const struct kafkaprops *props, const char *name, const char *value,
+			 char *why, size_t size)
+{
+	char text[1024];
+
+	if (strcmp(kafkaprops_real_name(props, name), "metadata.broker.list") != 0 ||
+	    brokers_check(value, text, sizeof(text)) == 0)
+		return 0;
+	snprintf(why, size, "%s: %s", name, text);
+	return -EINVAL;
+}
+
 static int check(const struct kafkaprops *props, const char *name, const char *value, char *why,
 		 size_t size)
 {
@@ -128,6 +181,10 @@ static int check(const struct kafkaprops *props, const char *name, const char *v
 		r = explain_bad(prop, name, value, errstr, why, size);
 	else
 		r = check_refused(props, conf, name, value, why, size);
+	if (r == 0)
+		r = check_number(prop, conf, value, why, size);
+	if (r == 0)
+		r = check_brokers(props, name, value, why, size);
 	rd_kafka_conf_destroy(conf);
 	return r;
 }

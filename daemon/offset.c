@@ -2,11 +2,15 @@
 #include "offset.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "units.h"
+
+#define MAX_SECONDS 9999999999 /* since the epoch: the year 2286; more are no seconds */
 
 /* Takes exactly `n` digits and the character that must follow ('\0': anything may). */
 static bool take_number(const char **p, int n, char after, int min, int max, int *value)
@@ -100,7 +104,7 @@ static bool parse_epoch(const char *p, int64_t *ms)
 		return false;
 	for (; isdigit((unsigned char)*p); p++) {
 		seconds = seconds * 10 + (*p - '0');
-		if (seconds > INT64_MAX / 100000)
+		if (seconds > MAX_SECONDS)
 			return false;
 	}
 	if (!take_fraction(&p, &fraction) || *p != '\0')
@@ -130,24 +134,34 @@ bool offset_parse_time(const char *text, int64_t now_ms, int64_t *ms)
 	return ok;
 }
 
-bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value)
+static bool parse_word(const char *text, enum config_offset *kind)
 {
 	static const struct {
 		const char *word;
 		enum config_offset kind;
 	} words[] = {
-		{"begin", CONFIG_OFFSET_BEGIN},
-		{"end", CONFIG_OFFSET_END},
-		{"stored", CONFIG_OFFSET_STORED},
+		{"begin", CONFIG_OFFSET_BEGIN},    {"end", CONFIG_OFFSET_END},
+		{"stored", CONFIG_OFFSET_STORED},  {"earliest", CONFIG_OFFSET_BEGIN},
+		{"latest", CONFIG_OFFSET_END},     {"beginning", CONFIG_OFFSET_BEGIN},
+		{"smallest", CONFIG_OFFSET_BEGIN}, {"largest", CONFIG_OFFSET_END},
 	};
-	int64_t v;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcasecmp(text, words[i].word) == 0) {
 			*kind = words[i].kind;
-			*value = 0;
 			return true;
 		}
+	}
+	return false;
+}
+
+bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value)
+{
+	int64_t v;
+
+	if (parse_word(text, kind)) {
+		*value = 0;
+		return true;
 	}
 	if (units_parse_integer(text, &v) && text[0] != '+' && v != INT64_MIN) {
 		/* "-0" would be the last none: what `end` says plainly. */
@@ -162,4 +176,59 @@ bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, in
 	*kind = CONFIG_OFFSET_TIME;
 	*value = v;
 	return true;
+}
+
+const char *offset_word(enum config_offset kind, const char *text)
+{
+	switch (kind) {
+	case CONFIG_OFFSET_BEGIN:
+		return "begin";
+	case CONFIG_OFFSET_END:
+		return "end";
+	case CONFIG_OFFSET_STORED:
+		return "stored";
+	default:
+		return text;
+	}
+}
+
+/* "@1795428900000": programs count in milliseconds, or finer, as often as in seconds. */
+static bool explain_epoch(const char *text, char *why, size_t size)
+{
+	static const struct {
+		size_t digits; /* of a time of now in that unit */
+		const char *unit;
+	} units[] = {{13, "milli"}, {16, "micro"}, {19, "nano"}};
+	size_t digits = text[0] == '@' ? strspn(text + 1, "0123456789") : 0;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (digits != units[i].digits || text[1 + digits] != '\0')
+			continue;
+		snprintf(why, size, "'%s' looks like %sseconds: in seconds it is @%.10s.%s", text,
+			 units[i].unit, text + 1, text + 11);
+		return true;
+	}
+	return false;
+}
+
+void offset_explain(const char *text, char *why, size_t size)
+{
+	size_t digits = strspn(text + (text[0] == '-'), "0123456789");
+	bool is_time = text[0] == '@' || (digits == 4 && text[4] == '-') || strchr(text, ':');
+
+	if (explain_epoch(text, why, size))
+		return;
+	if (digits > 18 && text[(text[0] == '-') + digits] == '\0')
+		snprintf(why, size, "'%s' is out of range: the last offset is %" PRId64, text,
+			 INT64_MAX);
+	else if (is_time)
+		snprintf(why, size,
+			 "'%s' is no time: write 2026-11-23T10:15:00Z (or +01:00 for the Z), -15m "
+			 "(before now: units s, m, h, d, w), or @1795428900 (seconds since 1970)",
+			 text);
+	else
+		snprintf(why, size,
+			 "'%s' is no offset: begin, end, stored, N, -N, or a time such as "
+			 "2026-11-23T10:15:00Z, -15m or @1795428900",
+			 text);
 }

@@ -113,8 +113,29 @@ static void take_words(struct options *opt)
 	}
 }
 
+/* The first of two would be dropped without a word. */
+static void check_once(struct options *opt, struct faults *faults)
+{
+	for (size_t i = 0; i < opt->words.n; i++) {
+		const struct argword *word = &opt->words.list[i];
+		char label[ARGWORD_LABEL];
+
+		for (size_t j = 0; j < i && word->setting->once != NULL; j++) {
+			const struct argword *first = &opt->words.list[j];
+
+			if (first->setting != word->setting || strcmp(first->text, word->text) == 0)
+				continue;
+			argword_label(label, word->setting);
+			fault_add(faults, label, "given twice, as %s and %s: %s", first->text,
+				  word->text, word->setting->once);
+			return;
+		}
+	}
+}
+
 static void check_words(struct options *opt, struct faults *faults)
 {
+	check_once(opt, faults);
 	if (opt->modes == (CONFIG_MODE_PRODUCER | CONFIG_MODE_CONSUMER))
 		fault_add(faults, NULL, "-p and -c exclude each other: choose one");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "brokers.h"
 #include "packet.h"
 
 #define KIB (1ULL << 10)
@@ -69,6 +70,7 @@ static const struct setting table[] = {
 	{.name = "config", .short_name = "C", .metavar = "FILE", .type = SETTING_ACTION,
 	 .scope = SETTING_OPTION, .role = SETTING_ANY, .group = SETTING_GROUP_MODE,
 	 .change = CONFIG_CHANGE_RESTART,
+	 .once = "an instance has one file; @include in it reads in another",
 	 .help = "Read the settings of this instance from FILE; options given beside it win."},
 	{.name = "check-config", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY,
@@ -80,11 +82,13 @@ static const struct setting table[] = {
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "localhost:9092", .min = 1, .old = true,
+	 .check = brokers_check, .once = "write all brokers in one list: -k a:9092,b:9092",
 	 .help = "Kafka brokers to ask for all the others, separated by commas."},
 	{.name = "kafka-topic", .short_name = "t", .metavar = "TOPIC", FIELD(topic),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "pcap", .min = 1, .max = 249, .old = true,
+	 .once = "one instance has one topic",
 	 .help = "Kafka topic."},
 	{.name = "kafka-config", .short_name = "X", .metavar = "NAME=VALUE", FIELD(properties),
 	 .type = SETTING_PROPERTIES, .scope = SETTING_BOTH, .role = SETTING_ANY,
@@ -98,10 +102,12 @@ static const struct setting table[] = {
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE, .min = 1, .old = true,
 	 .shown = "eth0; with a configuration file, the file's name",
+	 .once = "one instance captures one interface, or all of them with -i any",
 	 .help = "Network interface to capture from; any is all of them."},
 	{.name = "read-file", .short_name = "r", .metavar = "FILE", FIELD(read_file),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_RESTART, .min = 1,
+	 .once = "one run reads one file; mergecap joins several",
 	 .help = "Read packets from a capture file (pcap or pcapng; - is standard input), not "
 		 "from an "
 		 "interface."},
@@ -110,17 +116,19 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
 	 .help = "Capture only packets that match this expression, see pcap-filter(7)."},
 	{.name = "snaplen", .short_name = "s", .metavar = "BYTES", FIELD(snaplen),
-	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_ANY,
+	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT,
 	 .change = CONFIG_CHANGE_CAPTURE, .initial = "65535", .max = PACKET_MAX_LEN,
 	 .unit = "bytes",
 	 .plain = 1, .old = true,
+	 .live = true,
 	 .help = "Capture at most this much of each packet; 0 is the most possible, 262144."},
 	{.name = "buffer-size", .short_name = "B", .metavar = "SIZE", FIELD(buffer_size),
 	 .type = SETTING_SIZE, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "64M",
 	 .min = 512 * KIB,
 	 .max = 2 * GIB - MIB, .unit = "KiB", .plain = KIB,
+	 .live = true,
 	 .help = "Size of the kernel's capture buffer."},
 	{.name = "buffer-timeout", .metavar = "TIME", FIELD(buffer_timeout_ms),
 	 .type = SETTING_TIME,
@@ -128,6 +136,7 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_CAPTURE, .initial = "20ms", .min = 1, .max = 10 * SECOND,
 	 .unit = "ms",
 	 .plain = 1,
+	 .live = true,
 	 .help = "Packets wait this long in the kernel at most. A short time uses the buffer up "
 		 "faster: "
 		 "a block of it is spent each time, however few packets it holds."},
@@ -135,6 +144,7 @@ static const struct setting table[] = {
 	 .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "true",
+	 .live = true,
 	 .help = "Take all packets that the interface sees, also those not addressed to this "
 		 "host."},
 	{.name = "own-traffic", FIELD(own_traffic), .type = SETTING_BOOL, .scope = SETTING_BOTH,
@@ -190,6 +200,7 @@ static const struct setting table[] = {
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_CONSUMER,
 	 .group = SETTING_GROUP_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1,
 	 .shown = "standard output",
+	 .once = "one run writes one file",
 	 .help = "Write the capture to FILE (- is standard output); a file that exists is emptied "
 		 "first."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format), .type = SETTING_ENUM,
@@ -207,13 +218,13 @@ static const struct setting table[] = {
 	 .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .unit = "", .plain = 1,
 	 .old = true,
-	 .negative_is_0 = true, .help = "Stop after this many packets; 0 is no limit."},
+	 .help = "Stop after this many packets; 0 is no limit."},
 	{.name = "pretty-print", .short_name = "pp", .metavar = "N", FIELD(pretty_print),
 	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .unit = "", .plain = 1,
 	 .old = true,
-	 .negative_is_0 = true, .help = "Show every Nth packet as a hex dump; 0 shows none."},
+	 .help = "Show every Nth packet as a hex dump; 0 shows none."},
 	{.name = "log-level", .short_name = "ll", .metavar = "LEVEL", FIELD(log_level),
 	 .type = SETTING_ENUM, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_RUN,

@@ -76,8 +76,11 @@ struct setting {
 	enum setting_role role;
 	enum setting_group group;
 	enum config_change change;
-	bool old;           /* an option of the Python tool: its prefixes keep their meaning */
-	bool negative_is_0; /* an option of it that took any negative number for "no limit" */
+	bool old;         /* an option of the Python tool: its prefixes keep their meaning */
+	bool live;        /* only for an interface, not for a file that is read */
+	const char *once; /* why a second one on the command line is refused; NULL: the last wins */
+	/* What else a text must be: 0, or -EINVAL with one line in `why`; NULL: nothing. */
+	int (*check)(const char *text, char *why, size_t size);
 };
 
 /* No table has more rows (checked at compile time); for arrays beside it. */

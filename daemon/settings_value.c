@@ -75,6 +75,23 @@ static int out_of_range(const struct setting *setting, const char *text, char *w
 	return -EINVAL;
 }
 
+/* Says why a text is no number for this setting; errno is what its parser left. */
+static int refuse_number(const struct setting *setting, const char *text, char *why, size_t size)
+{
+	if (errno == ERANGE && setting->max < INT64_MAX)
+		return out_of_range(setting, text, why, size);
+	if (errno == ERANGE)
+		snprintf(why, size, "'%s' is out of range: %" PRIu64 " to %" PRIu64, text,
+			 setting->min, setting->max);
+	else
+		snprintf(why, size, "'%s' is not a %s", text,
+			 setting->type == SETTING_SIZE ? "size such as 64M (units K, M, G, T)"
+			 : setting->type == SETTING_TIME
+				 ? "time such as 20ms (units ms, s, m, h, d)"
+				 : "whole number");
+	return -EINVAL;
+}
+
 static int set_number(struct config *cfg, const struct setting *setting, const char *text,
 		      char *why, size_t size)
 {
@@ -92,14 +109,8 @@ static int set_number(struct config *cfg, const struct setting *setting, const c
 			return out_of_range(setting, text, why, size);
 		value = ok ? (uint64_t)number : 0;
 	}
-	if (!ok) {
-		snprintf(why, size, "'%s' is not a %s", text,
-			 setting->type == SETTING_SIZE ? "size such as 64M (units K, M, G, T)"
-			 : setting->type == SETTING_TIME
-				 ? "time such as 20ms (units ms, s, m, h, d)"
-				 : "whole number");
-		return -EINVAL;
-	}
+	if (!ok)
+		return refuse_number(setting, text, why, size);
 	if (value < setting->min || value > setting->max)
 		return out_of_range(setting, text, why, size);
 	/* As tcpdump: a snaplen of 0 asks for everything. */
@@ -132,13 +143,10 @@ static int set_offset(struct config *cfg, const char *text, int64_t now_ms, char
 	int r;
 
 	if (!offset_parse(text, now_ms, &kind, &value)) {
-		snprintf(why, size,
-			 "'%s' is no offset: begin, end, stored, N, -N, or a time such as "
-			 "2026-11-23T10:15:00Z, -15m or @1795428900",
-			 text);
+		offset_explain(text, why, size);
 		return -EINVAL;
 	}
-	r = set_string(&cfg->offset_text, text, why, size);
+	r = set_string(&cfg->offset_text, offset_word(kind, text), why, size);
 	if (r == 0) {
 		cfg->offset = kind;
 		cfg->offset_value = value;
@@ -168,6 +176,8 @@ int settings_set(struct config *cfg, const struct setting *setting, const char *
 			snprintf(why, size, "longer than %" PRIu64 " characters", setting->max);
 			return -EINVAL;
 		}
+		if (setting->check != NULL && setting->check(text, why, size) < 0)
+			return -EINVAL;
 		return set_string(field_of(cfg, setting), text, why, size);
 	case SETTING_ENUM:
 		return set_choice(cfg, setting, text, why, size);

@@ -36,26 +36,32 @@ static const struct unit time_units[] = {
 	{"s", 1000},      {"ms", 1},       {"min", 60000}, {NULL, 0},
 };
 
+static bool refuse(int why)
+{
+	errno = why;
+	return false;
+}
+
 static bool parse_scaled(const char *text, const struct unit *units, uint64_t plain,
 			 uint64_t *value)
 {
 	uint64_t number, factor = plain;
+	bool fits;
 	char *end;
 
 	if (!isdigit((unsigned char)text[0]))
-		return false;
+		return refuse(EINVAL);
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (errno != 0)
-		return false;
+	fits = errno == 0;
 	if (*end != '\0') {
 		for (; units->name != NULL && strcasecmp(units->name, end) != 0; units++)
 			;
 		if (units->name == NULL)
-			return false;
+			return refuse(EINVAL);
 		factor = units->factor;
 	}
-	return !__builtin_mul_overflow(number, factor, value);
+	return (fits && !__builtin_mul_overflow(number, factor, value)) || refuse(ERANGE);
 }
 
 bool units_parse_integer(const char *text, int64_t *value)
@@ -64,10 +70,12 @@ bool units_parse_integer(const char *text, int64_t *value)
 	char *end;
 
 	if (!isdigit((unsigned char)digits[0]))
-		return false;
+		return refuse(EINVAL);
 	errno = 0;
 	*value = strtoll(text, &end, 10);
-	return errno == 0 && *end == '\0';
+	if (*end != '\0')
+		return refuse(EINVAL);
+	return errno == 0;
 }
 
 bool units_parse_size(const char *text, uint64_t plain, uint64_t *bytes)

@@ -3,7 +3,8 @@
  * Whole numbers, sizes ("64M") and times ("20ms") as people write them, and back. Pure.
  *
  * Every parser takes the whole text or nothing and returns false for an empty one, for trailing
- * letters that are no unit, and for what does not fit into 64 bits.
+ * letters that are no unit, and for what does not fit into 64 bits: errno is then ERANGE, else
+ * EINVAL.
  */
 #pragma once
 

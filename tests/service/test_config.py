@@ -73,12 +73,14 @@ def wrong_types(key):
 
 # Values of the right type that the key cannot have: those of a text key, and of a list.
 BAD_TEXTS = {
-    'kafka-broker': [''], 'kafka-topic': ['', 'a' * 250, 'a/b', '.', '..', 'a topic'],
+    'kafka-broker': ['', 'kafka1:99999', 'kafka1:abc', 'http://kafka1:1', 'a:1 b:2', '::1'],
+    'kafka-topic': ['', 'a' * 250, 'a/b', '.', '..', 'a topic'],
     'interface': ['', 'sixteen-letters0'], 'read-file': [''], 'write-file': [''],
     'spool-directory': [''], 'filter': ['tcp prot 80', 'port nosuchport', '((('],
     'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
                      '2026-02-29T00:00:00Z']}
 BAD_LISTS = {'kafka-config': [['linger.ms=-1'], [''], ['=1'], ['acks=2000'], ['linger.ms=900001'],
+                              ['linger.ms=10s'], ['retries=5,acks=1'], ['bootstrap.servers=a:99999'],
                               ['sasl.password=@/nonexistent'], ['transactional.id=a'],
                               ['acks=1', 'enable.idempotence=true'],
                               ['linger.ms=10', 'message.timeout.ms=8']]}

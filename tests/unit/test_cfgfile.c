@@ -339,6 +339,34 @@ static void test_brokers(void **state)
 	}
 }
 
+/* What the command line refuses a file may not have either, with its line; an option overrules. */
+static void test_same_rule_as_options(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{"\nkafka-broker = \"host:99999\";", "t.cfg:2: kafka-broker: 'host:99999': "},
+		{"kafka-config = (\n\"bootstrap.servers=::1\");", "t.cfg:2: bootstrap.servers: "},
+		{"kafka-config = (\"linger.ms=1\",\n\"retries=5x\");", "t.cfg:2: retries: '5x'"},
+		{"kafka-config = (\"security.protocol=ssl\");\nkafka-broker = \"PLAINTEXT://a:1\";",
+		 "t.cfg:2: 'PLAINTEXT://a:1': security.protocol is ssl"},
+		{"max-packets = -1;", "t.cfg:1: max-packets: '-1' is out of range"},
+		{"read-file = \"f\";\nsnaplen = 5;", "t.cfg:2: snaplen is only for an interface"},
+		{"mode = \"consumer\";\nsnaplen = 5;", "t.cfg:2: snaplen is only for a producer"},
+		{"mode = \"consumer\";\nkafka-offset = \"@1795428900000\";",
+		 "t.cfg:2: kafka-offset: '@1795428900000' looks like milliseconds"},
+	};
+	struct config cfg;
+	struct kept kept;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (load_text(&cfg, &kept, cases[i].text) != 1 ||
+		    strstr(kept.text, cases[i].words) == NULL)
+			fail_msg("'%s' said: %s", cases[i].text, kept.text);
+		config_clear(&cfg);
+	}
+}
+
 /* A name that no interface can have is one of the key or of the file. */
 static void test_long_interface(void **state)
 {
@@ -524,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_differences_of_properties),
 		cmocka_unit_test(test_example_has_all),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_same_rule_as_options),
 		cmocka_unit_test(test_files_that_are_none),
 	};
 

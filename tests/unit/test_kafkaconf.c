@@ -337,6 +337,37 @@ static void test_list(void **state)
 	free(list);
 }
 
+/*
+ * librdkafka reads the number that a value begins with and leaves the rest. No property that it
+ * takes its own default for may be taken with something behind it.
+ */
+static void test_numbers_are_whole(void **state)
+{
+	struct kafkaprops *props = kafkaprops_new();
+	const struct kafkaprop *p;
+	size_t n, tried = 0;
+
+	assert_non_null(props);
+	for (p = kafkaprops_table(props, &n); n > 0; n--, p++) {
+		static const char *const behind[] = {"x", ",acks=1", " 1", "s", ".5.1"};
+		char value[256], why[1024];
+
+		if (!p->settable || p->alias != NULL || p->initial[0] == '\0' ||
+		    (strcmp(p->type, "integer") != 0 && strcmp(p->type, "float") != 0))
+			continue;
+		if (kafkaconf_check(p->name, p->initial, why, sizeof(why)) < 0)
+			fail_msg("%s=%s: %s", p->name, p->initial, why);
+		for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+			snprintf(value, sizeof(value), "%s%s", p->initial, behind[i]);
+			if (kafkaconf_check(p->name, value, why, sizeof(why)) == 0)
+				fail_msg("%s=%s was taken", p->name, value);
+		}
+		tried++;
+	}
+	assert_true(tried > 40);
+	kafkaprops_free(props);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_every_secret_of_the_library),
 		cmocka_unit_test(test_shown_without_secrets),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_numbers_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,6 @@ static void test_old_options(void **state)
 	} cases[] = {
 		{"-p", "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=0"},
 		{"-c", "c k=localhost:9092 t=pcap i=- m=0 pp=0 ll=2 s=65535 x=0"},
-		{"-c -i lo", "c k=localhost:9092 t=pcap i=- m=0 pp=0 ll=2 s=65535 x=0"},
 		{"--producer --interface en0 --kafka-broker h:1 --kafka-topic x --max-packets 10",
 		 "p k=h:1 t=x i=en0 m=10 pp=0 ll=2 s=65535 x=0"},
 		{"-pieth1 -kh:2 -tx -m5 -s100", "p k=h:2 t=x i=eth1 m=5 pp=0 ll=2 s=100 x=0"},
@@ -42,7 +41,7 @@ static void test_old_options(void **state)
 		{"-ppp", "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=0"},
 		{"-ppp -pp3 -llERROR",
 		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=3 ll=0 s=65535 x=0"},
-		{"-p -m -5 -pp -1 -s 0",
+		{"-p -m 0 -pp 0 -s 0",
 		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=262144 x=0"},
 		{"-p -X acks=all -Xlinger.ms=5 -X=client.id=a=b",
 		 "p k=localhost:9092 t=pcap i=eth0 m=0 pp=0 ll=2 s=65535 x=3"},
@@ -143,6 +142,13 @@ static void test_new_options(void **state)
 	config_clear(&cfg);
 	options_free(opt);
 
+	line_set(&line, "-c -o Earliest -t a -t a");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_int_equal(cfg.offset, CONFIG_OFFSET_BEGIN);
+	assert_string_equal(cfg.offset_text, "begin");
+	config_clear(&cfg);
+	options_free(opt);
+
 	line_set(&line, "-c -e -o -10");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
 	assert_int_equal(cfg.offset, CONFIG_OFFSET_TAIL);
@@ -225,6 +231,40 @@ static void test_refused(void **state)
 	} cases[] = {
 		{"", "-p captures packets"},
 		{"-pc", "choose one"},
+		/* Brokers. */
+		{"-p -k host:99999", "-k/--kafka-broker: 'host:99999': '99999' is no port"},
+		{"-p -k h:9092~-t~x", "there is a blank in it"},
+		{"-p -X bootstrap.servers=a:b", "bootstrap.servers: 'a:b': 'b' is no port"},
+		{"-p -X metadata.broker.list=http://a:1", "Kafka does not speak 'http'"},
+		{"-p -k SSL://a:1", "security.protocol is plaintext, so it would be left out"},
+		{"-p -k a:1 -k b:1", "given twice, as a:1 and b:1: write all brokers in one list"},
+		/* What a number begins with is not the number. */
+		{"-p -X linger.ms=10s", "linger.ms: '10s' is not a number"},
+		{"-p -X linger.ms=5,acks=1", "linger.ms: '5,acks=1' is not a number"},
+		{"-p -X message.timeout.ms=0x10z", "is not a number"},
+		{"-p -X retries=010", "retries: '010' is not a number (librdkafka would read it "
+				      "as 8)"},
+		{"-p -X linger.ms=nan", "linger.ms: 'nan' is not"},
+		{"-p -m -1", "-m/--max-packets: '-1' is out of range: 0 or more"},
+		{"-p -pp -1", "-pp/--pretty-print: '-1' is out of range: 0 or more"},
+		{"-p -m 99999999999999999999999", "is out of range: 0 to 9223372036854775807"},
+		{"-p -s 99999999999999999999999", "is out of range: 0 to 262144"},
+		{"-p --spool-size 99999999999999999999G", "is out of range: 1M to 1024T"},
+		{"-p --spool-sync 9999999999999999999w", "is out of range: 0 to 1h"},
+		/* The first would be dropped. */
+		{"-p -i a -i b", "-i/--interface: given twice, as a and b: one instance captures"},
+		{"-p -r a -r b", "-r/--read-file: given twice, as a and b: one run reads one file"},
+		{"-p -t a -tb", "-t/--kafka-topic: given twice, as a and b"},
+		{"-C a -C b", "-C/--config: given twice, as a and b"},
+		/* What has no effect. */
+		{"-c -i lo", "-i/--interface: only for a producer: leave it out, or use -p"},
+		{"-c -s 100", "-s/--snaplen: only for a producer"},
+		{"-p -r f -s 100", "-s/--snaplen: only for an interface, not for a file"},
+		{"-p -r f --no-promiscuous", "only for an interface, not for a file"},
+		{"-p lo", "EXPRESSION: 'lo' is an interface: pass -i lo"},
+		{"-p lo tcp port 80", "'lo' is an interface: pass -i lo"},
+		{"-c -o @1795428900000", "looks like milliseconds: in seconds it is @1795428900.0"},
+		{"-c -o 2026-11-23", "is no time: write 2026-11-23T10:15:00Z"},
 		{"-p -r f -i eth0", "leave out one"},
 		{"-p -w f", "only for a consumer"},
 		{"-p -o end", "only for a consumer"},

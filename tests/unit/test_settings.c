@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
+#include "brokers.h"
 #include "nearest.h"
 #include "offset.h"
 #include "property.h"
@@ -108,7 +111,14 @@ static void test_offsets(void **state)
 		{"@99999999999999999999", -1, 0},
 		{"", -1, 0},
 		{"-", -1, 0},
-		{"beginning", -1, 0},
+		{"beginning", CONFIG_OFFSET_BEGIN, 0},
+		{"Earliest", CONFIG_OFFSET_BEGIN, 0},
+		{"latest", CONFIG_OFFSET_END, 0},
+		{"first", -1, 0},
+		{"@9999999999", CONFIG_OFFSET_TIME, 9999999999000},
+		{"@1795428900000", -1, 0},
+		{"@1795428900000000", -1, 0},
+		{"@1795428900000000000", -1, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -269,6 +279,83 @@ static void test_file_stamp(void **state)
 	unlink(path);
 }
 
+/* Why an offset is refused names what to write. */
+static void test_offsets_explained(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{"@1795428900000", "looks like milliseconds: in seconds it is @1795428900.000"},
+		{"@1795428900123456", "microseconds: in seconds it is @1795428900.123456"},
+		{"@1795428900123456789", "nanoseconds: in seconds it is @1795428900.123456789"},
+		{"2026-11-23 10:15", "is no time: write 2026-11-23T10:15:00Z (or +01:00"},
+		{"10:15", "is no time: write "},
+		{"@soon", "is no time: write "},
+		{"99999999999999999999", "is out of range"},
+		{"yesterday", "is no offset: begin, end, stored, N, -N, or a time"},
+	};
+	char why[512];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		offset_explain(cases[i].text, why, sizeof(why));
+		if (strstr(why, cases[i].words) == NULL)
+			fail_msg("'%s' said: %s", cases[i].text, why);
+	}
+}
+
+static void test_brokers(void **state)
+{
+	static const char *const good[] = {
+		"localhost",
+		"kafka1:9092,kafka2:9093",
+		"a:1, b:65535",
+		"10.0.0.1:9092",
+		"a_b-c.d",
+		"[::1]:9092",
+		"[fe80::1%eth0]:9092",
+		"[2001:db8::1]",
+		"SASL_SSL://k:9093",
+		"a:1,",
+	};
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{"host:99999", "'99999' is no port: 1 to 65535"},
+		{"host:0", "'0' is no port"},
+		{"host:abc", "'abc' is no port"},
+		{"a:1,host:", "'host:': '' is no port"},
+		{"host:9092/x", "is no port"},
+		{"http://host:9092", "Kafka does not speak 'http'"},
+		{"host:9092 -t x", "there is a blank in it"},
+		{"a:1 b:2", "there is a blank in it"},
+		{"::1", "is written [::1]:9092"},
+		{"2001:db8::1", "is written [2001:db8::1]:9092"},
+		{"fe80::1:9092", "is written [fe80::1:9092]:9092"},
+		{"[::1", "is written [2001:db8::1]:9092"},
+		{"[::1]9092", "is written [2001:db8::1]:9092"},
+		{"[eth0]:1", "is written [2001:db8::1]:9092"},
+		{"a:1;b:1", "is no port"},
+		{"user@host:1", "is no broker: write HOST:PORT"},
+		{":9092", "is no broker: write HOST:PORT"},
+		{",", "no broker is named"},
+	};
+	char why[512];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (brokers_check(good[i], why, sizeof(why)) < 0)
+			fail_msg("'%s' said: %s", good[i], why);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (brokers_check(bad[i].text, why, sizeof(why)) == 0)
+			fail_msg("'%s' was taken", bad[i].text);
+		if (strstr(why, bad[i].words) == NULL)
+			fail_msg("'%s' said: %s", bad[i].text, why);
+	}
+	assert_int_equal(brokers_check_protocol("a:1,SSL://b:1", "ssl", why, sizeof(why)), 0);
+	assert_int_equal(brokers_check_protocol("a:1,SSL://b:1", "plaintext", why, sizeof(why)),
+			 -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +367,8 @@ int main(void)
 		cmocka_unit_test(test_short_names_are_unique),
 		cmocka_unit_test(test_property_values),
 		cmocka_unit_test(test_file_stamp),
+		cmocka_unit_test(test_offsets_explained),
+		cmocka_unit_test(test_brokers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
