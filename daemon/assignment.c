@@ -9,6 +9,7 @@
 
 #include "advice.h"
 #include "errands.h"
+#include "gaps.h"
 #include "gate.h"
 #include "lag.h"
 #include "log.h"
@@ -83,12 +84,6 @@ bool assignment_is_pausing(const struct assignment *a)
 bool assignment_is_busy(const struct assignment *a)
 {
 	return errands_pending(a->errands) > 0;
-}
-
-void assignment_guard(struct assignment *a)
-{
-	for (int32_t i = 0; i < a->partitions.n; i++)
-		a->partitions.all[i].guard = a->partitions.all[i].next;
 }
 
 void assignment_done(struct assignment *a, struct partition *p)
@@ -181,6 +176,8 @@ static void learn(struct assignment *a, const struct lookup_partition *found)
 		return;
 	p->known = true;
 	p->added = found->added;
+	if (a->n_resume == 0)
+		gaps_log_start(a->topic, found, a->group);
 	if (a->opt.cfg->exit_at_end)
 		p->end = found->added ? 0 : found->high;
 	if (a->group)
@@ -252,7 +249,6 @@ static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
 		p->done = false;
 		p->next = resume;
 		p->stored = -1;
-		p->guard = 0;
 		if (resume >= 0)
 			elem->offset = resume;
 	}
@@ -356,13 +352,6 @@ static int copy_resume(struct assignment *a)
 	return 0;
 }
 
-static void on_resuming(void *ctx)
-{
-	const struct assignment *a = ctx;
-
-	a->opt.on_resuming(a->opt.ctx);
-}
-
 static void on_flow(void *ctx)
 {
 	const struct assignment *a = ctx;
@@ -378,7 +367,6 @@ static int open_gate(struct assignment *a)
 		.rk = a->opt.rk,
 		.topic = a->topic,
 		.partitions = &a->partitions,
-		.on_resuming = on_resuming,
 		.on_changed = on_flow,
 		.on_failed = on_not_given,
 		.ctx = a,

@@ -13,8 +13,7 @@
  *	A partition that the group takes is not ours from its callback on: what comes of it until
  *	librdkafka has been told is dropped. What was written of it is stored before.
  *	While a pause is on its way, nobody may fetch (assignment_is_pausing()); of a pause and its
- *	end that follow each other only the last counts. What was taken before the flow goes on is
- *	below the guards by then.
+ *	end that follow each other only the last counts.
  *	An error is told by on_failed(), later too.
  *	Errands that have not begun by assignment_free() never do.
  */
@@ -46,8 +45,6 @@ struct assignment_options {
 	void (*on_losing)(void *ctx);
 	/* They are gone: their messages are somebody else's now. */
 	void (*on_lost)(void *ctx);
-	/* The flow goes on: guard what was taken and what waits (assignment_guard()). */
-	void (*on_resuming)(void *ctx);
 	/* Partitions were paused, or flow again; assignment_is_pausing() may have changed. */
 	void (*on_flow)(void *ctx);
 	/* It cannot work at all (logged); `why` in words. */
@@ -61,8 +58,6 @@ void assignment_set_config(struct assignment *a, const struct config *cfg);
 
 /* The partitions that it knows of; the pointer is good as long as the assignment. */
 const struct partitions *assignment_partitions(const struct assignment *a);
-/* Sets every partition's guard to where it is now. */
-void assignment_guard(struct assignment *a);
 
 /* The partition was taken up to its end: it is fetched no more. */
 void assignment_done(struct assignment *a, struct partition *p);

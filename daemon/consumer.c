@@ -4,9 +4,8 @@
  * no room for stays in the inbox with those behind it, and no more are fetched. When that lasts,
  * the partitions are paused, so that librdkafka need not hold what nobody takes, and the queue is
  * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
- * what it had fetched of a paused partition and fetches it again after the last message it gave us;
- * `guard` sees to it that none is taken twice all the same. While a pause is on its way nothing is
- * fetched (gate.c).
+ * what it had fetched of a paused partition and fetches it again after the last message it gave us.
+ * While a pause is on its way nothing is fetched (gate.c).
  */
 #include "consumer.h"
 
@@ -223,13 +222,6 @@ static void on_change(void *ctx)
 	check_end(c);
 }
 
-static void on_resuming(void *ctx)
-{
-	struct consumer *c = ctx;
-
-	reader_guard(&c->reader);
-}
-
 static void on_flow(void *ctx)
 {
 	update_watch(ctx);
@@ -270,25 +262,6 @@ static void on_rebalance(void *ctx, rd_kafka_resp_err_t err, rd_kafka_topic_part
 
 /* ---- life ---- */
 
-static bool user_has_set(const struct config *cfg, const char *name)
-{
-	for (size_t i = 0; i < cfg->n_properties; i++)
-		if (!strcmp(cfg->properties[i].name, name))
-			return true;
-	return false;
-}
-
-/* How soon a group notices partitions that are added; without one, the look-ups do. */
-static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf)
-{
-	static const char name[] = "topic.metadata.refresh.interval.ms";
-	const struct consumer *c = ctx;
-
-	if (c->group && !user_has_set(c->opt.cfg, name))
-		rd_kafka_conf_set(conf, name, "5000", NULL, 0);
-	return 0;
-}
-
 static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 {
 	on_failed(ctx, reason);
@@ -324,7 +297,6 @@ static int open_client(struct consumer *c)
 		.log = c->opt.log,
 		.why = c->opt.why,
 		.why_size = c->opt.why_size,
-		.configure = configure,
 		.on_fatal = on_fatal,
 		.on_connection = on_connection,
 		.on_rebalance = c->group ? on_rebalance : NULL,
@@ -343,6 +315,7 @@ static void open_reader(struct consumer *c)
 {
 	const struct reader_options opt = {
 		.queue = c->queue,
+		.rk = c->rk,
 		.assignment = c->assignment,
 		.take = c->opt.take,
 		.take_ctx = c->opt.ctx,
@@ -362,7 +335,6 @@ static int open_assignment(struct consumer *c)
 		.resume = c->opt.resume,
 		.n_resume = c->opt.n_resume,
 		.on_change = on_change,
-		.on_resuming = on_resuming,
 		.on_flow = on_flow,
 		.on_losing = on_losing,
 		.on_lost = on_lost,

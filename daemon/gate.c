@@ -7,12 +7,11 @@
  * rd_kafka_q_serve_rkmessages()): nobody may fetch while partitions that flow are being paused, or
  * messages are lost. `pausing` says so.
  *
- * Nor may a resume follow before the pause is in force and the loop knows it: messages that were
- * given until then come a second time, and the guards, set at the resume, are to know them all. So
- * a change is asked for when no other call is on its way, and what is wanted by then is what
- * counts: a stop and go in the meantime is none. A partition that is not paused must not be
- * resumed, as that drops what was fetched of it; `paused` outlasts its assignment as librdkafka's
- * own flag does.
+ * So it goes on after the very last message that was given, and none comes twice: one that does not
+ * follow the last is news (gaps.h). A change is asked for when no other call is on its way, and
+ * what is wanted by then is what counts: a stop and go in the meantime is none. A partition that is
+ * not paused must not be resumed, as that drops what was fetched of it; `paused` outlasts its
+ * assignment as librdkafka's own flag does.
  */
 #include "gate.h"
 
@@ -59,8 +58,6 @@ static void change(struct gate *g, rd_kafka_topic_partition_list_t *list, bool p
 	for (int i = 0; i < list->cnt; i++)
 		partitions_find(g->opt.partitions, list->elems[i].partition)->paused = pause;
 	g->pausing = pause && g->shut;
-	if (!pause)
-		g->opt.on_resuming(g->opt.ctx);
 	r = rkcall_give(g->opt.errands, &call);
 	if (r < 0)
 		g->opt.on_failed(g->opt.ctx, r);

@@ -16,8 +16,6 @@ struct gate_options {
 	rd_kafka_t *rk;
 	const char *topic;
 	struct partitions *partitions;
-	/* Partitions are going to flow again. */
-	void (*on_resuming)(void *ctx);
 	/* What was asked for last is in force. */
 	void (*on_changed)(void *ctx);
 	/* It cannot be asked for; `r` is -errno. */

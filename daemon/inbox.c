@@ -36,17 +36,6 @@ void inbox_revoke(struct inbox *in, const struct partitions *ps)
 	}
 }
 
-void inbox_guard(const struct inbox *in, const struct partitions *ps)
-{
-	for (size_t i = in->first; i < in->end; i++) {
-		const rd_kafka_message_t *msg = in->messages[i];
-		struct partition *p = msg && !msg->err ? partitions_find(ps, msg->partition) : NULL;
-
-		if (p && p->guard <= msg->offset)
-			p->guard = msg->offset + 1;
-	}
-}
-
 void inbox_clear(struct inbox *in)
 {
 	while (!inbox_is_empty(in))

@@ -47,11 +47,5 @@ size_t inbox_fetch(struct inbox *in);
 /* Drops the messages of partitions that are no longer assigned. */
 void inbox_revoke(struct inbox *in, const struct partitions *ps);
 
-/*
- * The flow was stopped and goes on now: raises the guard of each partition above what is here,
- * so that what librdkafka fetches a second time is known for it.
- */
-void inbox_guard(const struct inbox *in, const struct partitions *ps);
-
 /* Drops everything. */
 void inbox_clear(struct inbox *in);

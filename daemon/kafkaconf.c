@@ -218,6 +218,9 @@ static void plan_consumer(struct plan *plan, const struct kafkagiven *given,
 	 * a record: a partition that is paused there, by us or by a rebalance, misses its next one.
 	 */
 	plan_default(plan, given, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
+	/* How soon a group notices partitions that are added; without one, the look-ups do. */
+	if (cfg->offset == CONFIG_OFFSET_STORED)
+		plan_default(plan, given, "topic.metadata.refresh.interval.ms", "5000");
 	yield_backoff(plan, given);
 }
 

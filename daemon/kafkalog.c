@@ -233,6 +233,7 @@ static bool is_echo(const char *fac, const char *text)
 	return (!strcmp(fac, "CONFWARN") && strstr(text, "enable.gapless.guarantee")) ||
 	       !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR") || !strcmp(fac, "FATAL") ||
 	       !strcmp(fac, "LIBSASL") ||
+	       (!strcmp(fac, "OFFSET") && strstr(text, "offset reset")) ||
 	       (!strcmp(fac, "SASLREFRESH") && ends_with(text, ": exited with code " KINIT_TOLD));
 }
 

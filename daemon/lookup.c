@@ -18,6 +18,7 @@
 
 #define TIMEOUT_MIN_MS 500
 #define TIMEOUT_MAX_MS 8000
+#define COORDINATOR_MS 2000 /* to find who knows what a group has committed, and ask */
 #define RETRY_MS       500  /* after an answer that said "not (all) there" */
 #define REFRESH_MS     5000 /* once everything is known */
 
@@ -123,6 +124,7 @@ static rd_kafka_resp_err_t resolve_start(struct lookup *l, struct lookup_partiti
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	p->start = p->low;
+	p->wanted = -1;
 	if (p->added)
 		return err;
 	switch (l->opt.offset) {
@@ -133,7 +135,7 @@ static rd_kafka_resp_err_t resolve_start(struct lookup *l, struct lookup_partiti
 		p->start = p->high;
 		break;
 	case CONFIG_OFFSET_ABSOLUTE:
-		p->start = l->opt.offset_value;
+		p->start = p->wanted = l->opt.offset_value;
 		break;
 	case CONFIG_OFFSET_TAIL:
 		p->start = p->high - clamp(l->opt.offset_value, 0, p->high);
@@ -175,6 +177,21 @@ static void remember(struct lookup *l, int32_t id)
 	l->known[id] = true;
 }
 
+/* Only to tell of what is gone: where it is of no avail, the joining says why. */
+static void look_up_committed(struct lookup *l, struct lookup_result *r)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->n);
+
+	for (size_t i = 0; i < r->n; i++)
+		rd_kafka_topic_partition_list_add(list, l->opt.topic, r->partitions[i].id);
+	if (!rd_kafka_committed(l->opt.rk, list, COORDINATOR_MS)) {
+		for (size_t i = 0; i < r->n; i++)
+			if (!list->elems[i].err && list->elems[i].offset >= 0)
+				r->partitions[i].wanted = list->elems[i].offset;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void look_up_partitions(struct lookup *l, const rd_kafka_metadata_topic_t *topic,
 			       struct lookup_result *r)
 {
@@ -200,6 +217,8 @@ static void look_up_partitions(struct lookup *l, const rd_kafka_metadata_topic_t
 		remember(l, p->id);
 		r->n++;
 	}
+	if (r->n && l->opt.offset == CONFIG_OFFSET_STORED)
+		look_up_committed(l, r);
 	r->complete = !r->err;
 }
 

@@ -22,6 +22,7 @@ struct lookup_partition {
 	int32_t id;
 	int64_t low, high; /* watermarks; high is the end of what may be read now */
 	int64_t start;     /* where to start; low <= start <= high */
+	int64_t wanted;    /* the offset that was asked for, or the group's; -1: none is known */
 	bool added;        /* it did not exist at the first answer; starts at its beginning */
 };
 

@@ -18,7 +18,6 @@ struct partition {
 	bool paused;    /* librdkafka was asked to stop it, which outlasts an assignment */
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
-	int64_t guard;  /* below it a message may come twice, after a pause */
 	int64_t stored; /* what was last given to the group to commit; -1 nothing */
 };
 

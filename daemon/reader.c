@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "gaps.h"
 #include "message.h"
 
 #define LOG_INTERVAL_S 60
@@ -52,6 +53,8 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 		if (err)
 			return err;
 	}
+	if (msg->offset != p->next && p->next >= 0)
+		gaps_log_jump(r->opt.rk, msg, p->next);
 	r->counts.read++;
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
@@ -75,8 +78,6 @@ static int take_message(struct reader *r, const rd_kafka_message_t *msg)
 		assignment_done(r->opt.assignment, p);
 		return 0;
 	}
-	if (msg->offset < p->guard && msg->offset < p->next)
-		return 0;
 	return take_record(r, p, msg);
 }
 
@@ -102,12 +103,6 @@ void reader_poll(struct reader *r)
 void reader_stop(struct reader *r)
 {
 	r->stopped = true;
-}
-
-void reader_guard(struct reader *r)
-{
-	assignment_guard(r->opt.assignment);
-	inbox_guard(&r->inbox, r->partitions);
 }
 
 void reader_revoke(struct reader *r)

@@ -17,6 +17,7 @@
 
 struct reader_options {
 	rd_kafka_queue_t *queue; /* borrowed */
+	rd_kafka_t *rk;          /* borrowed */
 	struct assignment
 		*assignment; /* borrowed; told of partitions that are taken to their end */
 	packet_fn take;
@@ -51,8 +52,6 @@ void reader_poll(struct reader *r);
 /* Nothing is taken any more; legal from within take(). */
 void reader_stop(struct reader *r);
 
-/* Before the partitions are fetched again: what waits here is not to be taken twice. */
-void reader_guard(struct reader *r);
 /* Partitions were lost: drops what waits of them. */
 void reader_revoke(struct reader *r);
 

@@ -131,9 +131,27 @@ def test_exit_at_end_of_what_retention_left(topic):
     # An offset that is gone: what is left from there on, not an error, not the end.
     process, got = consume(topic, '-e', '-o', '10')
     assert process.status == 0 and got == list(range(60, 100)), process.describe()
+    gone = rf'^WARNING:root:topic {topic.name}: partition 0 starts at 60: 50 records are gone'
+    assert len(process.grep('partition 0')) == len(process.grep(gone)) == 1, process.describe()
     topic.broker.delete_records(topic.name, 0, 100)
     process, got = consume(topic, '-e')
     assert process.status == 0 and got == [], process.describe()
+
+
+@pytest.mark.parametrize('committed', [10, 150])
+def test_stored_offsets_that_are_not_there_are_said(topic, committed):
+    """Behind the start, as retention has passed them, or past the end of a topic made again."""
+    group = f'group-{topic.name}'
+    topic.produce(captures.sample(100, size=80))
+    topic.commit(group, {0: committed})
+    topic.broker.delete_records(topic.name, 0, 60)
+    process, got = consume(topic, '-e', '-o', 'stored', '-X', f'group.id={group}')
+    assert process.status == 0 and got == list(range(60, 100)), process.describe()
+    said = process.grep(f'^WARNING:root:topic {topic.name}: partition 0 ')
+    expected = ('starts at 60: 50 records are gone' if committed == 10 else
+                'ends at 100, before what the group has committed (150)')
+    assert len(said) == 1 and expected in said[0], process.describe()
+    assert len(process.grep('^WARN')) == 1, process.describe()
 
 
 def test_exit_at_end_of_a_compacted_topic(make_topic):

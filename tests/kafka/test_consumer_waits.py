@@ -236,6 +236,8 @@ def test_a_start_past_the_end_is_the_end(topic, consumer, offset):
     topic.produce(captures.sample(10, size=80))
     process = consume(topic, '-e', '-o', offset)
     assert process.status == 0 and numbers(process.stdout) == [], process.describe()
+    said = process.grep('partition 0 ends at 10: offset 1000 is not there yet')
+    assert len(said) == (offset == '1000'), process.describe()
 
 
 def test_a_look_up_that_hangs_does_not_hold_up_the_end(own_broker, spawn):

@@ -131,6 +131,51 @@ def test_a_slow_reader_does_not_cost_the_place_in_the_group(topic, piped):
     pipe.close()
 
 
+@pytest.mark.parametrize('when', ['after a stall', 'in a stall'])
+def test_a_topic_made_again_is_read_from_its_start(topic, piped, when):
+    """Its offsets begin again, below those that were read before the reader stalled."""
+    old, new = captures.sample(3000, size=1000), captures.sample(4000, size=1000)[3000:3600]
+    topic.produce(old)
+    process, pipe = piped(topic, '-o', 'begin', '-X', 'debug=topic', '--log-level', 'DEBUG')
+    pipe.read(24 + 1016 * 100)
+    process.wait_line(r'PAUSE: .*Pause \S+ \[0\]', 20)
+    if when == 'after a stall':
+        pipe.read(24 + 1016 * len(old))
+    topic.broker.delete_topic(topic.name)
+    topic.broker.topic(name=topic.name)
+    topic.produce(new)
+
+    def read():
+        """What the reader has so far; what he waits for is the last of the new ones."""
+        while select.select([pipe.reader], [], [], 0.1)[0]:
+            pipe.some()
+        return numbers(pipe.data[:24 + (len(pipe.data) - 24) // 1016 * 1016])
+    wait.until(lambda: 3599 in read(), 60, process.describe)
+    got = read()
+    assert got[:-600] == list(range(len(got) - 600)) and got[-600:] == list(range(3000, 3600))
+    at = 3000 if when == 'after a stall' else r'\d+'
+    again = rf'^WARNING:root:topic {topic.name}: partition 0 goes on at 0, not at {at}: it was made'
+    assert len(process.grep(again)) == 1, process.describe()
+    assert process.stop() == 0, process.describe()
+    pipe.close()
+
+
+def test_what_retention_takes_from_a_slow_reader_is_said(topic, piped):
+    topic.produce(captures.sample(3000, size=1000))
+    process, pipe = piped(topic, '-o', 'begin', '-X', 'debug=topic', '--log-level', 'DEBUG')
+    pipe.read(24 + 1016 * 100)
+    process.wait_line(r'PAUSE: .*Pause \S+ \[0\]', 20)
+    topic.broker.delete_records(topic.name, 0, 2990)
+    while 2999 not in numbers(pipe.data[:24 + (len(pipe.data) - 24) // 1016 * 1016]):
+        assert pipe.some(), process.describe()
+    got = numbers(pipe.data)
+    assert got == [*range(len(got) - 10), *range(2990, 3000)]
+    gone = f'partition 0 starts at 2990: {3000 - len(got)} records are gone'
+    assert len(process.grep(f'^WARNING:root:topic {topic.name}: {gone}')) == 1, process.describe()
+    assert process.stop() == 0, process.describe()
+    pipe.close()
+
+
 def test_a_slow_reader_pauses_partitions_at_their_end_too(make_topic, piped):
     """And none of what comes to them meanwhile is missed."""
     topic = make_topic(2)

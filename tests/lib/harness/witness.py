@@ -136,6 +136,16 @@ class Topic:
         # The marker follows the answer; only then can a reader see the end.
         wait.until(lambda: self.watermarks()[0][1] > before + len(packets), 30, 'the marker')
 
+    def commit(self, group, offsets):
+        """Commits {partition: offset} in the name of the group, which has no members."""
+        consumer = Consumer({'bootstrap.servers': self.broker.bootstrap, 'group.id': group,
+                             'enable.auto.commit': False})
+        try:
+            consumer.commit(offsets=[TopicPartition(self.name, p, o) for p, o in offsets.items()],
+                            asynchronous=False)
+        finally:
+            consumer.close()
+
     def group_offsets(self, group, partitions):
         consumer = Consumer({'bootstrap.servers': self.broker.bootstrap, 'group.id': group,
                              'enable.auto.commit': False})

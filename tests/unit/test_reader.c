@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the reader makes of offsets: the messages are the test's, librdkafka only gives them out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "assignment.h"
+#include "log.h"
+#include "message.h"
+#include "reader.h"
+
+#define MAX 32
+
+/* What stands around it: one partition, and what comes of it. */
+static struct {
+	rd_kafka_message_t messages[MAX];
+	size_t given, end;
+	int64_t low;
+	struct partition partition;
+	struct partitions partitions;
+	int64_t taken[MAX];
+	size_t n_taken;
+	size_t room; /* packets that downstream takes before it is full */
+	char line[256];
+	size_t lines;
+} world;
+
+ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *queue, int timeout_ms,
+				     rd_kafka_message_t **out, size_t size)
+{
+	ssize_t n = 0;
+
+	while (world.given < world.end)
+		out[n++] = &world.messages[world.given++];
+	return n;
+}
+
+void rd_kafka_message_destroy(rd_kafka_message_t *msg)
+{
+}
+
+const char *rd_kafka_topic_name(const rd_kafka_topic_t *topic)
+{
+	return "pcap";
+}
+
+rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *topic,
+						   int32_t partition, int64_t *low, int64_t *high)
+{
+	*low = world.low;
+	*high = INT64_MAX;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+const char *message_to_packet(const rd_kafka_message_t *msg, struct packet *pkt)
+{
+	memset(pkt, 0, sizeof(*pkt));
+	return NULL;
+}
+
+const struct partitions *assignment_partitions(const struct assignment *a)
+{
+	return &world.partitions;
+}
+
+void assignment_done(struct assignment *a, struct partition *p)
+{
+	p->done = true;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(world.line, sizeof(world.line), fmt, ap);
+	va_end(ap);
+	world.lines++;
+}
+
+bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed)
+{
+	*suppressed = 0;
+	return true;
+}
+
+static int take(void *ctx, const struct packet *pkt)
+{
+	const struct reader *r = ctx;
+	int32_t partition;
+
+	if (world.n_taken == world.room)
+		return PACKET_E_FULL;
+	reader_origin(r, &partition, &world.taken[world.n_taken++]);
+	return 0;
+}
+
+static void on_error(void *ctx, const rd_kafka_message_t *msg)
+{
+}
+
+static struct reader reader;
+
+static int open_world(void **state)
+{
+	const struct reader_options opt = {.take = take, .take_ctx = &reader, .on_error = on_error};
+
+	memset(&world, 0, sizeof(world));
+	memset(&reader, 0, sizeof(reader));
+	world.partition = (struct partition){.assigned = true, .end = PARTITION_NO_END};
+	world.partitions = (struct partitions){.all = &world.partition, .n = 1};
+	world.room = MAX;
+	reader_init(&reader, &opt);
+	return 0;
+}
+
+static void come(int64_t from, int64_t to)
+{
+	for (int64_t i = from; i < to; i++)
+		world.messages[world.end++] = (rd_kafka_message_t){.offset = i};
+}
+
+/* What was taken is from..to-1, after `before` others. */
+static void assert_taken(size_t before, int64_t from, int64_t to)
+{
+	assert_int_equal(world.n_taken, before + (size_t)(to - from));
+	for (size_t i = before; i < world.n_taken; i++)
+		assert_int_equal(world.taken[i], from + (int64_t)(i - before));
+}
+
+static void test_a_topic_made_again_after_a_stall_is_taken_whole(void **state)
+{
+	bool more;
+
+	come(0, 8);
+	world.room = 3;
+	assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+	world.room = MAX;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_taken(0, 0, 8);
+	assert_int_equal(world.lines, 0);
+
+	come(0, 5);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_taken(8, 0, 5);
+	assert_int_equal(world.partition.next, 5);
+	assert_int_equal(world.lines, 1);
+	assert_string_equal(world.line, "topic pcap: partition 0 goes on at 0, not at 8: it was "
+					"made again, or cut");
+}
+
+static void test_what_retention_deleted_is_counted(void **state)
+{
+	bool more;
+
+	come(0, 10);
+	come(60, 62);
+	world.low = 60;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_taken(10, 60, 62);
+	assert_int_equal(world.lines, 1);
+	assert_non_null(strstr(world.line, "partition 0 starts at 60: 50 records are gone"));
+}
+
+static void test_offsets_left_out_by_a_transaction_are_no_news(void **state)
+{
+	bool more;
+
+	world.low = 3;
+	world.partition.next = 3;
+	come(3, 5);
+	come(6, 8);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(world.n_taken, 4);
+	assert_int_equal(world.lines, 0);
+}
+
+static void test_the_first_record_of_a_group_is_no_jump(void **state)
+{
+	bool more;
+
+	world.low = 60;
+	world.partition.next = -1;
+	come(60, 62);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_taken(0, 60, 62);
+	assert_int_equal(world.lines, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,
+				       open_world),
+		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),
+		cmocka_unit_test_setup(test_offsets_left_out_by_a_transaction_are_no_news,
+				       open_world),
+		cmocka_unit_test_setup(test_the_first_record_of_a_group_is_no_jump, open_world),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
