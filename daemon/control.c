@@ -103,7 +103,7 @@ static void answer_request(struct client *client, const char *request, size_t le
 		snprintf(text, sizeof(text), "%s%s", answer_error, why);
 	else
 		snprintf(text, sizeof(text), "%s", answer_ok);
-	printable_line(text);
+	printable_lines(text);
 	if (send(client->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		log_debug("control socket %s: %s", control->path, strerror(errno));
 }

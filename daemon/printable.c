@@ -71,6 +71,27 @@ void printable_line(char *text)
 	*to = '\0';
 }
 
+void printable_lines(char *text)
+{
+	char *to = text, *line = text;
+
+	while (line) {
+		char *end = strchr(line, '\n');
+		size_t len;
+
+		if (end)
+			*end = '\0';
+		printable_line(line);
+		len = strlen(line);
+		memmove(to, line, len);
+		to += len;
+		if (end)
+			*to++ = '\n';
+		line = end ? end + 1 : NULL;
+	}
+	*to = '\0';
+}
+
 void printable_print(FILE *out, const char *text)
 {
 	const char *shown;

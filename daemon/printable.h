@@ -14,5 +14,8 @@
 /* In place: the text only gets shorter. */
 void printable_line(char *text);
 
+/* The same, of a text whose lines stay lines. */
+void printable_lines(char *text);
+
 /* Writes it so. Errors are the stream's. */
 void printable_print(FILE *out, const char *text);

@@ -24,7 +24,8 @@ struct fixture {
 	ev_async wake;
 	char dir[32];
 	char path[64];
-	int result; /* what on_reload answers */
+	int result; /* what on_reload answers, and why */
+	const char *reason;
 	int reloads;
 	int client_result;
 	char why[512];
@@ -36,7 +37,7 @@ static int on_reload(void *ctx, char *why, size_t size)
 
 	f->reloads++;
 	if (f->result < 0)
-		snprintf(why, size, "eth0.cfg:3: snaplen: out of range");
+		snprintf(why, size, "%s", f->reason);
 	return f->result;
 }
 
@@ -109,9 +110,13 @@ static void test_refused(void **state)
 	struct fixture *f = *state;
 
 	f->result = -EINVAL;
+	f->reason = "eth0.cfg:3: snaplen: out of range";
 	request(f);
 	assert_int_equal(f->client_result, -EINVAL);
 	assert_string_equal(f->why, "eth0.cfg:3: snaplen: out of range");
+	f->reason = "eth0.cfg:3: topic '\x1b[2J\x9b': no\neth0.cfg:4: snaplen: no";
+	request(f);
+	assert_string_equal(f->why, "eth0.cfg:3: topic '?[2J?': no\neth0.cfg:4: snaplen: no");
 }
 
 static int open_client(const struct fixture *f)

@@ -52,6 +52,14 @@ static void test_a_line_shows_what_it_is_and_steers_nothing(void **state)
 	}
 }
 
+static void test_lines_stay_lines(void **state)
+{
+	char text[] = "a\x1b one\r\n\n\xff two\n";
+
+	printable_lines(text);
+	assert_string_equal(text, "a? one\n\n? two\n");
+}
+
 static void test_it_is_printed_so(void **state)
 {
 	char *text = NULL;
@@ -69,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_line_shows_what_it_is_and_steers_nothing),
+		cmocka_unit_test(test_lines_stay_lines),
 		cmocka_unit_test(test_it_is_printed_so),
 	};
 
