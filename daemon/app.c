@@ -24,6 +24,7 @@
 
 #define STATUS_S      1. /* how often STATUS= is refreshed */
 #define LAST_RESORT_S 5. /* from giving up to leaving the loop */
+#define PATIENCE_S    1. /* from a signal to the line on what is waited for */
 #define LEAVE_S       .1 /* how often a stop looks whether it needs to wait */
 #define STOP_SLACK_MS 10000
 #define STALL_CHECKS  20. /* looks a stall timeout */
@@ -39,7 +40,7 @@ struct app {
 	struct signals *signals;
 	struct service *service;
 	struct control *control;
-	ev_timer stats, status, stall, deadline, leave;
+	ev_timer stats, status, stall, deadline, leave, patience;
 	char state[480];
 	uint64_t progress;
 	double progress_at;
@@ -105,6 +106,19 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	}
 	abandon(a);
+}
+
+/* Whoever stopped it at a terminal wants to know how long that takes. */
+static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+	char what[256];
+
+	if (a->abandoned)
+		return;
+	a->ops->waiting_for(a->side, what, sizeof(what));
+	log_info("Waiting for %s; for %.0f s more at most, a second signal gives up at once", what,
+		 ev_timer_remaining(loop, &a->deadline));
 }
 
 static bool is_bounded(const struct config *cfg)
@@ -294,6 +308,8 @@ static void on_signal(void *ctx, int signo)
 		a->interrupted = true;
 		log_info("Clean shutdown process started");
 		stop_by_deadline(a, 0);
+		ev_timer_set(&a->patience, PATIENCE_S, 0.);
+		ev_timer_start(a->loop, &a->patience);
 	} else {
 		abandon(a);
 	}
@@ -446,6 +462,7 @@ int app_run(struct config *cfg, const struct options *options)
 	init_timer(&a, &a.stall, on_stall_check);
 	init_timer(&a, &a.deadline, on_deadline);
 	init_timer(&a, &a.leave, on_leave);
+	init_timer(&a, &a.patience, on_patience);
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);

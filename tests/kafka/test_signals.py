@@ -176,7 +176,8 @@ def test_the_first_interrupt_of_a_run_that_is_ending_begins_the_wait(ending):
     process = ending()
     process.send_signal(signal.SIGINT)
     process.wait_line('^INFO:root:Clean shutdown process started$')
-    wait.stays(process.running, 1, process.describe)
+    process.wait_line(r'^INFO:root:Waiting for the broker 127\..*; for 29 s more at most, '
+                      'a second signal gives up at once$', 5)
     before = time.monotonic()
     assert process.stop(signal.SIGINT) == 1, process.describe()
     assert time.monotonic() - before < 4
