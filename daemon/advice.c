@@ -139,6 +139,20 @@ static const struct row rows[] = {
 	FAULT("connection closed by peer", "APIVERSION_QUERY",
 	      "the port may want TLS or SASL: check security.protocol"),
 
+	/* Names. */
+	FAULT("/bootstrap: Failed to resolve", NULL, "check --kafka-broker and DNS"),
+	FAULT("Failed to resolve", NULL,
+	      "the broker advertises a name that this host cannot resolve: mend "
+	      "advertised.listeners of the broker, or DNS or /etc/hosts here"),
+
+	/* Not Kafka. The four bytes that a reply begins with are read as its size. */
+	FAULT("Invalid response size 1213486160", NULL, /* "HTTP" */
+	      "a web server answers on this port, not Kafka: check --kafka-broker"),
+	FAULT("Invalid response size 35251", NULL, /* 15 03 0?: an alert of TLS */
+	      "the port wants TLS: set security.protocol to SSL or SASL_SSL"),
+	FAULT("Invalid response size", "APIVERSION_QUERY",
+	      "what answers on this port is not Kafka: check --kafka-broker"),
+
 	/* ACLs */
 	FAULT("Topic authorization failed", NULL,
 	      "grant the principal Write and Describe on the topic (a consumer: Read and "

@@ -58,7 +58,9 @@ static rd_kafka_resp_err_t trouble(const struct consumer *c)
 /* "topic pcap: what is wrong with it: what to do". */
 static void describe_trouble(const struct consumer *c, char *buf, size_t size)
 {
-	const char *text = rd_kafka_err2str(trouble(c));
+	const char *error = kafka_last_error(c->k);
+	bool known = trouble(c) == RD_KAFKA_RESP_ERR__TRANSPORT && *error;
+	const char *text = known ? error : rd_kafka_err2str(trouble(c));
 	const char *advice = advice_for(text, rd_kafka_version());
 
 	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, advice ? ": " : "",

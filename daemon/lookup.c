@@ -89,9 +89,15 @@ static void sleep_unless_stopped(struct lookup *l, int ms)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* Lets the next look-up take longer when this one timed out. */
+/*
+ * Lets the next look-up take longer when this one timed out. A request that gets no answer ends
+ * with "Bad message format" in 2.0.2, whatever the reason; the client reports its connections
+ * itself.
+ */
 static rd_kafka_resp_err_t judge(struct lookup *l, rd_kafka_resp_err_t err)
 {
+	if (err == RD_KAFKA_RESP_ERR__BAD_MSG || err == RD_KAFKA_RESP_ERR__RESOLVE)
+		return RD_KAFKA_RESP_ERR__TRANSPORT;
 	if (err == RD_KAFKA_RESP_ERR__TIMED_OUT && l->timeout_ms < TIMEOUT_MAX_MS)
 		l->timeout_ms *= 2;
 	return err;

@@ -56,6 +56,25 @@ static const struct example examples[] = {
 	{"SASL GSSAPI mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's "
 	 "supported mechanisms: PLAIN",
 	 "sasl.mechanism", true},
+	{"kfk:9092/bootstrap: Failed to resolve 'kfk:9092': Name or service not known (after 1ms "
+	 "in "
+	 "state CONNECT)",
+	 "check --kafka-broker", false},
+	{"kfk:9092/1: Failed to resolve 'kfk:9092': Name or service not known (after 1ms in state "
+	 "CONNECT)",
+	 "advertised.listeners", false},
+	{"127.0.0.1:80/bootstrap: Receive failed: Invalid response size 1213486160 (0..100000000): "
+	 "increase receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
+	 "a web server answers", false},
+	{"127.0.0.1:443/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): "
+	 "increase receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
+	 "the port wants TLS", false},
+	{"127.0.0.1:22/bootstrap: Receive failed: Invalid response size 1397966893 "
+	 "(0..100000000): increase receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
+	 "is not Kafka", false},
+	{"b:9092/1: Receive failed: Invalid response size 200000000 (0..100000000): increase "
+	 "receive.message.max.bytes (after 900ms in state UP)",
+	 NULL, false},
 	{"ssl.key.location failed: error:0A080009:SSL routines::PEM lib", "ssl.key.password",
 	 false},
 	{"ssl.key.location failed: error:05800074:x509 certificate routines::key values mismatch",
