@@ -138,6 +138,10 @@ static void check_words(struct options *opt, struct faults *faults)
 	check_once(opt, faults);
 	if (opt->modes == (CONFIG_MODE_PRODUCER | CONFIG_MODE_CONSUMER))
 		fault_add(faults, NULL, "-p and -c exclude each other: choose one");
+	if (opt->action == OPTIONS_DUMP_PROPERTIES && opt->modes == 0 && opt->file == NULL)
+		fault_add(faults, NULL,
+			  "-X dump shows what is in force for a producer or for a consumer: add "
+			  "-p or -c");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
 		fault_add(faults, NULL, "--check-config wants a file to check: -C FILE");
 }

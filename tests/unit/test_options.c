@@ -265,6 +265,7 @@ static void test_refused(void **state)
 		{"-p lo tcp port 80", "'lo' is an interface: pass -i lo"},
 		{"-c -o @1795428900000", "looks like milliseconds: in seconds it is @1795428900.0"},
 		{"-c -o 2026-11-23", "is no time: write 2026-11-23T10:15:00Z"},
+		{"-X dump", "add -p or -c"},
 		{"-p -r f -i eth0", "leave out one"},
 		{"-p -w f", "only for a consumer"},
 		{"-p -o end", "only for a consumer"},
