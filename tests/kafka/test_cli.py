@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: usage errors, information, Kafka properties, what cannot be opened, install."""
 import os
+import pty
 import re
+import select
+import subprocess
+import time
 
 import pytest
 
@@ -167,6 +171,56 @@ def test_level_error_is_silent(topic, consumer):
     process = consumer(topic, '-ll', 'error')
     process.wait_stdout(24)
     assert process.stop() == 0 and process.stderr == ''
+
+
+COMPLETION = os.path.join(daemon.TREE, 'conf', 'pycapa.bash-completion')
+
+
+def test_completion_runs_no_interface_name(pair, tmp_path):
+    """Whoever names an interface is not whoever presses TAB: the name is text, and quoted."""
+    pair.run('ip', 'link', 'set', pair.outside, 'down')
+    pair.run('ip', 'link', 'set', pair.outside, 'name', '$(id>x)')
+    shown = pair.run('bash', '-c', f'cd {tmp_path} && source {COMPLETION} && '
+                     'COMP_WORDS=(pycapa -i "") COMP_CWORD=2 && _pycapa pycapa && '
+                     'printf "%s\\n" "${COMPREPLY[@]}"').stdout
+    assert set(shown.split()) >= {'any', 'lo', r'\$\(id\>x\)'}, shown
+    assert os.listdir(tmp_path) == []
+
+
+def read_until(terminal, pattern, seconds=20):
+    text, end = '', time.monotonic() + seconds
+    while not re.search(pattern, text):
+        assert select.select([terminal], [], [], end - time.monotonic())[0], text
+        text += os.read(terminal, 4096).decode(errors='replace')
+
+
+@pytest.mark.parametrize('typed,taken', [
+    ('pycapa -r my\t', '<-r><my file.pcap>'),
+    ('pycapa -r my\\ fi\t', '<-r><my file.pcap>'),
+    ('pycapa --read-file=my\t', '<--read-file=my file.pcap>'),
+    ('pycapa -r b\t', '<-r><b$(id>x)>'),
+    ('pycapa -ll E\t', '<-ll><ERROR>'),
+    ('pycapa --partition ho\t', '<--partition><host>'),
+])
+def test_completion_of_a_word_at_a_terminal(typed, taken, tmp_path):
+    for name in ('my file.pcap', 'b$(id>x)'):
+        (tmp_path / name).touch()
+    terminal, other = pty.openpty()
+    shell = subprocess.Popen(['bash', '--norc', '--noprofile', '-i'], cwd=tmp_path, stdin=other,
+                             stdout=other, stderr=other, start_new_session=True,
+                             env={**os.environ, 'TERM': 'dumb', 'INPUTRC': '/dev/null'})
+    os.close(other)
+    try:
+        os.write(terminal, f'source {COMPLETION}; pycapa() {{ printf "<%s>" "$@"; }}; '
+                 "PS1=READY; PS1+=' '\n".encode())
+        read_until(terminal, 'READY ')
+        os.write(terminal, typed.encode() + b'\n')
+        read_until(terminal, re.escape(taken))
+        assert sorted(os.listdir(tmp_path)) == ['b$(id>x)', 'my file.pcap']
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(terminal)
 
 
 def test_install_into_a_destdir(tmp_path):
