@@ -370,16 +370,26 @@ static void init_timer(struct app *a, ev_timer *timer,
 	timer->data = a;
 }
 
-/* Only under a service manager: it alone has made the directory for the socket. */
+/* Only where a service manager has made the directory for the socket of this instance. */
 static int open_control(struct app *a)
 {
+	const char *directories = getenv("RUNTIME_DIRECTORY"), *name = a->cfg->instance;
 	char path[128];
-	int r;
 
-	if (!a->cfg->instance || !getenv("RUNTIME_DIRECTORY"))
+	if (!name || !directories)
 		return 0;
-	r = control_path(path, sizeof(path), a->cfg->instance);
-	return r < 0 ? r : control_new(&a->control, a->loop, path, on_reload, a);
+	if (!control_has_directory(directories, name)) {
+		log_debug("RUNTIME_DIRECTORY=%s is not for the instance %s: no control socket",
+			  directories, name);
+		return 0;
+	}
+	if (control_path(path, sizeof(path), name) < 0) {
+		log_error("%s: the name of an instance may have %zu bytes, as the path of its "
+			  "control socket has no room for more; give the file a shorter one",
+			  a->cfg->file, control_name_max());
+		return -ENOPROTOOPT;
+	}
+	return control_new(&a->control, a->loop, path, on_reload, a);
 }
 
 static int start(struct app *a)
@@ -397,9 +407,9 @@ static int start(struct app *a)
 	if (r == 0)
 		r = signals_new(&a->signals, a->loop, on_signal, a);
 	if (r == 0)
-		r = a->ops->new (&a->side, &opt);
-	if (r == 0)
 		r = open_control(a);
+	if (r == 0)
+		r = a->ops->new (&a->side, &opt);
 	if (r < 0)
 		return r;
 	a->progress_at = ev_now(a->loop);

@@ -2,8 +2,9 @@
 /*
  * Server: a listening socket and, for each of a few connections, a watcher and a timer. A client
  * that connects and says nothing is dropped after REQUEST_TIMEOUT_S; more than MAX_CLIENTS wait in
- * the kernel's backlog. Answers are a few hundred bytes, so a socket that cannot take one at once
- * belongs to a client that is not worth waiting for.
+ * the kernel's backlog, as do those for whom there is no descriptor left. Answers are a few hundred
+ * bytes, so a socket that cannot take one at once belongs to a client that is not worth waiting
+ * for.
  */
 #include "control.h"
 
@@ -22,8 +23,10 @@
 #include "printable.h"
 
 #define RUN_DIRECTORY     "/run/pycapa"
+#define SOCKET_NAME       "/control"
 #define MAX_CLIENTS       8
 #define REQUEST_TIMEOUT_S 5.
+#define ACCEPT_RETRY_S    1. /* after an error, such as no descriptor left */
 #define ANSWER_TIMEOUT_S  60
 #define MESSAGE_MAX       (CONTROL_WHY_MAX + 16)
 
@@ -43,22 +46,43 @@ struct control {
 	char *path;
 	int fd;
 	ev_io accept;
+	ev_timer retry; /* runs while nobody is accepted, after an error */
+	bool failing;   /* that was told */
 	control_reload_fn on_reload;
 	void *ctx;
 	struct client clients[MAX_CLIENTS];
 };
 
+size_t control_name_max(void)
+{
+	return sizeof(((struct sockaddr_un *)NULL)->sun_path) -
+	       sizeof(RUN_DIRECTORY "/" SOCKET_NAME);
+}
+
 int control_path(char *buf, size_t size, const char *instance)
 {
-	size_t limit = sizeof(((struct sockaddr_un *)NULL)->sun_path);
 	int len;
 
 	if (*instance == '\0' || strchr(instance, '/'))
 		return -EINVAL;
-	len = snprintf(buf, size, RUN_DIRECTORY "/%s/control", instance);
-	if (len < 0 || (size_t)len >= size || (size_t)len >= limit)
+	len = snprintf(buf, size, RUN_DIRECTORY "/%s" SOCKET_NAME, instance);
+	if (len < 0 || (size_t)len >= size || strlen(instance) > control_name_max())
 		return -ENAMETOOLONG;
 	return 0;
+}
+
+bool control_has_directory(const char *directories, const char *instance)
+{
+	size_t prefix = strlen(RUN_DIRECTORY "/"), name = strlen(instance), len;
+
+	for (const char *at = directories;; at += len + 1) {
+		len = strcspn(at, ":");
+		if (len == prefix + name && !memcmp(at, RUN_DIRECTORY "/", prefix) &&
+		    !memcmp(at + prefix, instance, name))
+			return true;
+		if (at[len] == '\0')
+			return false;
+	}
 }
 
 static int set_address(struct sockaddr_un *addr, const char *path)
@@ -78,6 +102,29 @@ static struct client *find_slot(struct control *control)
 	return NULL;
 }
 
+static void accept_on(struct control *control)
+{
+	if (!ev_is_active(&control->retry))
+		ev_io_start(control->loop, &control->accept);
+}
+
+/* Who waits stays readable: to go on accepting would be to spin. */
+static void accept_later(struct control *control, int err)
+{
+	ev_io_stop(control->loop, &control->accept);
+	ev_timer_set(&control->retry, ACCEPT_RETRY_S, 0.);
+	ev_timer_start(control->loop, &control->retry);
+	if (!control->failing)
+		log_warn("control socket %s: %s; a reload has to wait", control->path,
+			 strerror(err));
+	control->failing = true;
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	accept_on(w->data);
+}
+
 static void close_client(struct client *client)
 {
 	struct control *control = client->control;
@@ -88,7 +135,7 @@ static void close_client(struct client *client)
 	ev_timer_stop(control->loop, &client->timeout);
 	close(client->fd);
 	client->fd = -1;
-	ev_io_start(control->loop, &control->accept);
+	accept_on(control);
 }
 
 static void answer_request(struct client *client, const char *request, size_t len)
@@ -147,8 +194,11 @@ static void on_connection(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		accept_later(control, errno);
 	if (fd < 0)
 		return;
+	control->failing = false;
 	if (!is_trusted(fd)) {
 		close(fd);
 		return;
@@ -160,6 +210,19 @@ static void on_connection(struct ev_loop *loop, ev_io *w, int revents)
 	ev_timer_start(loop, &client->timeout);
 }
 
+/* A socket that nobody listens on any more refuses. */
+static bool is_alive(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool alive;
+
+	if (fd < 0)
+		return false;
+	alive = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN;
+	close(fd);
+	return alive;
+}
+
 /* Binds and listens. The mode is set before listen(), so nobody else can have connected. */
 static int open_socket(struct control *control)
 {
@@ -168,6 +231,8 @@ static int open_socket(struct control *control)
 
 	if (r < 0)
 		return r;
+	if (is_alive(&addr))
+		return -EADDRINUSE;
 	control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
 		return -errno;
@@ -191,6 +256,8 @@ static void init_watchers(struct control *control)
 		ev_init(&client->timeout, on_timeout);
 		client->timeout.data = client;
 	}
+	ev_init(&control->retry, on_retry);
+	control->retry.data = control;
 	ev_init(&control->accept, on_connection);
 	control->accept.data = control;
 }
@@ -211,7 +278,8 @@ int control_new(struct control **out, struct ev_loop *loop, const char *path,
 	control->path = strdup(path);
 	r = control->path ? open_socket(control) : -ENOMEM;
 	if (r < 0) {
-		log_error("control socket %s: %s", path, strerror(-r));
+		log_error("control socket %s: %s", path,
+			  r == -EADDRINUSE ? "another instance of this name runs" : strerror(-r));
 		control_free(control);
 		return r;
 	}
@@ -228,6 +296,7 @@ void control_free(struct control *control)
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
 		close_client(&control->clients[i]);
 	ev_io_stop(control->loop, &control->accept);
+	ev_timer_stop(control->loop, &control->retry);
 	if (control->fd >= 0) {
 		close(control->fd);
 		unlink(control->path);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The most that a reason can have, with its end. */
@@ -26,9 +27,19 @@ typedef int (*control_reload_fn)(void *ctx, char *why, size_t size);
  */
 int control_path(char *buf, size_t size, const char *instance);
 
+/* The longest name of an instance whose path fits a socket address. */
+size_t control_name_max(void);
+
+/*
+ * True when the directory of the instance's socket is among `directories`, which are separated by
+ * colons as in $RUNTIME_DIRECTORY: whoever set that has made it for us.
+ */
+bool control_has_directory(const char *directories, const char *instance);
+
 /*
  * Listens on `path`, replacing a socket that a dead process left there; its directory must exist.
- * Each request calls `on_reload` from the loop. Returns 0 or -errno (logged).
+ * Each request calls `on_reload` from the loop. Returns 0; -EADDRINUSE: a living process listens
+ * there, and keeps it; or -errno (logged).
  */
 int control_new(struct control **out, struct ev_loop *loop, const char *path,
 		control_reload_fn on_reload, void *ctx);

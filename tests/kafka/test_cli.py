@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import daemon
+from harness import captures, daemon
 from harness.daemon import pycapa
 from harness.net import free_port
 from harness.proc import run
@@ -158,6 +158,27 @@ def test_an_interface_that_is_down_is_exit_1(pair):
     process = pycapa('-p', '-i', pair.inside)
     assert process.status == 1, process.describe()
     assert process.grep(rf'^ERROR:root:{pair.inside}: .*down'), process.describe()
+
+
+@pytest.mark.parametrize('directory', ['/run/elsewhere', '/run/pycapa/another', '/run/a:/run/b', ''])
+def test_the_runtime_directory_of_somebody_else_is_left_alone(directory, topic, spawn, tmp_path):
+    path, file = tmp_path / 'in.pcap', tmp_path / 'someone.cfg'
+    captures.write(path, captures.sample(10))
+    file.write_text('mode = "producer";\n')
+    process = spawn('-C', file, '-r', path, '-k', topic.broker.bootstrap, '-t', topic.name,
+                    env={'RUNTIME_DIRECTORY': directory})
+    assert process.wait(30) == 0, process.describe()
+    assert process.counts() == (10, 10)
+
+
+def test_a_name_too_long_for_its_control_socket_is_a_wrong_setting(tmp_path):
+    name = 'x' * 88
+    file = tmp_path / f'{name}.cfg'
+    file.write_text('mode = "producer"; interface = "lo"; kafka-broker = "127.0.0.1:9";\n')
+    process = pycapa('-C', file, env={'RUNTIME_DIRECTORY': f'/run/pycapa/{name}'})
+    assert process.status == 2, process.describe()
+    line, = process.lines
+    assert line.startswith(f'ERROR:root:{file}: ') and 'may have 87 bytes' in line
 
 
 @pytest.mark.parametrize('level', ['debug', 'DEBUG', 'Debug'])

@@ -8,15 +8,27 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "control.h"
+#include "log.h"
+
+#define DEADLINE_S 20
+
+static int warnings;
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	warnings += level == LOG_LEVEL_WARN;
+}
 
 struct fixture {
 	struct ev_loop *loop;
@@ -50,6 +62,8 @@ static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	warnings = 0;
+	alarm(DEADLINE_S);
 	if (!f)
 		return -1;
 	strcpy(f->dir, "/tmp/pycapa-control-XXXXXX");
@@ -169,16 +183,77 @@ static void test_mode(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
-static void test_replaces_stale_socket(void **state)
+static void test_a_living_instance_keeps_its_socket(void **state)
 {
 	struct fixture *f = *state;
 	struct control *second = NULL;
 
-	assert_int_equal(control_new(&second, f->loop, f->path, on_reload, f), 0);
+	assert_int_equal(control_new(&second, f->loop, f->path, on_reload, f), -EADDRINUSE);
+	assert_null(second);
+	request(f);
+	assert_int_equal(f->client_result, 0);
+}
+
+static void test_what_a_dead_process_left_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	char kept[80];
+
+	/* Closing it removes its name; another one keeps the socket, which nobody listens on. */
+	snprintf(kept, sizeof(kept), "%s-kept", f->path);
+	assert_int_equal(link(f->path, kept), 0);
 	control_free(f->control);
 	f->control = NULL;
-	assert_int_not_equal(access(f->path, F_OK), 0);
-	control_free(second);
+	assert_int_equal(rename(kept, f->path), 0);
+	assert_int_equal(control_new(&f->control, f->loop, f->path, on_reload, f), 0);
+	request(f);
+	assert_int_equal(f->client_result, 0);
+}
+
+static void on_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* Lowers the limit until none is left, and puts it back. */
+static void allow_descriptors(bool allowed)
+{
+	static struct rlimit before;
+	struct rlimit none;
+	int next = dup(STDIN_FILENO);
+
+	if (allowed) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	} else {
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+		none = before;
+		none.rlim_cur = (rlim_t)next;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	}
+	close(next);
+}
+
+static void test_a_client_without_a_descriptor_waits_and_costs_nothing(void **state)
+{
+	struct fixture *f = *state;
+	ev_timer over;
+	char answer[64];
+	int fd = open_client(f);
+	unsigned int before;
+
+	ev_timer_init(&over, on_over, 1.3, 0.);
+	ev_timer_start(f->loop, &over);
+	allow_descriptors(false);
+	before = ev_iteration(f->loop);
+	ev_run(f->loop, 0);
+	assert_in_range(ev_iteration(f->loop) - before, 1, 10);
+	assert_int_equal(warnings, 1);
+	allow_descriptors(true);
+	assert_int_equal(send(fd, "reload", 6, 0), 6);
+	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) < 0)
+		ev_run(f->loop, EVRUN_ONCE);
+	assert_int_equal(f->reloads, 1);
+	close(fd);
 }
 
 static void test_nobody_there(void **state)
@@ -194,17 +269,32 @@ static void test_nobody_there(void **state)
 
 static void test_path(void **state)
 {
-	char path[64];
-	char name[256];
+	char path[128];
+	char name[128];
 
 	assert_int_equal(control_path(path, sizeof(path), "eth0.100"), 0);
 	assert_string_equal(path, "/run/pycapa/eth0.100/control");
 	assert_int_equal(control_path(path, sizeof(path), ""), -EINVAL);
 	assert_int_equal(control_path(path, sizeof(path), "../etc"), -EINVAL);
 	assert_int_equal(control_path(path, 20, "eth0"), -ENAMETOOLONG);
-	memset(name, 'a', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
+	memset(name, 'a', sizeof(name));
+	name[control_name_max() + 1] = '\0';
 	assert_int_equal(control_path(path, sizeof(path), name), -ENAMETOOLONG);
+	name[control_name_max()] = '\0';
+	assert_int_equal(control_path(path, sizeof(path), name), 0);
+	assert_int_equal(strlen(path), sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+}
+
+static void test_whose_directory_it_is(void **state)
+{
+	assert_true(control_has_directory("/run/pycapa/eth0", "eth0"));
+	assert_true(control_has_directory("/run/other:/run/pycapa/eth0:/run/x", "eth0"));
+	assert_false(control_has_directory("/run/other", "eth0"));
+	assert_false(control_has_directory("/run/pycapa", "eth0"));
+	assert_false(control_has_directory("/run/pycapa/eth0", "eth"));
+	assert_false(control_has_directory("/run/pycapa/eth", "eth0"));
+	assert_false(control_has_directory("/run/pycapa/eth1:", "eth0"));
+	assert_false(control_has_directory("", "eth0"));
 }
 
 int main(void)
@@ -215,9 +305,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_request, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent_clients, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mode, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_replaces_stale_socket, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_living_instance_keeps_its_socket, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_what_a_dead_process_left_is_replaced, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_client_without_a_descriptor_waits_and_costs_nothing, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
 		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_whose_directory_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
