@@ -478,6 +478,9 @@ int app_run(struct config *cfg, const struct options *options)
 		ev_run(a.loop, 0);
 		a.exit_status = finish(&a);
 	} else {
+		/* Mostly it has been said with the name of what could not be made. */
+		if (!log_last_was_error())
+			log_error("Cannot start: %s", strerror(-r));
 		a.exit_status = r == -ENOPROTOOPT ? EXIT_SETTINGS : 1;
 	}
 	release(&a);

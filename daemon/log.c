@@ -35,12 +35,12 @@ struct line {
 
 static struct {
 	pthread_mutex_t lock;
-	enum log_level level;
+	enum log_level level, last; /* `last`: of the last entry */
 	bool journal;
 	char *identity[IDENTITY_FIELDS]; /* "PYCAPA_NAME=value" or NULL */
 	struct logqueue *queue;          /* NULL: lines are written at once */
 	bool ended;                      /* after log_free(): nothing is written */
-} g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO};
+} g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .last = LOG_LEVEL_INFO};
 
 static const struct {
 	const char *name; /* as Python's logging names them: scripts match on it */
@@ -265,6 +265,7 @@ __attribute__((format(printf, 5, 0))) static void write_entry(enum log_level lev
 	vsnprintf(text, sizeof(text), fmt, ap);
 	printable_line(text);
 	pthread_mutex_lock(&g.lock);
+	g.last = level;
 	compose(&l, level, event, fields, n, text);
 	if (g.queue)
 		logqueue_put(g.queue, l.text, l.len);
@@ -295,6 +296,16 @@ void log_write_event(enum log_level level, enum log_event event, const struct lo
 	va_start(ap, fmt);
 	write_entry(level, event, fields, n, fmt, ap);
 	va_end(ap);
+}
+
+bool log_last_was_error(void)
+{
+	bool was;
+
+	pthread_mutex_lock(&g.lock);
+	was = g.last == LOG_LEVEL_ERROR;
+	pthread_mutex_unlock(&g.lock);
+	return was;
 }
 
 bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed)

@@ -80,6 +80,9 @@ void log_write(enum log_level level, const char *fmt, ...) __attribute__((format
 void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
 		     size_t n, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* True when the last entry was an error: what fails has said why. */
+bool log_last_was_error(void);
+
 /*
  * Limits how often one kind of message is written: the first goes out at once, those within
  * `interval_s` after it are counted. Returns true when the caller shall log now, with *suppressed

@@ -348,8 +348,7 @@ static int side_finish(struct side *s, bool interrupted)
 		.spool = r.dropped,
 		.unreadable = r.unreadable,
 		.unread = st.dropped - r.dropped,
-		.rest = s->cfg->read_file && !s->input_done && !*s->failure ? s->cfg->read_file
-									    : "",
+		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
 		.failure = s->failure,
 	};
 
