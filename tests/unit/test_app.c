@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How an instance ends, with a side of which the test says what it does. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "app.h"
+#include "log.h"
+#include "side.h"
+
+static struct {
+	int made;      /* what new() returns */
+	bool is_done;  /* all of the input was taken */
+	bool fails;    /* reports a failure at once */
+	bool keeps;    /* nothing is lost when it is abandoned */
+	int finished;  /* the status of the account */
+	int abandoned; /* how often */
+	struct side_events events;
+	ev_timer failure;
+	FILE *said; /* in place of stderr */
+	int stderr_fd;
+} world;
+
+static void on_failure(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	world.events.on_done(world.events.ctx, 1);
+}
+
+static int side_new(struct side **out, const struct side_options *opt)
+{
+	world.events = opt->events;
+	ev_timer_init(&world.failure, on_failure, 0., 0.);
+	if (world.fails)
+		ev_timer_start(opt->loop, &world.failure);
+	*out = (struct side *)&world;
+	return world.made;
+}
+
+static void side_stop(struct side *s)
+{
+}
+
+static bool side_may_leave(struct side *s)
+{
+	return world.keeps;
+}
+
+static void side_abandon(struct side *s)
+{
+	world.abandoned++;
+	world.events.on_stopped(world.events.ctx);
+}
+
+static uint64_t side_progress(const struct side *s)
+{
+	return 0;
+}
+
+static bool side_is_done(const struct side *s)
+{
+	return world.is_done;
+}
+
+static void side_waiting_for(const struct side *s, char *buf, size_t size)
+{
+	snprintf(buf, size, "the moon");
+}
+
+static int side_finish(struct side *s, bool interrupted)
+{
+	log_info("finished");
+	if (world.finished)
+		log_error("lost");
+	return world.finished;
+}
+
+static void side_free(struct side *s)
+{
+}
+
+const struct side_ops side_producer_ops = {
+	.new = side_new,
+	.stop = side_stop,
+	.may_leave = side_may_leave,
+	.abandon = side_abandon,
+	.progress = side_progress,
+	.is_done = side_is_done,
+	.waiting_for = side_waiting_for,
+	.finish = side_finish,
+	.free = side_free,
+};
+const struct side_ops side_consumer_ops;
+
+/* Runs an instance that stalls after 50 ms, and may take a minute to stop. */
+static int run(void)
+{
+	struct config *cfg = calloc(1, sizeof(*cfg));
+
+	assert_non_null(cfg);
+	cfg->max_packets = 1;
+	cfg->stall_timeout_ms = 50;
+	cfg->shutdown_timeout_ms = 60000;
+	return app_run(cfg, NULL);
+}
+
+static void assert_last_line(const char *want)
+{
+	char line[512] = "";
+
+	rewind(world.said);
+	while (fgets(line, sizeof(line), world.said))
+		;
+	assert_string_equal(line, want);
+}
+
+static void a_failed_start_has_a_reason(void **state)
+{
+	world.made = -ENOMEM;
+	assert_int_equal(run(), 1);
+	assert_last_line("ERROR:root:Cannot start: Cannot allocate memory\n");
+}
+
+static void a_stalled_run_that_is_cut_short_fails(void **state)
+{
+	assert_int_equal(run(), 1);
+	assert_int_equal(world.abandoned, 1);
+	assert_last_line("ERROR:root:Given up, waited for the moon\n");
+}
+
+static void a_stalled_run_that_has_kept_all_it_was_to_take_has_not_failed(void **state)
+{
+	world.is_done = true;
+	assert_int_equal(run(), 0);
+	assert_last_line("INFO:root:finished\n");
+}
+
+static void what_is_lost_is_the_last_line_of_a_stalled_run(void **state)
+{
+	world.finished = 1;
+	assert_int_equal(run(), 1);
+	assert_last_line("ERROR:root:lost\n");
+}
+
+static void a_stop_that_has_kept_all_does_not_wait(void **state)
+{
+	world.fails = world.keeps = true;
+	world.finished = 1;
+	assert_int_equal(run(), 1);
+	assert_int_equal(world.abandoned, 1);
+	assert_last_line("ERROR:root:lost\n");
+}
+
+static int open_world(void **state)
+{
+	alarm(20); /* a minute is too long */
+	memset(&world, 0, sizeof(world));
+	world.said = tmpfile();
+	world.stderr_fd = dup(STDERR_FILENO);
+	return !world.said || dup2(fileno(world.said), STDERR_FILENO) < 0;
+}
+
+static int close_world(void **state)
+{
+	dup2(world.stderr_fd, STDERR_FILENO);
+	close(world.stderr_fd);
+	return fclose(world.said);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_failed_start_has_a_reason),
+		CASE(a_stalled_run_that_is_cut_short_fails),
+		CASE(a_stalled_run_that_has_kept_all_it_was_to_take_has_not_failed),
+		CASE(what_is_lost_is_the_last_line_of_a_stalled_run),
+		CASE(a_stop_that_has_kept_all_does_not_wait),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
