@@ -5,30 +5,33 @@
 #include <stdlib.h>
 
 #include "outmsg.h"
+#include "outtopics.h"
 #include "pktbuf.h"
 #include "settled.h"
 #include "unanswered.h"
 
-#define CHUNK       (1 << 20)
-#define TOPIC_SHIFT 48 /* a tag: the sequence number, above it 0 or an index of outtopics + 1 */
+#define CHUNK      (1 << 20)
+#define TOPIC_BITS 16 /* a tag: the sequence number, below it an index of outtopics */
 
 struct inflight {
 	uint64_t next;
 	uint64_t copied; /* all below are on disk or settled, of those from it on none is on disk */
 	struct pktbuf *again; /* to be sent again */
+	const struct outtopics *topics;
 
 	/* NULL without a spool */
 	struct settled *settled;
 	struct unanswered *unanswered;
 };
 
-int inflight_new(struct inflight **out, bool spooled)
+int inflight_new(struct inflight **out, bool spooled, const struct outtopics *topics)
 {
 	struct inflight *f = calloc(1, sizeof(*f));
 	int r;
 
 	if (!f)
 		return -ENOMEM;
+	f->topics = topics;
 	r = pktbuf_new(&f->again, CHUNK);
 	if (r == 0 && spooled)
 		r = settled_new(&f->settled);
@@ -118,12 +121,17 @@ uint64_t inflight_settled_below(const struct inflight *f)
 
 static uint64_t seq_of(uint64_t tag)
 {
-	return tag & (((uint64_t)1 << TOPIC_SHIFT) - 1);
+	return tag >> TOPIC_BITS;
 }
 
-int inflight_keep(struct inflight *f, const struct packet *pkt, uint64_t seq, int other)
+static int topic_of(uint64_t tag)
 {
-	return pktbuf_push(f->again, pkt, seq | (uint64_t)(other + 1) << TOPIC_SHIFT);
+	return (int)(tag & ((1 << TOPIC_BITS) - 1));
+}
+
+int inflight_keep(struct inflight *f, const struct packet *pkt, uint64_t seq, int topic)
+{
+	return pktbuf_push(f->again, pkt, seq << TOPIC_BITS | (uint64_t)topic);
 }
 
 uint64_t inflight_kept(const struct inflight *f)
@@ -136,14 +144,14 @@ int inflight_sort(struct inflight *f)
 	return pktbuf_sort(f->again);
 }
 
-bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *other)
+bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *topic)
 {
 	uint64_t tag;
 
 	if (!pktbuf_peek(f->again, pkt, &tag))
 		return false;
 	*seq = seq_of(tag);
-	*other = (int)(tag >> TOPIC_SHIFT) - 1;
+	*topic = topic_of(tag);
 	return true;
 }
 
@@ -161,7 +169,7 @@ void inflight_drop_first(struct inflight *f, const rd_kafka_message_t *m)
 
 /* ---- copied ---- */
 
-/* Those to be sent again from a number on. What is for another topic came from the disk. */
+/* Those to be sent again from a number on. */
 struct walk {
 	struct pktbuf_walk at;
 	struct packet pkt;
@@ -173,7 +181,7 @@ static void walk_to(const struct inflight *f, struct walk *w, uint64_t seq)
 {
 	do
 		w->more = pktbuf_next(f->again, &w->at, &w->pkt, &w->tag);
-	while (w->more && (w->tag >> TOPIC_SHIFT || w->tag < seq));
+	while (w->more && seq_of(w->tag) < seq);
 }
 
 /* Shows one packet, wherever it is; 0 when it is settled. */
@@ -185,9 +193,9 @@ static int show(const struct inflight *f, struct walk *w, inflight_fn fn, void *
 
 	if (m) {
 		outmsg_read(m, &pkt);
-		r = fn(ctx, &pkt, f->copied);
-	} else if (w->more && w->tag == f->copied) {
-		r = fn(ctx, &w->pkt, f->copied);
+		r = fn(ctx, &pkt, f->copied, rd_kafka_topic_name(m->rkt));
+	} else if (w->more && seq_of(w->tag) == f->copied) {
+		r = fn(ctx, &w->pkt, f->copied, outtopics_name(f->topics, topic_of(w->tag)));
 		if (r == 0)
 			walk_to(f, w, f->copied + 1);
 	}

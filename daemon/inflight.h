@@ -12,9 +12,13 @@
 #include "packet.h"
 
 struct inflight;
+struct outtopics;
 
-/* `spooled`: there is a spool, so that who is settled and what can be copied is kept too. */
-int inflight_new(struct inflight **out, bool spooled);
+/*
+ * `spooled`: there is a spool, so that who is settled and what can be copied is kept too. `topics`:
+ * borrowed, for their names.
+ */
+int inflight_new(struct inflight **out, bool spooled, const struct outtopics *topics);
 void inflight_free(struct inflight *f);
 
 /* ---- taken ---- */
@@ -40,22 +44,22 @@ uint64_t inflight_settled_below(const struct inflight *f);
 
 /* ---- to be sent again ---- */
 
-/* Keeps a copy; `other`: -1, or an index of outtopics. 0 or -ENOMEM. */
-int inflight_keep(struct inflight *f, const struct packet *pkt, uint64_t seq, int other);
+/* Keeps a copy; `topic`: an index of outtopics. 0 or -ENOMEM. */
+int inflight_keep(struct inflight *f, const struct packet *pkt, uint64_t seq, int topic);
 uint64_t inflight_kept(const struct inflight *f);
 /* Reports of a purge are not in the order of the packets: this makes it. 0 or -ENOMEM. */
 int inflight_sort(struct inflight *f);
 /* The first one, borrowed until it is dropped; false: none. */
-bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *other);
+bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *topic);
 /* It is with librdkafka again (NULL: it has failed). */
 void inflight_drop_first(struct inflight *f, const rd_kafka_message_t *m);
 
 /* ---- copied ---- */
 
 /*
- * Shows `fn` each packet that is neither settled nor on disk and was not shown before, in order.
- * Ends with the first answer of `fn` that is not 0, which it returns; that packet counts as not
- * shown. -ENOMEM.
+ * Shows `fn` each packet, with the topic it is for, that is neither settled nor on disk and was not
+ * shown before, in order. Ends with the first answer of `fn` that is not 0, which it returns; that
+ * packet counts as not shown. -ENOMEM.
  */
-typedef int (*inflight_fn)(void *ctx, const struct packet *pkt, uint64_t seq);
+typedef int (*inflight_fn)(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic);
 int inflight_copy(struct inflight *f, inflight_fn fn, void *ctx);

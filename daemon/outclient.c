@@ -34,6 +34,7 @@ struct outclient {
 	struct outmsg msg;
 
 	struct firsts firsts;
+	struct outclient_room room;
 	bool ordered;   /* this client keeps the order within a partition */
 	uint32_t large; /* packets of more bytes may be refused in company */
 	ev_timer wait;  /* while a packet is held up */
@@ -125,15 +126,6 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-int outclient_other(const struct outclient *c, const rd_kafka_message_t *m)
-{
-	const char *name = rd_kafka_topic_name(m->rkt);
-
-	if (!strcmp(name, rd_kafka_topic_name(c->topic)))
-		return -1;
-	return outtopics_find(c->opt.others, name);
-}
-
 rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_err_t err)
 {
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(c->rk, NULL, 0);
@@ -167,6 +159,19 @@ double outclient_linger(const struct outclient *c)
 
 	read_setting(c, "linger.ms", value, sizeof(value));
 	return atof(value) / 1000;
+}
+
+static uint64_t read_number(const struct outclient *c, const char *name)
+{
+	char value[32];
+
+	read_setting(c, name, value, sizeof(value));
+	return strtoull(value, NULL, 10);
+}
+
+struct outclient_room outclient_room(const struct outclient *c)
+{
+	return c->room;
 }
 
 void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
@@ -310,6 +315,8 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		return r;
 	}
 	c->ordered = keeps_order(c);
+	c->room.packets = read_number(c, "queue.buffering.max.messages");
+	c->room.bytes = read_number(c, "queue.buffering.max.kbytes") << 10;
 	c->large = opt->rules->batch_max / 5 < LARGE ? opt->rules->batch_max / 5 : LARGE;
 	*out = c;
 	return 0;

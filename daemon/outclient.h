@@ -77,9 +77,6 @@ struct outclient_item {
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
 				   double now, const rd_kafka_message_t **m);
 
-/* Of a message in a report: -1, or the index of its topic in outtopics. */
-int outclient_other(const struct outclient *c, const rd_kafka_message_t *m);
-
 /* A broker's own refusal, `err` or the fatal one, that no rule of ours answers; 0: it is none. */
 rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_err_t err);
 
@@ -98,3 +95,9 @@ void outclient_brake(struct outclient *c);
 
 /* linger.ms, seconds. */
 double outclient_linger(const struct outclient *c);
+
+/* What its queue holds at most: packets, bytes. */
+struct outclient_room {
+	uint64_t packets, bytes;
+};
+struct outclient_room outclient_room(const struct outclient *c);

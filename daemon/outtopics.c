@@ -14,6 +14,7 @@ struct topic {
 	rd_kafka_topic_t *handle; /* NULL: not open */
 	struct firsts *firsts;    /* of the client that has the handle */
 	struct log_limit refused;
+	bool replaced, given_up; /* by a reload of this run; Kafka refused it since */
 };
 
 struct outtopics {
@@ -96,6 +97,32 @@ int outtopics_add(struct outtopics *t, const char *name)
 	}
 	t->list[t->n] = topic;
 	return t->n++;
+}
+
+const char *outtopics_name(const struct outtopics *t, int index)
+{
+	return t->list[index].name;
+}
+
+void outtopics_replace(struct outtopics *t, int from, int to)
+{
+	t->list[from].replaced = true;
+	t->list[to].replaced = t->list[to].given_up = false;
+}
+
+bool outtopics_give_up(struct outtopics *t, int index)
+{
+	struct topic *topic = &t->list[index];
+
+	if (!topic->replaced || topic->given_up)
+		return false;
+	topic->given_up = true;
+	return true;
+}
+
+bool outtopics_is_given_up(const struct outtopics *t, int index)
+{
+	return t->list[index].given_up;
 }
 
 rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *rk)

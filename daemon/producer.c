@@ -5,6 +5,9 @@
  * RUNNING.
  * A reload is the same way with a client made before: RUNNING -> COLLECTING, for a moment without a
  * purge -> RESENDING, nearly always with nothing to send -> RUNNING.
+ *
+ * Packets that come meanwhile are kept behind those that are to be sent again, so that the capture
+ * goes on. All that is queued, with librdkafka or kept, is no more than its queue may hold.
  */
 #include "producer_impl.h"
 
@@ -27,6 +30,7 @@
 #define RETRY_S         1.  /* without memory for a client */
 #define REPLACE_DRAIN_S 0.2 /* how long a reload lets the old client send */
 #define REPLACE_WAIT_S  10. /* how long it waits for an answer to what was sent */
+#define REPLACE_LOST_S  30. /* how long for a broker that had answered before */
 #define FREE_WAIT_MS    2000
 
 /* ---- the client's life ---- */
@@ -48,7 +52,7 @@ static int make_client(struct producer *p, struct outclient **out, const struct 
 		.own = p->opt.own,
 		.log = p->log,
 		.pace = p->pace,
-		.others = p->others,
+		.others = p->topics,
 		.rules = &p->rules,
 		.track = p->opt.on_settled != NULL,
 		.on_delivery = producer_on_delivery,
@@ -64,8 +68,8 @@ static int make_client(struct producer *p, struct outclient **out, const struct 
 
 static void drop_client(struct producer *p, unsigned int wait_ms)
 {
-	if (p->others)
-		outtopics_close(p->others);
+	if (p->topics)
+		outtopics_close(p->topics);
 	outclient_free(p->client, wait_ms);
 	p->client = NULL;
 }
@@ -89,12 +93,23 @@ static void renew(struct producer *p)
 	drop_client(p, 0);
 	p->client = fresh;
 	p->state = RESENDING;
-	p->replacing = false;
+	p->replacing = p->delivers = p->lost = false;
 	if (inflight_sort(p->inflight) < 0)
 		log_warn("Out of memory: packets that are sent again may change their order");
 	if (p->draining)
 		kafka_flush_start(outclient_kafka(p->client));
 	producer_advance(p);
+}
+
+/*
+ * A client that lost its broker holds what it had sent without an answer: it alone can send that
+ * again without doubling it. It keeps what it has for a while, as nothing waits for it.
+ */
+static bool may_recover(struct producer *p, double now)
+{
+	p->lost |= !producer_is_connected(p);
+	return p->replacing && p->delivers && p->lost && now < p->lost_until &&
+	       producer_has_room(p);
 }
 
 /*
@@ -105,6 +120,10 @@ static void purge(struct producer *p)
 {
 	double now = ev_now(p->opt.loop);
 
+	if (may_recover(p, now)) {
+		p->give_up = now + REPLACE_WAIT_S;
+		return;
+	}
 	if (p->replacing && p->progressed) {
 		p->progressed = false;
 		p->give_up = now + REPLACE_WAIT_S;
@@ -149,9 +168,11 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	ev_timer_init(&p->timer, on_timer, 0., RETRY_S);
 	ev_timer_init(&p->soon, on_timer, 0., 0.);
 	p->timer.data = p->soon.data = p;
-	r = inflight_new(&p->inflight, opt->on_settled != NULL);
+	r = outtopics_new(&p->topics);
 	if (r == 0)
-		r = outtopics_new(&p->others);
+		p->topic = r = outtopics_add(p->topics, p->cfg->topic);
+	if (r >= 0)
+		r = inflight_new(&p->inflight, opt->on_settled != NULL, p->topics);
 	if (r == 0)
 		r = kafkalog_new(&p->log);
 	if (r == 0)
@@ -181,7 +202,9 @@ int producer_prepare(struct producer *p, const struct config *cfg, struct outcli
 		return -EBUSY;
 	}
 	*why = '\0';
-	r = make_client(p, next, cfg, why, size);
+	r = outtopics_add(p->topics, cfg->topic); /* for producer_replace(), which cannot fail */
+	if (r >= 0)
+		r = make_client(p, next, cfg, why, size);
 	if (r < 0 && !*why)
 		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
 	/* Settings that were mended need not wait for what the old ones have earned. */
@@ -192,6 +215,11 @@ int producer_prepare(struct producer *p, const struct config *cfg, struct outcli
 
 void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next)
 {
+	int topic = outtopics_find(p->topics, cfg->topic);
+
+	outtopics_replace(p->topics, p->topic, topic);
+	p->topic = topic;
+	p->delivers &= !strcmp(p->cfg->brokers, cfg->brokers);
 	p->cfg = cfg;
 	outclient_free(p->next, 0); /* of a reload before this one, whose turn never came */
 	p->next = next;
@@ -199,6 +227,7 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 		p->state = COLLECTING;
 		p->replacing = true;
 		p->give_up = ev_now(p->opt.loop) + REPLACE_WAIT_S;
+		p->lost_until = ev_now(p->opt.loop) + REPLACE_LOST_S;
 		kafka_flush_start(outclient_kafka(p->client));
 		p->timer.repeat = REPLACE_DRAIN_S;
 		ev_timer_again(p->opt.loop, &p->timer);
@@ -231,11 +260,11 @@ void producer_abandon(struct producer *p)
 {
 	struct packet pkt;
 	uint64_t seq;
-	int other;
+	int topic;
 
 	p->state = ABANDONED;
 	ev_timer_stop(p->opt.loop, &p->timer);
-	for (; inflight_first(p->inflight, &pkt, &seq, &other);
+	for (; inflight_first(p->inflight, &pkt, &seq, &topic);
 	     inflight_drop_first(p->inflight, NULL))
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, false);
 	outclient_purge(p->client, true);
@@ -268,7 +297,7 @@ void producer_free(struct producer *p)
 	drop_client(p, FREE_WAIT_MS);
 	pace_unref(p->pace);
 	kafkalog_unref(p->log);
-	outtopics_free(p->others);
+	outtopics_free(p->topics);
 	inflight_free(p->inflight);
 	free(p);
 }

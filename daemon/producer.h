@@ -61,7 +61,8 @@ int producer_new(struct producer **out, const struct producer_options *opt);
 
 /*
  * Hands one packet to Kafka (copied). 0, or PACKET_E_FULL: not taken, wait for on_room.
- * Packets get sequence numbers from 0 in the order they are taken.
+ * Packets get sequence numbers from 0 in the order they are taken. What comes between two clients
+ * is taken as well, as long as all that is queued is no more than a client's queue may hold.
  */
 int producer_send(struct producer *p, const struct packet *pkt);
 
@@ -76,8 +77,9 @@ int producer_prepare(struct producer *p, const struct config *cfg, struct outcli
 		     char *why, size_t size);
 
 /*
- * Second step, which cannot fail: takes `next` over. It sends once the old client has drained, and
- * until then producer_send() says PACKET_E_FULL. The old settings are not used any more.
+ * Second step, which cannot fail: takes `next` over. It sends once the old client has drained or
+ * given back what it holds. That stays for the topic it was taken for, unless Kafka refuses that
+ * topic now: then it goes to the new one. The old settings are not used any more.
  */
 void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next);
 

@@ -5,6 +5,7 @@
 
 #include "inflight.h"
 #include "kafka.h"
+#include "log.h"
 #include "outclient.h"
 #include "outmsg.h"
 #include "outtopics.h"
@@ -53,9 +54,34 @@ void producer_wake(struct producer *p)
 static void fail(struct producer *p, uint32_t caplen, rd_kafka_resp_err_t err, uint64_t seq)
 {
 	refusals_for_good(&p->refusals, caplen, err, ++p->counters.failed);
+	p->queued_bytes -= caplen;
 	inflight_settle(p->inflight, seq);
 	if (p->state == RUNNING)
 		producer_wake(p); /* there may be no report after which somebody looks */
+}
+
+/* The packets of a topic that a reload has replaced go to the new one when Kafka refuses it. */
+static void give_up_topic(struct producer *p, int topic, rd_kafka_resp_err_t err)
+{
+	if (topic == p->topic || !outtopics_give_up(p->topics, topic))
+		return;
+	log_warn("Topic %s: %s; what still waits for it goes to topic %s",
+		 outtopics_name(p->topics, topic), rd_kafka_err2str(err), p->cfg->topic);
+}
+
+/* What Kafka says of a topic, not of a message. */
+static bool is_of_topic(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+	       err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	       err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	       err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+}
+
+/* For outclient_item: -1 when it is the topic of the settings. */
+static int other_than_ours(const struct producer *p, int topic)
+{
+	return topic == p->topic || outtopics_is_given_up(p->topics, topic) ? -1 : topic;
 }
 
 /* 0: taken (or failed for good, counted); PACKET_E_FULL: not taken. */
@@ -80,9 +106,18 @@ static int offer(struct producer *p, const struct outclient_item *item)
 		fail(p, item->pkt->caplen, err, item->seq);
 		return 0;
 	default:
+		if (item->other >= 0 && is_of_topic(err))
+			give_up_topic(p, item->other, err);
 		producer_collect(p, err, rd_kafka_err2str(err));
 		return PACKET_E_FULL;
 	}
+}
+
+bool producer_has_room(const struct producer *p)
+{
+	struct outclient_room room = outclient_room(p->client);
+
+	return producer_queued(p) < room.packets && p->queued_bytes < room.bytes;
 }
 
 /* Offers a new packet. */
@@ -97,12 +132,27 @@ static int offer_new(struct producer *p, const struct packet *pkt, enum outclien
 		.alone = p->outstanding == 0,
 	};
 
-	if (p->state == RUNNING && offer(p, &item) == 0) {
+	if (p->state != RUNNING)
+		return PACKET_E_FULL;
+	p->queued_bytes += pkt->caplen;
+	if (offer(p, &item) == 0) {
 		p->counters.sent++;
 		return 0;
 	}
-	p->blocked = true;
+	p->queued_bytes -= pkt->caplen;
 	return PACKET_E_FULL;
+}
+
+/* Between two clients a packet waits behind those that are to be sent again. */
+static int keep_new(struct producer *p, const struct packet *pkt)
+{
+	if ((p->state != COLLECTING && p->state != RESENDING) || !producer_has_room(p) ||
+	    inflight_keep(p->inflight, pkt, inflight_next(p->inflight), p->topic) < 0)
+		return PACKET_E_FULL;
+	p->queued_bytes += pkt->caplen;
+	p->last_sent = NULL;
+	p->counters.sent++;
+	return 0;
 }
 
 int producer_send(struct producer *p, const struct packet *pkt)
@@ -112,23 +162,26 @@ int producer_send(struct producer *p, const struct packet *pkt)
 		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	}
-	if (offer_new(p, pkt, p->source, -1) != 0)
+	if (offer_new(p, pkt, p->source, -1) != 0 && keep_new(p, pkt) != 0) {
+		p->blocked = true;
 		return PACKET_E_FULL;
+	}
 	inflight_add(p->inflight, p->last_sent);
 	return 0;
 }
 
 int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic)
 {
-	int other = -1;
+	int index = p->topic;
 
-	if (strcmp(topic, p->cfg->topic) != 0) {
-		other = outtopics_add(p->others, topic);
-		if (other < 0)
-			return other;
-	}
-	if (offer_new(p, pkt, OUTCLIENT_STORED, other) != 0)
+	if (strcmp(topic, p->cfg->topic) != 0)
+		index = outtopics_add(p->topics, topic);
+	if (index < 0)
+		return index;
+	if (offer_new(p, pkt, OUTCLIENT_STORED, other_than_ours(p, index)) != 0) {
+		p->blocked = true;
 		return PACKET_E_FULL;
+	}
 	inflight_add_spooled(p->inflight);
 	return 0;
 }
@@ -137,6 +190,7 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 
 static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 {
+	int topic = outtopics_find(p->topics, rd_kafka_topic_name(m->rkt));
 	bool maybe = outmsg_may_be_there(m);
 	struct packet pkt;
 
@@ -145,8 +199,10 @@ static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;
 	}
+	if (is_of_topic(m->err))
+		give_up_topic(p, topic, m->err);
 	p->counters.doubled += maybe;
-	if (inflight_keep(p->inflight, &pkt, seq, outclient_other(p->client, m)) < 0) {
+	if (inflight_keep(p->inflight, &pkt, seq, topic) < 0) {
 		p->counters.doubled -= maybe;
 		fail(p, pkt.caplen, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, seq);
 	}
@@ -170,12 +226,13 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 {
 	struct producer *p = ctx;
 	const rd_kafka_message_t *m;
-	uint64_t n = 0, bad = 0, seq;
+	uint64_t n = 0, bad = 0, bytes = 0, seq;
 	int32_t partition = RD_KAFKA_PARTITION_UA;
 
 	/* All of an event are of one topic. */
 	while ((m = rd_kafka_event_message_next(event))) {
 		n++;
+		bytes += m->err ? 0 : m->len;
 		if (!m->err && m->partition != partition) {
 			partition = m->partition;
 			outmsg_taken(m);
@@ -192,8 +249,10 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 		}
 	}
 	p->outstanding -= n;
+	p->queued_bytes -= bytes;
 	p->counters.delivered += n - bad;
 	p->progressed |= n > bad;
+	p->delivers |= n > bad;
 	if (n > bad)
 		refusals_delivered(&p->refusals);
 }
@@ -207,16 +266,18 @@ uint64_t producer_queued(const struct producer *p)
 static bool resend_first(struct producer *p)
 {
 	struct packet pkt;
+	int topic;
 	struct outclient_item item = {
 		.pkt = &pkt,
 		.source = OUTCLIENT_AGAIN,
 		.alone = p->outstanding == 0,
 	};
 
-	if (!inflight_first(p->inflight, &pkt, &item.seq, &item.other)) {
+	if (!inflight_first(p->inflight, &pkt, &item.seq, &topic)) {
 		p->state = RUNNING;
 		return false;
 	}
+	item.other = other_than_ours(p, topic);
 	if (offer(p, &item) != 0)
 		return false; /* full: goes on with the next reports (pkt may be gone) */
 	inflight_drop_first(p->inflight, p->last_sent);
@@ -242,7 +303,7 @@ void producer_advance(void *ctx)
 		resend(p);
 	if (p->next && p->outstanding == 0 && p->state == COLLECTING)
 		producer_wake(p);
-	if (p->blocked && p->state == RUNNING) {
+	if (p->blocked && p->state != ABANDONED && (p->state == RUNNING || producer_has_room(p))) {
 		p->blocked = false;
 		p->opt.on_room(p->opt.ctx);
 	}

@@ -118,31 +118,31 @@ static bool is_on_disk(const struct relay *r, uint64_t seq)
 
 /* ---- copies of what is in the producer's hands alone ---- */
 
-static int note_copy(struct relay *r, uint64_t seq, uint64_t number)
+static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, const char *topic,
+		    int (*append)(struct spool *s, const struct packet *pkt))
 {
+	uint64_t number = spool_next(r->spool);
+	int err = spool_set_topic(r->spool, topic);
+
+	if (err == 0)
+		err = append(r->spool, pkt);
+	if (err)
+		return err;
 	if (number != r->copies_end)
 		r->copies = number;
 	r->copies_end = number + 1;
 	return add_to_runs(r, seq, number);
 }
 
-static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq)
+static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
 {
-	struct relay *r = ctx;
-	uint64_t number = spool_next(r->spool);
-	int err = spool_append(r->spool, pkt);
-
-	return err ? err : note_copy(r, seq, number);
+	return put_copy(ctx, pkt, seq, topic, spool_append);
 }
 
 /* The same at the end of a run, when waiting for the disk holds up nobody. */
-static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq)
+static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
 {
-	struct relay *r = ctx;
-	uint64_t number = spool_next(r->spool);
-	int err = spool_append_waiting(r->spool, pkt);
-
-	return err ? err : note_copy(r, seq, number);
+	return put_copy(ctx, pkt, seq, topic, spool_append_waiting);
 }
 
 /* Copies of the last block from a number on. */
@@ -347,6 +347,8 @@ static int send_to_spool(struct relay *r, const struct packet *pkt)
 		return SPOOL_E_NOSPACE;
 	err = copy(r);
 	if (err == 0)
+		err = spool_set_topic(r->spool, r->opt.cfg->topic); /* a copy may be for another */
+	if (err == 0)
 		err = spool_append(r->spool, pkt);
 	r->refused = err == SPOOL_E_NOSPACE;
 	r->behind = err == PACKET_E_FULL;
@@ -435,11 +437,8 @@ void relay_set_producer(struct relay *r, struct producer *producer)
 void relay_set_config(struct relay *r, const struct config *cfg)
 {
 	r->opt.cfg = cfg;
-	if (!r->spool)
-		return;
-	spool_set_limits(r->spool, cfg->spool_size, cfg->spool_segment, cfg->spool_sync_ms);
-	if (spool_set_topic(r->spool, cfg->topic) < 0)
-		log_warn("Out of memory: what is spooled from now on goes to the old topic");
+	if (r->spool)
+		spool_set_limits(r->spool, cfg->spool_size, cfg->spool_segment, cfg->spool_sync_ms);
 }
 
 bool relay_has_spool(const struct relay *r)

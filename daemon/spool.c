@@ -134,6 +134,18 @@ static void on_event(void *ctx)
 	ev_async_send(s->loop, &s->async);
 }
 
+/* Takes one that was there out of the list; NULL: it was not. */
+static struct topic *take_topic(struct spool *s, const char *name)
+{
+	for (struct topic **at = &s->topics, *t; (t = *at); at = &t->next) {
+		if (!strcmp(t->name, name)) {
+			*at = t->next;
+			return t;
+		}
+	}
+	return NULL;
+}
+
 int spool_set_topic(struct spool *s, const char *topic)
 {
 	size_t size = strlen(topic) + 1;
@@ -141,10 +153,13 @@ int spool_set_topic(struct spool *s, const char *topic)
 
 	if (s->topics && !strcmp(s->topics->name, topic))
 		return 0;
-	t = malloc(sizeof(*t) + size);
-	if (!t)
-		return -ENOMEM;
-	memcpy(t->name, topic, size);
+	t = take_topic(s, topic);
+	if (!t) {
+		t = malloc(sizeof(*t) + size);
+		if (!t)
+			return -ENOMEM;
+		memcpy(t->name, topic, size);
+	}
 	t->next = s->topics;
 	s->topics = t;
 	return 0;

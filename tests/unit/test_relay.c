@@ -94,7 +94,7 @@ int inflight_copy(struct inflight *f, inflight_fn fn, void *ctx)
 	while (kafka.copied < kafka.next && r == 0) {
 		struct packet pkt = packet_of(kafka.id[kafka.copied], bytes);
 
-		r = fn(ctx, &pkt, kafka.copied);
+		r = fn(ctx, &pkt, kafka.copied, "pcap");
 		kafka.copied += r == 0;
 	}
 	return r;
