@@ -192,9 +192,58 @@ int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n)
 	return r;
 }
 
+bool spool_dir_is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Takes the place of a directory that is not there any more. 0 or -errno. */
+static int take_place(struct spool_dir *d, int fd)
+{
+	int position, r = 0;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	position = open_regular(fd, POSITION_FILE, O_RDWR | O_CREAT);
+	if (position < 0)
+		return position;
+	/* At once, and under the same numbers: another thread may be syncing them. */
+	if (dup3(fd, d->fd, O_CLOEXEC) < 0 || dup3(position, d->position_fd, O_CLOEXEC) < 0)
+		r = -errno;
+	close(position);
+	return r;
+}
+
+/* The directory was removed: goes on in the one that is there now, or makes it. 0 or -errno. */
+static int make_again(struct spool_dir *d)
+{
+	int r, fd;
+
+	if (!spool_dir_is_removed(d->fd))
+		return -ENOENT;
+	if (mkdir(d->path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = take_place(d, fd);
+	close(fd);
+	if (r == 0)
+		log_warn("spool: the directory %s was removed, and is used anew: what it held and "
+			 "was not sent is lost",
+			 d->path);
+	return r;
+}
+
 int spool_dir_open(struct spool_dir *d, uint64_t number, int flags)
 {
-	return open_regular(d->fd, spool_dir_name(d, number), flags);
+	int fd = open_regular(d->fd, spool_dir_name(d, number), flags);
+
+	if (fd == -ENOENT && (flags & O_CREAT) && make_again(d) == 0)
+		fd = open_regular(d->fd, spool_dir_name(d, number), flags);
+	return fd;
 }
 
 void spool_dir_remove(struct spool_dir *d, uint64_t number)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,9 +33,12 @@ int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n);
 
 /*
  * Opens a file; `flags` as open(2)'s. The fd or -errno (not logged), -EMEDIUMTYPE when it is not a
- * regular file: it is not waited for anybody at the other end of a FIFO.
+ * regular file: it is not waited for anybody at the other end of a FIFO. Where one is to be made
+ * and the directory was removed, that is made again, and a warning says so.
  */
 int spool_dir_open(struct spool_dir *d, uint64_t number, int flags);
+/* True when an open file or directory has no name any more. */
+bool spool_dir_is_removed(int fd);
 /* The name of a file, for messages; valid until the next call. */
 const char *spool_dir_name(struct spool_dir *d, uint64_t number);
 void spool_dir_remove(struct spool_dir *d, uint64_t number);

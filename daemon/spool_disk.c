@@ -214,6 +214,8 @@ static int flush(struct spool_disk *d)
 
 	if (!d->fill)
 		return 0;
+	if (d->open && spool_dir_is_removed(d->fd))
+		let_go(d, false); /* nobody would find what is written there */
 	r = d->open ? 0 : open_next(d);
 	if (r < 0)
 		return r;

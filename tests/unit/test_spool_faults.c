@@ -352,6 +352,34 @@ static void what_a_full_disk_refuses_comes_from_memory(void **state)
 	assert_int_equal(umount(r->dir), 0);
 }
 
+/* It is made again for what comes next; what it held is lost, and counted. */
+static void a_directory_that_is_removed_is_made_again(void **state)
+{
+	struct rig *r = *state;
+
+	lines_catch();
+	rig_open(r);
+	for (uint32_t n = 1000; n <= 3000; n += 1000) {
+		append_all(r, n - 1000, n);
+		WAIT(r, access(r->dir, F_OK) == 0 && bytes_on_disk(r) > 300000);
+		if (n == 3000)
+			break;
+		each_file(r, true);
+		assert_int_equal(rmdir(r->dir), 0);
+		WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+		spool_acknowledge(r->spool, n);
+		assert_int_equal(r->n + spool_damaged(r->spool), n);
+	}
+	assert_int_equal(lines_with("was removed"), 2);
+	lines_release();
+	rig_close(r);
+	r->n = 0;
+	rig_open(r);
+	assert_int_equal(spool_count(r->spool), 1000);
+	read_until(r, 1000);
+	assert_got(r, 0, 2000, 3000);
+}
+
 /* What was read from memory is written all the same, but for what is delivered by then. */
 static void what_was_refused_is_written_once_there_is_room(void **state)
 {
@@ -422,6 +450,7 @@ int main(void)
 		FAULT_TEST(full_disk_drops_the_newest_and_recovers),
 		FAULT_TEST(unwritten_packets_are_told),
 		FAULT_TEST(what_a_full_disk_refuses_comes_from_memory),
+		FAULT_TEST(a_directory_that_is_removed_is_made_again),
 		FAULT_TEST(what_was_refused_is_written_once_there_is_room),
 	};
 
