@@ -11,6 +11,9 @@
  *	connected	-> doubted	nothing is said
  *	doubted		-> connected	by an answer; nothing is said
  *	doubted		-> lost		by a request that failed, or an error: it could not connect
+ *	lost		-> connected	by an answer with packets, or when one without is not
+ *					followed by an error: an address of --kafka-broker may
+ *answer while those that the cluster advertises cannot be reached
  */
 #include "reach.h"
 
@@ -24,6 +27,7 @@
 #include "thread.h"
 
 #define HOLD_ERROR_S 1.
+#define SETTLE_S     2.
 #define AT_ONCE_MS   500 /* a request that failed so long before a close failed with it */
 
 static void set_connected(struct reach *r, bool connected, const char *reason)
@@ -31,6 +35,9 @@ static void set_connected(struct reach *r, bool connected, const char *reason)
 	bool was = atomic_exchange(&r->connected, connected);
 	bool doubted = atomic_exchange(&r->doubted, false);
 
+	r->lost = !connected;
+	r->refused &= !connected;
+	ev_timer_stop(r->opt.loop, &r->settle);
 	if (connected)
 		pace_accepted(r->opt.pace);
 	if (was != connected || !connected || doubted)
@@ -43,9 +50,17 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct reach *r = w->data;
 
-	set_connected(r, true, NULL);
+	if (!r->lost || atomic_load(&r->succeeded))
+		set_connected(r, true, NULL);
+	else if (!ev_is_active(&r->settle))
+		ev_timer_again(loop, &r->settle);
 	if (atomic_load(&r->succeeded))
 		kafkalog_success(r->opt.log);
+}
+
+static void on_settled(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	set_connected(w->data, true, NULL);
 }
 
 static void on_broke(struct ev_loop *loop, ev_async *w, int revents)
@@ -121,7 +136,11 @@ void reach_error(struct reach *r, rd_kafka_resp_err_t err, const char *text)
 	r->closed_ms = closed ? thread_now_ms() : 0;
 	if (kafkalog_error(r->opt.log, err, text, false))
 		ev_timer_again(r->opt.loop, &r->release);
-	if (!closed && is_of_connection(err) && atomic_load(&r->doubted))
+	if (closed || !is_of_connection(err))
+		return;
+	r->refused = true;
+	ev_timer_stop(r->opt.loop, &r->settle);
+	if (atomic_load(&r->doubted))
 		set_connected(r, false, text);
 }
 
@@ -134,7 +153,7 @@ void reach_all_down(struct reach *r, const char *reason)
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 	atomic_store(&r->doubted, true);
 	/* Later failures find the doubt. */
-	if (failed_with(r, thread_now_ms()))
+	if (r->refused || failed_with(r, thread_now_ms()))
 		set_connected(r, false, reason);
 	else
 		log_debug("Kafka client: all connections are closed (%s), no request with them",
@@ -153,7 +172,8 @@ void reach_start(struct reach *r, const struct reach_options *opt, const char *b
 	ev_async_init(&r->answered, on_answered);
 	ev_async_init(&r->broke, on_broke);
 	ev_timer_init(&r->release, on_release, 0., HOLD_ERROR_S);
-	r->answered.data = r->broke.data = r->release.data = r;
+	ev_timer_init(&r->settle, on_settled, 0., SETTLE_S);
+	r->answered.data = r->broke.data = r->release.data = r->settle.data = r;
 	ev_async_start(opt->loop, &r->answered);
 	ev_async_start(opt->loop, &r->broke);
 }
@@ -165,6 +185,7 @@ void reach_stop(struct reach *r)
 	if (ev_is_active(&r->release))
 		kafkalog_drop(r->opt.log);
 	ev_timer_stop(r->opt.loop, &r->release);
+	ev_timer_stop(r->opt.loop, &r->settle);
 	/* A stopped ev_async must not be sent to: from here on every answer finds all told. */
 	atomic_store(&r->connected, true);
 	atomic_store(&r->succeeded, true);

@@ -27,11 +27,14 @@ struct reach {
 	struct reach_options opt;
 	ev_async answered, broke;
 	ev_timer release; /* an error is held back in the log until then */
+	ev_timer settle;  /* runs: somebody answers, perhaps not those that matter */
 	char brokers[256];
 	atomic_bool connected;
 	atomic_bool succeeded;      /* since the last error; the log knows */
 	atomic_bool doubted;        /* all connections are closed, perhaps as they were idle */
 	_Atomic uint64_t broken_ms; /* when a request failed last; CLOCK_MONOTONIC */
+	bool lost;                  /* and that was said */
+	bool refused;               /* it could not connect, and nothing answered since */
 	uint64_t closed_ms;         /* when the connection closed of which the log holds an error */
 	char reason[512];           /* of the doubt */
 };

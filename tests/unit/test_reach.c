@@ -21,6 +21,7 @@ enum { PRODUCE = 0, METADATA = 3 };
 /* What stands around it; what it says is kept. */
 static struct {
 	char said[512], held[128];
+	bool lost;
 } world;
 
 static void say(const char *what, const char *text)
@@ -53,12 +54,13 @@ void kafkalog_drop(struct kafkalog *l)
 void kafkalog_connection(struct kafkalog *l, const char *brokers, bool connected,
 			 const char *reason)
 {
-	if (connected)
+	if (connected && world.lost)
 		say("there", brokers);
-	else
+	if (!connected && !world.lost)
 		say("lost", *world.held ? world.held : reason);
 	if (!connected)
 		*world.held = '\0';
+	world.lost = !connected;
 }
 
 void kafkalog_success(struct kafkalog *l)
@@ -136,9 +138,31 @@ static void test_one_that_cannot_connect_again(void **state)
 	reach_error(&r, RD_KAFKA_RESP_ERR__TRANSPORT, REFUSED);
 	assert_string_equal(world.said, "lost " REFUSED "\n");
 	assert_false(reach_is_connected(&r));
-	reach_saw_response(&r, METADATA, RD_KAFKA_RESP_ERR_NO_ERROR);
+	reach_saw_response(&r, PRODUCE, RD_KAFKA_RESP_ERR_NO_ERROR);
 	ev_run(loop, EVRUN_NOWAIT);
 	assert_string_equal(world.said, "lost " REFUSED "\nthere b:9092\n");
+	gone(loop, &r);
+}
+
+/* The bootstrap address answers again and again, what it advertises cannot be reached. */
+static void test_only_the_bootstrap_answers(void **state)
+{
+	struct reach r;
+	struct ev_loop *loop = connected(&r);
+
+	for (int i = 0; i < 3; i++) {
+		reach_error(&r, RD_KAFKA_RESP_ERR__RESOLVE, "b:9092/1: Failed to resolve");
+		reach_all_down(&r, "1/1 brokers are down");
+		reach_saw_response(&r, METADATA, RD_KAFKA_RESP_ERR_NO_ERROR);
+		ev_run(loop, EVRUN_NOWAIT);
+		assert_null(strstr(world.said, "there"));
+	}
+	assert_false(reach_is_connected(&r));
+	/* No error follows. */
+	assert_true(ev_is_active(&r.settle));
+	ev_invoke(loop, &r.settle, EV_TIMER);
+	assert_true(reach_is_connected(&r));
+	assert_non_null(strstr(world.said, "there b:9092\n"));
 	gone(loop, &r);
 }
 
@@ -210,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_idle_connection_that_is_closed),
 		cmocka_unit_test(test_one_that_cannot_connect_again),
+		cmocka_unit_test(test_only_the_bootstrap_answers),
 		cmocka_unit_test(test_another_error_in_between),
 		cmocka_unit_test(test_one_that_was_in_use),
 		cmocka_unit_test(test_one_of_several),
