@@ -76,7 +76,7 @@ struct config {
 	/* producer: output */
 	enum config_partition partition;
 	bool partition_inner;   /* flow and host look into GRE, VXLAN and GTP-U */
-	char *spool_directory;  /* NULL: no spool */
+	char *spool_directory;  /* NULL: no spool; set by default in a service */
 	uint64_t spool_size;    /* bytes */
 	uint64_t spool_segment; /* bytes */
 	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */

@@ -294,19 +294,26 @@ static void check_topic(struct draft *draft)
 			  "'%s' is no name of a Kafka topic", topic);
 }
 
+/* The directory that systemd made for the unit, the first of several; NULL: there is none. */
+static char *state_directory(void)
+{
+	const char *state = getenv(STATE_VARIABLE);
+
+	return state != NULL && state[0] != '\0' ? strndup(state, strcspn(state, ":")) : NULL;
+}
+
 /*
  * "$STATE_DIRECTORY" at the beginning is the directory that systemd made for the unit; outside of
  * it, as in --check-config by hand, the one that it would make.
  */
-static void decide_spool(struct draft *draft)
+static void expand_spool(struct draft *draft, const char *state)
 {
 	struct config *cfg = draft->cfg;
-	const char *state = getenv(STATE_VARIABLE), *rest;
+	const char *rest;
 	char *path;
 	int n;
 
-	if (cfg->spool_directory == NULL ||
-	    strncmp(cfg->spool_directory, STATE_DIRECTORY, strlen(STATE_DIRECTORY)) != 0)
+	if (strncmp(cfg->spool_directory, STATE_DIRECTORY, strlen(STATE_DIRECTORY)) != 0)
 		return;
 	rest = cfg->spool_directory + strlen(STATE_DIRECTORY);
 	if (state == NULL && cfg->instance == NULL) {
@@ -324,6 +331,28 @@ static void decide_spool(struct draft *draft)
 	}
 	free(cfg->spool_directory);
 	cfg->spool_directory = path;
+}
+
+/*
+ * A service has a spool without a word on it, as it has a directory for it; a file that is read is
+ * kept where it is. "" switches it off.
+ */
+static void decide_spool(struct draft *draft)
+{
+	struct config *cfg = draft->cfg;
+	bool live = cfg->mode == CONFIG_MODE_PRODUCER && cfg->read_file == NULL;
+	char *state = state_directory();
+
+	if (cfg->spool_directory != NULL && cfg->spool_directory[0] == '\0')
+		forget(&cfg->spool_directory);
+	if (cfg->spool_directory != NULL) {
+		expand_spool(draft, state);
+	} else if (live && cfg->instance != NULL &&
+		   source_of(draft, "spool-directory") == DRAFT_DEFAULT) {
+		cfg->spool_directory = state;
+		state = NULL;
+	}
+	free(state);
 }
 
 static void check_spool(struct draft *draft)

@@ -169,11 +169,10 @@ static const struct setting table[] = {
 	 .help = "Partition by what is inside GRE, VXLAN and GTP-U tunnels, not by the tunnel."},
 	{.name = "spool-directory", .metavar = "DIRECTORY", FIELD(spool_directory),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
-	 .group = SETTING_GROUP_DELIVERY, .change = CONFIG_CHANGE_RESTART, .min = 1,
-	 .shown = "no spool",
-	 .help = "Keep packets here, on disk, while Kafka cannot take them. $STATE_DIRECTORY "
-		 "stands for the "
-		 "directory of the service."},
+	 .group = SETTING_GROUP_DELIVERY, .change = CONFIG_CHANGE_RESTART,
+	 .shown = "in a service $STATE_DIRECTORY, else no spool",
+	 .help = "Keep packets here, on disk, while Kafka cannot take them; \"\" is no spool. "
+		 "$STATE_DIRECTORY stands for the directory of the service."},
 	{.name = "spool-size", .metavar = "SIZE", FIELD(spool_size), .type = SETTING_SIZE,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "10G", .min = MIB, .max = 1024 * TIB,

@@ -79,7 +79,7 @@ def test_sigterm_under_load_delivers_everything_captured(producer, link, topic):
 def test_stop_without_a_broker_counts_what_is_left(own_broker, instances, link):
     own_broker.start()
     name = own_broker.topic()
-    i = instances(link.name, own_broker, name, shutdown_timeout='3s').start()
+    i = instances(link.name, own_broker, name, shutdown_timeout='3s', spool_directory='').start()
     i.wait_status('capturing')
     own_broker.kill()
     traffic.send(link, 300, 1000)
@@ -93,11 +93,12 @@ def test_stop_without_a_broker_counts_what_is_left(own_broker, instances, link):
     assert not i.messages('(?i)sigkill')
 
 
-def test_stop_with_a_spool_keeps_what_is_left_for_the_next_start(own_broker, instances, link):
+def test_stop_keeps_what_is_left_for_the_next_start(own_broker, instances, link):
+    """A service has a spool without a word on it in its file."""
     from harness.witness import Topic
     own_broker.start()
     topic = Topic(own_broker, own_broker.topic())
-    i = instances(link.name, own_broker, topic.name, spool_directory='$STATE_DIRECTORY').start()
+    i = instances(link.name, own_broker, topic.name).start()
     i.wait_status('capturing')
     own_broker.kill()
     traffic.send(link, 300, 1000)
@@ -126,7 +127,7 @@ def test_stop_with_a_longer_shutdown_timeout_than_the_unit_s(own_broker, instanc
     """TimeoutStopSec is 45 s: pycapa asks systemd for the time that its own deadline takes."""
     own_broker.start()
     name = own_broker.topic()
-    i = instances(link.name, own_broker, name, shutdown_timeout='55s').start()
+    i = instances(link.name, own_broker, name, shutdown_timeout='55s', spool_directory='').start()
     i.wait_status('capturing')
     own_broker.kill()
     traffic.send(link, 100, 1000)

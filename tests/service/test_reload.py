@@ -184,7 +184,7 @@ def test_reloaded_buffer_shows_at_the_socket(producer, host):
 def test_reloaded_shutdown_timeout_is_the_deadline(own_broker, instances, link):
     own_broker.start()
     name = own_broker.topic()
-    i = instances(link.name, own_broker, name, shutdown_timeout='40s').start()
+    i = instances(link.name, own_broker, name, shutdown_timeout='40s', spool_directory='').start()
     i.wait_status('capturing')
     own_broker.kill()
     send(link, 100, 1000)
@@ -199,7 +199,7 @@ def test_reloaded_shutdown_timeout_is_the_deadline(own_broker, instances, link):
 def test_reloaded_spool_size_is_the_limit(own_broker, instances, link):
     own_broker.start()
     name = own_broker.topic()
-    i = instances(link.name, own_broker, name, spool_directory='$STATE_DIRECTORY',
+    i = instances(link.name, own_broker, name,
                   spool_segment='1M', shutdown_timeout='1s',
                   kafka_config=['queue.buffering.max.messages=1000']).start()
     i.wait_status('capturing')

@@ -530,12 +530,45 @@ static void test_example_has_all(void **state)
 		config_clear(&plain);
 	}
 	assert_non_null(strstr(example, "\n#kafka-config = ("));
-	assert_non_null(strstr(example, "\nspool-directory = \"$STATE_DIRECTORY\";"));
-	unsetenv("STATE_DIRECTORY");
+	assert_non_null(strstr(example, "\n#spool-directory = \"$STATE_DIRECTORY\";"));
 	assert_int_equal(load_text(&cfg, &kept, example), 0);
-	assert_string_equal(cfg.spool_directory, "/var/lib/pycapa/t");
 	config_clear(&cfg);
 	free(example);
+}
+
+/* A service keeps what it captures, without a word on it; what is read from a file it need not. */
+static void test_spool_in_a_service(void **state)
+{
+	static const struct {
+		const char *service, *text, *directory;
+	} cases[] = {
+		{"/var/lib/pycapa/t", "", "/var/lib/pycapa/t"},
+		{"/var/lib/pycapa/t:/var/lib/other", "", "/var/lib/pycapa/t"},
+		{"/var/lib/pycapa/t", "spool-directory = \"\";", NULL},
+		{"/var/lib/pycapa/t", "spool-directory = \"/x\";", "/x"},
+		{"/s", "spool-directory = \"$STATE_DIRECTORY/deep\";", "/s/deep"},
+		{"/var/lib/pycapa/t", "read-file = \"f\";", NULL},
+		{"/var/lib/pycapa/t", "mode = \"consumer\";", NULL},
+		{"", "", NULL},
+		{NULL, "", NULL},
+		{NULL, "spool-directory = \"\";", NULL},
+		{NULL, "spool-directory = \"$STATE_DIRECTORY\";", "/var/lib/pycapa/t"},
+	};
+	struct config cfg;
+	struct kept kept;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (cases[i].service != NULL)
+			setenv("STATE_DIRECTORY", cases[i].service, 1);
+		if (load_text(&cfg, &kept, cases[i].text) > 0)
+			fail_msg("'%s' said: %s", cases[i].text, kept.text);
+		if (cases[i].directory == NULL)
+			assert_null(cfg.spool_directory);
+		else
+			assert_string_equal(cfg.spool_directory, cases[i].directory);
+		config_clear(&cfg);
+		unsetenv("STATE_DIRECTORY");
+	}
 }
 
 int main(void)
@@ -553,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_example_has_all),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_same_rule_as_options),
+		cmocka_unit_test(test_spool_in_a_service),
 		cmocka_unit_test(test_files_that_are_none),
 	};
 
