@@ -52,6 +52,9 @@ int hardening_apply(void)
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	/* A file that may grow no more is told by write(2), as a full disk is. kinit.c undoes it.
+	 */
+	signal(SIGXFSZ, SIG_IGN);
 	/* A parent that ignores it would have system(3) lose the exit status of a kinit. */
 	signal(SIGCHLD, SIG_DFL);
 	return reserve_descriptors();

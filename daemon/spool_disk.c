@@ -207,6 +207,19 @@ static int open_next(struct spool_disk *d)
 	return 0;
 }
 
+/* Writes the buffer behind what is there. 0, or -errno: then nothing more is there. */
+static int write_piece(struct spool_disk *d)
+{
+	int r = d->open ? 0 : open_next(d);
+
+	if (r < 0)
+		return r;
+	r = spool_write_all(d->fd, d->buf, d->fill, d->open->bytes);
+	if (r < 0 && ftruncate(d->fd, (off_t)d->open->bytes) < 0)
+		log_debug("spool: cannot cut a file back: %s", strerror(errno));
+	return r;
+}
+
 /* Writes the buffer as one piece. 0, or -errno: then it is as if nothing had been written. */
 static int flush(struct spool_disk *d)
 {
@@ -216,15 +229,13 @@ static int flush(struct spool_disk *d)
 		return 0;
 	if (d->open && spool_dir_is_removed(d->fd))
 		let_go(d, false); /* nobody would find what is written there */
-	r = d->open ? 0 : open_next(d);
+	r = write_piece(d);
+	if (r == -EFBIG && d->open && d->open->packets) {
+		close_open(d); /* the process may have no larger files, but another one */
+		r = write_piece(d);
+	}
 	if (r < 0)
 		return r;
-	r = spool_write_all(d->fd, d->buf, d->fill, d->open->bytes);
-	if (r < 0) {
-		if (ftruncate(d->fd, (off_t)d->open->bytes) < 0)
-			log_debug("spool: cannot cut a file back: %s", strerror(errno));
-		return r;
-	}
 	d->open->bytes += d->fill;
 	d->open->packets += d->in_buf;
 	d->open->usable += d->in_buf;

@@ -455,3 +455,15 @@ def test_tshark_reads_on_while_it_grows(topic, consumer, tmp_path):
                    process.describe)
         assert len(run('tshark', '-n', '-r', path).stdout.splitlines()) == upto
     assert process.stop() == 0, process.describe()
+
+
+def test_a_file_that_may_grow_no_more_ends_with_whole_packets(topic, tmp_path):
+    packets = captures.sample(200, size=100)
+    topic.produce(packets)
+    path = tmp_path / 'a.pcap'
+    process = consume(topic, '-e', '-w', path, prefix=('prlimit', '--fsize=10000'))
+    assert process.status == 1, process.describe()
+    rows = tshark_fields(path, 'frame.len')
+    assert 0 < len(rows) < 200, len(rows)
+    last = process.stderr.strip().splitlines()[-1]
+    assert f'File too large; {len(rows)} packet(s) are in it' in last, process.describe()

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "hardening.h"
 #include "lines.h"
 #include "spool_rig.h"
 
@@ -23,6 +24,15 @@ static void limit_files(rlim_t n)
 	if (n)
 		limit.rlim_cur = n;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* ---- no file may grow beyond so many bytes; RLIM_INFINITY: as before ---- */
+
+static void limit_size(rlim_t n)
+{
+	const struct rlimit limit = {.rlim_cur = n, .rlim_max = RLIM_INFINITY};
+
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* ---- a disk that does not sync ---- */
@@ -42,6 +52,7 @@ static int restore_and_teardown(void **state)
 {
 	lines_release();
 	limit_files(0);
+	limit_size(RLIM_INFINITY);
 	sync_fails = false;
 	return teardown(state);
 }
@@ -432,6 +443,44 @@ static void limits_change_while_it_runs(void **state)
 	assert_got(r, 0, 10, 5011);
 }
 
+static void a_limit_of_file_size_begins_new_files(void **state)
+{
+	struct rig *r = *state;
+
+	hardening_apply();
+	rig_open(r);
+	lines_catch();
+	limit_size(700u << 10); /* less than a segment */
+	append_all(r, 0, 9000);
+	assert_int_equal(spool_flush(r->spool), 0);
+	assert_true(each_file(r, false) > 4);
+	assert_int_equal(lines_with("WARN"), 0);
+	rig_close(r);
+	rig_open(r);
+	read_until(r, 9000);
+	assert_got(r, 0, 0, 9000);
+}
+
+/* As a full disk: it is said, and goes on by itself. */
+static void a_limit_that_takes_no_file_is_a_full_disk(void **state)
+{
+	struct rig *r = *state;
+
+	hardening_apply();
+	limit_size(50);
+	rig_open(r);
+	lines_catch();
+	append_all(r, 0, 100);
+	WAIT(r, lines_with("cannot write: File too large") == 1);
+	assert_int_equal(each_file(r, false), 0);
+	limit_size(RLIM_INFINITY);
+	WAIT(r, lines_with("writing again") == 1);
+	rig_close(r);
+	rig_open(r);
+	read_until(r, 100);
+	assert_got(r, 0, 0, 100);
+}
+
 #define FAULT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, restore_and_teardown)
 
 int main(void)
@@ -447,6 +496,8 @@ int main(void)
 		FAULT_TEST(a_failing_sync_is_told_once),
 		FAULT_TEST(foreign_files_stay),
 		FAULT_TEST(limits_change_while_it_runs),
+		FAULT_TEST(a_limit_of_file_size_begins_new_files),
+		FAULT_TEST(a_limit_that_takes_no_file_is_a_full_disk),
 		FAULT_TEST(full_disk_drops_the_newest_and_recovers),
 		FAULT_TEST(unwritten_packets_are_told),
 		FAULT_TEST(what_a_full_disk_refuses_comes_from_memory),
