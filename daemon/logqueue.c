@@ -32,7 +32,16 @@ struct logqueue {
 	bool full;        /* until all that waits is written */
 	bool broken;      /* the last write failed: only another line tries again */
 	bool ending;
+	bool ended;     /* the thread touches nothing any more */
+	bool abandoned; /* nobody waits for it: what is left is the thread's to free */
 };
+
+static void release(struct logqueue *q)
+{
+	pthread_cond_destroy(&q->wake);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
 
 static struct entry *take(struct logqueue *q)
 {
@@ -80,6 +89,7 @@ static void tell_missing(struct logqueue *q)
 static void *run(void *arg)
 {
 	struct logqueue *q = arg;
+	bool abandoned;
 
 	pthread_mutex_lock(&q->lock);
 	while (true) {
@@ -94,15 +104,12 @@ static void *run(void *arg)
 		if (!q->first && q->broken)
 			q->full = false;
 	}
+	q->ended = true;
+	abandoned = q->abandoned;
 	pthread_mutex_unlock(&q->lock);
+	if (abandoned)
+		release(q);
 	return NULL;
-}
-
-static void release(struct logqueue *q)
-{
-	pthread_cond_destroy(&q->wake);
-	pthread_mutex_destroy(&q->lock);
-	free(q);
 }
 
 int logqueue_new(struct logqueue **out, const struct logqueue_options *opt)
@@ -157,17 +164,34 @@ void logqueue_put(struct logqueue *q, const char *line, size_t len)
 	pthread_mutex_unlock(&q->lock);
 }
 
+/* Returns false when the thread has ended after all, and is to be joined. */
+static bool abandon(struct logqueue *q)
+{
+	bool abandoned;
+
+	pthread_mutex_lock(&q->lock);
+	abandoned = q->abandoned = !q->ended;
+	pthread_mutex_unlock(&q->lock);
+	return abandoned;
+}
+
 bool logqueue_free(struct logqueue *q, unsigned int ms)
 {
+	pthread_t thread;
+
 	if (!q)
 		return true;
+	thread = q->thread;
 	pthread_mutex_lock(&q->lock);
 	q->ending = true;
 	pthread_cond_signal(&q->wake);
 	pthread_mutex_unlock(&q->lock);
-	if (!thread_join_within(q->thread, ms)) {
-		thread_abandon(q->thread);
-		return false;
+	if (!thread_join_within(thread, ms)) {
+		if (abandon(q)) {
+			thread_abandon(thread);
+			return false;
+		}
+		pthread_join(thread, NULL);
 	}
 	release(q);
 	return true;

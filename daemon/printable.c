@@ -75,7 +75,7 @@ void printable_lines(char *text)
 {
 	char *to = text, *line = text;
 
-	while (line) {
+	do {
 		char *end = strchr(line, '\n');
 		size_t len;
 
@@ -88,7 +88,7 @@ void printable_lines(char *text)
 		if (end)
 			*to++ = '\n';
 		line = end ? end + 1 : NULL;
-	}
+	} while (line);
 	*to = '\0';
 }
 
