@@ -2,7 +2,9 @@
 """The command line: usage errors, information, Kafka properties, what cannot be opened, install."""
 import os
 import pty
+import pwd
 import re
+import resource
 import select
 import subprocess
 import time
@@ -150,6 +152,26 @@ def test_no_privilege_is_exit_1_with_what_to_do():
     assert process.status == 1, process.describe()
     assert len(process.lines) == 1 and re.search('no permission to capture; run as root or with '
                                                  'CAP_NET_RAW', process.stderr), process.stderr
+
+
+@pytest.mark.parametrize('hard, limits', [(resource.RLIM_INFINITY, '1 1'), (0, '0 0')])
+def test_a_user_s_process_leaves_no_core(spawn, pair, hard, limits):
+    """
+    A hard limit of 0 (sudo's default) cannot be raised but by root, and does not stop a
+    core_pattern that is a pipe: there the process is not dumpable, and root owns its /proc files.
+    """
+    raw = '-all,+net_raw'
+    process = spawn('-p', '-i', pair.inside, '-k', f'127.0.0.1:{free_port()}',
+                    prefix=('setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups',
+                            '--inh-caps', raw, '--ambient-caps', raw, '--bounding-set', raw),
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)))
+    process.wait_capturing()
+    with open(f'/proc/{process.pid}/limits') as f:
+        found = re.search(r'Max core file size +(\w+) +(\w+) ', f.read()).groups()
+    assert ' '.join(found) == limits, process.describe()
+    owner = os.stat(f'/proc/{process.pid}/environ').st_uid
+    assert owner == (0 if hard == 0 else pwd.getpwnam('nobody').pw_uid)
+    assert process.stop() == 0, process.describe()
 
 
 def test_an_interface_that_is_down_is_exit_1(pair):

@@ -303,13 +303,13 @@ def test_latency_of_a_single_record_is_low(topic, consumer):
     process = consumer(topic, '-o', 'begin')
     at_end(process)
     times = []
-    # Of a few: what holds up one on a busy machine does not hold up all, as a timer of ours would.
-    for n, packet in enumerate(captures.sample(4, size=80), 1):
+    # What holds up one or two on a busy machine does not hold up most, as a timer of ours would.
+    for n, packet in enumerate(captures.sample(8, size=80), 1):
         topic.produce([packet])
         before = time.monotonic()
         process.wait_stdout(24 + n * (16 + 80))
         times.append(time.monotonic() - before)
-    assert min(times) < 1.0, times
+    assert sorted(times)[5] < 0.4, times
     assert process.stop() == 0
 
 

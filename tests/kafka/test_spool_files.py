@@ -50,7 +50,7 @@ def test_a_run_ends_though_the_end_of_the_spool_is_damaged(topic, tmp_path):
     source = captures.write(tmp_path / 'a.pcap', packets)
     argv = ('-p', '-t', topic.name, '--spool-directory', folder)
     first = pycapa(*argv, '-r', source, '-k', 'localhost:1', '--stall-timeout', '1s')
-    assert first.account()['spooled'] == 100, first.describe()
+    assert first.status == 0 and first.account()['spooled'] == 100, first.describe()
     path, = glob.glob(str(folder / '*.pcapng'))
     with open(path, 'r+b') as f:
         f.seek(os.path.getsize(path) * 3 // 4)
@@ -70,7 +70,7 @@ def test_files_that_hold_nothing_readable_are_no_success(topic, tmp_path):
     argv = ('-p', '-t', topic.name, '--spool-directory', folder)
     source = captures.write(tmp_path / 'a.pcap', captures.sample(100, size=80))
     first = pycapa(*argv, '-r', source, '-k', 'localhost:1', '--stall-timeout', '1s')
-    assert first.account()['spooled'] == 100, first.describe()
+    assert first.status == 0 and first.account()['spooled'] == 100, first.describe()
     zeroed, = glob.glob(str(folder / '*.pcapng'))
     with open(zeroed, 'r+b') as f:
         f.write(bytes(os.path.getsize(zeroed)))
