@@ -7,6 +7,8 @@
  */
 #include "app.h"
 
+#include "app_impl.h"
+
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
@@ -16,10 +18,8 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "fault.h"
 #include "log.h"
 #include "service.h"
-#include "side.h"
 #include "signals.h"
 
 #define STATUS_S      1. /* how often STATUS= is refreshed */
@@ -29,27 +29,6 @@
 #define STOP_SLACK_MS 10000
 #define STALL_CHECKS  20. /* looks a stall timeout */
 #define STALL_CHECK_S .01 /* but no more often than this */
-#define EXIT_SETTINGS 2   /* starting again is of no use until somebody mends them */
-
-struct app {
-	struct ev_loop *loop;
-	struct config *cfg;
-	const struct options *options;
-	const struct side_ops *ops;
-	struct side *side;
-	struct signals *signals;
-	struct service *service;
-	struct control *control;
-	ev_timer stats, status, stall, deadline, leave, patience;
-	char state[480];
-	uint64_t progress;
-	double progress_at;
-	bool interrupted; /* by a first signal */
-	bool stopping, abandoned;
-	int exit_status;
-	bool hung;         /* not even giving up came to its end */
-	char stalled[256]; /* what a run waited for that was given up; "": none was */
-};
 
 /* ---- the end ---- */
 
@@ -69,6 +48,7 @@ static void stop(struct app *a, int status)
 		a->exit_status = status;
 	if (a->stopping)
 		return;
+	app_reload_cancel(a, -EBUSY, "the instance is being stopped");
 	a->stopping = true;
 	service_stopping(a->service, a->cfg->shutdown_timeout_ms + STOP_SLACK_MS);
 	a->ops->stop(a->side);
@@ -147,9 +127,6 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 	abandon(a);
 }
 
-/* ---- reload ---- */
-
-/* A reload that leaves the interval alone does not put the next tick off. */
 static void set_timer(struct app *a, ev_timer *timer, double interval)
 {
 	if (timer->repeat == interval)
@@ -161,7 +138,7 @@ static void set_timer(struct app *a, ev_timer *timer, double interval)
 		ev_timer_stop(a->loop, timer);
 }
 
-static void start_timers(struct app *a)
+void app_start_timers(struct app *a)
 {
 	double check = a->cfg->stall_timeout_ms / 1e3 / STALL_CHECKS;
 
@@ -169,128 +146,6 @@ static void start_timers(struct app *a)
 		check = STALL_CHECK_S;
 	set_timer(a, &a->stats, a->cfg->stats_interval_ms / 1e3);
 	set_timer(a, &a->stall, is_bounded(a->cfg) ? check : 0);
-}
-
-static const char *shown(const char *value)
-{
-	return *value ? value : "(unset)";
-}
-
-static void log_difference(void *ctx, const struct config_difference *d)
-{
-	log_info("reload: %s: %s -> %s", d->name, shown(d->before), shown(d->after));
-}
-
-struct refusal {
-	char *why;
-	size_t size;
-};
-
-static void refuse_restart(void *ctx, const struct config_difference *d)
-{
-	struct refusal *refusal = ctx;
-	char line[1024];
-
-	if (d->change != CONFIG_CHANGE_RESTART)
-		return;
-	snprintf(line, sizeof(line), "%s: %s -> %s needs a restart", d->name, shown(d->before),
-		 shown(d->after));
-	log_error("reload: %s", line);
-	fault_append(refusal->why, refusal->size, line);
-}
-
-/* A filter is compiled for the link type of the interface, when its line is long read. */
-static void name_place_of_filter(const struct config *cfg, char *why, size_t size)
-{
-	char text[1024];
-
-	if (!cfg->filter_origin || !strstr(why, "filter '"))
-		return;
-	snprintf(text, sizeof(text), "%s", why);
-	snprintf(why, size, "%s: %s", cfg->filter_origin, text);
-}
-
-/* Applies `fresh` in full or not at all. */
-static int apply(struct app *a, struct config *fresh, char *why, size_t size)
-{
-	struct refusal refusal = {why, size};
-	int r;
-
-	if (fresh->mode != a->cfg->mode) {
-		snprintf(why, size,
-			 "mode: a producer cannot become a consumer, nor the other way "
-			 "round, while it runs; restart it");
-		return -EINVAL;
-	}
-	if (config_diff(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
-		return -EINVAL;
-	/* "-15m" goes on to be the time that it was at the start. */
-	fresh->offset_value = a->cfg->offset_value;
-	r = a->ops->reload(a->side, fresh, why, size);
-	if (r < 0)
-		name_place_of_filter(fresh, why, size);
-	return r;
-}
-
-static int reload(struct app *a, char *why, size_t size)
-{
-	struct config *fresh = calloc(1, sizeof(*fresh)), *old = a->cfg;
-	int r = fresh ? options_reload(a->options, fresh, why, size) : -ENOMEM;
-
-	if (r == 0) {
-		/* Neither the old level nor the new one hides what is said of the change. */
-		if (fresh->log_level > old->log_level)
-			log_set_level(fresh->log_level);
-		r = apply(a, fresh, why, size);
-	}
-	if (r < 0) {
-		log_set_level(old->log_level);
-		if (fresh)
-			config_clear(fresh);
-		free(fresh);
-		return r;
-	}
-	a->cfg = fresh;
-	config_diff(old, fresh, log_difference, NULL);
-	config_clear(old);
-	free(old);
-	config_set_identity(fresh);
-	config_warn(fresh);
-	log_set_level(fresh->log_level);
-	start_timers(a);
-	return 0;
-}
-
-/* `why` is a line, or more: then each has been logged. */
-static void log_refused(const char *why)
-{
-	size_t first = strcspn(why, "\n");
-
-	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
-			"Reload refused, the old settings stay: %.*s%s", (int)first, why,
-			why[first] ? " (and more, above)" : "");
-}
-
-static int on_reload(void *ctx, char *why, size_t size)
-{
-	struct app *a = ctx;
-	bool stopping = a->stopping;
-	int r = -EBUSY;
-
-	/* systemd has heard STOPPING=1, which READY=1 would take back. */
-	if (stopping) {
-		snprintf(why, size, "the instance is being stopped");
-	} else {
-		service_reloading(a->service);
-		r = reload(a, why, size);
-	}
-	if (r < 0)
-		log_refused(why);
-	else
-		log_info("Reloaded %s", a->cfg->file);
-	if (!stopping)
-		service_ready(a->service);
-	return r;
 }
 
 /* ---- events ---- */
@@ -303,7 +158,7 @@ static void on_signal(void *ctx, int signo)
 	if (signo == SIGUSR1) {
 		a->ops->log_stats(a->side);
 	} else if (signo == SIGHUP && a->cfg->file) {
-		on_reload(a, why, sizeof(why));
+		app_reload(a, why, sizeof(why));
 	} else if (!a->interrupted) {
 		a->interrupted = true;
 		log_info("Clean shutdown process started");
@@ -389,7 +244,19 @@ static int open_control(struct app *a)
 			  a->cfg->file, control_name_max());
 		return -ENOPROTOOPT;
 	}
-	return control_new(&a->control, a->loop, path, on_reload, a);
+	return control_new(&a->control, a->loop, path, app_reload, a);
+}
+
+static void on_started(void *ctx)
+{
+	struct app *a = ctx;
+
+	a->started = true;
+	a->progress_at = ev_now(a->loop);
+	app_start_timers(a);
+	if (service_is_notified(a->service))
+		set_timer(a, &a->status, STATUS_S);
+	service_ready(a->service);
 }
 
 static int start(struct app *a)
@@ -397,7 +264,9 @@ static int start(struct app *a)
 	struct side_options opt = {
 		.loop = a->loop,
 		.cfg = a->cfg,
-		.events = {.on_done = on_done,
+		.events = {.on_started = on_started,
+			   .on_reloaded = app_reload_done,
+			   .on_done = on_done,
 			   .on_stopped = on_stopped,
 			   .on_state = on_state,
 			   .ctx = a},
@@ -410,14 +279,9 @@ static int start(struct app *a)
 		r = open_control(a);
 	if (r == 0)
 		r = a->ops->new (&a->side, &opt);
-	if (r < 0)
-		return r;
-	a->progress_at = ev_now(a->loop);
-	start_timers(a);
-	if (service_is_notified(a->service))
-		set_timer(a, &a->status, STATUS_S);
-	service_ready(a->service);
-	return 0;
+	if (r == 0)
+		on_started(a);
+	return r < 0 ? r : 0;
 }
 
 static void release(struct app *a)
@@ -427,6 +291,7 @@ static void release(struct app *a)
 		a->ops->free(a->side);
 	signals_free(a->signals);
 	service_free(a->service);
+	app_reload_release(a);
 	config_clear(a->cfg);
 	free(a->cfg);
 	if (a->loop)
@@ -473,6 +338,7 @@ int app_run(struct config *cfg, const struct options *options)
 	init_timer(&a, &a.deadline, on_deadline);
 	init_timer(&a, &a.leave, on_leave);
 	init_timer(&a, &a.patience, on_patience);
+	init_timer(&a, &a.reload, app_reload_late);
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);
@@ -481,7 +347,7 @@ int app_run(struct config *cfg, const struct options *options)
 		/* Mostly it has been said with the name of what could not be made. */
 		if (!log_last_was_error())
 			log_error("Cannot start: %s", strerror(-r));
-		a.exit_status = r == -ENOPROTOOPT ? EXIT_SETTINGS : 1;
+		a.exit_status = r == -ENOPROTOOPT ? SIDE_STATUS_SETTINGS : 1;
 	}
 	release(&a);
 	return a.exit_status;

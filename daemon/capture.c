@@ -17,21 +17,16 @@
 #include "capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <pcap/pcap.h>
 
+#include "device.h"
+#include "filter.h"
 #include "log.h"
-#include "netdev.h"
 
 #define BATCH        4096 /* packets a callback: about 4 ms of work */
 #define STOP_POLL_S  0.005
@@ -40,13 +35,9 @@
 #define CLOCK_JITTER 1000 /* ns: a smaller step of the wall clock is none */
 
 struct capture {
-	struct capture_options opt;
-	char interface[64];
-	pcap_t *pcap;
+	struct capture_options opt; /* its strings are not used */
+	struct device device;
 	uint16_t linktype;
-	bool any;          /* the pseudo-device of all interfaces */
-	int index;         /* of the interface; 0 of `any` */
-	int hardware_type; /* as it was when we opened */
 	ev_io io;
 	ev_timer timer;      /* polls while stopping */
 	uint64_t begin, end; /* µs; end 0 = none */
@@ -61,6 +52,7 @@ struct capture {
 	int sink_error;
 
 	uint64_t received, bytes, cut;     /* cut: belongs to the other handle of a hand-over */
+	uint64_t refused;                  /* by the filter, that the kernel does not take */
 	uint64_t early;                    /* from before our filter */
 	bool inexact;                      /* the kernel's count and ours cannot be compared */
 	struct pcap_stat last;             /* as last read: 32 bits that wrap */
@@ -82,7 +74,7 @@ static void read_kernel(struct capture *c)
 	struct pcap_stat st;
 	int32_t ifdrop;
 
-	if (pcap_stats(c->pcap, &st) < 0)
+	if (pcap_stats(c->device.pcap, &st) < 0)
 		return;
 	c->k_recv += (uint32_t)(st.ps_recv - c->last.ps_recv);
 	c->k_drop += (uint32_t)(st.ps_drop - c->last.ps_drop);
@@ -96,9 +88,17 @@ static void read_kernel(struct capture *c)
 /* What the kernel put into the ring for us and we have not seen. */
 static uint64_t count_unseen(const struct capture *c)
 {
-	uint64_t filled = c->k_recv - c->k_drop, seen = c->received + c->cut;
+	uint64_t filled = c->k_recv - c->k_drop, seen = c->received + c->cut + c->refused;
 
 	return filled > seen ? filled - seen : 0;
+}
+
+/* Where the kernel does not count what passes the filter it is what we took, and what was lost. */
+static uint64_t count_passed(const struct capture *c, uint64_t early)
+{
+	if (c->device.filter == DEVICE_FILTER_LIBPCAP)
+		return c->received + c->k_drop;
+	return c->k_recv - c->cut - c->refused - early;
 }
 
 void capture_read_counters(struct capture *c, struct capture_counters *out)
@@ -114,7 +114,7 @@ void capture_read_counters(struct capture *c, struct capture_counters *out)
 		.bytes = c->bytes,
 		.dropped_kernel = c->k_drop,
 		.dropped_interface = c->k_ifdrop,
-		.passed = c->k_recv - c->cut - early,
+		.passed = count_passed(c, early),
 		.unread = c->stopping && !c->inexact ? unseen - early : 0,
 		.inexact = c->inexact,
 	};
@@ -128,7 +128,7 @@ static void park(struct capture *c, const struct packet *pkt)
 	c->parked = *pkt;
 	c->parked.data = c->parked_data;
 	c->has_parked = true;
-	pcap_breakloop(c->pcap);
+	pcap_breakloop(c->device.pcap);
 }
 
 /*
@@ -173,6 +173,14 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 	if ((pkt.time_us < c->begin || (c->end && pkt.time_us >= c->end)) &&
 	    leave_out(c, pkt.time_us))
 		return;
+	if (c->device.filter == DEVICE_FILTER_HERE) {
+		if (!device_matches(&c->device, h, bytes)) {
+			c->refused++;
+			return;
+		}
+		if (pkt.caplen > c->device.snaplen)
+			pkt.caplen = c->device.snaplen;
+	}
 	c->received++;
 	c->bytes += pkt.caplen;
 	r = c->opt.sink(c->opt.ctx, &pkt);
@@ -182,7 +190,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 		c->received--;
 		c->bytes -= pkt.caplen;
 		c->sink_error = r;
-		pcap_breakloop(c->pcap);
+		pcap_breakloop(c->device.pcap);
 		return;
 	}
 	park(c, &pkt);
@@ -226,6 +234,8 @@ static void watch(struct capture *c)
 static bool drained(struct capture *c, int last_batch)
 {
 	read_kernel(c);
+	if (c->device.filter == DEVICE_FILTER_LIBPCAP && !c->device.packet_socket)
+		return last_batch <= 0 || clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
 	if (count_unseen(c) == 0)
 		return true;
 	return (last_batch == 0 || last_batch == PCAP_ERROR) &&
@@ -240,7 +250,7 @@ static void work(struct capture *c)
 		unwatch(c);
 		return;
 	}
-	n = pcap_dispatch(c->pcap, BATCH, on_packet, (u_char *)c);
+	n = pcap_dispatch(c->device.pcap, BATCH, on_packet, (u_char *)c);
 	if (c->sink_error) {
 		unwatch(c);
 		c->opt.on_error(c->opt.ctx, c->sink_error);
@@ -248,7 +258,7 @@ static void work(struct capture *c)
 		unwatch(c);
 	} else if (n == PCAP_ERROR && !c->stopping) {
 		capture_stop(c);
-		c->opt.on_lost(c->opt.ctx, pcap_geterr(c->pcap));
+		c->opt.on_lost(c->opt.ctx, pcap_geterr(c->device.pcap));
 	} else if (c->stopping && drained(c, n)) {
 		unwatch(c);
 		c->opt.on_stopped(c->opt.ctx);
@@ -278,111 +288,31 @@ void capture_run(struct capture *c)
 		c->running = false;
 }
 
-/* ---- opening ---- */
+/* ---- opening and stopping ---- */
 
-static int attach_reject_all(struct capture *c)
+/* What comes after the end is not ours, and has no place in the ring. */
+static void refuse_more(struct capture *c)
 {
-	struct sock_filter insn = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog prog = {.len = 1, .filter = &insn};
+	int r = 0;
 
-	if (setsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
-		return -errno;
-	return 0;
+	if (c->device.packet_socket)
+		r = filter_reject_all(pcap_fileno(c->device.pcap));
+	else if (c->end == 0)
+		c->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
+	if (r < 0)
+		log_warn("%s: cannot stop the capture's input: %s", c->device.name, strerror(-r));
 }
 
 void capture_stop(struct capture *c)
 {
 	if (c->stopping)
 		return;
-	if (attach_reject_all(c) < 0)
-		log_warn("%s: cannot stop the capture's input: %s", c->interface, strerror(errno));
+	refuse_more(c);
 	c->stopping = true;
 	c->stop_deadline = clock_ns(CLOCK_MONOTONIC) +
 			   (int64_t)((2e-3 * c->opt.buffer_timeout_ms + STOP_SLACK_S) * NS_PER_S);
 	if (c->running)
 		watch(c);
-}
-
-static int failed(char *why, size_t size, const char *interface, int err, const char *text)
-{
-	switch (err) {
-	case PCAP_ERROR_NO_SUCH_DEVICE:
-		snprintf(why, size, "%s: no such interface; 'pycapa -D' lists those there are",
-			 interface);
-		return CAPTURE_E_MISSING;
-	case PCAP_ERROR_IFACE_NOT_UP:
-		snprintf(why, size, "%s: the interface is down; 'ip link set %s up' starts it",
-			 interface, interface);
-		return CAPTURE_E_DOWN;
-	case PCAP_ERROR_PERM_DENIED:
-	case PCAP_ERROR_PROMISC_PERM_DENIED:
-		snprintf(why, size,
-			 "%s: no permission to capture; run as root or with CAP_NET_RAW "
-			 "(setcap cap_net_raw+ep on the binary)",
-			 interface);
-		return CAPTURE_E_PERMISSION;
-	default:
-		snprintf(why, size, "%s: %s", interface, *text ? text : pcap_statustostr(err));
-		return CAPTURE_E_OTHER;
-	}
-}
-
-static int activate(struct capture *c, char *why, size_t size)
-{
-	const struct capture_options *o = &c->opt;
-	char errbuf[PCAP_ERRBUF_SIZE] = "";
-	int r;
-
-	c->pcap = pcap_create(c->interface, errbuf);
-	if (!c->pcap)
-		return failed(why, size, c->interface, PCAP_ERROR, errbuf);
-	pcap_set_snaplen(c->pcap, (int)o->snaplen);
-	pcap_set_promisc(c->pcap, o->promiscuous && !c->any);
-	pcap_set_timeout(c->pcap, (int)o->buffer_timeout_ms);
-	pcap_set_buffer_size(c->pcap, (int)o->buffer_size);
-	r = pcap_activate(c->pcap);
-	if (r < 0)
-		return failed(why, size, c->interface, r, pcap_geterr(c->pcap));
-	if (r > 0)
-		log_warn("%s: %s %s", c->interface, pcap_statustostr(r), pcap_geterr(c->pcap));
-	if (pcap_setnonblock(c->pcap, 1, errbuf) < 0)
-		return failed(why, size, c->interface, PCAP_ERROR, errbuf);
-	/* Or a kinit that librdkafka starts would inherit the packet socket. */
-	if (fcntl(pcap_fileno(c->pcap), F_SETFD, FD_CLOEXEC) < 0)
-		return failed(why, size, c->interface, PCAP_ERROR, strerror(errno));
-	return 0;
-}
-
-static int set_filter(struct capture *c, char *why, size_t size)
-{
-	const char *text = c->opt.filter ? c->opt.filter : "";
-	struct bpf_program prog;
-	int r;
-
-	if (pcap_compile(c->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		snprintf(why, size, "%s: filter '%s': %s (link type %s)", c->interface, text,
-			 pcap_geterr(c->pcap), capture_link_name(c));
-		return CAPTURE_E_FILTER;
-	}
-	/* Also an empty one: without a filter the kernel does not cut packets to the snaplen. */
-	r = pcap_setfilter(c->pcap, &prog);
-	pcap_freecode(&prog);
-	if (r < 0)
-		return failed(why, size, c->interface, PCAP_ERROR, pcap_geterr(c->pcap));
-	return 0;
-}
-
-/*
- * The kernel stamps a received packet once, on its way in, only while some socket wants that; else
- * each capture of the interface stamps it anew, microseconds apart (measured: 28 % differ). One
- * stamp for all is what a hand-over between two handles is cut by.
- */
-static void share_stamps(struct capture *c)
-{
-	int one = 1;
-
-	if (setsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) < 0)
-		log_debug("%s: SO_TIMESTAMPNS: %s", c->interface, strerror(errno));
 }
 
 static void set_begin(struct capture *c, uint64_t time_us)
@@ -394,19 +324,16 @@ static void set_begin(struct capture *c, uint64_t time_us)
 
 static int begin_counting(struct capture *c, char *why, size_t size)
 {
-	int one = 1;
+	int r;
 
-	share_stamps(c);
-	if (attach_reject_all(c) < 0)
-		return failed(why, size, c->interface, PCAP_ERROR, strerror(errno));
-	if (netdev_flags(pcap_fileno(c->pcap), c->interface) & IFF_LOOPBACK)
-		setsockopt(pcap_fileno(c->pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
-			   sizeof(one));
 	read_kernel(c);
 	c->k_recv = c->k_drop = c->k_ifdrop = 0;
 	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(c, c->born);
-	return set_filter(c, why, size);
+	r = device_begin(&c->device, why, size);
+	/* On `any` the kernel counts what lo carries twice. */
+	c->inexact = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
+	return r;
 }
 
 int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size)
@@ -417,24 +344,18 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 	if (!c)
 		return -ENOMEM;
 	c->opt = *opt;
-	snprintf(c->interface, sizeof(c->interface), "%s", opt->interface);
-	/* On `any` the kernel counts what lo carries twice. */
-	c->any = c->inexact = !strcmp(c->interface, "any");
 	c->parked_data = malloc(PACKET_MAX_LEN);
-	r = c->parked_data ? activate(c, why, size) : -ENOMEM;
+	r = c->parked_data ? device_open(&c->device, opt, why, size) : -ENOMEM;
+	if (r == 0)
+		r = capture_file_linktype(c->device.pcap, &c->linktype);
 	if (r == 0)
 		r = begin_counting(c, why, size);
-	if (r == 0)
-		r = capture_file_linktype(c->pcap, &c->linktype);
 	if (r != 0) {
 		capture_free(c);
 		return r;
 	}
-	c->index = netdev_bound_index(pcap_fileno(c->pcap));
-	c->hardware_type = netdev_hardware_type(pcap_fileno(c->pcap), c->interface);
-	c->opt.interface = c->interface;
-	c->opt.filter = NULL;
-	ev_io_init(&c->io, on_io, pcap_get_selectable_fd(c->pcap), EV_READ);
+	c->opt.interface = c->opt.filter = NULL;
+	ev_io_init(&c->io, on_io, pcap_get_selectable_fd(c->device.pcap), EV_READ);
 	ev_timer_init(&c->timer, on_timer, 0., STOP_POLL_S);
 	c->io.data = c;
 	c->timer.data = c;
@@ -450,20 +371,33 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 
 enum capture_link capture_look(const struct capture *c)
 {
-	int fd = pcap_fileno(c->pcap);
-
-	if (c->any)
-		return CAPTURE_LINK_UP;
-	if (netdev_index(fd, c->interface) != netdev_bound_index(fd))
-		return CAPTURE_LINK_GONE;
-	if (netdev_hardware_type(fd, c->interface) != c->hardware_type)
-		return CAPTURE_LINK_CHANGED;
-	return netdev_flags(fd, c->interface) & IFF_UP ? CAPTURE_LINK_UP : CAPTURE_LINK_DOWN;
+	return device_look(&c->device);
 }
 
 int capture_index(const struct capture *c)
 {
-	return c->index;
+	return c->device.index;
+}
+
+bool capture_is_away(int r)
+{
+	return r == CAPTURE_E_MISSING || r == CAPTURE_E_DOWN;
+}
+
+int capture_errno(int r)
+{
+	switch (r) {
+	case CAPTURE_E_MISSING:
+	case CAPTURE_E_DOWN:
+		return -ENODEV;
+	case CAPTURE_E_PERMISSION:
+		return -EPERM;
+	case CAPTURE_E_FILTER:
+	case CAPTURE_E_NAME:
+		return -EINVAL;
+	default:
+		return r < 0 ? r : -EIO;
+	}
 }
 
 bool capture_has_parked(const struct capture *c)
@@ -471,16 +405,22 @@ bool capture_has_parked(const struct capture *c)
 	return c->has_parked;
 }
 
+bool capture_is_empty(struct capture *c)
+{
+	if (!c->stopping || c->inexact || c->has_parked)
+		return false;
+	read_kernel(c);
+	return count_unseen(c) == 0 && clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+}
+
 int capture_dlt(const struct capture *c)
 {
-	return pcap_datalink(c->pcap);
+	return pcap_datalink(c->device.pcap);
 }
 
 const char *capture_link_name(const struct capture *c)
 {
-	const char *name = pcap_datalink_val_to_description(pcap_datalink(c->pcap));
-
-	return name ? name : "unknown";
+	return device_link_name(&c->device);
 }
 
 void capture_free(struct capture *c)
@@ -489,8 +429,7 @@ void capture_free(struct capture *c)
 		return;
 	ev_io_stop(c->opt.loop, &c->io);
 	ev_timer_stop(c->opt.loop, &c->timer);
-	if (c->pcap)
-		pcap_close(c->pcap);
+	device_close(&c->device);
 	free(c->parked_data);
 	free(c);
 }

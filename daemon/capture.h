@@ -23,8 +23,14 @@ enum capture_error {
 	CAPTURE_E_DOWN,        /* it is there, but down */
 	CAPTURE_E_PERMISSION,  /* CAP_NET_RAW is missing */
 	CAPTURE_E_FILTER,      /* the expression does not compile for the link type */
+	CAPTURE_E_NAME,        /* it names a host or network that is not known now */
 	CAPTURE_E_OTHER,       /* anything else libpcap says */
 };
+
+/* The interface is missing or down. */
+bool capture_is_away(int r);
+/* -EINVAL, -ENODEV, -EPERM, -EIO for a capture_error; an errno as it is. */
+int capture_errno(int r);
 
 struct capture_options {
 	struct ev_loop *loop;
@@ -57,15 +63,18 @@ struct capture_counters {
 	uint64_t bytes;    /* their captured bytes */
 	uint64_t dropped_kernel;
 	uint64_t dropped_interface;
-	uint64_t passed; /* passed the filter in the kernel, drops included, the other handle's not
-			  */
+	uint64_t passed; /* passed the filter, drops included, the other handle's not */
 	uint64_t unread; /* still in the ring; 0 before capture_stop(), and when inexact */
-	bool inexact;    /* the kernel counts otherwise: `any`, or the clock was set back */
+	bool inexact;    /* the kernel counts otherwise: `any`, a
+			  * device that is no interface; or the clock was set back */
 };
 
 /*
  * Opens the interface and starts to capture: packets from now on are in the ring. Nothing is read
  * until capture_run(). Returns 0, a capture_error with one line in `why`, or -errno.
+ *
+ * It may wait (filter.h): it is made for another thread than the loop's, and so is capture_free()
+ * of one that was never run.
  */
 int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size);
 
@@ -86,9 +95,10 @@ void capture_stop(struct capture *c);
 
 /* What the kernel says of the interface now, not when an event was queued. */
 enum capture_link capture_look(const struct capture *c);
-int capture_index(const struct capture *c); /* of the interface when it was opened; `any`: 0 */
+int capture_index(const struct capture *c); /* of the interface when it was opened; 0: none */
 bool capture_has_parked(const struct capture *c);
-int capture_dlt(const struct capture *c);               /* DLT_, for capture_check_filter() */
+bool capture_is_empty(struct capture *c); /* it was stopped, and nothing is left to be read */
+int capture_dlt(const struct capture *c); /* DLT_, for filter_check() */
 const char *capture_link_name(const struct capture *c); /* "Ethernet" */
 
 /* Reads the kernel's counters too (a system call): not per packet. */
@@ -105,16 +115,6 @@ int capture_list_interfaces(void);
  * more than the 16 bits of a number.
  */
 int capture_file_linktype(void *pcap, uint16_t *out);
-
-/* Checks an expression against a link type without an interface. 0, or -EINVAL with `why`. */
-int capture_check_filter(const char *filter, int dlt, char *why, size_t size);
-
-/*
- * Checks an expression without knowing the link type: 0 when it is right for any, or names a host
- * or network that cannot be found now; -EINVAL, with `why` as for Ethernet. May ask the name
- * service.
- */
-int capture_check_expression(const char *filter, char *why, size_t size);
 
 /* The version line of libpcap. */
 const char *capture_library_version(void);

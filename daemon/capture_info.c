@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What capture.h offers without capturing: interfaces, link types, the check of an expression.
+ * What capture.h offers without capturing: interfaces, link types.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,6 @@
 #include "capture.h"
 #include "log.h"
 #include "printable.h"
-
-#define MAX_DLT 512 /* above all that libpcap knows */
 
 /*
  * libpcap keeps its table of DLT_ to LINKTYPE_ numbers to itself, but writes the number into a
@@ -43,48 +41,6 @@ int capture_file_linktype(void *pcap, uint16_t *out)
 		return -ENOTSUP;
 	*out = (uint16_t)network;
 	return 0;
-}
-
-int capture_check_filter(const char *filter, int dlt, char *why, size_t size)
-{
-	pcap_t *dead = pcap_open_dead(dlt, PACKET_MAX_LEN);
-	struct bpf_program prog;
-	int r = 0;
-
-	if (!dead)
-		return -ENOMEM;
-	if (pcap_compile(dead, &prog, filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		snprintf(why, size, "%s", pcap_geterr(dead));
-		r = -EINVAL;
-	} else {
-		pcap_freecode(&prog);
-	}
-	pcap_close(dead);
-	return r;
-}
-
-/* A name that is not known now may be later; how an expression is written stays wrong. */
-static bool is_name_fault(const char *why)
-{
-	return strncmp(why, "unknown ", 8) == 0 &&
-	       (strstr(why, "host '") != NULL || strstr(why, "network '") != NULL);
-}
-
-int capture_check_expression(const char *filter, char *why, size_t size)
-{
-	char other[PCAP_ERRBUF_SIZE];
-	int r = capture_check_filter(filter, DLT_EN10MB, why, size);
-
-	if (r != -EINVAL || is_name_fault(why))
-		return r == -EINVAL ? 0 : r;
-	if (strstr(why, "syntax error") != NULL)
-		return r;
-	for (int dlt = 0; dlt < MAX_DLT; dlt++) {
-		if (pcap_datalink_val_to_name(dlt) != NULL &&
-		    capture_check_filter(filter, dlt, other, sizeof(other)) == 0)
-			return 0;
-	}
-	return r;
 }
 
 const char *capture_library_version(void)

@@ -38,7 +38,8 @@ struct client {
 	struct control *control;
 	ev_io io;
 	ev_timer timeout;
-	int fd; /* -1: the slot is free */
+	int fd;       /* -1: the slot is free */
+	bool pending; /* it has asked, and waits for control_answer() */
 };
 
 struct control {
@@ -138,21 +139,37 @@ static void close_client(struct client *client)
 	accept_on(control);
 }
 
-static void answer_request(struct client *client, const char *request, size_t len)
+static void answer(struct client *client, int r, const char *why)
 {
-	struct control *control = client->control;
 	char text[MESSAGE_MAX];
-	char why[CONTROL_WHY_MAX] = "";
 
-	if (len != strlen(request_reload) || memcmp(request, request_reload, len) != 0)
-		snprintf(text, sizeof(text), "%sunknown request", answer_error);
-	else if (control->on_reload(control->ctx, why, sizeof(why)) < 0)
+	if (r < 0)
 		snprintf(text, sizeof(text), "%s%s", answer_error, why);
 	else
 		snprintf(text, sizeof(text), "%s", answer_ok);
 	printable_lines(text);
 	if (send(client->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		log_debug("control socket %s: %s", control->path, strerror(errno));
+		log_debug("control socket %s: %s", client->control->path, strerror(errno));
+	close_client(client);
+}
+
+static void take_request(struct client *client, const char *request, size_t len)
+{
+	struct control *control = client->control;
+	char why[CONTROL_WHY_MAX] = "";
+	int r;
+
+	if (len != strlen(request_reload) || memcmp(request, request_reload, len) != 0) {
+		answer(client, -EINVAL, "unknown request");
+		return;
+	}
+	r = control->on_reload(control->ctx, why, sizeof(why));
+	if (r != CONTROL_E_PENDING) {
+		answer(client, r, why);
+		return;
+	}
+	client->pending = true;
+	ev_timer_stop(control->loop, &client->timeout);
 }
 
 static void on_request(struct ev_loop *loop, ev_io *w, int revents)
@@ -163,9 +180,17 @@ static void on_request(struct ev_loop *loop, ev_io *w, int revents)
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (len > 0)
-		answer_request(client, request, (size_t)len);
-	close_client(client);
+	if (len > 0 && !client->pending)
+		take_request(client, request, (size_t)len);
+	else
+		close_client(client);
+}
+
+void control_answer(struct control *control, int r, const char *why)
+{
+	for (size_t i = 0; control && i < MAX_CLIENTS; i++)
+		if (control->clients[i].fd >= 0 && control->clients[i].pending)
+			answer(&control->clients[i], r, why);
 }
 
 static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
@@ -204,6 +229,7 @@ static void on_connection(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	client->fd = fd;
+	client->pending = false;
 	ev_io_set(&client->io, fd, EV_READ);
 	ev_io_start(loop, &client->io);
 	ev_timer_set(&client->timeout, REQUEST_TIMEOUT_S, 0.);

@@ -18,7 +18,13 @@
 
 struct control;
 
-/* Applies the configuration anew. Returns 0, or -errno with the faults in `why`, a line each. */
+/* The answer of a request comes later, by control_answer(). */
+#define CONTROL_E_PENDING 1
+
+/*
+ * Applies the configuration anew. 0; -errno with the faults in `why`, a line each; or
+ * CONTROL_E_PENDING.
+ */
 typedef int (*control_reload_fn)(void *ctx, char *why, size_t size);
 
 /*
@@ -43,6 +49,9 @@ bool control_has_directory(const char *directories, const char *instance);
  */
 int control_new(struct control **out, struct ev_loop *loop, const char *path,
 		control_reload_fn on_reload, void *ctx);
+
+/* Answers all whose requests were pending: 0, or -errno with lines. NULL is legal. */
+void control_answer(struct control *control, int r, const char *why);
 
 /* Closes all connections and removes the socket. NULL is legal. */
 void control_free(struct control *control);

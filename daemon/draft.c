@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "brokers.h"
-#include "capture.h"
+#include "filter.h"
 #include "kafkaconf.h"
 #include "kafkagiven.h"
 #include "log.h"
@@ -452,7 +452,7 @@ void draft_check_filter(struct draft *draft)
 	char why[512];
 
 	if (cfg->mode == CONFIG_MODE_PRODUCER && cfg->filter != NULL &&
-	    capture_check_expression(cfg->filter, why, sizeof(why)) < 0)
+	    filter_check_expression(cfg->filter, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where_of(draft, "filter"), "filter '%s': %s", cfg->filter,
 			  why);
 }

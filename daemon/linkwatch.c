@@ -2,7 +2,9 @@
 #include "linkwatch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,27 +19,55 @@ struct linkwatch {
 	void *ctx;
 };
 
-static const char *name_of(const struct nlmsghdr *h)
+/* The name in an attribute, of `size` bytes with its end, as far as it is well-formed. */
+static bool is_name(const struct rtattr *a, const char *name, size_t size)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(h);
-	int len = (int)IFLA_PAYLOAD(h);
+	return RTA_PAYLOAD(a) == size && !memcmp(RTA_DATA(a), name, size);
+}
 
-	for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, len); a = RTA_NEXT(a, len))
-		if (a->rta_type == IFLA_IFNAME)
-			return RTA_DATA(a);
-	return NULL;
+static bool has_altname(const struct rtattr *list, const char *name, size_t size)
+{
+	int len = (int)RTA_PAYLOAD(list);
+
+	for (const struct rtattr *a = RTA_DATA(list); RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if (a->rta_type == IFLA_ALT_IFNAME && is_name(a, name, size))
+			return true;
+	return false;
+}
+
+bool linkwatch_is(const struct linkwatch_event *event, const char *name)
+{
+	const struct nlmsghdr *h = event->message;
+	int len = (int)IFLA_PAYLOAD(h);
+	char device[IFNAMSIZ];
+	size_t size;
+
+	/* A label is the name of its device, a colon and more, which is all that the kernel asks.
+	 */
+	snprintf(device, sizeof(device), "%.*s", (int)strcspn(name, ":"), name);
+	size = strlen(device) + 1;
+	for (const struct rtattr *a = IFLA_RTA(NLMSG_DATA(h)); RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type == IFLA_IFNAME && is_name(a, device, size)) ||
+		    ((a->rta_type & NLA_TYPE_MASK) == IFLA_PROP_LIST &&
+		     has_altname(a, device, size)))
+			return true;
+	return false;
 }
 
 static void handle(struct linkwatch *w, const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(h);
-	struct linkwatch_event event;
+	struct linkwatch_event event = {.message = h};
 
-	if (h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK)
+	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
+	    h->nlmsg_len < NLMSG_LENGTH(sizeof(*info)))
 		return;
-	event = (struct linkwatch_event){.name = name_of(h), .index = info->ifi_index};
-	if (event.name)
-		w->on_link(w->ctx, &event);
+	event.index = info->ifi_index;
+	if (h->nlmsg_type == RTM_NEWLINK)
+		event.now = (struct netdev){.index = info->ifi_index,
+					    .flags = info->ifi_flags,
+					    .hardware_type = info->ifi_type};
+	w->on_link(w->ctx, &event);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int revents)
@@ -47,7 +77,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
 	ssize_t n = recv(w->fd, buf, sizeof(buf), 0);
 
 	if (n < 0 && errno == ENOBUFS)
-		w->on_link(w->ctx, &(struct linkwatch_event){.name = NULL});
+		w->on_link(w->ctx, &(struct linkwatch_event){.message = NULL});
 	if (n <= 0)
 		return;
 	for (struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n))

@@ -2,36 +2,58 @@
 #include "netdev.h"
 
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static int ask(int fd, const char *name, unsigned long request, struct ifreq *req)
-{
-	snprintf(req->ifr_name, sizeof(req->ifr_name), "%.*s", IFNAMSIZ - 1, name);
-	return ioctl(fd, request, req);
-}
-
-int netdev_flags(int fd, const char *name)
+static int find_index(int fd, const char *name)
 {
 	struct ifreq req = {.ifr_flags = 0};
 
-	return ask(fd, name, SIOCGIFFLAGS, &req) == 0 ? req.ifr_flags : 0;
+	if (strlen(name) >= IFNAMSIZ)
+		return 0;
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	return ioctl(fd, SIOCGIFINDEX, &req) == 0 ? req.ifr_ifindex : 0;
 }
 
-int netdev_index(int fd, const char *name)
+static bool read_device(int fd, int index, struct netdev *out)
 {
-	struct ifreq req = {.ifr_flags = 0};
+	struct ifreq req = {.ifr_ifindex = index};
 
-	return ask(fd, name, SIOCGIFINDEX, &req) == 0 ? req.ifr_ifindex : 0;
+	if (index == 0 || ioctl(fd, SIOCGIFNAME, &req) < 0)
+		return false;
+	out->index = index;
+	memcpy(out->name, req.ifr_name, sizeof(out->name));
+	if (ioctl(fd, SIOCGIFFLAGS, &req) < 0)
+		return false;
+	out->flags = (unsigned short)req.ifr_flags;
+	out->hardware_type = ioctl(fd, SIOCGIFHWADDR, &req) == 0 ? req.ifr_hwaddr.sa_family : -1;
+	return true;
 }
 
-int netdev_hardware_type(int fd, const char *name)
+bool netdev_find(const char *name, struct netdev *out)
 {
-	struct ifreq req = {.ifr_flags = 0};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found;
 
-	return ask(fd, name, SIOCGIFHWADDR, &req) == 0 ? req.ifr_hwaddr.sa_family : -1;
+	*out = (struct netdev){.index = 0};
+	if (fd < 0)
+		return false;
+	found = read_device(fd, find_index(fd, name), out);
+	if (!found)
+		*out = (struct netdev){.index = 0};
+	close(fd);
+	return found;
+}
+
+bool netdev_is_as(const struct netdev *a, const struct netdev *b)
+{
+	if (a->index == 0 || b->index == 0)
+		return a->index == b->index;
+	return a->index == b->index && a->hardware_type == b->hardware_type &&
+	       (a->flags & IFF_UP) == (b->flags & IFF_UP);
 }
 
 int netdev_bound_index(int fd)

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel says of a network device at this moment (netdevice(7), packet(7)). `fd` is any
- * socket; by name, as that is what a capture is asked for by.
+ * What the kernel says of a network device at this moment (netdevice(7), packet(7)).
  */
 #pragma once
 
-/* IFF_…; 0 when there is none of that name. */
-int netdev_flags(int fd, const char *name);
-/* Its index, or 0. */
-int netdev_index(int fd, const char *name);
-/* ARPHRD_…, or -1. */
-int netdev_hardware_type(int fd, const char *name);
+#include <net/if.h>
+#include <stdbool.h>
+
+struct netdev {
+	int index; /* 0: there is none of that name */
+	char name[IFNAMSIZ];
+	unsigned int flags; /* IFF_… */
+	int hardware_type;  /* ARPHRD_… */
+};
+
+/*
+ * By its name, by another name that it has (`ip link property add altname`), or by an address label
+ * (eth0:1): of up to 15 characters. False: there is none. The kernel answers at once.
+ */
+bool netdev_find(const char *name, struct netdev *out);
+
+/* The same device, as much up, of the same type: what a capture can do with it has not changed. */
+bool netdev_is_as(const struct netdev *a, const struct netdev *b);
 
 /*
  * The index of the device that a packet socket is bound to; -1 once that device is gone, though

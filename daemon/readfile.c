@@ -17,6 +17,7 @@
 #include <pcap/pcap.h>
 
 #include "capture.h"
+#include "filter.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -160,20 +161,21 @@ static int open_pcap(struct readfile *f, char *why, size_t size)
 
 static int set_filter(struct readfile *f, char *why, size_t size)
 {
+	char text[PCAP_ERRBUF_SIZE];
 	struct bpf_program prog;
 	int r;
 
 	if (!*f->filter)
 		return 0;
-	r = pcap_compile(f->pcap, &prog, f->filter, 1, PCAP_NETMASK_UNKNOWN);
+	r = filter_compile(f->pcap, f->filter, &prog, text, sizeof(text));
 	if (r == 0) {
 		r = pcap_setfilter(f->pcap, &prog);
 		pcap_freecode(&prog);
+		snprintf(text, sizeof(text), "%s", pcap_geterr(f->pcap));
 	}
-	if (r < 0)
-		snprintf(why, size, "%s: filter '%s': %s", readfile_name(f), f->filter,
-			 pcap_geterr(f->pcap));
-	return r < 0 ? -EINVAL : 0;
+	if (r != 0)
+		snprintf(why, size, "%s: filter '%s': %s", readfile_name(f), f->filter, text);
+	return r != 0 ? -EINVAL : 0;
 }
 
 int readfile_open(struct readfile *f, char *why, size_t size)

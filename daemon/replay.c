@@ -14,11 +14,13 @@
 #include "log.h"
 #include "pktbuf.h"
 #include "readfile.h"
+#include "thread.h"
 
 #define CHUNK       (256 * 1024)
 #define MAX_AHEAD   (4 * 1024 * 1024) /* bytes read but not taken yet */
 #define BATCH       4096
 #define OPEN_WAIT_S 2 /* for a file, at the start */
+#define JOIN_MS     1000
 
 struct replay {
 	struct replay_options opt; /* its strings are not used */
@@ -41,6 +43,13 @@ struct replay {
 
 /* ---- the thread ---- */
 
+/* Under the lock. Who is not waited for any more may outlive the loop. */
+static void wake(struct replay *r)
+{
+	if (!r->quit)
+		ev_async_send(r->opt.loop, &r->async);
+}
+
 /* Waits while too much lies there. False: quit. */
 static bool put(struct replay *r, const struct packet *pkt, int *err)
 {
@@ -51,8 +60,8 @@ static bool put(struct replay *r, const struct packet *pkt, int *err)
 		pthread_cond_wait(&r->room, &r->lock);
 	*err = pktbuf_push(r->filling, pkt, 0);
 	go_on = !r->quit && *err == 0;
+	wake(r);
 	pthread_mutex_unlock(&r->lock);
-	ev_async_send(r->opt.loop, &r->async);
 	return go_on;
 }
 
@@ -79,6 +88,7 @@ static void tell(struct replay *r, bool opened, bool ended, int status)
 	r->ended = ended;
 	r->status = status;
 	pthread_cond_signal(&r->opening);
+	wake(r);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -94,7 +104,6 @@ static void *run(void *arg)
 		err = read_packets(r);
 		tell(r, true, true, err);
 	}
-	ev_async_send(r->opt.loop, &r->async);
 	return NULL;
 }
 
@@ -250,25 +259,30 @@ static void say_changed(const struct readfile *f)
 			 readfile_name(f), c->misdated);
 }
 
-static void join(struct replay *r)
+/* False: it goes on, and what it uses must stay: the compiling of a filter cannot be cut short. */
+static bool join(struct replay *r)
 {
 	pthread_mutex_lock(&r->lock);
 	r->quit = true;
 	pthread_cond_signal(&r->room);
 	pthread_mutex_unlock(&r->lock);
 	pthread_cancel(r->thread);
-	pthread_join(r->thread, NULL);
+	if (!thread_join_within(r->thread, JOIN_MS)) {
+		thread_abandon(r->thread);
+		return false;
+	}
 	say_changed(r->file);
+	return true;
 }
 
 void replay_free(struct replay *r)
 {
 	if (!r)
 		return;
-	if (r->started)
-		join(r);
 	ev_async_stop(r->opt.loop, &r->async);
 	ev_timer_stop(r->opt.loop, &r->again);
+	if (r->started && !join(r))
+		return;
 	readfile_free(r->file);
 	pktbuf_free(r->filling);
 	pktbuf_free(r->taking);

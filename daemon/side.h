@@ -15,8 +15,19 @@
 
 struct side; /* each side's own; opaque to app */
 
+/* The answer of new() and reload() comes later, by an event. */
+#define SIDE_E_PENDING 1
+
+/* on_done()'s status when the settings are wrong: starting again is of no use until they are
+ * mended. */
+#define SIDE_STATUS_SETTINGS 2
+
 /* How a side tells app of itself. All are called from the loop, on_state also from within new. */
 struct side_events {
+	/* It captures or reads, or waits until it can (after SIDE_E_PENDING of new). */
+	void (*on_started)(void *ctx);
+	/* How a reload ended (after SIDE_E_PENDING of it): 0, or -errno with one line. */
+	void (*on_reloaded)(void *ctx, int err, const char *why);
 	/* The side has reached its end by itself (limit, end of input or topic, reader gone, or
 	 * a runtime failure, then status = 1): app begins the shutdown. */
 	void (*on_done)(void *ctx, int status);
@@ -36,7 +47,8 @@ struct side_options {
 
 struct side_ops {
 	/*
-	 * Creates and starts the side. 0; -ENOPROTOOPT: the settings are wrong; -errno. Logged.
+	 * Creates and starts the side. 0; SIDE_E_PENDING: on_started() follows, or on_done();
+	 * -ENOPROTOOPT: the settings are wrong; -errno. Logged.
 	 */
 	int (*new)(struct side **out, const struct side_options *opt);
 	/* Stops the input and drains what is inside; ends in on_stopped. Called once. */
@@ -46,10 +58,13 @@ struct side_ops {
 	/* Gives up waiting (deadline or second signal); counts what is left; on_stopped follows. */
 	void (*abandon)(struct side *s);
 	/*
-	 * Applies new settings in full or not at all. 0, or -errno with one line in `why`. On
-	 * success the old config is no longer used once this returns.
+	 * Applies new settings in full or not at all. 0; -errno with one line in `why`; or
+	 * SIDE_E_PENDING: on_reloaded() follows, and both configs must live until then. On success
+	 * the old config is no longer used from then on.
 	 */
 	int (*reload)(struct side *s, const struct config *cfg, char *why, size_t size);
+	/* A reload that is pending is no more, and nothing was changed. NULL: none ever is. */
+	void (*cancel_reload)(struct side *s);
 	/*
 	 * A number that changes when progress is made, or while none is due (nothing to send, a
 	 * quiet topic): what stands still for the stall timeout ends a bounded run.

@@ -4,11 +4,10 @@
  * account of what became of every packet.
  *
  * The end has one order whatever begins it: the input stops and is read empty, the producer
- * drains, the account is closed.
+ * drains, the account (side_account.c) is closed.
  */
-#include "side.h"
+#include "side_producer_impl.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,74 +19,10 @@
 #include "outclient.h"
 #include "own.h"
 #include "producer.h"
-#include "refusals.h"
 #include "relay.h"
 #include "replay.h"
-#include "report.h"
-#include "stats.h"
 #include "tap.h"
 #include "viewer.h"
-
-struct side {
-	struct side_options opt;
-	const struct config *cfg;
-	struct own *own; /* NULL when nothing is left out */
-	struct delivery *delivery;
-	struct relay *relay;       /* of the delivery */
-	struct producer *producer; /* likewise */
-	struct tap *tap;
-	struct replay *replay;
-	ev_timer limit; /* fires once when max-packets is reached: not from within the input */
-	char input_state[160];
-
-	uint64_t taken, bytes, own_packets;
-	uint64_t undelivered; /* given up at the end, and not kept in the spool */
-	uint64_t maybe;       /* given up, though Kafka may have them */
-	uint64_t again;       /* Kafka has them, and so has the spool */
-	bool ending, ended, limit_reached, said_start, said_flush;
-	struct viewer *viewer; /* NULL: no packet is shown */
-
-	char failure[512]; /* what ended the input before its end; "": nothing did */
-	bool input_done;   /* all that the run was to take was taken */
-
-	struct report report;
-	char waiting[256]; /* what for, when the end was given up */
-};
-
-static void read_stats(struct side *s, struct stats_producer *out)
-{
-	struct capture_counters c = {0};
-	struct producer_counters p;
-	struct relay_counters r;
-	bool parked = s->tap && tap_has_parked(s->tap) && !s->limit_reached;
-
-	if (s->tap)
-		tap_read_counters(s->tap, &c);
-	producer_read_counters(s->producer, &p);
-	relay_read_counters(s->relay, &r);
-	/* What is unread at the end nobody will read: it is dropped. */
-	if (!s->ended || s->limit_reached)
-		c.unread = 0;
-	*out = (struct stats_producer){
-		.received = s->taken + s->own_packets + parked + c.unread,
-		.recovered = r.recovered,
-		.spooled = r.spooled,
-		.dropped = r.dropped + c.unread,
-		.bytes = s->bytes,
-		.delivered = p.delivered,
-		.queued = p.queued + parked,
-		.failed = p.failed + s->undelivered,
-		.own = s->own_packets,
-		.dropped_kernel = c.dropped_kernel,
-		.dropped_interface = c.dropped_interface,
-		.doubled = p.doubled,
-		.passed = c.passed,
-		.passed_known = s->tap && s->ended && !s->limit_reached && !c.inexact,
-	};
-	assert(out->received + out->recovered ==
-	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
-	assert(!out->passed_known || out->passed == out->received + out->dropped_kernel);
-}
 
 /* ---- the way of a packet ---- */
 
@@ -147,17 +82,29 @@ static void flush(void *ctx)
 	producer_drain(s->producer);
 }
 
+static void on_drained(void *ctx)
+{
+	struct side *s = ctx;
+
+	s->opt.events.on_stopped(s->opt.events.ctx);
+}
+
 /*
  * The input has ended. A run that ends by itself empties its spool too; one that is stopped
  * leaves there what is there, if the disk takes it.
  */
 static void drain(struct side *s)
 {
-	bool empty = relay_has_spool(s->relay) && (s->limit_reached || s->cfg->read_file);
+	bool empty;
 
 	if (s->ended)
 		return;
 	s->ended = true;
+	if (!s->delivery) {
+		on_drained(s);
+		return;
+	}
+	empty = relay_has_spool(s->relay) && (s->limit_reached || s->cfg->read_file);
 	if (!relay_end(s->relay, empty))
 		flush(s);
 }
@@ -243,13 +190,6 @@ static void on_replay_end(void *ctx, const char *why)
 		done(s, 0);
 }
 
-static void on_drained(void *ctx)
-{
-	struct side *s = ctx;
-
-	s->opt.events.on_stopped(s->opt.events.ctx);
-}
-
 static void on_undelivered(void *ctx, bool kept, bool maybe)
 {
 	struct side *s = ctx;
@@ -273,12 +213,16 @@ static void side_stop(struct side *s)
 
 static bool side_may_leave(struct side *s)
 {
-	return s->ended && delivery_may_leave(s->delivery);
+	return s->ended && s->delivery && delivery_may_leave(s->delivery);
 }
 
 static void side_abandon(struct side *s)
 {
 	s->ended = true;
+	if (!s->delivery) {
+		on_drained(s);
+		return;
+	}
 	say_flush(s);
 	delivery_waiting_for(s->delivery, s->waiting, sizeof(s->waiting));
 	s->again = relay_abandon(s->relay);
@@ -286,23 +230,6 @@ static void side_abandon(struct side *s)
 }
 
 /* ---- reports ---- */
-
-static void side_log_stats(struct side *s)
-{
-	struct stats_producer st;
-
-	read_stats(s, &st);
-	st.rtt_us = producer_take_rtt(s->producer);
-	report_producer(&s->report, &st, ev_now(s->opt.loop));
-}
-
-static void side_summary(struct side *s, char *buf, size_t size)
-{
-	struct stats_producer st;
-
-	read_stats(s, &st);
-	report_summary(&s->report, &st, ev_now(s->opt.loop), buf, size);
-}
 
 static uint64_t side_progress(const struct side *s)
 {
@@ -323,36 +250,124 @@ static bool side_is_done(const struct side *s)
 
 static void side_waiting_for(const struct side *s, char *buf, size_t size)
 {
-	delivery_waiting_for(s->delivery, buf, size);
+	if (s->delivery)
+		delivery_waiting_for(s->delivery, buf, size);
+	else
+		snprintf(buf, size, "the capture to be opened");
 }
 
-static int side_finish(struct side *s, bool interrupted)
+/* ---- life ---- */
+
+static int open_delivery(struct side *s)
 {
-	struct producer_counters p;
-	struct relay_counters r;
-	struct stats_producer st;
-
-	relay_flush(s->relay);
-	viewer_end(s->viewer);
-	read_stats(s, &st);
-	st.rtt_us = producer_take_rtt(s->producer);
-	producer_read_counters(s->producer, &p);
-	relay_read_counters(s->relay, &r);
-	const struct report_end end = {
-		.maybe = s->maybe,
-		.again = s->again,
-		.spool_directory = s->cfg->spool_directory,
-		.waited_for = s->waiting,
-		.refused = p.failed,
-		.refusal = refusals_words(producer_refusals(s->producer)->for_good),
-		.spool = r.dropped,
-		.unreadable = r.unreadable,
-		.unread = st.dropped - r.dropped,
-		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
-		.failure = s->failure,
+	const struct delivery_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->cfg,
+		.own = s->own,
+		.on_room = run_input,
+		.on_emptied = flush,
+		.on_drained = on_drained,
+		.on_undelivered = on_undelivered,
+		.on_change = tell_state,
+		.ctx = s,
 	};
+	int r = delivery_new(&s->delivery, &opt);
 
-	return report_end(&s->report, &st, &end, ev_now(s->opt.loop));
+	if (r < 0)
+		return r;
+	s->relay = delivery_relay(s->delivery);
+	s->producer = delivery_producer(s->delivery);
+	return 0;
+}
+
+static int begin(struct side *s)
+{
+	int r = open_delivery(s);
+
+	if (r < 0)
+		return r;
+	if (s->cfg->read_file)
+		snprintf(s->input_state, sizeof(s->input_state), "reading %s", s->cfg->read_file);
+	tell_state(s);
+	say_start(s);
+	run_input(s);
+	return 0;
+}
+
+/* The input first: what cannot be captured needs no connection. */
+static void on_tap_opened(void *ctx, int err)
+{
+	struct side *s = ctx;
+
+	if (s->ending)
+		return;
+	if (err == 0)
+		err = begin(s);
+	if (err == 0) {
+		s->opt.events.on_started(s->opt.events.ctx);
+		return;
+	}
+	s->failed = true;
+	if (!log_last_was_error())
+		log_error("Cannot start: %s", strerror(-err));
+	done(s, err == -ENOPROTOOPT ? SIDE_STATUS_SETTINGS : 1);
+}
+
+/* ---- reload ---- */
+
+static void end_reload(struct side *s, const struct config *cfg, struct outclient *next, int err)
+{
+	s->next_cfg = NULL;
+	s->next = NULL;
+	if (err < 0) {
+		outclient_free(next, 0);
+		return;
+	}
+	delivery_set_config(s->delivery, cfg, next);
+	s->cfg = cfg;
+}
+
+static void on_tap_reloaded(void *ctx, int err, const char *why)
+{
+	struct side *s = ctx;
+
+	end_reload(s, s->next_cfg, s->next, err);
+	s->opt.events.on_reloaded(s->opt.events.ctx, err, why);
+}
+
+static void side_cancel_reload(struct side *s)
+{
+	if (!s->next_cfg)
+		return;
+	tap_cancel_reload(s->tap);
+	end_reload(s, s->next_cfg, s->next, -ECANCELED);
+}
+
+static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
+{
+	unsigned int changes = config_diff(s->cfg, cfg, NULL, NULL);
+	struct outclient *next = NULL;
+	int r;
+
+	if (s->ending) {
+		snprintf(why, size, "the instance is being stopped");
+		return -EBUSY;
+	}
+	/* All that can fail first, so that nothing is applied by half. */
+	r = cfg->pretty_print && !s->viewer ? viewer_new(&s->viewer, s->opt.loop) : 0;
+	if (r < 0)
+		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
+	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
+		r = producer_prepare(s->producer, cfg, &next, why, size);
+	if (r == 0 && s->tap)
+		r = tap_reload(s->tap, cfg, why, size);
+	if (r != TAP_E_PENDING) {
+		end_reload(s, cfg, next, r);
+		return r;
+	}
+	s->next_cfg = cfg;
+	s->next = next;
+	return SIDE_E_PENDING;
 }
 
 /* ---- life ---- */
@@ -379,6 +394,8 @@ static int open_input(struct side *s)
 		.wait = s->cfg->file != NULL,
 		.sink = sink,
 		.on_state = on_state,
+		.on_opened = on_tap_opened,
+		.on_reloaded = on_tap_reloaded,
 		.on_failed = fail,
 		.on_error = on_input_error,
 		.on_stopped = on_tap_stopped,
@@ -388,33 +405,12 @@ static int open_input(struct side *s)
 	return tap_new(&s->tap, &opt);
 }
 
-static int open_delivery(struct side *s)
-{
-	const struct delivery_options opt = {
-		.loop = s->opt.loop,
-		.cfg = s->cfg,
-		.own = s->own,
-		.on_room = run_input,
-		.on_emptied = flush,
-		.on_drained = on_drained,
-		.on_undelivered = on_undelivered,
-		.on_change = tell_state,
-		.ctx = s,
-	};
-	int r = delivery_new(&s->delivery, &opt);
-
-	if (r < 0)
-		return r;
-	s->relay = delivery_relay(s->delivery);
-	s->producer = delivery_producer(s->delivery);
-	return 0;
-}
-
 static void side_free(struct side *s)
 {
 	if (!s)
 		return;
 	ev_timer_stop(s->opt.loop, &s->limit);
+	outclient_free(s->next, 0);
 	tap_free(s->tap);
 	replay_free(s->replay);
 	delivery_free(s->delivery);
@@ -439,49 +435,16 @@ static int side_new(struct side **out, const struct side_options *opt)
 	r = s->cfg->pretty_print ? viewer_new(&s->viewer, s->opt.loop) : 0;
 	if (r == 0 && !s->cfg->read_file)
 		r = own_new(&s->own);
-	/* The input first: what cannot be captured needs no connection. */
 	if (r == 0)
 		r = open_input(s);
-	if (r == 0)
-		r = open_delivery(s);
+	if (r == 0 && !s->tap)
+		r = begin(s);
 	if (r < 0) {
 		side_free(s);
 		return r;
 	}
-	if (s->cfg->read_file)
-		snprintf(s->input_state, sizeof(s->input_state), "reading %s", s->cfg->read_file);
-	tell_state(s);
-	say_start(s);
-	run_input(s);
 	*out = s;
-	return 0;
-}
-
-static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
-{
-	unsigned int changes = config_diff(s->cfg, cfg, NULL, NULL);
-	struct outclient *next = NULL;
-	int r;
-
-	if (s->ending) {
-		snprintf(why, size, "the instance is being stopped");
-		return -EBUSY;
-	}
-	/* All that can fail first, so that nothing is applied by half. */
-	r = cfg->pretty_print && !s->viewer ? viewer_new(&s->viewer, s->opt.loop) : 0;
-	if (r < 0)
-		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
-	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
-		r = producer_prepare(s->producer, cfg, &next, why, size);
-	if (r == 0 && s->tap)
-		r = tap_reload(s->tap, cfg, why, size);
-	if (r < 0) {
-		outclient_free(next, 0);
-		return r;
-	}
-	delivery_set_config(s->delivery, cfg, next);
-	s->cfg = cfg;
-	return 0;
+	return s->tap ? SIDE_E_PENDING : 0;
 }
 
 const struct side_ops side_producer_ops = {
@@ -490,11 +453,12 @@ const struct side_ops side_producer_ops = {
 	.may_leave = side_may_leave,
 	.abandon = side_abandon,
 	.reload = side_reload,
+	.cancel_reload = side_cancel_reload,
 	.progress = side_progress,
 	.is_done = side_is_done,
 	.waiting_for = side_waiting_for,
-	.log_stats = side_log_stats,
-	.summary = side_summary,
-	.finish = side_finish,
+	.log_stats = side_account_log,
+	.summary = side_account_summarize,
+	.finish = side_account_close,
 	.free = side_free,
 };

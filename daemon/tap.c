@@ -1,80 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handles form a queue. The first is read; each later one was opened by a reload and fills
- * its ring meanwhile. Neighbours share a cut: the older takes packets from before it, the newer
- * those from then on. A moment after the cut (a packet may have been stamped, but not be in the
- * ring yet) the older rejects all, is read empty and closed, and the next one's turn comes.
+ * The newest handle of the queue (handover.h) stands for the interface. When that goes away the
+ * handle is only read empty, and a new one is opened behind it as soon as there is something to
+ * open, whether or not Kafka takes packets meanwhile.
  *
- * The newest handle stands for the interface. When that goes away the handle is only read empty,
- * and a new one is opened behind it as soon as there is something to open, whether or not Kafka
- * takes packets meanwhile.
+ * Opening may take long and happens on a thread (opening.h), one at a time: that of a reload goes
+ * before one that only tries whether the interface is there again. What fails is tried again when
+ * the kernel tells that the interface is another than it was then, and else after a growing delay:
+ * an event alone is no reason, as opening itself causes some (promiscuous mode).
  */
 #include "tap.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "handover.h"
 #include "linkwatch.h"
 #include "log.h"
+#include "opening.h"
+#include "retry.h"
+#include "thread.h"
 
-#define MAX_HANDLES  4
-#define CUT_GRACE_S  0.02
-#define SETTLE_S     0.5 /* a handle that did not live as long is not replaced at once */
+#define SETTLE_MS    500 /* a handle that did not live as long is not replaced at once */
+#define PATIENCE_S   5.  /* a service is started when it waits this long for its first handle */
 #define DLT_ETHERNET 1
 
 struct tap {
 	struct tap_options opt;
 	const struct config *cfg;
-	struct capture *handles[MAX_HANDLES];
-	size_t n;
-	bool running; /* tap_run() was called, and the sink has not said "full" since */
+	const struct config *next; /* what is being opened is for a reload to this */
+	struct handover queue;
+	bool started; /* on_opened() was called */
 	bool stopping;
-	bool waiting;   /* for the interface: what handles there are, are only read empty */
-	bool said_lost; /* the interface's absence was logged */
-	int dlt;        /* of the newest handle there was; -1 none yet */
-	double opened;  /* when that was */
+	bool waiting;    /* for the interface: what handles there are, are only read empty */
+	bool said_lost;  /* the interface's absence was logged */
+	int dlt;         /* of the newest handle there was; -1 none yet */
+	uint64_t opened; /* ms, when that was */
 	struct linkwatch *links;
-	ev_timer timer;                 /* the grace after a cut; also "stopped" */
-	ev_timer reopen;                /* looks whether the interface is there again already */
-	struct capture_counters closed; /* of the handles that are gone */
+	struct opening *opening;
+	struct retry retry;
+	ev_timer reopen;   /* looks whether the interface is there again already */
+	ev_timer patience; /* with the first opening */
+	ev_timer ended;    /* "stopped", not from within */
 };
-
-static void add_counters(struct capture_counters *sum, const struct capture_counters *c)
-{
-	sum->received += c->received;
-	sum->bytes += c->bytes;
-	sum->dropped_kernel += c->dropped_kernel;
-	sum->dropped_interface += c->dropped_interface;
-	sum->passed += c->passed;
-	sum->unread += c->unread;
-	sum->inexact |= c->inexact;
-}
-
-static double steady_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
 
 static struct capture *newest(const struct tap *t)
 {
-	return t->handles[t->n - 1];
-}
-
-static void close_first(struct tap *t)
-{
-	struct capture_counters c;
-
-	capture_read_counters(t->handles[0], &c);
-	add_counters(&t->closed, &c);
-	capture_free(t->handles[0]);
-	t->n--;
-	memmove(t->handles, t->handles + 1, t->n * sizeof(t->handles[0]));
+	return handover_newest(&t->queue);
 }
 
 static void tell_state(struct tap *t, const char *state)
@@ -112,26 +87,24 @@ static void say_back(struct tap *t)
 				changed ? "; its link type is now " : "",
 				changed ? capture_link_name(newest(t)) : "");
 	t->said_lost = false;
+	retry_clear(&t->retry);
 	t->dlt = dlt;
 	tell_state(t, "capturing on");
 }
 
 /* ---- handles ---- */
 
-static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_ended(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tap *t = w->data;
 
-	if (t->n > 1)
-		capture_stop(t->handles[0]);
-	else if (t->n == 0 && t->stopping)
+	if (t->stopping)
 		t->opt.on_stopped(t->opt.ctx);
 }
 
 static void start_timer(struct tap *t, ev_timer *timer, double after)
 {
-	/* A reload has taken a while since the loop last looked: the grace begins now. */
-	ev_now_update(t->opt.loop);
+	ev_now_update(t->opt.loop); /* the delay begins now, not when the loop last looked */
 	ev_timer_stop(t->opt.loop, timer);
 	ev_timer_set(timer, after, 0.);
 	ev_timer_start(t->opt.loop, timer);
@@ -140,7 +113,7 @@ static void start_timer(struct tap *t, ev_timer *timer, double after)
 /* The interface may be there again, and nothing may tell of it any more. */
 static void look_soon(struct tap *t)
 {
-	start_timer(t, &t->reopen, steady_now() - t->opened < SETTLE_S ? SETTLE_S : 0.);
+	start_timer(t, &t->reopen, thread_now_ms() - t->opened < SETTLE_MS ? SETTLE_MS * 1e-3 : 0.);
 }
 
 /* The first handle is done with: the next one's turn. */
@@ -148,17 +121,11 @@ static void on_handle_stopped(void *ctx)
 {
 	struct tap *t = ctx;
 
-	close_first(t);
-	if (t->waiting && !t->stopping && t->opt.wait)
+	handover_next(&t->queue);
+	if (t->next || (t->waiting && !t->stopping && t->opt.wait))
 		look_soon(t);
-	if (t->n == 0) {
-		start_timer(t, &t->timer, 0.);
-		return;
-	}
-	if (t->n > 1)
-		start_timer(t, &t->timer, CUT_GRACE_S);
-	if (t->running)
-		capture_run(t->handles[0]);
+	if (t->queue.n == 0)
+		start_timer(t, &t->ended, 0.);
 }
 
 /* The newest handle is of no use any more. */
@@ -184,7 +151,7 @@ static void on_handle_lost(void *ctx, const char *why)
 	struct tap *t = ctx;
 
 	/* Of more than one the first is on its way out anyhow. */
-	if (!t->stopping && !t->waiting && t->n == 1)
+	if (!t->stopping && !t->waiting && t->queue.n == 1)
 		lose(t, why);
 }
 
@@ -201,12 +168,12 @@ static int sink(void *ctx, const struct packet *pkt)
 	int r = t->opt.sink(t->opt.ctx, pkt);
 
 	if (r > 0)
-		t->running = false;
+		handover_pause(&t->queue);
 	return r;
 }
 
-static int open_handle(struct tap *t, const struct config *cfg, struct capture **out, char *why,
-		       size_t size)
+/* The answer comes by on_opened(). */
+static int open_handle(struct tap *t, const struct config *cfg)
 {
 	const struct capture_options opt = {
 		.loop = t->opt.loop,
@@ -223,79 +190,34 @@ static int open_handle(struct tap *t, const struct config *cfg, struct capture *
 		.ctx = t,
 	};
 
-	return capture_new(out, &opt, why, size);
-}
-
-static bool can_wait(int r)
-{
-	return r == CAPTURE_E_MISSING || r == CAPTURE_E_DOWN;
-}
-
-static int errno_of(int r)
-{
-	switch (r) {
-	case CAPTURE_E_MISSING:
-	case CAPTURE_E_DOWN:
-		return -ENODEV;
-	case CAPTURE_E_PERMISSION:
-		return -EPERM;
-	case CAPTURE_E_FILTER:
-		return -EINVAL;
-	default:
-		return r < 0 ? r : -EIO;
-	}
-}
-
-static void append_handle(struct tap *t, struct capture *fresh)
-{
-	/* One that we waited for follows on a handle that takes nothing any more. */
-	if (t->n && !t->waiting)
-		capture_hand_over(newest(t), fresh);
-	t->handles[t->n++] = fresh;
-	t->waiting = false;
-	t->opened = steady_now();
-	if (t->n == 1 && t->running)
-		capture_run(fresh);
-	if (t->n == 2)
-		start_timer(t, &t->timer, CUT_GRACE_S);
-	say_back(t);
-}
-
-/* Tries to open while waiting. Positive: it has to wait, `why` says for what. */
-static int try_open(struct tap *t, char *why, size_t size)
-{
-	struct capture *fresh = NULL;
-	int r = open_handle(t, t->cfg, &fresh, why, size);
-
-	if (r == 0)
-		append_handle(t, fresh);
-	else if (r < 0)
-		snprintf(why, size, "%s: %s", t->cfg->interface, strerror(-r));
-	return r;
+	retry_begin(&t->retry);
+	return opening_start(t->opening, &opt, t->dlt < 0 ? DLT_ETHERNET : t->dlt);
 }
 
 /* ---- the interface ---- */
 
+/* For a reload that waits for its turn, or as the interface is not captured from. */
 static void reopen(struct tap *t)
 {
-	char why[320];
-	int r;
-
-	/* With that many to be read empty, the first that is closed leads here again. */
-	if (t->n == MAX_HANDLES)
+	if (opening_is_pending(t->opening))
 		return;
-	r = try_open(t, why, sizeof(why));
-	if (can_wait(r))
-		tell_waiting(t, r);
-	else if (r != 0) /* perhaps half made: the kernel tells when it changes again */
-		log_warn("%s", why);
+	if (!handover_has_room(&t->queue, t->waiting)) {
+		/* The first that is closed leads here again, too. */
+		if (t->waiting)
+			tell_state(t, "waiting until Kafka takes more, for interface");
+		start_timer(t, &t->reopen, retry_delay(&t->retry));
+		return;
+	}
+	ev_timer_stop(t->opt.loop, &t->reopen);
+	if (open_handle(t, t->next ? t->next : t->cfg) < 0)
+		start_timer(t, &t->reopen, retry_delay(&t->retry));
 }
 
 static void on_reopen(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tap *t = w->data;
 
-	if (t->waiting && !t->stopping)
+	if ((t->next || t->waiting) && !t->stopping)
 		reopen(t);
 }
 
@@ -323,10 +245,114 @@ static void look(struct tap *t)
 	}
 }
 
+static void append_handle(struct tap *t, struct capture *fresh)
+{
+	/* One that we waited for follows on a handle that takes nothing any more. */
+	handover_add(&t->queue, fresh, t->queue.n && !t->waiting);
+	t->waiting = false;
+	t->opened = thread_now_ms();
+	say_back(t);
+	/* What became of it while it was opened was not looked at. */
+	look(t);
+}
+
+static void wait_for_interface(struct tap *t, const struct opening_result *res)
+{
+	if (capture_is_away(res->r)) {
+		say_lost(t, res->why);
+		tell_waiting(t, res->r);
+	} else {
+		if (retry_is_news(&t->retry, res->why))
+			log_warn("%s; tried again every %d s at least", res->why, RETRY_MAX_S);
+		tell_state(t, "waiting, as it cannot be opened, for interface");
+	}
+	start_timer(t, &t->reopen, retry_fail(&t->retry, &res->tried));
+}
+
+static void end_start(struct tap *t, int err)
+{
+	t->started = true;
+	ev_timer_stop(t->opt.loop, &t->patience);
+	t->opt.on_opened(t->opt.ctx, err);
+}
+
+static void on_first(struct tap *t, struct opening_result *res)
+{
+	if (res->r == 0) {
+		append_handle(t, res->capture);
+		res->capture = NULL;
+	} else if (t->opt.wait && (capture_is_away(res->r) || res->r == CAPTURE_E_NAME)) {
+		wait_for_interface(t, res);
+	} else {
+		log_error("%s", res->why);
+		end_start(t, capture_errno(res->r));
+		return;
+	}
+	end_start(t, 0);
+}
+
+/* The filter takes its time: a service is started all the same. */
+static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct tap *t = w->data;
+
+	tell_state(t, "opening interface");
+	end_start(t, 0);
+}
+
+/* The interface cannot be opened now: what can be checked without it was. */
+static int reload_waiting(struct tap *t, const struct config *cfg, const struct opening_result *res)
+{
+	if (*res->filter_fault)
+		return -EINVAL;
+	t->cfg = cfg;
+	if (!t->waiting)
+		capture_stop(newest(t));
+	t->waiting = true;
+	wait_for_interface(t, res);
+	return 0;
+}
+
+static void on_reload_opened(struct tap *t, struct opening_result *res)
+{
+	const struct config *cfg = t->next;
+	int r = capture_errno(res->r);
+
+	t->next = NULL;
+	if (res->r == 0) {
+		t->cfg = cfg;
+		append_handle(t, res->capture);
+		res->capture = NULL;
+		r = 0;
+	} else if (t->opt.wait && capture_is_away(res->r) &&
+		   !strcmp(t->cfg->interface, cfg->interface)) {
+		r = reload_waiting(t, cfg, res);
+	}
+	if (r < 0 && t->waiting)
+		look_soon(t);
+	t->opt.on_reloaded(t->opt.ctx, r, *res->filter_fault ? res->filter_fault : res->why);
+}
+
+static void on_opened(void *ctx, struct opening_result *res)
+{
+	struct tap *t = ctx;
+
+	if (t->next) {
+		on_reload_opened(t, res);
+	} else if (!t->started) {
+		on_first(t, res);
+	} else if (res->r == 0) {
+		append_handle(t, res->capture);
+		res->capture = NULL;
+	} else {
+		wait_for_interface(t, res);
+	}
+}
+
 /* A rename is told with the new name, so that the index counts too. */
 static bool concerns(const struct tap *t, const struct linkwatch_event *event)
 {
-	return !event->name || !strcmp(event->name, t->cfg->interface) ||
+	return !event->message || linkwatch_is(event, t->cfg->interface) ||
 	       (!t->waiting && event->index == capture_index(newest(t)));
 }
 
@@ -336,9 +362,11 @@ static void on_link(void *ctx, const struct linkwatch_event *event)
 
 	if (t->stopping || !concerns(t, event))
 		return;
-	if (!t->waiting)
+	if (!t->waiting) {
 		look(t);
-	else if (t->opt.wait)
+		return;
+	}
+	if (t->opt.wait && retry_tell(&t->retry, event->message ? &event->now : NULL))
 		reopen(t);
 }
 
@@ -346,23 +374,17 @@ static void on_link(void *ctx, const struct linkwatch_event *event)
 
 static int start(struct tap *t)
 {
-	char why[320];
 	int r = linkwatch_new(&t->links, t->opt.loop, on_link, t);
 
-	if (r < 0) {
+	if (r < 0)
 		log_error("Cannot watch the network interfaces: %s", strerror(-r));
-		return r;
-	}
-	r = try_open(t, why, sizeof(why));
 	if (r == 0)
-		return 0;
-	if (t->opt.wait && can_wait(r)) {
-		say_lost(t, why);
-		tell_waiting(t, r);
-		return 0;
-	}
-	log_error("%s", why);
-	return errno_of(r);
+		r = opening_new(&t->opening, t->opt.loop, on_opened, t);
+	if (r == 0)
+		r = open_handle(t, t->cfg);
+	if (r == 0 && t->opt.wait)
+		start_timer(t, &t->patience, PATIENCE_S);
+	return r;
 }
 
 int tap_new(struct tap **out, const struct tap_options *opt)
@@ -376,9 +398,11 @@ int tap_new(struct tap **out, const struct tap_options *opt)
 	t->cfg = opt->cfg;
 	t->waiting = true;
 	t->dlt = -1;
-	ev_timer_init(&t->timer, on_timer, 0., 0.);
+	handover_init(&t->queue, opt->loop);
+	ev_timer_init(&t->ended, on_ended, 0., 0.);
 	ev_timer_init(&t->reopen, on_reopen, 0., 0.);
-	t->timer.data = t->reopen.data = t;
+	ev_timer_init(&t->patience, on_patience, 0., 0.);
+	t->ended.data = t->reopen.data = t->patience.data = t;
 	r = start(t);
 	if (r < 0) {
 		tap_free(t);
@@ -390,66 +414,46 @@ int tap_new(struct tap **out, const struct tap_options *opt)
 
 void tap_run(struct tap *t)
 {
-	t->running = true;
-	if (t->n)
-		capture_run(t->handles[0]);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return !strcmp(a ? a : "", b ? b : "");
-}
-
-static bool same_capture(const struct config *a, const struct config *b)
-{
-	return same_text(a->interface, b->interface) && same_text(a->filter, b->filter) &&
-	       a->snaplen == b->snaplen && a->buffer_size == b->buffer_size &&
-	       a->buffer_timeout_ms == b->buffer_timeout_ms && a->promiscuous == b->promiscuous;
-}
-
-/* The interface cannot be opened now: what can be checked without it is. */
-static int reload_waiting(struct tap *t, const struct config *cfg, int r, char *why, size_t size)
-{
-	int dlt = t->dlt < 0 ? DLT_ETHERNET : t->dlt;
-	char text[320];
-
-	if (cfg->filter && capture_check_filter(cfg->filter, dlt, text, sizeof(text)) < 0) {
-		snprintf(why, size, "filter '%s': %s", cfg->filter, text);
-		return -EINVAL;
-	}
-	t->cfg = cfg;
-	if (!t->waiting)
-		capture_stop(newest(t));
-	t->waiting = true;
-	say_lost(t, why);
-	tell_waiting(t, r);
-	return 0;
+	handover_run(&t->queue);
 }
 
 int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
 {
-	struct capture *fresh = NULL;
-	bool same_interface = same_text(t->cfg->interface, cfg->interface);
 	int r;
 
-	if (same_capture(t->cfg, cfg)) {
+	if (!(config_diff(t->cfg, cfg, NULL, NULL) & CONFIG_CHANGE_CAPTURE)) {
 		t->cfg = cfg;
+		/* Whoever reloads may have mended what it waits for. */
+		if (t->waiting)
+			look_soon(t);
 		return 0;
 	}
-	if (t->n == MAX_HANDLES) {
+	if (!handover_has_room(&t->queue, t->waiting)) {
+		if (t->queue.running) {
+			t->next = cfg; /* when the older one is read empty */
+			return TAP_E_PENDING;
+		}
 		snprintf(why, size, "earlier reloads are not done yet: Kafka takes no packets");
 		return -EBUSY;
 	}
-	r = open_handle(t, cfg, &fresh, why, size);
-	if (t->opt.wait && same_interface && can_wait(r))
-		return reload_waiting(t, cfg, r, why, size);
-	if (r < 0)
+	ev_timer_stop(t->opt.loop, &t->reopen);
+	r = open_handle(t, cfg);
+	if (r < 0) {
 		snprintf(why, size, "%s: %s", cfg->interface, strerror(-r));
-	if (r != 0)
-		return errno_of(r);
-	t->cfg = cfg;
-	append_handle(t, fresh);
-	return 0;
+		return r;
+	}
+	t->next = cfg;
+	return TAP_E_PENDING;
+}
+
+void tap_cancel_reload(struct tap *t)
+{
+	if (!t->next)
+		return;
+	t->next = NULL;
+	opening_forget(t->opening);
+	if (t->waiting && !t->stopping)
+		look_soon(t);
 }
 
 void tap_stop(struct tap *t)
@@ -458,11 +462,12 @@ void tap_stop(struct tap *t)
 		return;
 	t->stopping = true;
 	ev_timer_stop(t->opt.loop, &t->reopen);
-	for (size_t i = 0; i < t->n; i++)
-		capture_stop(t->handles[i]);
-	if (t->n == 0)
-		start_timer(t, &t->timer, 0.);
-	else if (!t->running)
+	ev_timer_stop(t->opt.loop, &t->patience);
+	opening_forget(t->opening);
+	handover_stop(&t->queue);
+	if (t->queue.n == 0)
+		start_timer(t, &t->ended, 0.);
+	else if (!t->queue.running)
 		tap_run(t); /* a parked packet, or one that was never run */
 }
 
@@ -473,28 +478,23 @@ bool tap_is_capturing(const struct tap *t)
 
 bool tap_has_parked(const struct tap *t)
 {
-	return t->n && capture_has_parked(t->handles[0]);
+	return t->queue.n && capture_has_parked(t->queue.handles[0]);
 }
 
 void tap_read_counters(struct tap *t, struct capture_counters *out)
 {
-	*out = t->closed;
-	for (size_t i = 0; i < t->n; i++) {
-		struct capture_counters c;
-
-		capture_read_counters(t->handles[i], &c);
-		add_counters(out, &c);
-	}
+	handover_read_counters(&t->queue, out);
 }
 
 void tap_free(struct tap *t)
 {
 	if (!t)
 		return;
-	ev_timer_stop(t->opt.loop, &t->timer);
+	ev_timer_stop(t->opt.loop, &t->ended);
 	ev_timer_stop(t->opt.loop, &t->reopen);
-	while (t->n)
-		close_first(t);
+	ev_timer_stop(t->opt.loop, &t->patience);
+	handover_clear(&t->queue);
+	opening_free(t->opening);
 	linkwatch_free(t->links);
 	free(t);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A filter expression (pcap-filter(7)): checked, compiled, and its program in the kernel.
+ *
+ * To compile may take tens of seconds: the names in it are looked up, and the time it takes grows
+ * with the square of the terms. Never on the loop. After 2 s one line says what is waited for.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bpf_program;
+struct pcap;
+
+/* A host or network in it is not known now; it may be later. */
+#define FILTER_E_NAME 1
+
+/* For the link type of an open handle. 0; FILTER_E_NAME or -EINVAL, with one line in `why`. */
+int filter_compile(struct pcap *pcap, const char *filter, struct bpf_program *out, char *why,
+		   size_t size);
+
+/* The same, for a link type, and nothing but the answer. */
+int filter_check(const char *filter, int dlt, char *why, size_t size);
+
+/*
+ * Without knowing the link type: 0 when it is right for any, or names a host or network that is not
+ * known now; -EINVAL, with `why` as for Ethernet.
+ */
+int filter_check_expression(const char *filter, char *why, size_t size);
+
+/* From now on the socket lets nothing in. 0 or -errno. */
+int filter_reject_all(int fd);
+
+/*
+ * Would the kernel take it? 0; -EINVAL: it has over 4,096 instructions, or an offset that the
+ * kernel does not know; -ENOMEM: net.core.optmem_max is too small for it.
+ */
+int filter_probe_kernel(const struct bpf_program *program);
+
+/* True when the socket has a filter in the kernel. */
+bool filter_is_in_kernel(int fd);
+
+/* True when it looks at what only the kernel knows: it is of no use on a packet's bytes. */
+bool filter_needs_kernel(const struct bpf_program *program);
