@@ -158,6 +158,49 @@ static void test_unknown_request(void **state)
 	close(fd);
 }
 
+static bool has_answer(const struct fixture *f, int fd, char *answer, size_t size)
+{
+	ssize_t len;
+
+	ev_run(f->loop, EVRUN_NOWAIT);
+	len = recv(fd, answer, size - 1, MSG_DONTWAIT);
+	answer[len > 0 ? len : 0] = '\0';
+	return len >= 0;
+}
+
+/* All who wait get the answer; one that left meanwhile is none of them. */
+static void test_pending(void **state)
+{
+	struct fixture *f = *state;
+	char answer[128];
+	int fds[3];
+
+	f->result = CONTROL_E_PENDING;
+	for (size_t i = 0; i < 3; i++) {
+		fds[i] = open_client(f);
+		assert_int_equal(send(fds[i], "reload", 6, 0), 6);
+		while (f->reloads < (int)i + 1)
+			ev_run(f->loop, EVRUN_ONCE);
+		assert_false(has_answer(f, fds[i], answer, sizeof(answer)));
+	}
+	close(fds[1]);
+	ev_run(f->loop, EVRUN_ONCE);
+	control_answer(f->control, -EINVAL, "no such interface");
+	assert_true(has_answer(f, fds[0], answer, sizeof(answer)));
+	assert_string_equal(answer, "error no such interface");
+	assert_true(has_answer(f, fds[2], answer, sizeof(answer)));
+	assert_string_equal(answer, "error no such interface");
+	/* They were told, and are gone. */
+	control_answer(f->control, 0, "");
+	assert_true(has_answer(f, fds[0], answer, sizeof(answer)));
+	assert_string_equal(answer, "");
+	close(fds[0]);
+	close(fds[2]);
+	f->result = 0;
+	request(f);
+	assert_int_equal(f->client_result, 0);
+}
+
 /* Clients that connect and say nothing take all places; the next is served once they leave. */
 static void test_silent_clients(void **state)
 {
@@ -303,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_applied, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown_request, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pending, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent_clients, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mode, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_living_instance_keeps_its_socket, set_up,

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "handover.h"
+
+struct capture {
+	struct capture_counters counters;
+	bool running, stopped, empty, freed;
+};
+
+static ev_timer *started;
+
+void ev_timer_start(struct ev_loop *loop, ev_timer *w)
+{
+	started = w;
+}
+
+void ev_timer_stop(struct ev_loop *loop, ev_timer *w)
+{
+	started = NULL;
+}
+
+void ev_now_update(struct ev_loop *loop)
+{
+}
+
+void capture_run(struct capture *c)
+{
+	c->running = true;
+}
+
+void capture_stop(struct capture *c)
+{
+	c->stopped = true;
+}
+
+bool capture_is_empty(struct capture *c)
+{
+	return c->stopped && c->empty;
+}
+
+void capture_hand_over(struct capture *older, struct capture *newer)
+{
+	assert_false(older->stopped);
+}
+
+void capture_read_counters(struct capture *c, struct capture_counters *out)
+{
+	*out = c->counters;
+}
+
+void capture_free(struct capture *c)
+{
+	c->freed = true;
+}
+
+/* Parked, as Kafka takes nothing: the older one ends all the same, and takes nothing more. */
+static void test_the_older_one_is_ended_though_nothing_is_taken(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, true);
+	assert_non_null(started);
+	assert_false(a.stopped);
+	started->cb(NULL, started, EV_TIMER);
+	assert_true(a.stopped);
+	assert_false(b.stopped);
+	assert_false(a.running || b.running);
+	handover_run(&h);
+	assert_true(a.running);
+	assert_false(b.running);
+	handover_next(&h);
+	assert_true(a.freed && b.running);
+	assert_ptr_equal(handover_newest(&h), &b);
+	handover_clear(&h);
+}
+
+/* Each keeps a ring of memory, so that a third has to wait. */
+static void test_there_is_room_for_two(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	assert_true(handover_has_room(&h, true));
+	handover_add(&h, &a, false);
+	assert_true(handover_has_room(&h, false));
+	handover_add(&h, &b, true);
+	assert_false(handover_has_room(&h, false));
+	/* The second is lost, but has something to hand over; then it has not. */
+	b.stopped = true;
+	assert_false(handover_has_room(&h, true));
+	b.empty = true;
+	b.counters.received = 7;
+	assert_true(handover_has_room(&h, true));
+	assert_true(b.freed);
+	assert_ptr_equal(handover_newest(&h), &a);
+	handover_clear(&h);
+}
+
+static void test_counters_are_those_of_all(void **state)
+{
+	struct capture a = {.counters = {.received = 1, .passed = 3, .dropped_kernel = 2}};
+	struct capture b = {.counters = {.received = 10, .passed = 10, .inexact = true}};
+	struct capture_counters sum;
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, true);
+	for (int i = 0; i < 2; i++) {
+		handover_read_counters(&h, &sum);
+		assert_int_equal(sum.received, 11);
+		assert_int_equal(sum.passed, 13);
+		assert_int_equal(sum.dropped_kernel, 2);
+		assert_true(sum.inexact);
+		handover_next(&h);
+	}
+	handover_clear(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_older_one_is_ended_though_nothing_is_taken),
+		cmocka_unit_test(test_there_is_room_for_two),
+		cmocka_unit_test(test_counters_are_those_of_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
