@@ -46,7 +46,7 @@ struct spool {
 	uint64_t lost_from, lost_to;       /* the last of them */
 	bool want_room;                    /* PACKET_E_FULL was said */
 	bool wait_readable;                /* spool_read() found nothing */
-	bool full, full_told;
+	bool full, full_told, hang_told;
 	struct log_limit full_limit;
 };
 
@@ -302,7 +302,8 @@ int spool_append_waiting(struct spool *s, const struct packet *pkt)
 		return SPOOL_E_NOSPACE;
 	if (spool_thread_pending(s->thread) >= PENDING_MAX) {
 		hand_over(s, done(s));
-		spool_thread_wait(s->thread, PENDING_MAX / 2);
+		if (!spool_thread_wait(s->thread, PENDING_MAX / 2))
+			return SPOOL_E_NOSPACE;
 	}
 	return put(s, pkt);
 }
@@ -424,8 +425,29 @@ unsigned int spool_unreadable(const struct spool *s)
 
 uint64_t spool_flush(struct spool *s)
 {
+	uint64_t lost;
+
 	hand_over(s, s->acknowledged);
-	return spool_thread_flush(s->thread);
+	lost = spool_thread_flush(s->thread, s->next);
+	if (spool_thread_hangs(s->thread) && !s->hang_told)
+		log_error("spool: the disk hangs: %" PRIu64 " packet(s) are not on it, and what is "
+			  "may not survive a loss of power; not waited for any longer",
+			  lost);
+	s->hang_told = spool_thread_hangs(s->thread);
+	return lost;
+}
+
+static void free_memory(void *ctx)
+{
+	struct spool *s = ctx;
+
+	spool_batch_free(s->filling);
+	spool_batch_free(s->reading);
+	for (struct topic *t = s->topics, *next; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	free(s);
 }
 
 void spool_free(struct spool *s)
@@ -434,15 +456,9 @@ void spool_free(struct spool *s)
 		return;
 	if (s->thread)
 		spool_flush(s);
-	spool_thread_free(s->thread);
-	spool_disk_free(s->disk);
+	else
+		spool_disk_free(s->disk);
 	ev_async_stop(s->loop, &s->async);
 	ev_prepare_stop(s->loop, &s->prepare);
-	spool_batch_free(s->filling);
-	spool_batch_free(s->reading);
-	for (struct topic *t = s->topics, *next; t; t = next) {
-		next = t->next;
-		free(t);
-	}
-	free(s);
+	spool_thread_free(s->thread, free_memory, s); /* it has the names of topics */
 }

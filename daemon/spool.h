@@ -96,12 +96,15 @@ uint64_t spool_damaged(const struct spool *s);
 unsigned int spool_unreadable(const struct spool *s);
 
 /*
- * At the end: waits until all is written and synced, and what is acknowledged is off the disk;
- * nothing may be appended or read any more. Returns how many packets, the last ones, are not on
- * disk: they are given up, and the caller's to count as dropped. spool_next(), spool_unread() and
- * spool_count() still hold them.
+ * At the end: waits until all is written and synced, and what is acknowledged is off the disk,
+ * though not for a disk that hangs (logged); nothing may be appended or read any more. Returns how
+ * many packets, the last ones, are not on disk: they are given up, and the caller's to count as
+ * dropped. spool_next(), spool_unread() and spool_count() still hold them.
  */
 uint64_t spool_flush(struct spool *s);
 
-/* As spool_flush(), then ends the thread, closes and unlocks. NULL is legal. */
+/*
+ * As spool_flush(), then ends the thread, closes and unlocks; a thread that hangs in the disk is
+ * left to itself (thread_abandon()). NULL is legal.
+ */
 void spool_free(struct spool *s);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ struct spool_disk {
 	struct spool_list list;
 	struct spool_sync *sync;
 	uint64_t segment_size;
-	bool sync_ended; /* a file that ends shall reach the disk */
+	_Atomic uint64_t written; /* list.end */
+	bool sync_ended;          /* a file that ends shall reach the disk */
 
 	/* the file that is being written */
 	int fd;                     /* -1: none */
@@ -109,6 +111,7 @@ int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segm
 		return r;
 	}
 	d->read = d->list.first;
+	atomic_store(&d->written, d->list.end);
 	*out = d;
 	return 0;
 }
@@ -126,6 +129,11 @@ uint64_t spool_disk_end(const struct spool_disk *d)
 unsigned int spool_disk_unreadable(const struct spool_disk *d)
 {
 	return d->list.unreadable;
+}
+
+uint64_t spool_disk_written(const struct spool_disk *d)
+{
+	return atomic_load(&d->written);
 }
 
 uint64_t spool_disk_bytes(const struct spool_disk *d)
@@ -240,6 +248,7 @@ static int flush(struct spool_disk *d)
 	d->open->packets += d->in_buf;
 	d->open->usable += d->in_buf;
 	d->list.end += d->in_buf;
+	atomic_store(&d->written, d->list.end);
 	d->fill = 0;
 	d->in_buf = 0;
 	d->kinds_before = d->kinds.n;
@@ -328,6 +337,7 @@ void spool_disk_skip(struct spool_disk *d, struct spool_batch *b, uint64_t below
 		b->left--;
 		d->list.end++;
 	}
+	atomic_store(&d->written, d->list.end);
 	spool_disk_pass(d, d->list.end);
 }
 

@@ -29,6 +29,8 @@ uint64_t spool_disk_first(const struct spool_disk *d);
 uint64_t spool_disk_end(const struct spool_disk *d);
 /* Files of earlier runs that are no spool's, or damaged at their start (logged): they stay. */
 unsigned int spool_disk_unreadable(const struct spool_disk *d);
+/* The end, for any thread: all packets below it are in files. */
+uint64_t spool_disk_written(const struct spool_disk *d);
 /* Bytes of its files. */
 uint64_t spool_disk_bytes(const struct spool_disk *d);
 

@@ -30,9 +30,10 @@ struct spool_thread {
 	pthread_t thread;
 
 	/* by themselves */
-	_Atomic uint64_t pending;   /* bytes given or about to be, and not yet written */
-	_Atomic uint64_t on_disk;   /* bytes of the files */
-	_Atomic bool refused;       /* the disk took nothing the last time */
+	_Atomic uint64_t rounds;  /* of work that came to their end, and batches written in them */
+	_Atomic uint64_t pending; /* bytes given or about to be, and not yet written */
+	_Atomic uint64_t on_disk; /* bytes of the files */
+	_Atomic bool refused;     /* the disk took nothing the last time */
 	_Atomic bool want_readable; /* the loop found nothing to take */
 	_Atomic bool want_signal;   /* the loop wants to know when all is written */
 
@@ -49,6 +50,9 @@ struct spool_thread {
 	uint64_t told_to; /* what the loop knows of that */
 	uint64_t below;   /* all packets below are delivered */
 	bool more, flush, stop, new_limits;
+	bool ended, orphan; /* the thread, all but its return; nobody waits for it */
+	void (*release)(void *ctx);
+	void *release_ctx;
 	uint32_t new_sync_ms;
 	uint64_t new_segment_size;
 	uint64_t discarded; /* packets, the answer to a flush */
@@ -58,7 +62,7 @@ struct spool_thread {
 	uint64_t retry_at, done_below;
 	uint64_t reread_at; /* 0: nothing to be tried again */
 	bool refused_told;
-	bool started; /* the loop's */
+	bool started, hangs; /* the loop's */
 	struct log_limit refused_limit;
 };
 
@@ -83,6 +87,15 @@ static void note_success(struct spool_thread *t)
 	if (t->refused_told)
 		log_info("spool: writing again");
 	t->refused_told = false;
+}
+
+/* Under the lock, as the loop may be gone once the thread is left to itself. */
+static void tell(struct spool_thread *t)
+{
+	pthread_mutex_lock(&t->lock);
+	if (t->on_event)
+		t->on_event(t->ctx);
+	pthread_mutex_unlock(&t->lock);
 }
 
 static struct spool_batch *first_to_write(struct spool_thread *t)
@@ -122,6 +135,7 @@ static void write_batches(struct spool_thread *t)
 		}
 		note_success(t);
 		drop_first(t);
+		atomic_fetch_add(&t->rounds, 1);
 	}
 }
 
@@ -159,7 +173,7 @@ static bool offer(struct spool_thread *t, struct spool_batch *b)
 	if (!any)
 		spool_batch_free(b);
 	if (news && atomic_load(&t->want_readable))
-		t->on_event(t->ctx);
+		tell(t);
 	return any;
 }
 
@@ -218,7 +232,7 @@ static void work(struct spool_thread *t, uint64_t below, uint64_t passed, bool f
 		spool_disk_sync(t->disk);
 	if ((!first_to_write(t) || atomic_load(&t->refused)) &&
 	    atomic_exchange(&t->want_signal, false))
-		t->on_event(t->ctx);
+		tell(t);
 }
 
 /* Waits for work, under the lock. Without any it sleeps and does not tick. */
@@ -242,6 +256,31 @@ static void take_limits(struct spool_thread *t)
 	spool_disk_set_limits(t->disk, t->new_segment_size, t->new_sync_ms);
 }
 
+static void destroy(struct spool_thread *t)
+{
+	spool_queue_clear(&t->todo);
+	spool_queue_clear(&t->ahead);
+	pthread_cond_destroy(&t->done);
+	pthread_cond_destroy(&t->work);
+	pthread_mutex_destroy(&t->lock);
+	if (t->release)
+		t->release(t->release_ctx);
+	free(t);
+}
+
+static void end(struct spool_thread *t)
+{
+	bool orphan;
+
+	spool_disk_free(t->disk);
+	pthread_mutex_lock(&t->lock);
+	t->ended = true;
+	orphan = t->orphan;
+	pthread_mutex_unlock(&t->lock);
+	if (orphan)
+		destroy(t);
+}
+
 static void *run(void *arg)
 {
 	struct spool_thread *t = arg;
@@ -263,12 +302,14 @@ static void *run(void *arg)
 			t->discarded = discarded;
 			t->flush = false;
 		}
+		atomic_fetch_add(&t->rounds, 1);
 		pthread_cond_broadcast(&t->done);
 		if (t->given_to == given_to && t->below == below && !t->more && !t->flush &&
 		    !t->new_limits && !t->stop)
 			wait_for_work(t);
 	}
 	pthread_mutex_unlock(&t->lock);
+	end(t);
 	return NULL;
 }
 
@@ -305,30 +346,43 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	t->want_readable = true;
 	r = start(t);
 	if (r < 0) {
-		spool_thread_free(t);
+		destroy(t);
 		return r;
 	}
 	*out = t;
 	return 0;
 }
 
-void spool_thread_free(struct spool_thread *t)
+/* False: it does not end. */
+static bool stop_thread(struct spool_thread *t)
 {
-	if (!t)
+	bool ended;
+
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	t->on_event = NULL;
+	pthread_cond_signal(&t->work);
+	pthread_mutex_unlock(&t->lock);
+	if (thread_join_within(t->thread, t->hangs ? 0 : SPOOL_PATIENCE_MS))
+		return true;
+	thread_abandon(t->thread);
+	pthread_mutex_lock(&t->lock);
+	ended = t->ended;
+	t->orphan = !ended;
+	pthread_mutex_unlock(&t->lock);
+	return ended;
+}
+
+void spool_thread_free(struct spool_thread *t, void (*release)(void *ctx), void *ctx)
+{
+	if (!t) {
+		release(ctx);
 		return;
-	if (t->started) {
-		pthread_mutex_lock(&t->lock);
-		t->stop = true;
-		pthread_cond_signal(&t->work);
-		pthread_mutex_unlock(&t->lock);
-		pthread_join(t->thread, NULL);
 	}
-	spool_queue_clear(&t->todo);
-	spool_queue_clear(&t->ahead);
-	pthread_cond_destroy(&t->done);
-	pthread_cond_destroy(&t->work);
-	pthread_mutex_destroy(&t->lock);
-	free(t);
+	t->release = release;
+	t->release_ctx = ctx;
+	if (!t->started || stop_thread(t))
+		destroy(t);
 }
 
 void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t below)
@@ -429,26 +483,50 @@ void spool_thread_ask(struct spool_thread *t)
 	atomic_store(&t->want_signal, true);
 }
 
-void spool_thread_wait(struct spool_thread *t, uint64_t pending)
+/* Under the lock: waits for the thread, but not longer than it does something. False: it hangs. */
+static bool wait_done(struct spool_thread *t, uint64_t *rounds, uint64_t *until)
 {
-	pthread_mutex_lock(&t->lock);
-	while (atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
-		pthread_cond_wait(&t->done, &t->lock);
-	pthread_mutex_unlock(&t->lock);
+	uint64_t now = atomic_load(&t->rounds);
+
+	if (now != *rounds)
+		*until = thread_now_ms() + SPOOL_PATIENCE_MS;
+	*rounds = now;
+	t->hangs |= thread_now_ms() >= *until;
+	if (!t->hangs)
+		thread_cond_wait(&t->done, &t->lock, *until);
+	return !t->hangs;
 }
 
-uint64_t spool_thread_flush(struct spool_thread *t)
+bool spool_thread_wait(struct spool_thread *t, uint64_t pending)
 {
-	uint64_t n;
+	uint64_t rounds = UINT64_MAX, until = 0;
+
+	pthread_mutex_lock(&t->lock);
+	while (atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
+		if (!wait_done(t, &rounds, &until))
+			break;
+	pthread_mutex_unlock(&t->lock);
+	return !t->hangs;
+}
+
+uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
+{
+	uint64_t n, rounds = UINT64_MAX, until = 0;
 
 	pthread_mutex_lock(&t->lock);
 	t->flush = true;
 	pthread_cond_signal(&t->work);
 	while (t->flush)
-		pthread_cond_wait(&t->done, &t->lock);
-	n = t->discarded;
+		if (!wait_done(t, &rounds, &until))
+			break;
+	n = t->hangs ? end - spool_disk_written(t->disk) : t->discarded;
 	pthread_mutex_unlock(&t->lock);
 	return n;
+}
+
+bool spool_thread_hangs(const struct spool_thread *t)
+{
+	return t->hangs;
 }
 
 void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint32_t sync_ms)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into a program: a disk that takes about 4 MB a second. The spool writes its segments
+ * Preloaded into a program: a disk that takes about 4 MB a second, and nothing while the file that
+ * SLOWDISK_FROZEN names is there, as a file system that is frozen. The spool writes its segments
  * with pwrite(), which is pwrite64() here as there: meson builds both for large files.
  */
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,11 +15,14 @@
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
 	static ssize_t (*real)(int, const void *, size_t, off_t);
-	struct timespec pause;
+	const char *frozen = getenv("SLOWDISK_FROZEN");
+	struct timespec pause = {.tv_nsec = 10000000};
 	ssize_t n;
 
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "pwrite64");
+	while (frozen && access(frozen, F_OK) == 0)
+		nanosleep(&pause, NULL);
 	n = real(fd, buf, len, offset);
 	if (n > 0) {
 		pause.tv_sec = n * NS_PER_BYTE / 1000000000;

@@ -3,15 +3,18 @@
 import glob
 import os
 import subprocess
+import time
 
 import pytest
 
-from harness import captures, daemon, wait
+from harness import captures, daemon, traffic, wait
 from harness.daemon import pycapa
+from harness.net import free_port
 from harness.proc import Process
 from harness.witness import tshark_fields
 
 WRITER = os.path.join(daemon.BUILD, 'tests/kafka/spool-writer')
+SLOW_DISK = os.path.join(daemon.BUILD, 'tests/kafka/slowdisk.so')
 ENCAPSULATIONS = ['1', '7', '25', '45']  # wiretap's names of Ethernet, raw IP, cooked, user 0
 
 
@@ -42,6 +45,11 @@ def test_tshark_reads_mixed_link_types_while_they_are_written(writer, tmp_path):
     writer.popen.stdin.close()
     assert writer.wait() == 0, writer.describe()
     assert len(tshark_fields(path, 'frame.number')) == total
+
+
+def tshark_count(folder):
+    return sum(len(tshark_fields(path, 'frame.number'))
+               for path in glob.glob(str(folder / '*.pcapng')))
 
 
 def test_a_run_ends_though_the_end_of_the_spool_is_damaged(topic, tmp_path):
@@ -84,3 +92,24 @@ def test_files_that_hold_nothing_readable_are_no_success(topic, tmp_path):
     for name in (zeroed, *names):
         assert os.path.exists(name) and len(second.grep(f'ERROR.*{name}')) == 1, second.describe()
     assert '3 file(s) in' in second.stderr.strip().splitlines()[-1], second.describe()
+
+
+def test_a_frozen_file_system_holds_up_neither_signals_nor_the_end(pair, spawn, tmp_path):
+    frozen, folder = tmp_path / 'frozen', tmp_path / 'spool'
+    argv = ('-p', '-i', pair.inside, '-t', 'x', '-k', f'127.0.0.1:{free_port()}',
+            '--spool-directory', folder, '--shutdown-timeout', '1s')
+    process = spawn(*argv, env={'LD_PRELOAD': SLOW_DISK, 'SLOWDISK_FROZEN': str(frozen)})
+    process.wait_capturing()
+    traffic.send(pair, 100, 0)
+    wait.until(lambda: tshark_count(folder) == 100, 30, process.describe)
+    frozen.touch()
+    traffic.send(pair, 200, 0)
+    wait.until(lambda: process.stats()['received'] == 300, 10, process.describe)
+    before = time.monotonic()
+    assert process.stop() == 1, process.describe()
+    assert time.monotonic() - before < 8, process.describe()
+    stats = process.account()
+    assert (stats['spooled'], stats['dropped']) == (100, 200), process.describe()
+    assert len(process.grep('ERROR.*the disk hangs: 200 packet')) == 1, process.describe()
+    again = spawn(*argv).wait_capturing()
+    assert again.stats()['recovered'] == 100, again.describe()

@@ -11,6 +11,8 @@
 
 #include "pcapng.h"
 #include "spool_rig.h"
+#include "spool_thread.h"
+#include "thread.h"
 
 /* ---- a disk that takes nothing until it is let go ---- */
 
@@ -274,6 +276,30 @@ static void waiting_append_takes_all(void **state)
 	assert_got(r, n, 10, 110);
 }
 
+/* As a file system that is frozen. What is not on it is told, and given up. */
+static void a_disk_that_hangs_holds_up_no_end(void **state)
+{
+	struct rig *r = *state;
+	uint64_t since;
+
+	rig_open(r);
+	append_all(r, 0, 1000);
+	assert_int_equal(spool_flush(r->spool), 0);
+	hold_writes(true);
+	append_all(r, 1000, 1500);
+	since = thread_now_ms();
+	assert_int_equal(spool_flush(r->spool), 500);
+	rig_close(r);
+	assert_true(thread_now_ms() - since < SPOOL_PATIENCE_MS + 2000);
+	assert_false(thread_may_exit());
+	hold_writes(false);
+	WAIT(r, thread_may_exit());
+	rig_open(r);
+	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+	assert_true(r->n >= 1000); /* and what was on its way */
+	assert_got(r, 0, 0, r->n);
+}
+
 /* The numbers of files may have gaps, and be odd or even. */
 static void files_are_read_by_their_numbers(void **state)
 {
@@ -363,6 +389,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_disk_that_hangs_holds_up_no_reading, setup,
 						release_and_teardown),
 		cmocka_unit_test_setup_teardown(waiting_append_takes_all, setup,
+						release_and_teardown),
+		cmocka_unit_test_setup_teardown(a_disk_that_hangs_holds_up_no_end, setup,
 						release_and_teardown),
 		SPOOL_TEST(files_are_read_by_their_numbers),
 		SPOOL_TEST(topics_are_kept),
