@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,23 +272,18 @@ static int add_file(struct reader *r)
 static int check_closed(struct reader *r)
 {
 	unsigned int begun = 0;
+	size_t up = r->place == PLACE_STRING ? r->begun_text : 0;
 
 	if (r->place == PLACE_CODE)
 		return 0;
-	r->line = r->begun;
-	if (r->place == PLACE_COMMENT) {
-		fault_here(r, "a comment that begins here has no end", "");
-		return -EINVAL;
-	}
-	for (size_t up = r->begun_text; (up = cfgtext_closes(r->text, (unsigned int)up)) > 0;)
+	while ((up = cfgtext_closes(r->text, (unsigned int)up)) > 0)
 		begun = (unsigned int)up;
-	if (begun > 0) {
-		r->line = r->text->lines[begun - 1].line;
-		fault_here(r, "a quote is missing, a text that begins here ends on a later line",
-			   "");
-	} else {
-		fault_here(r, "a text that begins here has no closing quote", "");
-	}
+	r->line = begun > 0 ? r->text->lines[begun - 1].line : r->begun;
+	fault_here(r,
+		   r->place == PLACE_COMMENT ? "a comment that begins here has no end"
+		   : begun > 0 ? "a quote is missing, a text that begins here ends on a later line"
+			       : "a text that begins here has no closing quote",
+		   "");
 	return -EINVAL;
 }
 
@@ -336,13 +330,11 @@ static void fault_of_file(const struct reader *r, const char *why)
 {
 	char text[4300];
 
-	if (r->from == NULL) {
-		fault_add(r->faults, NULL, "cannot read the configuration file %s: %s", r->path,
-			  why);
-		return;
-	}
 	snprintf(text, sizeof(text), "%s: %s", r->path, why);
-	fault_here(r->from, "cannot read ", text);
+	if (r->from != NULL)
+		fault_here(r->from, "cannot read ", text);
+	else
+		fault_add(r->faults, NULL, "cannot read the configuration file %s", text);
 }
 
 static bool is_being_read(const struct reader *r)

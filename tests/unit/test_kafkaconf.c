@@ -337,6 +337,16 @@ static void test_list(void **state)
 	free(list);
 }
 
+/* One (of 2.12) refuses what its own table says is the default. */
+static bool takes_its_default(const struct kafkaprop *p)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	bool ok = rd_kafka_conf_set(conf, p->name, p->initial, NULL, 0) == RD_KAFKA_CONF_OK;
+
+	rd_kafka_conf_destroy(conf);
+	return ok;
+}
+
 /*
  * librdkafka reads the number that a value begins with and leaves the rest. No property that it
  * takes its own default for may be taken with something behind it.
@@ -354,6 +364,8 @@ static void test_numbers_are_whole(void **state)
 
 		if (!p->settable || p->alias != NULL || p->initial[0] == '\0' ||
 		    (strcmp(p->type, "integer") != 0 && strcmp(p->type, "float") != 0))
+			continue;
+		if (!takes_its_default(p))
 			continue;
 		if (kafkaconf_check(p->name, p->initial, why, sizeof(why)) < 0)
 			fail_msg("%s=%s: %s", p->name, p->initial, why);
