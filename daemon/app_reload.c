@@ -15,7 +15,7 @@
 #include "log.h"
 #include "service.h"
 
-#define RELOAD_S 50. /* it may be pending; control.c waits longer for the answer */
+#define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
 
 static const char *shown(const char *value)
 {

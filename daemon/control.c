@@ -27,7 +27,7 @@
 #define MAX_CLIENTS       8
 #define REQUEST_TIMEOUT_S 5.
 #define ACCEPT_RETRY_S    1. /* after an error, such as no descriptor left */
-#define ANSWER_TIMEOUT_S  60
+#define ANSWER_TIMEOUT_S  85
 #define MESSAGE_MAX       (CONTROL_WHY_MAX + 16)
 
 static const char request_reload[] = "reload";

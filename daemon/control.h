@@ -58,7 +58,7 @@ void control_free(struct control *control);
 
 /*
  * Client: asks the instance that listens on `path` to reload, and waits for the result, at most
- * 60 s. Returns 0 when the new settings are in force; else -errno with one line in `why`:
+ * 85 s. Returns 0 when the new settings are in force; else -errno with one line in `why`:
  * -ECONNREFUSED or -ENOENT no instance listens there, -ETIMEDOUT no answer, -EINVAL refused,
  * `why` is then what the instance said, a line for each fault.
  */
