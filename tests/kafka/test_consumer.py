@@ -10,6 +10,8 @@ import pytest
 from harness import captures, wait
 from harness.daemon import pycapa
 
+pytestmark = pytest.mark.library
+
 
 def consume(topic, *argv, timeout=60):
     """Runs a consumer to its end; (process, sequence numbers of what it wrote)."""

@@ -15,7 +15,7 @@ from harness.daemon import pycapa
 from harness.net import free_port
 from harness.witness import Topic
 
-pytestmark = pytest.mark.waits
+pytestmark = [pytest.mark.waits, pytest.mark.library]
 
 
 def consume(topic, *argv, **kwargs):

@@ -5,10 +5,14 @@ import re
 import socket
 import threading
 
+import pytest
+
 from harness import traffic, wait
 from harness.broker import Broker
 from harness.net import free_port
 from harness.witness import Topic
+
+pytestmark = pytest.mark.library
 
 CLOSED = '^DEBUG:root:Kafka client: all connections are closed'
 LOST = '^WARNING:root:Kafka is out of reach'

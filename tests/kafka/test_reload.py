@@ -8,6 +8,8 @@ import pytest
 
 from harness import captures, wait
 
+pytestmark = pytest.mark.library
+
 COUNT = 6000
 RELOADED = '^INFO:root:Reloaded '
 BUSY = 'the last reload is still being applied'

@@ -13,6 +13,8 @@ from harness.daemon import pycapa
 from harness.net import free_port
 from harness.witness import Topic
 
+pytestmark = pytest.mark.library
+
 CLOSING = [
     r'^INFO:root:Clean shutdown process started$',
     r"^INFO:root:Waiting for '\d+' message\(s\) to flush$",

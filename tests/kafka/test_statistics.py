@@ -11,6 +11,8 @@ from confluent_kafka import Producer
 from harness import captures, traffic, wait
 from harness.witness import Topic
 
+pytestmark = pytest.mark.library
+
 OFF = ('-X', 'statistics.interval.ms=0')
 OFTEN = ('-X', 'statistics.interval.ms=200')
 
