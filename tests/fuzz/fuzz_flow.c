@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dissect.h"
-#include "flow.h"
+#include "packet/dissect.h"
+#include "packet/flow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

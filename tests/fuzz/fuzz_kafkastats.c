@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "kafkastats.h"
+#include "kafka/kafkastats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "argwords.h"
-#include "nearest.h"
-#include "offset.h"
-#include "units.h"
+#include "base/nearest.h"
+#include "base/units.h"
+#include "cli/argwords.h"
+#include "config/offset.h"
 
 #define MAX_WORDS 64
 

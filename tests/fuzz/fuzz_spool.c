@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pcapng.h"
-#include "spool_file.h"
+#include "packet/pcapng.h"
+#include "spool/spool_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spool.h"
+#include "spool/spool.h"
 
 static const uint16_t linktypes[] = {1, 101, 113, 147}; /* Ethernet, IP, cooked, the user's own */
 

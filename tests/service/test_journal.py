@@ -132,8 +132,8 @@ def test_drops_make_the_stats_line_a_warning_with_its_catalog_entry(instances, l
 
 
 def test_every_event_has_a_catalog_entry_and_every_entry_an_event(host):
-    """daemon/events.h and the catalog name the same ids; journalctl knows each."""
-    with open(f'{daemon.TREE}/daemon/events.h') as f:
+    """daemon/base/events.h and the catalog name the same ids; journalctl knows each."""
+    with open(f'{daemon.TREE}/daemon/base/events.h') as f:
         ids = set(re.findall(r'"([0-9a-f]{32})"', f.read()))
     with open(f'{daemon.TREE}/systemd/pycapa.catalog') as f:
         assert set(re.findall(r'^-- ([0-9a-f]{32})$', f.read(), re.M)) == ids

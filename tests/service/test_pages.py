@@ -118,7 +118,7 @@ def test_example_has_every_key_with_help_range_and_reload():
 
 
 def test_pycapa_8_names_every_event():
-    with open(os.path.join(daemon.TREE, 'daemon/events.h')) as f:
+    with open(os.path.join(daemon.TREE, 'daemon/base/events.h')) as f:
         ids = re.findall(r'"([0-9a-f]{32})"', f.read())
     assert ids
     for number in ids:

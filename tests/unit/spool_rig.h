@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#include "spool.h"
+#include "spool/spool.h"
 
 #define DEADLINE_S 20.0
 

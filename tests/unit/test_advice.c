@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "advice.h"
+#include "kafka/advice.h"
 
 #define OLD     0x020002ff
 #define CURRENT 0x020c01ff

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "app.h"
-#include "log.h"
-#include "side.h"
+#include "app/app.h"
+#include "app/side.h"
+#include "base/log.h"
 
 static struct {
 	int made;      /* what new() returns */

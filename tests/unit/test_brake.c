@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "brake.h"
+#include "kafka/brake.h"
 
 static void test_a_broker_that_owes_nothing_does_not_hang(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-#include "settings.h"
+#include "config/settings.h"
 #include "with_cfg.h"
 
 const char *__lsan_default_suppressions(void);

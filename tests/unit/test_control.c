@@ -18,8 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "log.h"
+#include "app/control.h"
+#include "base/log.h"
 
 #define DEADLINE_S 20
 

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "delivery.h"
-#include "kafkaconf.h"
-#include "outclient.h"
-#include "uptake.h"
+#include "kafka/kafkaconf.h"
+#include "producer/delivery.h"
+#include "producer/outclient.h"
+#include "producer/uptake.h"
 
 /* What stands around it, as a test says that it is. */
 static struct {

@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "errands.h"
-#include "thread.h"
+#include "base/errands.h"
+#include "base/thread.h"
 
 #define DEADLINE_S 10
 #define MANY       1000

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "firsts.h"
+#include "producer/firsts.h"
 
 #define FOUR 4           /* partitions */
 #define IN_0 0x10000000U /* hashes by their partition of four */

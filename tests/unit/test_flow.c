@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "dissect.h"
-#include "flow.h"
+#include "packet/dissect.h"
+#include "packet/flow.h"
 
 struct frame {
 	uint8_t data[512];

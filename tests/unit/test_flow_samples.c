@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "dissect.h"
-#include "flow.h"
+#include "packet/dissect.h"
+#include "packet/flow.h"
 
 struct tally {
 	unsigned int files, packets, ip, tcp;

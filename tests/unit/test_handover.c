@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "handover.h"
+#include "capture/handover.h"
 
 struct capture {
 	struct capture_counters counters;

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inflight.h"
-#include "outmsg.h"
-#include "outtopics.h"
+#include "producer/inflight.h"
+#include "producer/outmsg.h"
+#include "producer/outtopics.h"
 
 #define MAX 64
 

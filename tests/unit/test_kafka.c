@@ -10,8 +10,8 @@
 #include <malloc.h>
 #include <time.h>
 
-#include "kafka.h"
-#include "kafkastats.h"
+#include "kafka/kafka.h"
+#include "kafka/kafkastats.h"
 
 #define DEADLINE_S 10
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "kafkaconf.h"
-#include "kafkaprops.h"
+#include "kafka/kafkaconf.h"
+#include "kafka/kafkaprops.h"
 #include "with_cfg.h"
 
 /* The value in force of a property, of the client or the topic, for a file's text. */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "kafkalog.h"
+#include "kafka/kafkalog.h"
 
 #define COMMAND "exec '/usr/bin/pycapa' --run-kinit 5 'kinit -w SECRET'"
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "kafkastats.h"
+#include "kafka/kafkastats.h"
 
 static char text[65536];
 

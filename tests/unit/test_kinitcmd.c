@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kinitcmd.h"
+#include "kafka/kinitcmd.h"
 
 #define STRANGE "/o'clock \"x\" $HOME `id` \\ %{client.id} $(id) a  b"
 

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "thread.h"
+#include "base/log.h"
+#include "base/thread.h"
 
 #define DEADLINE_S 20
 #define LINES      3000 /* of LENGTH: more than a pipe and all that may wait */

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "logqueue.h"
-#include "thread.h"
+#include "base/logqueue.h"
+#include "base/thread.h"
 
 #define ROOM       10 /* bytes of lines that may wait */
 #define LONG_MS    10000

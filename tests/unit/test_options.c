@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "argwords.h"
+#include "cli/argwords.h"
 #include "with_cfg.h"
 
 /* What a command line makes of the old tool's settings, in one text. */

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "firsts.h"
-#include "outmsg.h"
+#include "producer/firsts.h"
+#include "producer/outmsg.h"
 
 #define ROUND (1ULL << 31) /* sequence numbers that a message can tell apart */
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pace.h"
+#include "kafka/pace.h"
 
 static bool may(struct pace *p, uint16_t port, uint64_t now_ms)
 {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <pcap/pcap.h>
 
-#include "pcapfile.h"
+#include "packet/pcapfile.h"
 
 /* Opens `len` bytes as a savefile. */
 static pcap_t *open_bytes(uint8_t *bytes, size_t len)

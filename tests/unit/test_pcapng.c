@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pcapng.h"
+#include "packet/pcapng.h"
 
 /* The block of `n` bytes at `buf`, which is whole only with its last byte. */
 static struct pcapng_block whole(const uint8_t *buf, size_t n)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pktbuf.h"
+#include "packet/pktbuf.h"
 
 #define CHUNK 4096
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "pretty.h"
+#include "packet/pretty.h"
 
 /* Formats into exactly the room that pretty_size() asks for, so that a sanitizer sees more. */
 static char *format(uint64_t count, const struct packet *pkt, const struct pretty_origin *origin)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "queuewatch.h"
+#include "kafka/queuewatch.h"
 
 #define REST_S 0.3
 

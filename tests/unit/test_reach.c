@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kafkalog.h"
-#include "pace.h"
-#include "reach.h"
+#include "kafka/kafkalog.h"
+#include "kafka/pace.h"
+#include "kafka/reach.h"
 
 #define CLOSED  "b:9092/1: Disconnected (after 3000ms in state UP)"
 #define REFUSED "b:9092/1: Connect to b:9092 failed: Connection refused (in state CONNECT)"

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "assignment.h"
-#include "log.h"
-#include "message.h"
-#include "reader.h"
+#include "base/log.h"
+#include "consumer/assignment.h"
+#include "consumer/message.h"
+#include "consumer/reader.h"
 
 #define MAX 32
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "readfile.h"
+#include "capture/readfile.h"
 
 #define NANO_MAGIC 0xa1b23c4d
 #define MAX_FILE   1024

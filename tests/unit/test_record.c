@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "record.h"
+#include "packet/record.h"
 
 static void key_is_big_endian(void **state)
 {

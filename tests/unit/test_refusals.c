@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "refusals.h"
+#include "producer/refusals.h"
 
 #define REFUSAL RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
 

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "inflight.h"
-#include "relay.h"
+#include "producer/inflight.h"
+#include "producer/relay.h"
 #include "spool_rig.h"
 
 #define MAX_PACKETS 200000

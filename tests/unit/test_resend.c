@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "resend.h"
+#include "producer/resend.h"
 
 #define TOO_LARGE RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
 #define NOW       1700000000.

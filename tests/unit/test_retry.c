@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "retry.h"
+#include "capture/retry.h"
 
 static const struct netdev none = {.index = 0};
 static const struct netdev down = {.index = 3, .flags = IFF_BROADCAST, .hardware_type = 1};

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "savefile.h"
+#include "output/savefile.h"
 
 #define DEADLINE_S 5.
 

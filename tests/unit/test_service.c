@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "service.h"
+#include "app/service.h"
 
 #define DEADLINE_S 20
 

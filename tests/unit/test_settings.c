@@ -8,12 +8,12 @@
 
 #include <errno.h>
 
-#include "brokers.h"
-#include "nearest.h"
-#include "offset.h"
-#include "property.h"
-#include "settings.h"
-#include "units.h"
+#include "base/nearest.h"
+#include "base/units.h"
+#include "config/brokers.h"
+#include "config/offset.h"
+#include "config/property.h"
+#include "config/settings.h"
 #include "with_cfg.h"
 
 static void test_units(void **state)

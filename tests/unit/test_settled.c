@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "settled.h"
+#include "producer/settled.h"
 
 static int setup(void **state)
 {

@@ -9,10 +9,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "pcapng.h"
+#include "base/thread.h"
+#include "packet/pcapng.h"
+#include "spool/spool_thread.h"
 #include "spool_rig.h"
-#include "spool_thread.h"
-#include "thread.h"
 
 /* ---- a disk that takes nothing until it is let go ---- */
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "hardening.h"
+#include "app/hardening.h"
 #include "lines.h"
 #include "spool_rig.h"
 

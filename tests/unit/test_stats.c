@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "stats.h"
+#include "app/stats.h"
 
 static const struct stats_producer nothing;
 static const struct stats_consumer nothing_read;

@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <time.h>
 
-#include "thread.h"
+#include "base/thread.h"
 
 #define DEADLINE_S 5
 #define MANY       20 /* more than the first room for them */

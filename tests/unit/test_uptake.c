@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "outclient.h"
-#include "refusals.h"
-#include "uptake.h"
+#include "base/log.h"
+#include "producer/outclient.h"
+#include "producer/refusals.h"
+#include "producer/uptake.h"
 
 #define MAX_EVENTS 8
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cfgfile.h"
-#include "draft.h"
-#include "options.h"
+#include "cli/cfgfile.h"
+#include "cli/draft.h"
+#include "cli/options.h"
 
 /* A fixed present, 2026-11-23T12:00:00Z. */
 #define NOW_MS 1795435200000LL

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A reload may have to wait for the new capture to open, so it can be pending: the old settings
+ * stay in force until the side says how it ended.
+ */
+#include "app/app_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/control.h"
+#include "app/service.h"
+#include "base/log.h"
+#include "cli/fault.h"
+
+#define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
+
+static const char *shown(const char *value)
+{
+	return *value ? value : "(unset)";
+}
+
+static void log_difference(void *ctx, const struct config_difference *d)
+{
+	log_info("reload: %s: %s -> %s", d->name, shown(d->before), shown(d->after));
+}
+
+struct refusal {
+	char *why;
+	size_t size;
+};
+
+static void refuse_restart(void *ctx, const struct config_difference *d)
+{
+	struct refusal *refusal = ctx;
+	char line[1024];
+
+	if (d->change != CONFIG_CHANGE_RESTART)
+		return;
+	snprintf(line, sizeof(line), "%s: %s -> %s needs a restart", d->name, shown(d->before),
+		 shown(d->after));
+	log_error("reload: %s", line);
+	fault_append(refusal->why, refusal->size, line);
+}
+
+/* A filter is compiled for the link type of the interface, when its line is long read. */
+static void name_place_of_filter(const struct config *cfg, char *why, size_t size)
+{
+	char text[1024];
+
+	if (!cfg->filter_origin || !strstr(why, "filter '"))
+		return;
+	snprintf(text, sizeof(text), "%s", why);
+	snprintf(why, size, "%s: %s", cfg->filter_origin, text);
+}
+
+/* Applies `fresh` in full or not at all. */
+static int apply(struct app *a, struct config *fresh, char *why, size_t size)
+{
+	struct refusal refusal = {why, size};
+	int r;
+
+	if (fresh->mode != a->cfg->mode) {
+		snprintf(why, size,
+			 "mode: a producer cannot become a consumer, nor the other way "
+			 "round, while it runs; restart it");
+		return -EINVAL;
+	}
+	if (config_diff(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
+		return -EINVAL;
+	/* "-15m" goes on to be the time that it was at the start. */
+	fresh->offset_value = a->cfg->offset_value;
+	r = a->ops->reload(a->side, fresh, why, size);
+	if (r < 0)
+		name_place_of_filter(fresh, why, size);
+	return r;
+}
+
+static void discard(struct app *a, struct config *fresh)
+{
+	log_set_level(a->cfg->log_level);
+	if (fresh)
+		config_clear(fresh);
+	free(fresh);
+}
+
+static void adopt(struct app *a, struct config *fresh)
+{
+	struct config *old = a->cfg;
+
+	a->cfg = fresh;
+	config_diff(old, fresh, log_difference, NULL);
+	config_clear(old);
+	free(old);
+	config_set_identity(fresh);
+	config_warn(fresh);
+	log_set_level(fresh->log_level);
+	app_start_timers(a);
+}
+
+static int reload(struct app *a, char *why, size_t size)
+{
+	struct config *fresh = calloc(1, sizeof(*fresh));
+	int r = fresh ? options_reload(a->options, fresh, why, size) : -ENOMEM;
+
+	if (r == 0) {
+		/* Neither the old level nor the new one hides what is said of the change. */
+		if (fresh->log_level > a->cfg->log_level)
+			log_set_level(fresh->log_level);
+		r = apply(a, fresh, why, size);
+	}
+	if (r < 0)
+		discard(a, fresh);
+	else if (r == 0)
+		adopt(a, fresh);
+	else
+		a->fresh = fresh;
+	return r;
+}
+
+/* `why` is a line, or more: then each has been logged. */
+static void log_refused(const char *why)
+{
+	size_t first = strcspn(why, "\n");
+
+	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, NULL, 0,
+			"Reload refused, the old settings stay: %.*s%s", (int)first, why,
+			why[first] ? " (and more, above)" : "");
+}
+
+static void answer(struct app *a, int r, const char *why)
+{
+	if (r < 0)
+		log_refused(why);
+	else
+		log_info("Reloaded %s", a->cfg->file);
+	ev_timer_stop(a->loop, &a->reload);
+	control_answer(a->control, r, why);
+	service_ready(a->service);
+}
+
+void app_reload_done(void *ctx, int r, const char *why)
+{
+	struct app *a = ctx;
+	struct config *fresh = a->fresh;
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s", why);
+	a->fresh = NULL;
+	if (r < 0) {
+		name_place_of_filter(fresh, text, sizeof(text));
+		discard(a, fresh);
+	} else {
+		adopt(a, fresh);
+	}
+	answer(a, r, text);
+}
+
+void app_reload_cancel(struct app *a, int r, const char *why)
+{
+	if (!a->fresh)
+		return;
+	a->ops->cancel_reload(a->side);
+	app_reload_done(a, r, why);
+}
+
+void app_reload_late(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	app_reload_cancel(
+		w->data, -ETIMEDOUT,
+		"the new capture is not open yet: its filter is still being compiled (does "
+		"the name service answer?), or Kafka takes no packets");
+}
+
+static void supersede(struct app *a)
+{
+	if (!a->fresh)
+		return;
+	a->ops->cancel_reload(a->side);
+	discard(a, a->fresh);
+	a->fresh = NULL;
+}
+
+int app_reload(void *ctx, char *why, size_t size)
+{
+	struct app *a = ctx;
+	int r;
+
+	/* READY=1 would come too early, or take back the STOPPING=1 that systemd has heard. */
+	if (!a->started || a->stopping) {
+		snprintf(why, size, "the instance is being %s",
+			 a->stopping ? "stopped" : "started");
+		log_refused(why);
+		return -EBUSY;
+	}
+	supersede(a);
+	service_reloading(a->service);
+	r = reload(a, why, size);
+	if (r != SIDE_E_PENDING) {
+		answer(a, r, why);
+		return r;
+	}
+	if (!ev_is_active(&a->reload)) {
+		ev_timer_set(&a->reload, RELOAD_S, 0.);
+		ev_timer_start(a->loop, &a->reload);
+	}
+	return CONTROL_E_PENDING;
+}
+
+void app_reload_release(struct app *a)
+{
+	if (a->fresh)
+		discard(a, a->fresh);
+	a->fresh = NULL;
+}

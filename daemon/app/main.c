@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * argv -> one of: run, check, list, print. The only file that decides the exit status.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/control.h"
+#include "app/hardening.h"
+#include "app/side_consumer.h"
+#include "app/signals.h"
+#include "base/log.h"
+#include "base/printable.h"
+#include "base/thread.h"
+#include "capture/capture.h"
+#include "cli/options.h"
+#include "kafka/kafka.h"
+#include "kafka/kafkaconf.h"
+#include "kafka/kinit.h"
+#include "version.h"
+
+#if PYCAPA_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+/*
+ * librdkafka's requests are blocks of up to 1 MiB that come and go all the time: its threads keep
+ * some of those too, four of a size.
+ */
+const char *malloc_conf = "lg_tcache_max:20,tcache_nslots_large:4";
+#endif
+
+#define EXIT_USAGE 2
+
+/* An instance holds about 25, librdkafka three more for each broker, and a reload all twice. */
+#define DESCRIPTORS 64
+
+static void print_allocator(void)
+{
+#if PYCAPA_JEMALLOC
+	/* It also makes the linker keep the library: malloc() itself does not, with LTO. */
+	const char *version = NULL;
+	size_t size = sizeof(version);
+
+	if (mallctl("version", (void *)&version, &size, NULL, 0) == 0)
+		printf("jemalloc %.*s\n", (int)strcspn(version, "-"), version);
+#endif
+}
+
+static int print_version(void)
+{
+	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\n", PYCAPA_VERSION,
+	       capture_library_version(), kafka_library_version(), ev_version_major(),
+	       ev_version_minor());
+	print_allocator();
+	return 0;
+}
+
+/*
+ * Packets come and go in bursts. glibc's malloc() would give their memory back to the kernel after
+ * each of them (from 128 KiB on), and have it faulted in again by the next, page by page. It learns
+ * from a large block that is freed: it keeps twice that much from then on, and goes on learning,
+ * unlike after mallopt(3). jemalloc keeps what is freed for a while by itself.
+ */
+static void keep_freed_memory(void)
+{
+	void *volatile block = malloc(4 << 20);
+
+	free(block);
+}
+
+/*
+ * With too few librdkafka works by half (no wake-ups, no connection), and libev aborts: not a
+ * thing to find out later.
+ */
+static int check_descriptors(void)
+{
+	unsigned int got = 0;
+	int r = hardening_get_descriptors(DESCRIPTORS, &got);
+
+	if (r < 0)
+		log_error("Cannot start: only %u files may be open at once, and pycapa wants %u; "
+			  "raise "
+			  "the limit (ulimit -n, LimitNOFILE=)",
+			  got, DESCRIPTORS);
+	return r;
+}
+
+/* What an instance needs of the process. Returns 0 or -errno (logged). */
+static int prepare(void)
+{
+	int r = check_descriptors();
+
+	if (r < 0)
+		return r;
+	r = signals_block();
+	if (r == 0)
+		r = log_start();
+	if (r < 0)
+		log_error("Cannot start: %s", strerror(-r));
+	return r;
+}
+
+static int run(struct config *cfg, const struct options *options)
+{
+	struct config *own;
+
+	config_set_identity(cfg);
+	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0)
+		return EXIT_USAGE;
+	if (prepare() < 0)
+		return EXIT_FAILURE;
+	own = malloc(sizeof(*own));
+	if (!own) {
+		log_error("Cannot start: out of memory");
+		return EXIT_FAILURE;
+	}
+	*own = *cfg;
+	*cfg = (struct config){0};
+	log_set_level(own->log_level);
+	config_warn(own);
+	return app_run(own, options);
+}
+
+static int reload(const char *instance)
+{
+	char path[128], why[CONTROL_WHY_MAX] = "", *rest = why, *line;
+	int r = control_path(path, sizeof(path), instance);
+
+	if (r < 0) {
+		log_error("--reload %s: no such instance can be", instance);
+		return EXIT_USAGE;
+	}
+	log_set_identity(&(struct log_identity){.instance = instance});
+	if (control_request_reload(path, why, sizeof(why)) == 0)
+		return 0;
+	while ((line = strsep(&rest, "\n")))
+		log_error("%s: %s", instance, line);
+	return EXIT_FAILURE;
+}
+
+/* Not an option of the user's: how librdkafka's kinit comes to run confined. */
+static int run_kinit(const char *report_fd, char *argument)
+{
+	char *command = strdup(argument);
+	int status;
+
+	if (!command)
+		return EXIT_FAILURE;
+	/* It may hold a secret, and /proc shows the words of every process. */
+	memset(argument, '*', strlen(argument));
+	status = kinit_main(report_fd, command);
+	free(command);
+	return status;
+}
+
+static int act(enum options_action action, struct config *cfg, const struct options *options)
+{
+	switch (action) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		return 0;
+	case OPTIONS_VERSION:
+		return print_version();
+	case OPTIONS_LIST_INTERFACES:
+		return capture_list_interfaces() < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_LIST_PROPERTIES:
+		kafkaconf_print_list(stdout);
+		return 0;
+	case OPTIONS_DUMP_PROPERTIES:
+		return kafkaconf_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_CHECK_CONFIG:
+		config_warn(cfg);
+		if (cfg->mode == CONFIG_MODE_CONSUMER)
+			side_consumer_warn_output(cfg);
+		printable_print(stdout, cfg->file ? cfg->file : "command line");
+		printf(": valid\n");
+		return 0;
+	case OPTIONS_RELOAD:
+		return reload(options_reload_instance(options));
+	case OPTIONS_RUN:
+		break;
+	}
+	return run(cfg, options);
+}
+
+/* What was printed may not have come through: a full disk, a standard output that is closed. */
+static int flush_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	return status ? status : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options *options = NULL;
+	enum options_action action;
+	struct config cfg = {0};
+	int status;
+
+	if (hardening_apply() < 0)
+		return EXIT_FAILURE;
+	keep_freed_memory();
+	log_init();
+	if (argc == 4 && !strcmp(argv[1], KINIT_OPTION))
+		return run_kinit(argv[2], argv[3]);
+	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
+		return EXIT_USAGE;
+	status = flush_output(act(action, &cfg, options));
+	log_free();
+	if (!thread_may_exit()) {
+		/* librdkafka hangs (a kinit, a broker): OpenSSL must not be cleaned up under it. */
+		fflush(NULL);
+		_exit(status);
+	}
+	config_clear(&cfg);
+	options_free(options);
+	return status;
+}

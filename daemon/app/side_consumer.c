@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The consumer side: consumer → output.
+ *
+ * A reload that needs a new Kafka client makes it, gives it the positions of the old one, and
+ * closes the old one in the background (`retired`); one packet is the last of the old and the next
+ * one the first of the new.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/report.h"
+#include "app/side.h"
+#include "app/side_consumer.h"
+#include "app/stats.h"
+#include "base/log.h"
+#include "consumer/consumer.h"
+#include "kafka/kafkaconf.h"
+#include "kafka/kafkalog.h"
+#include "output/output.h"
+
+struct side {
+	struct side_options opt;
+	struct output *output;
+	struct consumer *consumer;
+	struct consumer *retired; /* being closed after a reload; else NULL */
+	struct kafkalog *log;     /* of whichever consumer */
+	struct ev_timer report;   /* tells app of the end, outside of everybody's callbacks */
+
+	uint64_t bytes;                /* captured bytes of the packets put */
+	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
+	struct consumer_counts before; /* of the consumers that were replaced */
+
+	bool ended;       /* nothing more is taken */
+	bool reader_gone; /* no failure */
+	bool cut_short;   /* stopped before all that was asked for was taken */
+	int status;
+	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
+	bool stopping; /* app has called stop() */
+	bool closing;  /* the consumer is being closed */
+	bool stopped;  /* app is to be told so by `report` */
+
+	struct stats_consumer logged, shown; /* at the last log_stats(), summary() */
+	double logged_at, shown_at;
+};
+
+int side_consumer_check_output(const struct config *cfg)
+{
+	return output_check(cfg);
+}
+
+void side_consumer_warn_output(const struct config *cfg)
+{
+	output_warn(cfg);
+}
+
+/* ---- the end ---- */
+
+static void end(struct side *s, int status)
+{
+	if (status)
+		s->status = status;
+	if (s->ended)
+		return;
+	s->ended = true;
+	if (s->consumer)
+		consumer_stop(s->consumer);
+	ev_timer_start(s->opt.loop, &s->report);
+}
+
+static void on_report(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct side *s = w->data;
+
+	if (s->stopped)
+		s->opt.events.on_stopped(s->opt.events.ctx);
+	else if (!s->stopping)
+		s->opt.events.on_done(s->opt.events.ctx, s->status);
+}
+
+static void report_stopped(struct side *s)
+{
+	s->stopped = true;
+	ev_timer_start(s->opt.loop, &s->report);
+}
+
+static void close_consumer(struct side *s)
+{
+	if (s->closing)
+		return;
+	s->closing = true;
+	consumer_close(s->consumer);
+}
+
+/* ---- the output ---- */
+
+static void on_drained(void *ctx)
+{
+	struct side *s = ctx;
+
+	consumer_resume(s->consumer);
+	if (s->stopping)
+		close_consumer(s);
+}
+
+static void on_output_ended(void *ctx, int status)
+{
+	struct side *s = ctx;
+
+	s->reader_gone = status == 0;
+	end(s, status);
+	if (s->stopping)
+		close_consumer(s);
+}
+
+static void tell_origin(void *ctx, struct pretty_origin *out)
+{
+	struct side *s = ctx;
+
+	out->topic = s->opt.cfg->topic;
+	consumer_origin(s->consumer, &out->partition, &out->offset);
+}
+
+/* ---- the consumer ---- */
+
+static int take(void *ctx, const struct packet *pkt)
+{
+	struct side *s = ctx;
+	uint64_t limit = s->opt.cfg->max_packets;
+	int r = output_put(s->output, pkt);
+
+	if (r == PACKET_E_FULL)
+		return r;
+	if (r == OUTPUT_E_LINKTYPE) {
+		s->foreign++;
+		return 0;
+	}
+	s->bytes += pkt->caplen;
+	if (limit && output_taken(s->output) >= limit)
+		end(s, 0);
+	return 0;
+}
+
+static bool flush(void *ctx)
+{
+	struct side *s = ctx;
+
+	return output_flush(s->output);
+}
+
+static void on_end(void *ctx)
+{
+	end(ctx, 0);
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+	struct side *s = ctx;
+
+	snprintf(s->why, sizeof(s->why), "%s", why);
+	end(s, 1);
+}
+
+static void on_state(void *ctx, const char *text)
+{
+	struct side *s = ctx;
+
+	s->opt.events.on_state(s->opt.events.ctx, text);
+}
+
+static void on_consumer_closed(void *ctx, struct consumer *c)
+{
+	struct side *s = ctx;
+
+	if (c == s->retired) {
+		s->retired = NULL;
+		consumer_free(c);
+		return;
+	}
+	report_stopped(s);
+}
+
+static int open_consumer(struct side *s, struct consumer **out, const struct config *cfg,
+			 const struct consumer_position *resume, size_t n_resume, char *why,
+			 size_t size)
+{
+	const struct consumer_options opt = {
+		.loop = s->opt.loop,
+		.cfg = cfg,
+		.resume = resume,
+		.n_resume = n_resume,
+		.log = s->log,
+		.why = why,
+		.why_size = size,
+		.take = take,
+		.flush = flush,
+		.on_end = on_end,
+		.on_failed = on_failed,
+		.on_state = on_state,
+		.on_closed = on_consumer_closed,
+		.ctx = s,
+	};
+	char text[2048];
+
+	kafkaconf_describe(text, sizeof(text), cfg);
+	log_debug("Connecting to Kafka; %s", text);
+	return consumer_new(out, &opt);
+}
+
+/* ---- life ---- */
+
+static void side_free(struct side *s)
+{
+	if (!s)
+		return;
+	ev_timer_stop(s->opt.loop, &s->report);
+	consumer_free(s->retired);
+	consumer_free(s->consumer);
+	kafkalog_unref(s->log);
+	output_free(s->output);
+	free(s);
+}
+
+static int open_output(struct side *s)
+{
+	const struct output_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->opt.cfg,
+		.origin = tell_origin,
+		.on_drained = on_drained,
+		.on_ended = on_output_ended,
+		.ctx = s,
+	};
+
+	return output_new(&s->output, &opt);
+}
+
+/* The output first: it takes stdout away from everybody else before a thread starts. */
+static int side_new(struct side **out, const struct side_options *opt)
+{
+	struct side *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->opt = *opt;
+	ev_timer_init(&s->report, on_report, 0, 0);
+	s->report.data = s;
+	s->logged_at = s->shown_at = ev_now(opt->loop);
+	r = open_output(s);
+	if (r == 0)
+		r = kafkalog_new(&s->log);
+	if (r == 0)
+		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0, NULL, 0);
+	if (r < 0) {
+		side_free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+static void cut_short(struct side *s)
+{
+	const struct config *cfg = s->opt.cfg;
+
+	s->cut_short = cfg->max_packets || (cfg->exit_at_end && consumer_left(s->consumer) != 0);
+	if (s->cut_short)
+		consumer_waiting_for(s->consumer, s->why, sizeof(s->why));
+}
+
+static void side_stop(struct side *s)
+{
+	bool by_itself = s->ended;
+
+	if (!by_itself)
+		cut_short(s);
+	s->stopping = true;
+	s->ended = true;
+	ev_timer_stop(s->opt.loop, &s->report);
+	consumer_stop(s->consumer);
+	output_finish(s->output);
+	/*
+	 * Written first and committed then; what has to wait for its reader calls on_drained().
+	 * Who is stopped does not wait for one that is to get the header alone.
+	 */
+	if (output_flush(s->output) || (!by_itself && !output_holds_packets(s->output)) ||
+	    s->reader_gone || s->status)
+		close_consumer(s);
+}
+
+static void side_abandon(struct side *s)
+{
+	report_stopped(s);
+}
+
+/* ---- reload ---- */
+
+static void retire(struct side *s, struct consumer *fresh)
+{
+	struct consumer_counts counts;
+
+	consumer_counts(s->consumer, &counts);
+	s->before.read += counts.read;
+	s->before.skipped += counts.skipped;
+	s->retired = s->consumer;
+	s->consumer = fresh;
+	consumer_close(s->retired);
+}
+
+static int replace(struct side *s, const struct config *cfg, char *why, size_t size)
+{
+	struct consumer_position *resume = NULL;
+	struct consumer *fresh = NULL;
+	int r = 0;
+
+	*why = '\0';
+	/* Another topic begins where the settings say. */
+	if (!strcmp(cfg->topic, s->opt.cfg->topic))
+		r = consumer_positions(s->consumer, &resume);
+	if (r >= 0)
+		r = open_consumer(s, &fresh, cfg, resume, (size_t)r, why, size);
+	free(resume);
+	if (r < 0 && !*why)
+		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
+	if (r == 0)
+		retire(s, fresh);
+	return r;
+}
+
+static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
+{
+	unsigned int changes = config_diff(s->opt.cfg, cfg, NULL, NULL);
+	int r;
+
+	if (s->ended || s->retired) {
+		snprintf(why, size,
+			 s->ended ? "the instance is being stopped"
+				  : "the last reload is still being applied; try again");
+		return -EBUSY;
+	}
+	r = output_set_config(s->output, cfg, why, size);
+	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
+		r = replace(s, cfg, why, size);
+	if (r < 0) {
+		output_set_config(s->output, s->opt.cfg, NULL, 0);
+		return r;
+	}
+	consumer_set_config(s->consumer, cfg);
+	if (s->retired)
+		consumer_set_config(s->retired, cfg);
+	s->opt.cfg = cfg;
+	return 0;
+}
+
+/* ---- the account ---- */
+
+/* A reader that takes its time is no stall. */
+static uint64_t side_progress(const struct side *s)
+{
+	uint64_t now = output_waiting(s->output) ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0;
+
+	return consumer_progress(s->consumer) + now;
+}
+
+static void side_waiting_for(const struct side *s, char *buf, size_t size)
+{
+	consumer_waiting_for(s->consumer, buf, size);
+}
+
+static void count(const struct side *s, struct consumer_counts *out)
+{
+	consumer_counts(s->consumer, out);
+	out->read += s->before.read;
+	out->skipped += s->before.skipped;
+}
+
+static void collect(const struct side *s, struct stats_consumer *out)
+{
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	*out = (struct stats_consumer){
+		.read = counts.read,
+		.written = output_written(s->output),
+		.bytes = s->bytes,
+		.skipped = counts.skipped + s->foreign,
+		.lag = consumer_lag(s->consumer),
+	};
+}
+
+/* Seconds since *since, which becomes now; never 0. */
+static double elapsed(const struct side *s, double *since)
+{
+	double now = ev_now(s->opt.loop), seconds = now - *since;
+
+	*since = now;
+	return seconds > 0.001 ? seconds : 0.001;
+}
+
+static void side_log_stats(struct side *s)
+{
+	struct stats_consumer now;
+
+	collect(s, &now);
+	report_consumer(&now, &s->logged, elapsed(s, &s->logged_at));
+	s->logged = now;
+}
+
+static void side_summary(struct side *s, char *buf, size_t size)
+{
+	struct stats_consumer now;
+	double seconds = elapsed(s, &s->shown_at);
+
+	collect(s, &now);
+	stats_summarize_consumer(buf, size, &now, &s->shown, seconds);
+	s->shown = now;
+}
+
+/* How far a bounded read came, and what ended it. */
+static void log_cut_short(const struct side *s, bool interrupted, uint64_t read)
+{
+	const struct config *cfg = s->opt.cfg;
+	int64_t left = consumer_left(s->consumer);
+	bool waited = !interrupted || read == 0;
+	char far[384];
+
+	if (cfg->max_packets)
+		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
+			 output_taken(s->output), cfg->max_packets);
+	else if (left >= 0)
+		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
+			 cfg->topic);
+	else
+		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
+	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
+		  waited ? "; waited for " : "", waited ? s->why : "");
+}
+
+/* Why it ended with 1; the last line names what caused the others. */
+static void log_failures(const struct side *s, bool interrupted, uint64_t read)
+{
+	uint64_t missing = output_taken(s->output) - output_written(s->output);
+
+	if (s->foreign)
+		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
+			  "capture's",
+			  s->foreign);
+	if (missing)
+		log_error("%" PRIu64 " packet(s) not written: %s", missing,
+			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+	if (s->cut_short)
+		log_cut_short(s, interrupted, read);
+	else if (*s->why)
+		log_error("Given up: %s", s->why);
+	output_log_failure(s->output);
+}
+
+static int side_finish(struct side *s, bool interrupted)
+{
+	uint64_t taken = output_taken(s->output), written = output_written(s->output);
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	if (counts.skipped)
+		log_info("%" PRIu64 " record(s) skipped that are no packets of ours",
+			 counts.skipped);
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
+		 written);
+	if (s->reader_gone)
+		return s->status;
+	log_failures(s, interrupted, counts.read);
+	return s->status || s->foreign || s->cut_short || taken > written;
+}
+
+const struct side_ops side_consumer_ops = {
+	.new = side_new,
+	.stop = side_stop,
+	.abandon = side_abandon,
+	.reload = side_reload,
+	.progress = side_progress,
+	.waiting_for = side_waiting_for,
+	.log_stats = side_log_stats,
+	.summary = side_summary,
+	.finish = side_finish,
+	.free = side_free,
+};

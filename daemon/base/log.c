@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-journal.h>
+
+#include "base/events.h"
+#include "base/logqueue.h"
+#include "base/printable.h"
+
+#define MESSAGE_MAX     2048
+#define IDENTITY_FIELDS 4
+#define EXTRA_FIELDS    24
+#define LINE_SIZE       8192
+#define QUEUE_BYTES     (1024 * 1024)
+#define END_WAIT_MS     1000
+
+/* A line: all of it as it is written to stderr, or the journal's fields, each ended by a NUL. */
+struct line {
+	size_t len;
+	char text[LINE_SIZE];
+};
+
+static struct {
+	pthread_mutex_t lock;
+	enum log_level level, last; /* `last`: of the last entry */
+	bool journal;
+	char *identity[IDENTITY_FIELDS]; /* "PYCAPA_NAME=value" or NULL */
+	struct logqueue *queue;          /* NULL: lines are written at once */
+	bool ended;                      /* after log_free(): nothing is written */
+} g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .last = LOG_LEVEL_INFO};
+
+static const struct {
+	const char *name; /* as Python's logging names them: scripts match on it */
+	int priority;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = {"ERROR", LOG_ERR},
+	[LOG_LEVEL_WARN] = {"WARNING", LOG_WARNING},
+	[LOG_LEVEL_INFO] = {"INFO", LOG_INFO},
+	[LOG_LEVEL_DEBUG] = {"DEBUG", LOG_DEBUG},
+};
+
+static const char *const event_ids[] = {
+	[LOG_EVENT_NONE] = NULL,
+	[LOG_EVENT_DROPPED] = EVENT_ID_DROPPED,
+	[LOG_EVENT_BROKER_LOST] = EVENT_ID_BROKER_LOST,
+	[LOG_EVENT_BROKER_BACK] = EVENT_ID_BROKER_BACK,
+	[LOG_EVENT_INTERFACE_LOST] = EVENT_ID_INTERFACE_LOST,
+	[LOG_EVENT_INTERFACE_BACK] = EVENT_ID_INTERFACE_BACK,
+	[LOG_EVENT_RELOAD_REFUSED] = EVENT_ID_RELOAD_REFUSED,
+	[LOG_EVENT_UNDELIVERED] = EVENT_ID_UNDELIVERED,
+};
+_Static_assert(sizeof(event_ids) / sizeof(event_ids[0]) == LOG_EVENT_COUNT, "an id an event");
+
+/* systemd names the device and inode of the stream it gave us (systemd.exec(5)). */
+bool log_fd_is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (!stream || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
+		return false;
+	return fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
+void log_init(void)
+{
+	g.journal = log_fd_is_journal(STDERR_FILENO);
+	g.ended = false;
+}
+
+bool log_is_journal(void)
+{
+	return g.journal;
+}
+
+void log_set_level(enum log_level level)
+{
+	__atomic_store_n(&g.level, level, __ATOMIC_RELAXED);
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= __atomic_load_n(&g.level, __ATOMIC_RELAXED);
+}
+
+static void drop_identity(void)
+{
+	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
+		free(g.identity[i]);
+		g.identity[i] = NULL;
+	}
+}
+
+int log_set_identity(const struct log_identity *id)
+{
+	const struct {
+		const char *name, *value;
+	} fields[IDENTITY_FIELDS] = {
+		{"PYCAPA_INSTANCE", id->instance},
+		{"PYCAPA_MODE", id->mode},
+		{"PYCAPA_INTERFACE", id->interface},
+		{"PYCAPA_TOPIC", id->topic},
+	};
+	int r = 0;
+
+	pthread_mutex_lock(&g.lock);
+	drop_identity();
+	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
+		if (fields[i].value &&
+		    asprintf(&g.identity[i], "%s=%s", fields[i].name, fields[i].value) < 0) {
+			g.identity[i] = NULL;
+			r = -ENOMEM;
+		}
+	}
+	pthread_mutex_unlock(&g.lock);
+	return r;
+}
+
+/* ---- a line ---- */
+
+/* A field that has no room is left out; the message comes first, and has. */
+__attribute__((format(printf, 2, 3))) static void append_field(struct line *l, const char *fmt, ...)
+{
+	size_t room = sizeof(l->text) - l->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->len, room, fmt, ap);
+	va_end(ap);
+	l->len += n > 0 && (size_t)n < room ? (size_t)n + 1 : 0;
+}
+
+static void compose_fields(struct line *l, enum log_level level, const char *id,
+			   const struct log_field *fields, size_t n_fields, const char *text)
+{
+	append_field(l, "MESSAGE=%s", text);
+	append_field(l, "PRIORITY=%d", levels[level].priority);
+	if (id)
+		append_field(l, "MESSAGE_ID=%s", id);
+	for (size_t i = 0; i < n_fields && i < EXTRA_FIELDS; i++)
+		append_field(l, "%s=%" PRIu64, fields[i].name, fields[i].value);
+	for (size_t i = 0; i < IDENTITY_FIELDS; i++)
+		if (g.identity[i])
+			append_field(l, "%s", g.identity[i]);
+}
+
+static void compose(struct line *l, enum log_level level, enum log_event event,
+		    const struct log_field *fields, size_t n_fields, const char *text)
+{
+	if (g.journal)
+		compose_fields(l, level, event_ids[event], fields, n_fields, text);
+	else
+		l->len = (size_t)snprintf(l->text, sizeof(l->text), "%s:root:%s\n",
+					  levels[level].name, text);
+}
+
+/* ---- where it goes ---- */
+
+/*
+ * The description behind descriptor 2 may be shared with other processes, so that its flags stay as
+ * they are: this call may wait.
+ */
+static int write_stderr(const char *line, size_t len)
+{
+	struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, line, len);
+
+		if (n < 0 && errno == EAGAIN)
+			poll(&pfd, 1, -1); /* somebody else made it non-blocking */
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			line += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int write_journal(const char *line, size_t len)
+{
+	struct iovec iov[3 + IDENTITY_FIELDS + EXTRA_FIELDS];
+	int n = 0;
+
+	for (const char *at = line; at < line + len; at += iov[n++].iov_len + 1)
+		iov[n] = (struct iovec){(char *)at, strlen(at)};
+	return sd_journal_sendv(iov, n);
+}
+
+static int write_line(const char *line, size_t len)
+{
+	return g.journal ? write_journal(line, len) : write_stderr(line, len);
+}
+
+/* Whatever the level is: what is missing may have been an error. */
+static size_t compose_missing(uint64_t n, char *buf, size_t size)
+{
+	struct line l;
+	char text[128];
+
+	l.len = 0;
+	snprintf(text, sizeof(text), "%" PRIu64 " log line(s) are missing here: %s", n,
+		 g.journal ? "the journal did not take them"
+			   : "nobody read standard error, or it took no more");
+	pthread_mutex_lock(&g.lock);
+	compose(&l, LOG_LEVEL_WARN, LOG_EVENT_NONE, NULL, 0, text);
+	pthread_mutex_unlock(&g.lock);
+	memcpy(buf, l.text, l.len < size ? l.len : size);
+	return l.len < size ? l.len : size;
+}
+
+int log_start(void)
+{
+	const struct logqueue_options opt = {
+		.max_bytes = QUEUE_BYTES,
+		.write = write_line,
+		.missing = compose_missing,
+	};
+
+	return logqueue_new(&g.queue, &opt);
+}
+
+void log_free(void)
+{
+	struct logqueue *queue;
+
+	pthread_mutex_lock(&g.lock);
+	queue = g.queue;
+	g.queue = NULL;
+	g.ended = true;
+	pthread_mutex_unlock(&g.lock);
+	logqueue_free(queue, END_WAIT_MS);
+	pthread_mutex_lock(&g.lock);
+	drop_identity();
+	pthread_mutex_unlock(&g.lock);
+}
+
+__attribute__((format(printf, 5, 0))) static void write_entry(enum log_level level,
+							      enum log_event event,
+							      const struct log_field *fields,
+							      size_t n, const char *fmt, va_list ap)
+{
+	struct line l;
+	char text[MESSAGE_MAX];
+	int saved = errno;
+
+	l.len = 0;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	printable_line(text);
+	pthread_mutex_lock(&g.lock);
+	g.last = level;
+	compose(&l, level, event, fields, n, text);
+	if (g.queue)
+		logqueue_put(g.queue, l.text, l.len);
+	else if (!g.ended)
+		write_line(l.text, l.len);
+	pthread_mutex_unlock(&g.lock);
+	errno = saved;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	write_entry(level, LOG_EVENT_NONE, NULL, 0, fmt, ap);
+	va_end(ap);
+}
+
+void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
+		     size_t n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	write_entry(level, event, fields, n, fmt, ap);
+	va_end(ap);
+}
+
+bool log_last_was_error(void)
+{
+	bool was;
+
+	pthread_mutex_lock(&g.lock);
+	was = g.last == LOG_LEVEL_ERROR;
+	pthread_mutex_unlock(&g.lock);
+	return was;
+}
+
+bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	if (limit->next_ms && now < limit->next_ms) {
+		limit->suppressed++;
+		return false;
+	}
+	*suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	limit->next_ms = now + (uint64_t)interval_s * 1000;
+	return true;
+}

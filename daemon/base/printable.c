@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/printable.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* How many bytes a character has that begins with this one; 0: none begins so. */
+static size_t length_of(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Reads one well-formed character (RFC 3629). Returns its bytes, 0: there is none. */
+static size_t read_character(const unsigned char *text, uint32_t *out)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = length_of(text[0]);
+	uint32_t c = n == 1 ? text[0] : text[0] & (0x7fU >> n);
+
+	for (size_t i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (text[i] & 0x3f);
+	}
+	if (n == 0 || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*out = c;
+	return n;
+}
+
+static bool is_steering(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* The next character of *text, or what stands for it. Returns its bytes, 0 at the end. */
+static size_t next(const char **text, const char **shown)
+{
+	const char *at = *text;
+	uint32_t c = 0;
+	size_t n;
+
+	if (*at == '\0')
+		return 0;
+	n = read_character((const unsigned char *)at, &c);
+	*text = at + (n ? n : 1);
+	*shown = at;
+	if (n && !is_steering(c))
+		return n;
+	*shown = n && (c == '\n' || c == '\r' || c == '\t') ? " " : "?";
+	return 1;
+}
+
+void printable_line(char *text)
+{
+	const char *from = text, *shown;
+	size_t len = strlen(text), n;
+	char *to = text;
+
+	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		text[--len] = '\0';
+	for (; (n = next(&from, &shown)); to += n)
+		memmove(to, shown, n);
+	*to = '\0';
+}
+
+void printable_lines(char *text)
+{
+	char *to = text, *line = text;
+
+	do {
+		char *end = strchr(line, '\n');
+		size_t len;
+
+		if (end)
+			*end = '\0';
+		printable_line(line);
+		len = strlen(line);
+		memmove(to, line, len);
+		to += len;
+		if (end)
+			*to++ = '\n';
+		line = end ? end + 1 : NULL;
+	} while (line);
+	*to = '\0';
+}
+
+void printable_print(FILE *out, const char *text)
+{
+	const char *shown;
+	size_t n;
+
+	while ((n = next(&text, &shown)))
+		fwrite(shown, 1, n, out);
+}

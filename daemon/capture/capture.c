@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exact counts. The kernel counts every packet that the socket's filter let through since the
+ * socket was made, also those of the moment before our filter was in place, and those that still
+ * lie unread in the ring. So: right after activation all is rejected, and what was counted till
+ * then is the baseline; packets whose time is before our filter ("born") are skipped; at the end
+ * all is rejected again, and the ring is read until what we saw equals what the kernel counted. A
+ * device that is gone ends the same way: its last block is handed over all the same.
+ *
+ * The reject-all filter goes straight to the socket: pcap_setfilter() on a running handle rejects
+ * packets for a moment and says nothing of it. On lo the kernel shows each packet twice and counts
+ * both; PACKET_IGNORE_OUTGOING leaves one.
+ *
+ * A block of the ring is handed over when it is full or its retire time has passed, so the last
+ * packets appear one retire time after the stop.
+ */
+#include "capture/capture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <pcap/pcap.h>
+
+#include "base/log.h"
+#include "capture/device.h"
+#include "capture/filter.h"
+
+#define BATCH        4096 /* packets a callback: about 4 ms of work */
+#define STOP_POLL_S  0.005
+#define STOP_SLACK_S 0.1
+#define NS_PER_S     1000000000
+#define CLOCK_JITTER 1000 /* ns: a smaller step of the wall clock is none */
+
+struct capture {
+	struct capture_options opt; /* its strings are not used */
+	struct device device;
+	uint16_t linktype;
+	ev_io io;
+	ev_timer timer;      /* polls while stopping */
+	uint64_t begin, end; /* µs; end 0 = none */
+	uint64_t born;
+	int64_t clock_ahead; /* ns, of the wall clock to the steady one, when begin was set */
+	bool running, stopping;
+	int64_t stop_deadline; /* ns, CLOCK_MONOTONIC */
+
+	struct packet parked; /* not taken by the sink; data points at parked_data */
+	uint8_t *parked_data;
+	bool has_parked;
+	int sink_error;
+
+	uint64_t received, bytes, cut;     /* cut: belongs to the other handle of a hand-over */
+	uint64_t refused;                  /* by the filter, that the kernel does not take */
+	uint64_t early;                    /* from before our filter */
+	bool inexact;                      /* the kernel's count and ours cannot be compared */
+	struct pcap_stat last;             /* as last read: 32 bits that wrap */
+	uint64_t k_recv, k_drop, k_ifdrop; /* since the baseline */
+};
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* ---- counters ---- */
+
+static void read_kernel(struct capture *c)
+{
+	struct pcap_stat st;
+	int32_t ifdrop;
+
+	if (pcap_stats(c->device.pcap, &st) < 0)
+		return;
+	c->k_recv += (uint32_t)(st.ps_recv - c->last.ps_recv);
+	c->k_drop += (uint32_t)(st.ps_drop - c->last.ps_drop);
+	/* It falls when the device goes: libpcap takes a counter that is not there for 0. */
+	ifdrop = (int32_t)(st.ps_ifdrop - c->last.ps_ifdrop);
+	if (ifdrop > 0)
+		c->k_ifdrop += (uint32_t)ifdrop;
+	c->last = st;
+}
+
+/* What the kernel put into the ring for us and we have not seen. */
+static uint64_t count_unseen(const struct capture *c)
+{
+	uint64_t filled = c->k_recv - c->k_drop, seen = c->received + c->cut + c->refused;
+
+	return filled > seen ? filled - seen : 0;
+}
+
+/* Where the kernel does not count what passes the filter it is what we took, and what was lost. */
+static uint64_t count_passed(const struct capture *c, uint64_t early)
+{
+	if (c->device.filter == DEVICE_FILTER_LIBPCAP)
+		return c->received + c->k_drop;
+	return c->k_recv - c->cut - c->refused - early;
+}
+
+void capture_read_counters(struct capture *c, struct capture_counters *out)
+{
+	uint64_t unseen, early;
+
+	read_kernel(c);
+	/* A packet on its way while the filters changed is counted, and yet from before ours. */
+	unseen = count_unseen(c);
+	early = unseen < c->early ? unseen : c->early;
+	*out = (struct capture_counters){
+		.received = c->received,
+		.bytes = c->bytes,
+		.dropped_kernel = c->k_drop,
+		.dropped_interface = c->k_ifdrop,
+		.passed = count_passed(c, early),
+		.unread = c->stopping && !c->inexact ? unseen - early : 0,
+		.inexact = c->inexact,
+	};
+}
+
+/* ---- packets ---- */
+
+static void park(struct capture *c, const struct packet *pkt)
+{
+	memcpy(c->parked_data, pkt->data, pkt->caplen);
+	c->parked = *pkt;
+	c->parked.data = c->parked_data;
+	c->has_parked = true;
+	pcap_breakloop(c->device.pcap);
+}
+
+/*
+ * Since begin was set. The two clocks go apart by steps of the wall clock alone. Here they are read
+ * in the other order than there, so that an interruption in between never looks like a step.
+ */
+static bool clock_went_back(const struct capture *c)
+{
+	int64_t steady = clock_ns(CLOCK_MONOTONIC);
+
+	return clock_ns(CLOCK_REALTIME) - steady < c->clock_ahead - CLOCK_JITTER;
+}
+
+/* A packet that is not between begin and end: true when it is not ours. */
+static bool leave_out(struct capture *c, uint64_t time_us)
+{
+	if (time_us < c->begin && clock_went_back(c)) {
+		c->begin = c->born = 0;
+		c->inexact = true;
+	}
+	if (time_us < c->born)
+		c->early++;
+	else if (time_us < c->begin || (c->end && time_us >= c->end))
+		c->cut++;
+	else
+		return false;
+	return true;
+}
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
+{
+	struct capture *c = (struct capture *)(void *)user;
+	struct packet pkt = {
+		.data = bytes,
+		.caplen = h->caplen,
+		.wirelen = h->len,
+		.time_us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec,
+		.linktype = c->linktype,
+	};
+	int r;
+
+	if ((pkt.time_us < c->begin || (c->end && pkt.time_us >= c->end)) &&
+	    leave_out(c, pkt.time_us))
+		return;
+	if (c->device.filter == DEVICE_FILTER_HERE) {
+		if (!device_matches(&c->device, h, bytes)) {
+			c->refused++;
+			return;
+		}
+		if (pkt.caplen > c->device.snaplen)
+			pkt.caplen = c->device.snaplen;
+	}
+	c->received++;
+	c->bytes += pkt.caplen;
+	r = c->opt.sink(c->opt.ctx, &pkt);
+	if (r == 0)
+		return;
+	if (r < 0) {
+		c->received--;
+		c->bytes -= pkt.caplen;
+		c->sink_error = r;
+		pcap_breakloop(c->device.pcap);
+		return;
+	}
+	park(c, &pkt);
+}
+
+/* True when no packet is parked (any more). */
+static bool offer_parked(struct capture *c)
+{
+	int r;
+
+	if (!c->has_parked)
+		return true;
+	r = c->opt.sink(c->opt.ctx, &c->parked);
+	if (r > 0)
+		return false;
+	if (r < 0) {
+		c->received--;
+		c->bytes -= c->parked.caplen;
+		c->sink_error = r;
+	}
+	c->has_parked = false;
+	return true;
+}
+
+/* ---- the loop ---- */
+
+static void unwatch(struct capture *c)
+{
+	ev_io_stop(c->opt.loop, &c->io);
+	ev_timer_stop(c->opt.loop, &c->timer);
+	c->running = false;
+}
+
+static void watch(struct capture *c)
+{
+	ev_io_start(c->opt.loop, &c->io);
+	if (c->stopping && !ev_is_active(&c->timer))
+		ev_timer_again(c->opt.loop, &c->timer);
+}
+
+static bool drained(struct capture *c, int last_batch)
+{
+	read_kernel(c);
+	if (c->device.filter == DEVICE_FILTER_LIBPCAP && !c->device.packet_socket)
+		return last_batch <= 0 || clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+	if (count_unseen(c) == 0)
+		return true;
+	return (last_batch == 0 || last_batch == PCAP_ERROR) &&
+	       clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+}
+
+static void work(struct capture *c)
+{
+	int n;
+
+	if (!offer_parked(c)) {
+		unwatch(c);
+		return;
+	}
+	n = pcap_dispatch(c->device.pcap, BATCH, on_packet, (u_char *)c);
+	if (c->sink_error) {
+		unwatch(c);
+		c->opt.on_error(c->opt.ctx, c->sink_error);
+	} else if (c->has_parked) {
+		unwatch(c);
+	} else if (n == PCAP_ERROR && !c->stopping) {
+		capture_stop(c);
+		c->opt.on_lost(c->opt.ctx, pcap_geterr(c->device.pcap));
+	} else if (c->stopping && drained(c, n)) {
+		unwatch(c);
+		c->opt.on_stopped(c->opt.ctx);
+	} else {
+		watch(c);
+	}
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int revents)
+{
+	work(w->data);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	work(w->data);
+}
+
+void capture_run(struct capture *c)
+{
+	if (c->running)
+		return;
+	c->running = true;
+	if (offer_parked(c))
+		watch(c);
+	else
+		c->running = false;
+}
+
+/* ---- opening and stopping ---- */
+
+/* What comes after the end is not ours, and has no place in the ring. */
+static void refuse_more(struct capture *c)
+{
+	int r = 0;
+
+	if (c->device.packet_socket)
+		r = filter_reject_all(pcap_fileno(c->device.pcap));
+	else if (c->end == 0)
+		c->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
+	if (r < 0)
+		log_warn("%s: cannot stop the capture's input: %s", c->device.name, strerror(-r));
+}
+
+void capture_stop(struct capture *c)
+{
+	if (c->stopping)
+		return;
+	refuse_more(c);
+	c->stopping = true;
+	c->stop_deadline = clock_ns(CLOCK_MONOTONIC) +
+			   (int64_t)((2e-3 * c->opt.buffer_timeout_ms + STOP_SLACK_S) * NS_PER_S);
+	if (c->running)
+		watch(c);
+}
+
+static void set_begin(struct capture *c, uint64_t time_us)
+{
+	c->begin = time_us;
+	c->clock_ahead = clock_ns(CLOCK_REALTIME);
+	c->clock_ahead -= clock_ns(CLOCK_MONOTONIC);
+}
+
+static int begin_counting(struct capture *c, char *why, size_t size)
+{
+	int r;
+
+	read_kernel(c);
+	c->k_recv = c->k_drop = c->k_ifdrop = 0;
+	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
+	set_begin(c, c->born);
+	r = device_begin(&c->device, why, size);
+	/* On `any` the kernel counts what lo carries twice. */
+	c->inexact = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
+	return r;
+}
+
+int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->opt = *opt;
+	c->parked_data = malloc(PACKET_MAX_LEN);
+	r = c->parked_data ? device_open(&c->device, opt, why, size) : -ENOMEM;
+	if (r == 0)
+		r = capture_file_linktype(c->device.pcap, &c->linktype);
+	if (r == 0)
+		r = begin_counting(c, why, size);
+	if (r != 0) {
+		capture_free(c);
+		return r;
+	}
+	c->opt.interface = c->opt.filter = NULL;
+	ev_io_init(&c->io, on_io, pcap_get_selectable_fd(c->device.pcap), EV_READ);
+	ev_timer_init(&c->timer, on_timer, 0., STOP_POLL_S);
+	c->io.data = c;
+	c->timer.data = c;
+	*out = c;
+	return 0;
+}
+
+void capture_hand_over(struct capture *older, struct capture *newer)
+{
+	older->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
+	set_begin(newer, older->end);
+}
+
+enum capture_link capture_look(const struct capture *c)
+{
+	return device_look(&c->device);
+}
+
+int capture_index(const struct capture *c)
+{
+	return c->device.index;
+}
+
+bool capture_is_away(int r)
+{
+	return r == CAPTURE_E_MISSING || r == CAPTURE_E_DOWN;
+}
+
+int capture_errno(int r)
+{
+	switch (r) {
+	case CAPTURE_E_MISSING:
+	case CAPTURE_E_DOWN:
+		return -ENODEV;
+	case CAPTURE_E_PERMISSION:
+		return -EPERM;
+	case CAPTURE_E_FILTER:
+	case CAPTURE_E_NAME:
+		return -EINVAL;
+	default:
+		return r < 0 ? r : -EIO;
+	}
+}
+
+bool capture_has_parked(const struct capture *c)
+{
+	return c->has_parked;
+}
+
+bool capture_is_empty(struct capture *c)
+{
+	if (!c->stopping || c->inexact || c->has_parked)
+		return false;
+	read_kernel(c);
+	return count_unseen(c) == 0 && clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+}
+
+int capture_dlt(const struct capture *c)
+{
+	return pcap_datalink(c->device.pcap);
+}
+
+const char *capture_link_name(const struct capture *c)
+{
+	return device_link_name(&c->device);
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	ev_io_stop(c->opt.loop, &c->io);
+	ev_timer_stop(c->opt.loop, &c->timer);
+	device_close(&c->device);
+	free(c->parked_data);
+	free(c);
+}

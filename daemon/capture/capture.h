@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One live capture handle: from opening it to its last exact count. With replay, the only file
+ * that includes pcap.h for capturing.
+ *
+ * Two handles may be open on one interface for a hand-over; the cut is a time: each packet has the
+ * same time stamp on both, so that what is older belongs to one and what is newer to the other.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+struct capture;
+
+/* Reasons that a caller may wait out (positive returns of capture_new()). */
+enum capture_error {
+	CAPTURE_E_MISSING = 1, /* no such interface */
+	CAPTURE_E_DOWN,        /* it is there, but down */
+	CAPTURE_E_PERMISSION,  /* CAP_NET_RAW is missing */
+	CAPTURE_E_FILTER,      /* the expression does not compile for the link type */
+	CAPTURE_E_NAME,        /* it names a host or network that is not known now */
+	CAPTURE_E_OTHER,       /* anything else libpcap says */
+};
+
+/* The interface is missing or down. */
+bool capture_is_away(int r);
+/* -EINVAL, -ENODEV, -EPERM, -EIO for a capture_error; an errno as it is. */
+int capture_errno(int r);
+
+struct capture_options {
+	struct ev_loop *loop;
+	const char *interface;      /* borrowed for the call, as is filter */
+	const char *filter;         /* pcap-filter(7) expression; NULL or "" = everything */
+	uint32_t snaplen;           /* bytes */
+	uint64_t buffer_size;       /* ring, bytes */
+	uint32_t buffer_timeout_ms; /* block retire time */
+	bool promiscuous;
+
+	packet_fn sink; /* PACKET_E_FULL parks the packet and pauses the capture */
+	/* No more will come than what the ring holds; then on_stopped. Not the place to free it. */
+	void (*on_lost)(void *ctx, const char *why);
+	void (*on_stopped)(void *ctx); /* after capture_stop(): the ring is empty, counts exact */
+	void (*on_error)(void *ctx, int err); /* the sink returned a negative errno */
+	void *ctx;                            /* of the callbacks; the latter two may free us */
+};
+
+/* What became of the interface since the handle was opened. */
+enum capture_link {
+	CAPTURE_LINK_UP,
+	CAPTURE_LINK_DOWN,
+	CAPTURE_LINK_GONE,    /* deleted or renamed; the name may belong to another one by now */
+	CAPTURE_LINK_CHANGED, /* its link type is another */
+};
+
+/* After capture_stop(), if not inexact: passed = received + dropped_kernel + unread. */
+struct capture_counters {
+	uint64_t received; /* packets handed to the sink and taken */
+	uint64_t bytes;    /* their captured bytes */
+	uint64_t dropped_kernel;
+	uint64_t dropped_interface;
+	uint64_t passed; /* passed the filter, drops included, the other handle's not */
+	uint64_t unread; /* still in the ring; 0 before capture_stop(), and when inexact */
+	bool inexact;    /* the kernel counts otherwise: `any`, a
+			  * device that is no interface; or the clock was set back */
+};
+
+/*
+ * Opens the interface and starts to capture: packets from now on are in the ring. Nothing is read
+ * until capture_run(). Returns 0, a capture_error with one line in `why`, or -errno.
+ *
+ * It may wait (filter.h): it is made for another thread than the loop's, and so is capture_free()
+ * of one that was never run.
+ */
+int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size);
+
+/* Starts, or resumes after PACKET_E_FULL, handing packets to the sink (a parked one first). */
+void capture_run(struct capture *c);
+
+/*
+ * From now on packets belong to `newer`, those of before to `older`, which is to be stopped
+ * a moment later: a packet may have been stamped already, but not be in its ring.
+ */
+void capture_hand_over(struct capture *older, struct capture *newer);
+
+/*
+ * Ends the capture: a filter that rejects all, then what is in the ring goes to the sink, then
+ * on_stopped. Waits for capture_run() while a packet is parked.
+ */
+void capture_stop(struct capture *c);
+
+/* What the kernel says of the interface now, not when an event was queued. */
+enum capture_link capture_look(const struct capture *c);
+int capture_index(const struct capture *c); /* of the interface when it was opened; 0: none */
+bool capture_has_parked(const struct capture *c);
+bool capture_is_empty(struct capture *c); /* it was stopped, and nothing is left to be read */
+int capture_dlt(const struct capture *c); /* DLT_, for filter_check() */
+const char *capture_link_name(const struct capture *c); /* "Ethernet" */
+
+/* Reads the kernel's counters too (a system call): not per packet. */
+void capture_read_counters(struct capture *c, struct capture_counters *out);
+
+/* Closes at once; what is still in the ring is lost. NULL is legal. */
+void capture_free(struct capture *c);
+
+/* `-D`: prints the interfaces as tcpdump does. Returns 0, or -EIO (logged). */
+int capture_list_interfaces(void);
+
+/*
+ * The LINKTYPE_ number of this handle (a pcap_t), as in a savefile. 0, -ENOMEM, or -ENOTSUP: it has
+ * more than the 16 bits of a number.
+ */
+int capture_file_linktype(void *pcap, uint16_t *out);
+
+/* The version line of libpcap. */
+const char *capture_library_version(void);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The filter of an interface is the kernel's work. It refuses some programs: those of over 4,096
+ * instructions, of offsets that it does not know, of more memory than net.core.optmem_max. libpcap
+ * then applies them itself, and does not tell how many packets it left out, so that no count fits
+ * the kernel's any more. So we apply them instead: the kernel hands over everything, whole, as it
+ * also looks at whole packets; what matches is cut here.
+ */
+#include "capture/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "capture/filter.h"
+#include "capture/netdev.h"
+#include "packet/packet.h"
+
+static int failed(char *why, size_t size, const char *name, int err, const char *text)
+{
+	switch (err) {
+	case PCAP_ERROR_NO_SUCH_DEVICE:
+		snprintf(why, size, "%s: no such interface; 'pycapa -D' lists those there are",
+			 name);
+		return CAPTURE_E_MISSING;
+	case PCAP_ERROR_IFACE_NOT_UP:
+		snprintf(why, size, "%s: the interface is down; 'ip link set %s up' starts it",
+			 name, name);
+		return CAPTURE_E_DOWN;
+	case PCAP_ERROR_PERM_DENIED:
+	case PCAP_ERROR_PROMISC_PERM_DENIED:
+		snprintf(why, size,
+			 "%s: no permission to capture; run as root or with CAP_NET_RAW "
+			 "(setcap cap_net_raw+ep on the binary)",
+			 name);
+		return CAPTURE_E_PERMISSION;
+	default:
+		snprintf(why, size, "%s: %s", name, *text ? text : pcap_statustostr(err));
+		return CAPTURE_E_OTHER;
+	}
+}
+
+static int failed_here(const struct device *d, char *why, size_t size, const char *text)
+{
+	return failed(why, size, d->name, PCAP_ERROR, text);
+}
+
+static int activate(struct device *d, const char *kernel_name, const struct capture_options *o,
+		    char *why, size_t size)
+{
+	char errbuf[PCAP_ERRBUF_SIZE] = "";
+	int r;
+
+	d->pcap = pcap_create(kernel_name, errbuf);
+	if (!d->pcap)
+		return failed_here(d, why, size, errbuf);
+	pcap_set_snaplen(d->pcap, (int)o->snaplen);
+	pcap_set_promisc(d->pcap, o->promiscuous && !d->any);
+	pcap_set_timeout(d->pcap, (int)o->buffer_timeout_ms);
+	pcap_set_buffer_size(d->pcap, (int)o->buffer_size);
+	r = pcap_activate(d->pcap);
+	if (r < 0)
+		return failed(why, size, d->name, r, pcap_geterr(d->pcap));
+	if (r > 0)
+		log_warn("%s: %s %s", d->name, pcap_statustostr(r), pcap_geterr(d->pcap));
+	if (pcap_setnonblock(d->pcap, 1, errbuf) < 0)
+		return failed_here(d, why, size, errbuf);
+	if (pcap_get_selectable_fd(d->pcap) < 0)
+		return failed_here(d, why, size,
+				   "libpcap cannot tell when this device has packets; pycapa does "
+				   "not capture from it");
+	/* Or a kinit that librdkafka starts would inherit it. */
+	if (fcntl(pcap_get_selectable_fd(d->pcap), F_SETFD, FD_CLOEXEC) < 0)
+		return failed_here(d, why, size, strerror(errno));
+	return 0;
+}
+
+static bool is_packet_socket(pcap_t *pcap)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof(address);
+
+	return getsockname(pcap_fileno(pcap), (struct sockaddr *)&address, &size) == 0 &&
+	       address.ss_family == AF_PACKET;
+}
+
+/*
+ * The kernel stamps a received packet once, on its way in, only while some socket wants that; else
+ * each capture of the interface stamps it anew, microseconds apart (measured: 28 % differ). One
+ * stamp for all is what a hand-over between two handles is cut by.
+ */
+static void share_stamps(const struct device *d)
+{
+	int one = 1;
+
+	if (setsockopt(pcap_fileno(d->pcap), SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) < 0)
+		log_debug("%s: SO_TIMESTAMPNS: %s", d->name, strerror(errno));
+}
+
+static int prepare_socket(struct device *d, char *why, size_t size)
+{
+	int fd = pcap_fileno(d->pcap), one = 1, r;
+	struct netdev dev;
+
+	share_stamps(d);
+	r = filter_reject_all(fd);
+	if (r < 0)
+		return failed_here(d, why, size, strerror(-r));
+	netdev_find(d->name, &dev);
+	if (dev.flags & IFF_LOOPBACK)
+		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	d->index = netdev_bound_index(fd);
+	d->hardware_type = dev.hardware_type;
+	return 0;
+}
+
+static int open_once(struct device *d, const struct capture_options *opt, char *why, size_t size)
+{
+	struct netdev dev;
+	int r;
+
+	/* libpcap looks for some things by a name that only the kernel's own is. */
+	r = activate(d, netdev_find(d->name, &dev) ? dev.name : d->name, opt, why, size);
+	if (r != 0)
+		return r;
+	d->packet_socket = is_packet_socket(d->pcap);
+	return d->packet_socket ? prepare_socket(d, why, size) : 0;
+}
+
+static int compile(struct device *d, const char *filter, char *why, size_t size)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	int r = filter_compile(d->pcap, filter, &d->program, text, sizeof(text));
+
+	if (r == 0)
+		return 0;
+	snprintf(why, size, "%s: filter '%s': %s (link type %s)", d->name, filter, text,
+		 device_link_name(d));
+	return r == FILTER_E_NAME ? CAPTURE_E_NAME : CAPTURE_E_FILTER;
+}
+
+/* ---- a filter that the kernel does not take ---- */
+
+static const char *reason_of(int err)
+{
+	switch (err) {
+	case -E2BIG:
+		return "it has more than 4096 instructions";
+	case -ENOMEM:
+		return "net.core.optmem_max is too small for it";
+	default:
+		return "it looks where the kernel cannot";
+	}
+}
+
+/* What only the kernel knows of a packet (its VLAN tag, mostly) is to be found in its bytes. */
+static int compile_for_bytes(struct device *d, const char *filter, int err, char *why, size_t size)
+{
+	pcap_t *dead = pcap_open_dead(pcap_datalink(d->pcap), PACKET_MAX_LEN);
+	char text[PCAP_ERRBUF_SIZE];
+	int r = -ENOMEM;
+
+	pcap_freecode(&d->program);
+	if (dead) {
+		r = filter_compile(dead, filter, &d->program, text, sizeof(text));
+		pcap_close(dead);
+	}
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	snprintf(why, size,
+		 "%s: filter '%s': the kernel does not take it, as %s, nor can it be "
+		 "applied elsewhere: %s",
+		 d->name, filter, reason_of(err), text);
+	return CAPTURE_E_FILTER;
+}
+
+static int take_over(struct device *d, const struct capture_options *opt, int err, char *why,
+		     size_t size)
+{
+	struct capture_options whole = *opt;
+	int r = 0;
+
+	d->filter = DEVICE_FILTER_HERE;
+	if (filter_needs_kernel(&d->program))
+		r = compile_for_bytes(d, opt->filter, err, why, size);
+	if (r == 0 && pcap_snapshot(d->pcap) < PACKET_MAX_LEN) {
+		pcap_close(d->pcap);
+		d->pcap = NULL;
+		whole.snaplen = PACKET_MAX_LEN;
+		r = open_once(d, &whole, why, size);
+	}
+	if (r == 0)
+		log_warn("%s: the kernel does not take the filter, as %s: it is applied in user "
+			 "land, and every packet goes through the capture buffer",
+			 d->name, reason_of(err));
+	return r;
+}
+
+int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size)
+{
+	int err, r;
+
+	*d = (struct device){.snaplen = opt->snaplen ? opt->snaplen : PACKET_MAX_LEN};
+	snprintf(d->name, sizeof(d->name), "%s", opt->interface);
+	d->any = !strcmp(d->name, "any");
+	r = open_once(d, opt, why, size);
+	if (r == 0)
+		r = compile(d, opt->filter ? opt->filter : "", why, size);
+	if (r != 0)
+		return r;
+	d->filter = d->packet_socket ? DEVICE_FILTER_KERNEL : DEVICE_FILTER_LIBPCAP;
+	/* Asked here, as libpcap would write a line of its own to stderr. */
+	err = d->packet_socket ? filter_probe_kernel(&d->program) : 0;
+	return err < 0 ? take_over(d, opt, err, why, size) : 0;
+}
+
+static int install(struct device *d, struct bpf_program *program, char *why, size_t size)
+{
+	if (pcap_setfilter(d->pcap, program) < 0)
+		return failed_here(d, why, size, pcap_geterr(d->pcap));
+	return 0;
+}
+
+static int install_all(struct device *d, char *why, size_t size)
+{
+	struct bpf_program all;
+	int r;
+
+	if (pcap_compile(d->pcap, &all, "", 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return failed_here(d, why, size, pcap_geterr(d->pcap));
+	r = install(d, &all, why, size);
+	pcap_freecode(&all);
+	return r;
+}
+
+/* Also an empty filter: without one the kernel does not cut packets to the snaplen. */
+int device_begin(struct device *d, char *why, size_t size)
+{
+	int r;
+
+	if (d->filter == DEVICE_FILTER_HERE)
+		return install_all(d, why, size);
+	r = install(d, &d->program, why, size);
+	/* On `any` libpcap finds that the kernel's packets have no such place. */
+	if (r == 0 && d->packet_socket && !filter_is_in_kernel(pcap_fileno(d->pcap)))
+		d->filter = DEVICE_FILTER_LIBPCAP;
+	return r;
+}
+
+/* ---- what it is ---- */
+
+enum capture_link device_look(const struct device *d)
+{
+	struct netdev dev;
+
+	if (!d->packet_socket || d->any)
+		return CAPTURE_LINK_UP;
+	if (!netdev_find(d->name, &dev) || dev.index != netdev_bound_index(pcap_fileno(d->pcap)))
+		return CAPTURE_LINK_GONE;
+	if (dev.hardware_type != d->hardware_type)
+		return CAPTURE_LINK_CHANGED;
+	return dev.flags & IFF_UP ? CAPTURE_LINK_UP : CAPTURE_LINK_DOWN;
+}
+
+const char *device_link_name(const struct device *d)
+{
+	const char *name = pcap_datalink_val_to_description(pcap_datalink(d->pcap));
+
+	return name ? name : "unknown";
+}
+
+void device_close(struct device *d)
+{
+	pcap_freecode(&d->program);
+	if (d->pcap)
+		pcap_close(d->pcap);
+	d->pcap = NULL;
+}

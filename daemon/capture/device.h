@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What libpcap can capture from, opened and with its filter: an interface (a packet socket, which
+ * pycapa manages in part itself), or one of libpcap's own devices (nflog, nfqueue, usbmon,
+ * Bluetooth, D-Bus), of which only libpcap knows how it works.
+ *
+ * All of this may wait (filter.h): not on the loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pcap/pcap.h>
+
+#include "capture/capture.h"
+
+/* Where packets that do not match are left out. */
+enum device_filter {
+	DEVICE_FILTER_KERNEL,
+	DEVICE_FILTER_HERE,    /* by device_matches(), on whole packets */
+	DEVICE_FILTER_LIBPCAP, /* within libpcap, which does not say how many those are */
+};
+
+struct device {
+	pcap_t *pcap;
+	char name[64];      /* as the user gave it */
+	bool packet_socket; /* an interface, or all of them */
+	bool any;           /* all of them */
+	int index;          /* of the interface; 0: it is none */
+	int hardware_type;
+	uint32_t snaplen; /* bytes */
+	enum device_filter filter;
+	struct bpf_program program;
+};
+
+/*
+ * Opens it, and compiles the filter. An interface's socket lets nothing in yet. 0; a capture_error
+ * with one line in `why`; -errno. device_close() is due in any case.
+ */
+int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size);
+
+/* Packets that match come from now on. As device_open(). */
+int device_begin(struct device *d, char *why, size_t size);
+
+/* With DEVICE_FILTER_HERE: false when the packet is to be left out; else it is to be cut. */
+static inline bool device_matches(const struct device *d, const struct pcap_pkthdr *h,
+				  const uint8_t *bytes)
+{
+	return pcap_offline_filter(&d->program, h, bytes) != 0;
+}
+
+/* What the kernel says of the interface now, not when an event was queued. */
+enum capture_link device_look(const struct device *d);
+
+/* "Ethernet". */
+const char *device_link_name(const struct device *d);
+
+void device_close(struct device *d);

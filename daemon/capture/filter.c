@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/filter.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "packet/packet.h"
+
+#define MAX_DLT      512 /* above all that libpcap knows */
+#define SAY_AFTER_MS 2000
+#define SHOWN        100 /* characters of an expression that may have thousands */
+
+/* A program of libpcap goes to the kernel as it is. */
+_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "one instruction, one size");
+
+/* ---- what takes long is said ---- */
+
+struct note {
+	const char *filter;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool done;
+};
+
+static void *run_note(void *arg)
+{
+	struct note *n = arg;
+	uint64_t until = thread_now_ms() + SAY_AFTER_MS;
+
+	pthread_mutex_lock(&n->lock);
+	while (!n->done && thread_now_ms() < until)
+		thread_cond_wait(&n->ended, &n->lock, until);
+	if (!n->done)
+		log_info("filter '%.*s%s': still being compiled; its names have to be found by the "
+			 "name service, or it has very many terms",
+			 SHOWN, n->filter, strlen(n->filter) > SHOWN ? "..." : "");
+	pthread_mutex_unlock(&n->lock);
+	return NULL;
+}
+
+static void clear_note(struct note *n)
+{
+	pthread_cond_destroy(&n->ended);
+	pthread_mutex_destroy(&n->lock);
+}
+
+static void begin_note(struct note *n, const char *filter)
+{
+	*n = (struct note){.filter = filter};
+	if (!*filter || thread_cond_init(&n->ended) < 0)
+		return;
+	pthread_mutex_init(&n->lock, NULL);
+	n->started = thread_start(&n->thread, run_note, n) == 0;
+	if (!n->started)
+		clear_note(n);
+}
+
+static void end_note(struct note *n)
+{
+	if (!n->started)
+		return;
+	pthread_mutex_lock(&n->lock);
+	n->done = true;
+	pthread_cond_signal(&n->ended);
+	pthread_mutex_unlock(&n->lock);
+	pthread_join(n->thread, NULL);
+	clear_note(n);
+}
+
+/* ---- compiling ---- */
+
+/* A name that is not known now may be later; how an expression is written stays wrong. */
+static bool is_name_fault(const char *why)
+{
+	return strncmp(why, "unknown ", 8) == 0 &&
+	       (strstr(why, "host '") != NULL || strstr(why, "network '") != NULL);
+}
+
+static int compile(pcap_t *pcap, const char *filter, struct bpf_program *out, char *why,
+		   size_t size)
+{
+	if (pcap_compile(pcap, out, filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
+		return 0;
+	snprintf(why, size, "%s", pcap_geterr(pcap));
+	return is_name_fault(why) ? FILTER_E_NAME : -EINVAL;
+}
+
+static int check(const char *filter, int dlt, char *why, size_t size)
+{
+	pcap_t *dead = pcap_open_dead(dlt, PACKET_MAX_LEN);
+	struct bpf_program program;
+	int r;
+
+	if (!dead)
+		return -ENOMEM;
+	r = compile(dead, filter, &program, why, size);
+	if (r == 0)
+		pcap_freecode(&program);
+	pcap_close(dead);
+	return r;
+}
+
+static int check_any(const char *filter, char *why, size_t size)
+{
+	char other[PCAP_ERRBUF_SIZE];
+	int r = check(filter, DLT_EN10MB, why, size);
+
+	if (r != -EINVAL)
+		return r == FILTER_E_NAME ? 0 : r;
+	if (strstr(why, "syntax error") != NULL)
+		return r;
+	for (int dlt = 0; dlt < MAX_DLT; dlt++)
+		if (pcap_datalink_val_to_name(dlt) != NULL &&
+		    check(filter, dlt, other, sizeof(other)) == 0)
+			return 0;
+	return r;
+}
+
+int filter_compile(pcap_t *pcap, const char *filter, struct bpf_program *out, char *why,
+		   size_t size)
+{
+	struct note note;
+	int r;
+
+	begin_note(&note, filter);
+	r = compile(pcap, filter, out, why, size);
+	end_note(&note);
+	return r;
+}
+
+int filter_check(const char *filter, int dlt, char *why, size_t size)
+{
+	struct note note;
+	int r;
+
+	begin_note(&note, filter);
+	r = check(filter, dlt, why, size);
+	end_note(&note);
+	return r;
+}
+
+int filter_check_expression(const char *filter, char *why, size_t size)
+{
+	struct note note;
+	int r;
+
+	begin_note(&note, filter);
+	r = check_any(filter, why, size);
+	end_note(&note);
+	return r;
+}
+
+/* ---- the kernel ---- */
+
+static int attach(int fd, struct sock_filter *insns, unsigned int n)
+{
+	struct sock_fprog program = {.len = (unsigned short)n, .filter = insns};
+
+	if (n > BPF_MAXINSNS)
+		return -E2BIG;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return -errno;
+	return 0;
+}
+
+int filter_reject_all(int fd)
+{
+	struct sock_filter insn = BPF_STMT(BPF_RET | BPF_K, 0);
+
+	return attach(fd, &insn, 1);
+}
+
+int filter_probe_kernel(const struct bpf_program *program)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return -errno;
+	r = attach(fd, (struct sock_filter *)(void *)program->bf_insns, program->bf_len);
+	close(fd);
+	return r;
+}
+
+bool filter_is_in_kernel(int fd)
+{
+	socklen_t n = 0; /* asks for the number of instructions alone */
+
+	return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &n) == 0 && n > 0;
+}
+
+bool filter_needs_kernel(const struct bpf_program *program)
+{
+	for (unsigned int i = 0; i < program->bf_len; i++) {
+		const struct bpf_insn *insn = &program->bf_insns[i];
+
+		if (BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) == BPF_ABS &&
+		    insn->k >= (bpf_u_int32)SKF_AD_OFF)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/handover.h"
+
+#include <string.h>
+
+#define GRACE_S 0.02 /* from a cut to the older one's end */
+
+static void add_counters(struct capture_counters *sum, const struct capture_counters *c)
+{
+	sum->received += c->received;
+	sum->bytes += c->bytes;
+	sum->dropped_kernel += c->dropped_kernel;
+	sum->dropped_interface += c->dropped_interface;
+	sum->passed += c->passed;
+	sum->unread += c->unread;
+	sum->inexact |= c->inexact;
+}
+
+static void close_handle(struct handover *h, size_t i)
+{
+	struct capture_counters c;
+
+	capture_read_counters(h->handles[i], &c);
+	add_counters(&h->closed, &c);
+	capture_free(h->handles[i]);
+	h->n--;
+	memmove(h->handles + i, h->handles + i + 1, (h->n - i) * sizeof(h->handles[0]));
+}
+
+/* All but the newest have an end, and take nothing that comes after it. */
+static void on_grace(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct handover *h = w->data;
+
+	for (size_t i = 0; i + 1 < h->n; i++)
+		capture_stop(h->handles[i]);
+}
+
+static void start_grace(struct handover *h)
+{
+	/* A reload has taken a while since the loop last looked: the grace begins now. */
+	ev_now_update(h->loop);
+	ev_timer_stop(h->loop, &h->grace);
+	ev_timer_set(&h->grace, GRACE_S, 0.);
+	ev_timer_start(h->loop, &h->grace);
+}
+
+void handover_init(struct handover *h, struct ev_loop *loop)
+{
+	*h = (struct handover){.loop = loop};
+	ev_timer_init(&h->grace, on_grace, GRACE_S, 0.);
+	h->grace.data = h;
+}
+
+struct capture *handover_newest(const struct handover *h)
+{
+	return h->handles[h->n - 1];
+}
+
+bool handover_has_room(struct handover *h, bool lost)
+{
+	if (h->n == HANDOVER_MAX && lost && capture_is_empty(handover_newest(h)))
+		close_handle(h, h->n - 1);
+	return h->n < HANDOVER_MAX;
+}
+
+void handover_add(struct handover *h, struct capture *fresh, bool cut)
+{
+	if (cut)
+		capture_hand_over(handover_newest(h), fresh);
+	h->handles[h->n++] = fresh;
+	if (h->n > 1)
+		start_grace(h);
+	else if (h->running)
+		capture_run(fresh);
+}
+
+void handover_run(struct handover *h)
+{
+	h->running = true;
+	if (h->n)
+		capture_run(h->handles[0]);
+}
+
+void handover_pause(struct handover *h)
+{
+	h->running = false;
+}
+
+void handover_next(struct handover *h)
+{
+	close_handle(h, 0);
+	if (h->n && h->running)
+		capture_run(h->handles[0]);
+}
+
+void handover_stop(struct handover *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		capture_stop(h->handles[i]);
+}
+
+void handover_read_counters(const struct handover *h, struct capture_counters *out)
+{
+	*out = h->closed;
+	for (size_t i = 0; i < h->n; i++) {
+		struct capture_counters c;
+
+		capture_read_counters(h->handles[i], &c);
+		add_counters(out, &c);
+	}
+}
+
+void handover_clear(struct handover *h)
+{
+	ev_timer_stop(h->loop, &h->grace);
+	while (h->n)
+		close_handle(h, 0);
+}

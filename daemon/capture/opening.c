@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/opening.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/errands.h"
+#include "capture/filter.h"
+
+#define IDLE_END_MS 1000 /* that a thread without work takes to end, at most */
+
+struct opening {
+	struct ev_loop *loop;
+	struct errands *errands;
+	opening_fn on_opened;
+	void *ctx;
+};
+
+struct attempt {
+	struct capture_options opt;
+	char *interface, *filter;
+	int dlt;
+	struct opening_result result;
+};
+
+/* ---- the thread ---- */
+
+static void check_filter(struct attempt *a)
+{
+	char why[256];
+
+	if (*a->filter && filter_check(a->filter, a->dlt, why, sizeof(why)) < 0)
+		snprintf(a->result.filter_fault, sizeof(a->result.filter_fault), "filter '%s': %s",
+			 a->filter, why);
+}
+
+static void run(void *arg)
+{
+	struct attempt *a = arg;
+	struct opening_result *res = &a->result;
+
+	netdev_find(a->interface, &res->tried);
+	res->r = capture_new(&res->capture, &a->opt, res->why, sizeof(res->why));
+	if (res->r == CAPTURE_E_MISSING || res->r == CAPTURE_E_DOWN)
+		check_filter(a);
+	else if (res->r < 0)
+		snprintf(res->why, sizeof(res->why), "%s: %s", a->interface, strerror(-res->r));
+}
+
+static void drop(void *arg)
+{
+	struct attempt *a = arg;
+
+	capture_free(a->result.capture);
+	free(a->interface);
+	free(a->filter);
+	free(a);
+}
+
+/* ---- the loop ---- */
+
+static void done(void *ctx, void *arg)
+{
+	struct opening *o = ctx;
+	struct attempt *a = arg;
+
+	o->on_opened(o->ctx, &a->result);
+}
+
+int opening_new(struct opening **out, struct ev_loop *loop, opening_fn on_opened, void *ctx)
+{
+	struct opening *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	*o = (struct opening){.loop = loop, .on_opened = on_opened, .ctx = ctx};
+	*out = o;
+	return 0;
+}
+
+/* The thread's own: what is borrowed for the call may be gone by then. */
+static struct attempt *make_attempt(const struct capture_options *opt, int dlt)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->opt = *opt;
+	a->dlt = dlt;
+	a->interface = strdup(opt->interface);
+	a->filter = strdup(opt->filter ? opt->filter : "");
+	a->opt.interface = a->interface;
+	a->opt.filter = a->filter;
+	if (a->interface && a->filter)
+		return a;
+	drop(a);
+	return NULL;
+}
+
+int opening_start(struct opening *o, const struct capture_options *opt, int dlt)
+{
+	struct errand errand = {.run = run, .done = done, .drop = drop};
+	int r = 0;
+
+	if (opening_is_pending(o))
+		opening_forget(o);
+	if (!o->errands)
+		r = errands_new(&o->errands, o->loop, o);
+	if (r < 0)
+		return r;
+	errand.arg = make_attempt(opt, dlt);
+	return errand.arg ? errands_add(o->errands, &errand) : -ENOMEM;
+}
+
+bool opening_is_pending(const struct opening *o)
+{
+	return o->errands && errands_pending(o->errands) > 0;
+}
+
+void opening_forget(struct opening *o)
+{
+	if (!opening_is_pending(o))
+		return;
+	errands_free(o->errands, 0);
+	o->errands = NULL;
+}
+
+void opening_free(struct opening *o)
+{
+	if (!o)
+		return;
+	opening_forget(o);
+	errands_free(o->errands, IDLE_END_MS);
+	free(o);
+}

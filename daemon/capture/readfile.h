@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A savefile, read packet by packet: pcap or pcapng, from a file, a FIFO or stdin. It logs nothing
+ * and knows no loop: replay runs it on a thread, and says what it tells.
+ *
+ * Packets come as they are in the file. libpcap alone would cut those that are longer than the
+ * snap length in a pcap file's header, without a word.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+struct readfile;
+
+/* What was not sent as it is in the file. */
+struct readfile_counts {
+	uint64_t packets;  /* all that were read */
+	uint64_t cut;      /* to PACKET_MAX_LEN */
+	uint64_t misdated; /* from before 1970, which a record cannot hold: made 1970 */
+};
+
+/*
+ * "-" = stdin; both texts are copied; `filter`: pcap-filter(7), NULL or "" = everything. Nothing is
+ * opened yet: that, and reading, may wait for a FIFO's writer. A thread can be cancelled there, and
+ * nowhere else if that is disabled when it calls. 0 or -ENOMEM.
+ */
+int readfile_new(struct readfile **out, const char *path, const char *filter);
+
+/*
+ * Opens the file and compiles the filter for its link type. 0, or -errno with one line in `why`
+ * that names the file and, for one that is compressed, the command that unpacks it.
+ */
+int readfile_open(struct readfile *f, char *why, size_t size);
+
+/*
+ * The next packet; its data is borrowed until the next call. 1; 0: the end; -EIO: the file is cut
+ * off or damaged, `why` says where.
+ */
+int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size);
+
+const struct readfile_counts *readfile_counts(const struct readfile *f);
+const char *readfile_name(const struct readfile *f); /* for messages: the path, or "stdin" */
+
+/* NULL is legal. */
+void readfile_free(struct readfile *f);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A savefile (readfile.h) as a source of packets. To read one blocks: a helper thread reads ahead
+ * into a bounded store, the loop takes from it.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "packet/packet.h"
+
+struct replay;
+
+struct replay_options {
+	struct ev_loop *loop;
+	const char *path;   /* "-" = stdin; borrowed, as is filter */
+	const char *filter; /* pcap-filter(7); NULL or "" = everything */
+	packet_fn sink;     /* PACKET_E_FULL: wait for replay_run() */
+	/* All was handed over. why: NULL at the end of the file; of a fault what it was (not
+	 * logged). */
+	void (*on_end)(void *ctx, const char *why);
+	void (*on_error)(void *ctx, int err); /* the sink's negative errno */
+	void *ctx;
+};
+
+/*
+ * Starts the thread, which opens the file. That is awaited, for 2 s at most: a file that cannot be
+ * opened, or is no capture, is an error of this call. What may have nothing to read yet (a FIFO,
+ * stdin) is opened meanwhile; then a fault ends it. 0, -errno (logged) or -ENOMEM.
+ */
+int replay_new(struct replay **out, const struct replay_options *opt);
+
+/* Starts, or resumes after PACKET_E_FULL. */
+void replay_run(struct replay *r);
+
+/*
+ * Ends the thread, also one that waits for input, and says what could not be sent as it is in the
+ * file. NULL is legal.
+ */
+void replay_free(struct replay *r);

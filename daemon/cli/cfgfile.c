@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libconfig parses; this walks its root group once, key by key. Values become the text that the
+ * command line would have had, so that one parser (settings_set) judges both.
+ */
+#include "cli/cfgfile.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/nearest.h"
+#include "cli/cfgtext.h"
+
+struct walk {
+	struct draft *draft;
+	const struct cfgtext *text;
+	const char *directory; /* that @FILE of a property counts from */
+};
+
+static void where_is(const struct walk *walk, const config_setting_t *node, char *buf, size_t size)
+{
+	cfgtext_where(walk->text, config_setting_source_line(node), buf, size);
+}
+
+static const char *kind_of(const config_setting_t *node)
+{
+	switch (config_setting_type(node)) {
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return "a number";
+	case CONFIG_TYPE_FLOAT:
+		return "a number with a fraction";
+	case CONFIG_TYPE_STRING:
+		return "a text";
+	case CONFIG_TYPE_BOOL:
+		return "true or false";
+	case CONFIG_TYPE_GROUP:
+		return "a group";
+	default:
+		return "a list";
+	}
+}
+
+static const char *wanted(const struct setting *setting)
+{
+	switch (setting->type) {
+	case SETTING_BOOL:
+		return "true or false";
+	case SETTING_INTEGER:
+		return "a number";
+	case SETTING_SIZE:
+		return "a size such as \"64M\"";
+	case SETTING_TIME:
+		return "a time such as \"20ms\"";
+	case SETTING_OFFSET:
+		return "a text or a number";
+	case SETTING_PROPERTIES:
+		return "a list such as ( \"linger.ms=5\" )";
+	default:
+		return "a text in double quotes";
+	}
+}
+
+/* Whether a value of that libconfig type is one for this setting. */
+static bool fits(const struct setting *setting, int type)
+{
+	bool number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+
+	switch (setting->type) {
+	case SETTING_BOOL:
+		return type == CONFIG_TYPE_BOOL;
+	case SETTING_INTEGER:
+		return number;
+	case SETTING_SIZE:
+	case SETTING_TIME:
+	case SETTING_OFFSET:
+		return number || type == CONFIG_TYPE_STRING;
+	default:
+		return type == CONFIG_TYPE_STRING;
+	}
+}
+
+static void take_value(struct walk *walk, const struct setting *setting,
+		       const config_setting_t *node, const char *where)
+{
+	int type = config_setting_type(node);
+	const char *text;
+	char number[32];
+
+	if (!fits(setting, type)) {
+		fault_add(walk->draft->faults, where, "%s must be %s, not %s", setting->name,
+			  wanted(setting), kind_of(node));
+		return;
+	}
+	if (type == CONFIG_TYPE_STRING)
+		text = config_setting_get_string(node);
+	else if (type == CONFIG_TYPE_BOOL)
+		text = config_setting_get_bool(node) ? "true" : "false";
+	else {
+		snprintf(number, sizeof(number), "%" PRId64,
+			 type == CONFIG_TYPE_INT ? (int64_t)config_setting_get_int(node)
+						 : (int64_t)config_setting_get_int64(node));
+		text = number;
+	}
+	draft_set(walk->draft, setting, text, where, DRAFT_FILE);
+}
+
+static void take_properties(struct walk *walk, const struct setting *setting,
+			    const config_setting_t *node, const char *where)
+{
+	int n = config_setting_length(node);
+	char at[4200];
+
+	if (!config_setting_is_list(node) && !config_setting_is_array(node)) {
+		fault_add(walk->draft->faults, where, "%s must be %s, not %s", setting->name,
+			  wanted(setting), kind_of(node));
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *item = config_setting_get_elem(node, (unsigned int)i);
+
+		where_is(walk, item, at, sizeof(at));
+		if (config_setting_type(item) == CONFIG_TYPE_STRING)
+			draft_add_property(walk->draft, config_setting_get_string(item), at,
+					   walk->directory, DRAFT_FILE);
+		else
+			fault_add(walk->draft->faults, at,
+				  "%s must hold texts such as \"linger.ms=5\", not %s",
+				  setting->name, kind_of(item));
+	}
+}
+
+static void refuse_key(struct walk *walk, const char *key, const char *where)
+{
+	const struct setting *table;
+	struct nearest near;
+	size_t n;
+
+	nearest_start(&near, key);
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (table[i].scope & SETTING_FILE)
+			nearest_offer(&near, table[i].name);
+	}
+	if (near.best != NULL)
+		fault_add(walk->draft->faults, where, "unknown key '%s': did you mean %s?", key,
+			  near.best);
+	else
+		fault_add(walk->draft->faults, where,
+			  "unknown key '%s': pycapa.cfg(5) names them all", key);
+}
+
+static void take_key(struct walk *walk, const config_setting_t *node)
+{
+	const char *key = config_setting_name(node);
+	const struct setting *setting = settings_find(key);
+	char where[4200];
+
+	where_is(walk, node, where, sizeof(where));
+	if (setting == NULL || !(setting->scope & SETTING_FILE))
+		refuse_key(walk, key, where);
+	else if (setting->type == SETTING_PROPERTIES)
+		take_properties(walk, setting, node, where);
+	else if (!cfgtext_is_faulty(walk->text, config_setting_source_line(node)))
+		take_value(walk, setting, node, where);
+}
+
+/* Whether what stands behind the '=' of a line of the text is a word without quotes. */
+static bool is_bare_word(const char *text, unsigned int line)
+{
+	const char *value;
+
+	for (; line > 1 && *text != '\0'; line--) {
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	value = memchr(text, '=', strcspn(text, "\n"));
+	if (value == NULL)
+		return false;
+	value += 1 + strspn(value + 1, " \t");
+	return strncasecmp(value, "true", 4) != 0 && strncasecmp(value, "false", 5) != 0 &&
+	       (isalpha((unsigned char)*value) || (*value != '\0' && strchr("/$.*", *value)));
+}
+
+/* libconfig says "syntax error" and no more; the commonest one is a quote that is missing. */
+static void refuse_syntax(struct faults *faults, const struct cfgtext *text, unsigned int line,
+			  const char *said)
+{
+	unsigned int begun = 0;
+	const char *hint = "";
+	char where[4200];
+
+	if (strcmp(said, "syntax error") == 0) {
+		/* A string swallows code up to the next quote, which begins another, and so on. */
+		for (unsigned int up = line; (up = cfgtext_closes(text, up)) > 0;)
+			begun = up;
+		if (begun > 0)
+			hint = ": a quote is missing, a text that begins here ends on a later line";
+		else if (is_bare_word(cfgtext_string(text), line))
+			hint = ": a text stands in double quotes";
+	}
+	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
+	fault_add(faults, where, "%s%s", said, hint);
+}
+
+static int load(struct draft *draft, const char *path, const struct cfgtext *text)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[4200];
+	struct walk walk = {.draft = draft, .text = text, .directory = directory};
+	config_setting_t *root;
+	config_t file;
+
+	snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 1,
+		 slash != NULL ? path : ".");
+	/* Of "/x.cfg" the directory is "", and "" + "/" + name is right again. */
+	config_init(&file);
+	if (config_read_string(&file, cfgtext_string(text)) != CONFIG_TRUE) {
+		refuse_syntax(draft->faults, text, (unsigned int)config_error_line(&file),
+			      config_error_text(&file));
+		config_destroy(&file);
+		return -EINVAL;
+	}
+	root = config_root_setting(&file);
+	for (int i = 0; i < config_setting_length(root); i++)
+		take_key(&walk, config_setting_get_elem(root, (unsigned int)i));
+	config_destroy(&file);
+	return 0;
+}
+
+int cfgfile_load(struct draft *draft, const char *path)
+{
+	struct cfgtext *text;
+	int r = cfgtext_read(&text, path, draft->faults);
+
+	if (r < 0)
+		return r;
+	r = load(draft, path, text);
+	cfgtext_free(text);
+	return r;
+}
+
+int cfgfile_load_text(struct draft *draft, const char *path, const char *text)
+{
+	struct cfgtext *read;
+	int r = cfgtext_from_string(&read, path, text, draft->faults);
+
+	if (r < 0)
+		return r;
+	r = load(draft, path, read);
+	cfgtext_free(read);
+	return r;
+}

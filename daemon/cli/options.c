@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words of the command line are taken apart once (argwords) and kept; a configuration is made
+ * of them and of the file as often as it is read. Actions need none.
+ */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/printable.h"
+#include "cli/argwords.h"
+#include "cli/cfgfile.h"
+#include "cli/draft.h"
+#include "cli/fault.h"
+#include "config/settings.h"
+
+#define MAX_LINE   5300         /* a path with a line, and a fault */
+#define EXPRESSION "EXPRESSION" /* where the words that are no options stand */
+
+struct options {
+	struct argwords words;
+	const char *file;     /* -C, borrowed from words; NULL: none */
+	const char *instance; /* --reload, borrowed from words; NULL: none */
+	unsigned int modes;   /* -p and -c, enum config_mode as bits */
+	enum options_action action;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Without a file one line says it all, the first. */
+struct start_report {
+	const struct options *opt;
+	size_t n;
+};
+
+static void report_start(void *ctx, const char *where, const char *text)
+{
+	struct start_report *report = ctx;
+	bool is_option = !where || where[0] == '-' || strcmp(where, EXPRESSION) == 0;
+
+	if (report->n++ > 0 && report->opt->file == NULL)
+		return;
+	if (log_is_journal()) {
+		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
+		return;
+	}
+	fputs(is_option ? "pycapa: " : "", stderr);
+	if (where != NULL) {
+		printable_print(stderr, where);
+		fputs(": ", stderr);
+	}
+	fprintf(stderr, "%s\n", text);
+}
+
+static void take_action(struct options *opt, const struct argword *word)
+{
+	static const struct {
+		const char *name;
+		enum options_action action;
+	} actions[] = {
+		{"help", OPTIONS_HELP},
+		{"version", OPTIONS_VERSION},
+		{"list-interfaces", OPTIONS_LIST_INTERFACES},
+		{"reload", OPTIONS_RELOAD},
+		{"check-config", OPTIONS_CHECK_CONFIG},
+	};
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(word->setting->name, actions[i].name) == 0)
+			opt->action = actions[i].action;
+	}
+	if (strcmp(word->setting->name, "producer") == 0)
+		opt->modes |= CONFIG_MODE_PRODUCER;
+	else if (strcmp(word->setting->name, "consumer") == 0)
+		opt->modes |= CONFIG_MODE_CONSUMER;
+	else if (strcmp(word->setting->name, "config") == 0)
+		opt->file = word->text;
+	else if (strcmp(word->setting->name, "reload") == 0)
+		opt->instance = word->text;
+}
+
+static bool is_list(const struct argword *word)
+{
+	return word->setting->type == SETTING_PROPERTIES && strcmp(word->text, "list") == 0;
+}
+
+static bool is_dump(const struct argword *word)
+{
+	return word->setting->type == SETTING_PROPERTIES && strcmp(word->text, "dump") == 0;
+}
+
+static void take_words(struct options *opt)
+{
+	for (size_t i = 0; i < opt->words.n; i++) {
+		const struct argword *word = &opt->words.list[i];
+
+		if (word->setting->type == SETTING_ACTION)
+			take_action(opt, word);
+		else if (is_list(word))
+			opt->action = OPTIONS_LIST_PROPERTIES;
+		else if (is_dump(word))
+			opt->action = OPTIONS_DUMP_PROPERTIES;
+	}
+}
+
+/* The first of two would be dropped without a word. */
+static void check_once(struct options *opt, struct faults *faults)
+{
+	for (size_t i = 0; i < opt->words.n; i++) {
+		const struct argword *word = &opt->words.list[i];
+		char label[ARGWORD_LABEL];
+
+		for (size_t j = 0; j < i && word->setting->once != NULL; j++) {
+			const struct argword *first = &opt->words.list[j];
+
+			if (first->setting != word->setting || strcmp(first->text, word->text) == 0)
+				continue;
+			argword_label(label, word->setting);
+			fault_add(faults, label, "given twice, as %s and %s: %s", first->text,
+				  word->text, word->setting->once);
+			return;
+		}
+	}
+}
+
+static void check_words(struct options *opt, struct faults *faults)
+{
+	check_once(opt, faults);
+	if (opt->modes == (CONFIG_MODE_PRODUCER | CONFIG_MODE_CONSUMER))
+		fault_add(faults, NULL, "-p and -c exclude each other: choose one");
+	if (opt->action == OPTIONS_DUMP_PROPERTIES && opt->modes == 0 && opt->file == NULL)
+		fault_add(faults, NULL,
+			  "-X dump shows what is in force for a producer or for a consumer: add "
+			  "-p or -c");
+	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
+		fault_add(faults, NULL, "--check-config wants a file to check: -C FILE");
+}
+
+/* Applies the options, stopping at the first fault of theirs. */
+static void apply_words(const struct options *opt, struct draft *draft)
+{
+	size_t before = draft->faults->count;
+	char label[ARGWORD_LABEL];
+
+	if (opt->modes != 0)
+		draft_set(draft, settings_find("mode"),
+			  opt->modes == CONFIG_MODE_PRODUCER ? "producer" : "consumer",
+			  opt->modes == CONFIG_MODE_PRODUCER ? "-p" : "-c", DRAFT_OPTION);
+	for (size_t i = 0; i < opt->words.n && draft->faults->count == before; i++) {
+		const struct argword *word = &opt->words.list[i];
+
+		argword_label(label, word->setting);
+		if (word->setting->type == SETTING_PROPERTIES && !is_list(word) && !is_dump(word))
+			draft_add_property(draft, word->text, "-X", NULL, DRAFT_OPTION);
+		else if (word->setting->type != SETTING_PROPERTIES &&
+			 word->setting->type != SETTING_ACTION)
+			draft_set(draft, word->setting, word->text, label, DRAFT_OPTION);
+	}
+	if (opt->words.expression != NULL)
+		draft_set(draft, settings_find("filter"), opt->words.expression, EXPRESSION,
+			  DRAFT_OPTION);
+}
+
+/* The file's base name without ".cfg". */
+static char *instance_name(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	size_t len = strlen(name);
+
+	if (len > 4 && strcmp(name + len - 4, ".cfg") == 0)
+		len -= 4;
+	return strndup(name, len);
+}
+
+static int name_instance(struct config *cfg, const char *path, struct faults *faults)
+{
+	cfg->file = strdup(path);
+	cfg->instance = instance_name(path);
+	if (cfg->file != NULL && cfg->instance != NULL)
+		return 0;
+	fault_add(faults, NULL, "out of memory");
+	return -ENOMEM;
+}
+
+/*
+ * Makes a configuration of file and options. Any fault: -EINVAL, and *cfg is all zero. A filter is
+ * compiled at the start only: a reload opens a capture with it, and the loop must not wait twice.
+ */
+static int make_config(const struct options *opt, struct config *cfg, struct faults *faults,
+		       bool start)
+{
+	struct draft draft;
+	int r;
+
+	r = draft_start(&draft, cfg, faults, now_ms());
+	if (r < 0)
+		return r;
+	draft.checking = opt->action == OPTIONS_CHECK_CONFIG;
+	if (opt->file != NULL)
+		r = name_instance(cfg, opt->file, faults);
+	if (r == 0 && opt->file != NULL)
+		r = cfgfile_load(&draft, opt->file);
+	if (r == 0) {
+		apply_words(opt, &draft);
+		draft_finish(&draft);
+		if (start)
+			draft_check_filter(&draft);
+	}
+	draft_clear(&draft);
+	if (faults->count > 0 && r == 0)
+		r = -EINVAL;
+	if (r < 0)
+		config_clear(cfg);
+	return r;
+}
+
+/* What is wrong with a file at the start is logged under its name; a reload has one already. */
+static void log_as_instance(const char *path)
+{
+	char *name = instance_name(path);
+
+	log_set_identity(&(struct log_identity){.instance = name});
+	free(name);
+}
+
+int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
+		  enum options_action *action)
+{
+	struct options *opt = calloc(1, sizeof(*opt));
+	struct start_report report = {.opt = opt};
+	struct faults faults = {.report = report_start, .ctx = &report};
+	int r;
+
+	memset(cfg, 0, sizeof(*cfg));
+	if (opt == NULL) {
+		fprintf(stderr, "pycapa: out of memory\n");
+		return -ENOMEM;
+	}
+	opt->action = OPTIONS_RUN;
+	r = argwords_parse(&opt->words, argc, argv, &faults);
+	if (r == 0) {
+		take_words(opt);
+		if (opt->action == OPTIONS_RUN || opt->action == OPTIONS_CHECK_CONFIG ||
+		    opt->action == OPTIONS_DUMP_PROPERTIES) {
+			check_words(opt, &faults);
+			if (opt->file != NULL)
+				log_as_instance(opt->file);
+			r = faults.count > 0 ? -EINVAL : make_config(opt, cfg, &faults, true);
+		}
+	}
+	if (r < 0) {
+		options_free(opt);
+		return r;
+	}
+	*action = opt->action;
+	*out = opt;
+	return 0;
+}
+
+struct log_report {
+	char *why;
+	size_t size;
+};
+
+static void report_log(void *ctx, const char *where, const char *text)
+{
+	struct log_report *report = ctx;
+	char line[MAX_LINE];
+
+	snprintf(line, sizeof(line), "%s%s%s", where != NULL ? where : "",
+		 where != NULL ? ": " : "", text);
+	log_error("%s", line);
+	fault_append(report->why, report->size, line);
+}
+
+int options_reload(const struct options *opt, struct config *cfg, char *why, size_t size)
+{
+	struct log_report report = {.why = why, .size = size};
+	struct faults faults = {.report = report_log, .ctx = &report};
+
+	memset(cfg, 0, sizeof(*cfg));
+	why[0] = '\0';
+	if (opt->file == NULL) {
+		snprintf(why, size, "no configuration file was given (-C)");
+		return -ENOENT;
+	}
+	return make_config(opt, cfg, &faults, false);
+}
+
+const char *options_reload_instance(const struct options *opt)
+{
+	return opt->instance;
+}
+
+void options_free(struct options *opt)
+{
+	if (opt == NULL)
+		return;
+	argwords_clear(&opt->words);
+	free(opt);
+}

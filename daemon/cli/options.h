@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line: argv into settings, with a configuration file (-C) beneath them.
+ *
+ * Every option of the Python tool reads as its argparse read it, prefixes and clusters included;
+ * what argparse refused may mean something now.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_LIST_INTERFACES,
+	OPTIONS_RELOAD,          /* ask the instance of options_reload_instance() to reload */
+	OPTIONS_CHECK_CONFIG,    /* cfg is valid: say so, exit 0 */
+	OPTIONS_LIST_PROPERTIES, /* -X list */
+	OPTIONS_DUMP_PROPERTIES, /* -X dump; cfg is valid */
+};
+
+/* The words of a command line, kept for reloads. */
+struct options;
+
+/*
+ * Parses argv into *cfg: defaults, then the file of -C, then the options; everything is checked.
+ * Secrets in argv are overwritten, in whatever spelling they stand there.
+ *
+ * Returns 0 with *out (options_free()), *cfg (config_clear()) and *action. For HELP, VERSION,
+ * LIST_INTERFACES, RELOAD and LIST_PROPERTIES cfg is all zero. -EINVAL or -ENOMEM when something is
+ * wrong: said on stderr (one line, or every fault of a file), the caller exits with 2.
+ */
+int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
+		  enum options_action *action);
+
+/*
+ * Reads the file of -C afresh under the same options. Without a file nothing can change: -ENOENT.
+ * Returns 0 with *cfg, or a negative errno: every fault is logged, and a line of `why`
+ * (fault_append()); *cfg is all zero.
+ */
+int options_reload(const struct options *options, struct config *cfg, char *why, size_t size);
+
+/* What --reload names; NULL without it. Lives as long as options. */
+const char *options_reload_instance(const struct options *options);
+
+/* Overwrites the secrets and frees. NULL is legal. */
+void options_free(struct options *options);
+
+/* The help text, made from the table of settings. */
+void options_print_help(FILE *out);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings of one capture instance: plain data, immutable once validated.
+ *
+ * Made by options_parse() from argv (and, with -C, by config_load() from a libconfig file under
+ * it); compared by config_diff() at a reload. One table (settings.c) holds for every setting its
+ * name, type, unit, range, default, help text and what a change of it costs at a reload.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum config_mode {
+	CONFIG_MODE_NONE,
+	CONFIG_MODE_PRODUCER,
+	CONFIG_MODE_CONSUMER,
+};
+
+enum config_partition {
+	CONFIG_PARTITION_FLOW,
+	CONFIG_PARTITION_HOST,
+	CONFIG_PARTITION_RANDOM,
+	CONFIG_PARTITION_KEY,
+};
+
+enum config_format {
+	CONFIG_FORMAT_PCAP,
+};
+
+enum config_offset {
+	CONFIG_OFFSET_END, /* the default */
+	CONFIG_OFFSET_BEGIN,
+	CONFIG_OFFSET_STORED,
+	CONFIG_OFFSET_ABSOLUTE, /* offset_value = the offset */
+	CONFIG_OFFSET_TAIL,     /* offset_value = how many from the end of each partition */
+	CONFIG_OFFSET_TIME,     /* offset_value = milliseconds since the epoch */
+};
+
+/* One Kafka property as the user gave it, its value already read from its file. */
+struct config_property {
+	char *name;
+	char *value;
+	char *origin;   /* "-X" or "file:line", for messages */
+	char *source;   /* the file that the value was read from (name=@FILE); NULL: given literally
+			 */
+	uint64_t stamp; /* of the file that the value names (a certificate, a keytab); changes with
+			   it */
+};
+
+struct config {
+	enum config_mode mode;
+	char *instance; /* the file's base name without .cfg; NULL without a file */
+	char *file;     /* -C; NULL without */
+
+	/* Kafka */
+	char *brokers;
+	char *topic;
+	struct config_property *properties; /* in the order given, later wins */
+	size_t n_properties;
+
+	/* producer: input */
+	char *interface;
+	char *read_file;            /* NULL: live */
+	char *filter;               /* pcap-filter(7); NULL or "" = everything */
+	char *filter_origin;        /* "EXPRESSION" or "file:line", for messages; NULL: not set */
+	uint32_t snaplen;           /* bytes */
+	uint64_t buffer_size;       /* kernel ring, bytes */
+	uint32_t buffer_timeout_ms; /* block retire time */
+	bool promiscuous;
+	bool own_traffic; /* true: capture our own connections to Kafka too */
+
+	/* producer: output */
+	enum config_partition partition;
+	bool partition_inner;   /* flow and host look into GRE, VXLAN and GTP-U */
+	char *spool_directory;  /* NULL: no spool; set by default in a service */
+	uint64_t spool_size;    /* bytes */
+	uint64_t spool_segment; /* bytes */
+	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */
+
+	/* consumer */
+	enum config_offset offset;
+	int64_t offset_value;
+	char *offset_text; /* as it was given: "-15m" is another time at every parse */
+	char *write_file;  /* NULL: stdout */
+	enum config_format format;
+	bool exit_at_end;
+
+	/* both */
+	uint64_t max_packets;  /* 0: no limit */
+	uint64_t pretty_print; /* every N packets; 0: off */
+	enum log_level log_level;
+	uint32_t stats_interval_ms;   /* 0: off */
+	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */
+	uint32_t shutdown_timeout_ms; /* how long a stop waits for what is queued */
+};
+
+/* Frees everything the config owns (secrets are overwritten first) and zeroes it. */
+void config_clear(struct config *cfg);
+
+/* What a change of a setting costs at a reload; the values of a set. */
+enum config_change {
+	CONFIG_CHANGE_NOW = 1,     /* the modules read it afresh */
+	CONFIG_CHANGE_CAPTURE = 2, /* needs a new capture handle */
+	CONFIG_CHANGE_CLIENT = 4,  /* needs a new Kafka client */
+	CONFIG_CHANGE_RESTART = 8, /* cannot change while running */
+};
+
+/* One changed setting, or one changed Kafka property; secrets are masked already. */
+struct config_difference {
+	const char *name;   /* "snaplen", "kafka-config linger.ms" */
+	const char *before; /* as a file would say it; "" when it was not set */
+	const char *after;
+	enum config_change change;
+};
+
+/*
+ * Compares two configurations, setting by setting, and calls `fn` (may be NULL) for each that
+ * differs, in the order of the table. Returns the set of enum config_change that occur; 0: equal.
+ */
+unsigned int config_diff(const struct config *before, const struct config *after,
+			 void (*fn)(void *ctx, const struct config_difference *diff), void *ctx);
+
+/* Has every log entry from now on name this instance. 0 or -ENOMEM. */
+int config_set_identity(const struct config *cfg);
+
+/*
+ * Logs what is allowed but deserves a word: properties for the other role, defaults of ours that
+ * gave way, secrets in files that others may read. Once at start and once a reload.
+ */
+void config_warn(const struct config *cfg);

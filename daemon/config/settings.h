@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of all settings: what the command line, the configuration file, the help text,
+ * --check-config, a reload and the documentation's tests know of each.
+ *
+ * A new setting is a field in struct config and a row in settings.c; nothing else parses, prints
+ * or compares it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+enum setting_type {
+	SETTING_ACTION, /* an option without a field: --help, --producer, ... */
+	SETTING_BOOL,
+	SETTING_INTEGER,
+	SETTING_SIZE,
+	SETTING_TIME,
+	SETTING_STRING,
+	SETTING_ENUM,
+	SETTING_OFFSET,
+	SETTING_PROPERTIES, /* a list of "name=value" */
+};
+
+/* Where it can be set. */
+enum setting_scope {
+	SETTING_OPTION = 1,
+	SETTING_FILE = 2,
+	SETTING_BOTH = SETTING_OPTION | SETTING_FILE,
+};
+
+/* Which instances it belongs to. */
+enum setting_role {
+	SETTING_PRODUCER = 1,
+	SETTING_CONSUMER = 2,
+	SETTING_ANY = SETTING_PRODUCER | SETTING_CONSUMER,
+};
+
+/* Its heading in the help text and in the example file. */
+enum setting_group {
+	SETTING_GROUP_MODE,
+	SETTING_GROUP_KAFKA,
+	SETTING_GROUP_INPUT,
+	SETTING_GROUP_DELIVERY,
+	SETTING_GROUP_CONSUMER,
+	SETTING_GROUP_RUN,
+	SETTING_GROUP_OTHER,
+	SETTING_GROUP_COUNT,
+};
+
+struct setting_choice {
+	const char *name;
+	int value;
+};
+
+struct setting {
+	const char *name;       /* the long option and the file's key */
+	const char *short_name; /* "k", "pp"; NULL: none */
+	const char *metavar;    /* NULL: the option takes no value */
+	const char *initial;    /* the default, as a user would write it; NULL: not set */
+	const char *shown;      /* the default in words, where `initial` does not say it; NULL */
+	const char *help;       /* without the default and the range, which follow from the row */
+	const struct setting_choice *choices; /* SETTING_ENUM: ends with a NULL name */
+	size_t offset;                        /* of the field in struct config */
+	size_t size;                          /* of the field, bytes */
+	uint64_t min, max;                    /* bytes, milliseconds, or the number itself */
+	const char *unit; /* of a number without one: "" (none), "bytes", "KiB", "ms", "s" */
+	uint64_t plain;   /* that unit in bytes or milliseconds */
+	enum setting_type type;
+	enum setting_scope scope;
+	enum setting_role role;
+	enum setting_group group;
+	enum config_change change;
+	bool old;         /* an option of the Python tool: its prefixes keep their meaning */
+	bool live;        /* only for an interface, not for a file that is read */
+	const char *once; /* why a second one on the command line is refused; NULL: the last wins */
+	/* What else a text must be: 0, or -EINVAL with one line in `why`; NULL: nothing. */
+	int (*check)(const char *text, char *why, size_t size);
+};
+
+/* No table has more rows (checked at compile time); for arrays beside it. */
+#define SETTINGS_MAX 64
+
+/* The rows, in the order of the help text. */
+const struct setting *settings_table(size_t *n);
+
+/* The row of a long name, exactly; NULL when there is none. */
+const struct setting *settings_find(const char *name);
+
+/* The position of a row of the table. */
+size_t settings_index(const struct setting *setting);
+
+const char *settings_group_title(enum setting_group group);
+
+/*
+ * Parses `text` as the value of a setting and puts it into its field (what was there is freed).
+ * `now_ms` is what relative times count from. Not for actions and properties.
+ * Returns 0; -EINVAL with one line in `why` that names neither the setting nor its place: cfg is
+ * unchanged; -ENOMEM, `why` filled too.
+ */
+int settings_set(struct config *cfg, const struct setting *setting, const char *text,
+		 int64_t now_ms, char *why, size_t size);
+
+/* The value of a setting as a user would write it; "" when it is not set. As snprintf. */
+int settings_format(char *buf, size_t size, const struct config *cfg,
+		    const struct setting *setting);
+
+/* The range of a setting in words ("1 to 262144", "flow, host, random or key"); "": any. */
+void settings_format_range(char *buf, size_t size, const struct setting *setting);
+
+/* Zeroes *cfg and fills in every default. Returns 0 or -ENOMEM. */
+int settings_init(struct config *cfg);
+
+/*
+ * The table for programs, a line a setting, fields separated by tabs: name, short option, type,
+ * scope (option, file, both), role (producer, consumer, both), default, range, unit, what a
+ * change costs (now, capture, client, restart), help. An empty field is "-".
+ */
+void settings_dump(FILE *out);

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages come from librdkafka's consumer queue a batch at a time. A message that downstream has
+ * no room for stays in the inbox with those behind it, and no more are fetched. When that lasts,
+ * the partitions are paused, so that librdkafka need not hold what nobody takes, and the queue is
+ * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
+ * what it had fetched of a paused partition and fetches it again after the last message it gave us.
+ * While a pause is on its way nothing is fetched (gate.c).
+ */
+#include "consumer/consumer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "consumer/assignment.h"
+#include "consumer/leave.h"
+#include "consumer/reader.h"
+#include "kafka/advice.h"
+#include "kafka/kafka.h"
+
+#define TICK_SEC       1.0 /* how long a reader may stall before the partitions are paused */
+#define FREE_WAIT_MS   1000
+#define LOG_INTERVAL_S 60
+
+struct consumer {
+	struct consumer_options opt;
+	struct kafka *k;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue; /* the consumer queue, as the reader has it */
+	struct assignment *assignment;
+	ev_timer tick;
+	struct leave leave;
+	bool group;
+
+	struct reader reader;
+	bool disconnected;
+	bool blocked; /* downstream is full */
+	bool drained; /* all that was taken is written */
+	bool stopped;
+	bool ended;
+	rd_kafka_resp_err_t trouble; /* the last error that came instead of messages; 0: none */
+	struct log_limit error_limit;
+};
+
+/* ---- what it is doing ---- */
+
+static rd_kafka_resp_err_t trouble(const struct consumer *c)
+{
+	rd_kafka_resp_err_t err = assignment_trouble(c->assignment);
+
+	return err ? err : c->trouble;
+}
+
+/* "topic pcap: what is wrong with it: what to do". */
+static void describe_trouble(const struct consumer *c, char *buf, size_t size)
+{
+	const char *error = kafka_last_error(c->k);
+	bool known = trouble(c) == RD_KAFKA_RESP_ERR__TRANSPORT && *error;
+	const char *text = known ? error : rd_kafka_err2str(trouble(c));
+	const char *advice = advice_for(text, rd_kafka_version());
+
+	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, advice ? ": " : "",
+		 advice ? advice : "");
+}
+
+static void describe_state(struct consumer *c)
+{
+	const struct config *cfg = c->opt.cfg;
+	char text[512];
+
+	if (c->stopped)
+		return;
+	if (c->disconnected)
+		snprintf(text, sizeof(text), "waiting for broker %s", cfg->brokers);
+	else if (trouble(c))
+		snprintf(text, sizeof(text), "waiting for topic %s: %s", cfg->topic,
+			 rd_kafka_err2str(trouble(c)));
+	else if (assignment_has_subscribed(c->assignment) && !assignment_is_settled(c->assignment))
+		snprintf(text, sizeof(text), "waiting for partitions from the group");
+	else if (!assignment_is_settled(c->assignment))
+		snprintf(text, sizeof(text), "connecting to %s", cfg->brokers);
+	else
+		snprintf(text, sizeof(text), "reading %d partition(s) of topic %s",
+			 assignment_count(c->assignment), cfg->topic);
+	c->opt.on_state(c->opt.ctx, text);
+}
+
+static void check_end(struct consumer *c)
+{
+	if (!c->opt.cfg->exit_at_end || c->ended || c->stopped || !reader_is_empty(&c->reader) ||
+	    !assignment_ended(c->assignment))
+		return;
+	c->ended = true;
+	c->opt.on_end(c->opt.ctx);
+}
+
+/* ---- messages ---- */
+
+static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
+{
+	const char *advice;
+	uint64_t more;
+
+	/* Without a group, what the group coordinator says is no concern of ours. */
+	if (!c->group && msg->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+		return;
+	if (c->trouble != msg->err) {
+		c->trouble = msg->err;
+		c->error_limit = (struct log_limit){0};
+		describe_state(c);
+	}
+	if (!log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
+		return;
+	advice = advice_for(rd_kafka_message_errstr(msg), rd_kafka_version());
+	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, rd_kafka_message_errstr(msg),
+		 advice ? ": " : "", advice ? advice : "");
+}
+
+static void clear_trouble(struct consumer *c)
+{
+	if (!c->trouble)
+		return;
+	c->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
+	describe_state(c);
+}
+
+/* What a group does to a member comes with the messages, not to kafka_options.on_fatal. */
+static void take_fatal(struct consumer *c)
+{
+	char reason[512];
+
+	if (c->stopped || !rd_kafka_fatal_error(c->rk, reason, sizeof(reason)))
+		return;
+	c->opt.on_failed(c->opt.ctx, reason);
+}
+
+static void on_error(void *ctx, const rd_kafka_message_t *msg)
+{
+	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		clear_trouble(ctx);
+	else if (msg->err == RD_KAFKA_RESP_ERR__FATAL)
+		take_fatal(ctx);
+	else
+		take_trouble(ctx, msg);
+}
+
+static void update_watch(struct consumer *c)
+{
+	kafka_watch_pause(c->k, c->blocked || c->stopped || assignment_is_pausing(c->assignment));
+}
+
+static void block(struct consumer *c)
+{
+	c->blocked = true;
+	update_watch(c);
+	ev_timer_again(c->opt.loop, &c->tick);
+}
+
+static bool on_ready(void *ctx)
+{
+	struct consumer *c = ctx;
+	uint64_t before = c->reader.counts.read;
+	bool more;
+	int r;
+
+	if (c->stopped)
+		return false;
+	r = reader_run(&c->reader, &more);
+	if (c->reader.counts.read != before)
+		clear_trouble(c);
+	c->drained = c->opt.flush(c->opt.ctx);
+	if (r == PACKET_E_FULL && !c->stopped) {
+		/* Where that made room for all, nobody will call consumer_resume(). */
+		if (!c->drained)
+			block(c);
+		return true;
+	}
+	check_end(c);
+	return more && !c->stopped;
+}
+
+void consumer_resume(struct consumer *c)
+{
+	c->drained = true;
+	if (!c->blocked || c->stopped)
+		return;
+	c->blocked = false;
+	if (assignment_is_paused(c->assignment))
+		assignment_pause(c->assignment, false);
+	if (!c->group)
+		ev_timer_stop(c->opt.loop, &c->tick);
+	update_watch(c);
+}
+
+/* ---- the clock: a slow reader, the group ---- */
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct consumer *c = w->data;
+
+	if (c->blocked && !assignment_is_paused(c->assignment))
+		assignment_pause(c->assignment, true);
+	if (c->blocked && !assignment_is_busy(c->assignment))
+		reader_poll(&c->reader);
+	else if (c->group && !c->blocked && !assignment_is_pausing(c->assignment))
+		on_ready(c);
+	if (c->drained)
+		assignment_store(c->assignment);
+}
+
+/* ---- what the assignment says ---- */
+
+static void on_change(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	if (assignment_has_subscribed(c->assignment) && !ev_is_active(&c->tick) && !c->stopped)
+		ev_timer_again(c->opt.loop, &c->tick);
+	describe_state(c);
+	check_end(c);
+}
+
+static void on_flow(void *ctx)
+{
+	update_watch(ctx);
+}
+
+static void on_losing(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	c->drained = c->opt.flush(c->opt.ctx);
+	if (c->drained)
+		assignment_store(c->assignment);
+}
+
+static void on_lost(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	reader_revoke(&c->reader);
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+	struct consumer *c = ctx;
+
+	if (!c->stopped)
+		c->opt.on_failed(c->opt.ctx, why);
+}
+
+/* ---- what the client says ---- */
+
+static void on_rebalance(void *ctx, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list)
+{
+	struct consumer *c = ctx;
+
+	assignment_rebalance(c->assignment, err, list);
+}
+
+/* ---- life ---- */
+
+static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
+{
+	on_failed(ctx, reason);
+}
+
+static void on_connection(void *ctx, bool connected)
+{
+	struct consumer *c = ctx;
+
+	c->disconnected = !connected;
+	describe_state(c);
+}
+
+static void on_left(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	c->opt.on_closed(c->opt.ctx, c);
+}
+
+static bool is_busy(void *ctx)
+{
+	const struct consumer *c = ctx;
+
+	return assignment_is_busy(c->assignment);
+}
+
+static int open_client(struct consumer *c)
+{
+	const struct kafka_options opt = {
+		.loop = c->opt.loop,
+		.cfg = c->opt.cfg,
+		.log = c->opt.log,
+		.why = c->opt.why,
+		.why_size = c->opt.why_size,
+		.on_fatal = on_fatal,
+		.on_connection = on_connection,
+		.on_rebalance = c->group ? on_rebalance : NULL,
+		.ctx = c,
+	};
+	int r = kafka_new(&c->k, &opt);
+
+	if (r < 0)
+		return r;
+	c->rk = kafka_client(c->k);
+	c->queue = rd_kafka_queue_get_consumer(c->rk);
+	return 0;
+}
+
+static void open_reader(struct consumer *c)
+{
+	const struct reader_options opt = {
+		.queue = c->queue,
+		.rk = c->rk,
+		.assignment = c->assignment,
+		.take = c->opt.take,
+		.take_ctx = c->opt.ctx,
+		.on_error = on_error,
+		.ctx = c,
+	};
+
+	reader_init(&c->reader, &opt);
+}
+
+static int open_assignment(struct consumer *c)
+{
+	const struct assignment_options opt = {
+		.loop = c->opt.loop,
+		.cfg = c->opt.cfg,
+		.rk = c->rk,
+		.resume = c->opt.resume,
+		.n_resume = c->opt.n_resume,
+		.on_change = on_change,
+		.on_flow = on_flow,
+		.on_losing = on_losing,
+		.on_lost = on_lost,
+		.on_failed = on_failed,
+		.ctx = c,
+	};
+	int r = assignment_new(&c->assignment, &opt);
+
+	if (r < 0)
+		return r;
+	open_reader(c);
+	return kafka_watch_queue(c->k, c->queue, on_ready, c);
+}
+
+int consumer_new(struct consumer **out, const struct consumer_options *opt)
+{
+	struct consumer *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->opt = *opt;
+	c->group = opt->cfg->offset == CONFIG_OFFSET_STORED;
+	c->drained = true;
+	ev_timer_init(&c->tick, on_tick, 0, TICK_SEC);
+	c->tick.data = c;
+	r = open_client(c);
+	if (r == 0)
+		r = open_assignment(c);
+	c->opt.resume = NULL;
+	c->opt.why = NULL;
+	if (r < 0) {
+		consumer_free(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+void consumer_set_config(struct consumer *c, const struct config *cfg)
+{
+	c->opt.cfg = cfg;
+	assignment_set_config(c->assignment, cfg);
+}
+
+void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset)
+{
+	reader_origin(&c->reader, partition, offset);
+}
+
+void consumer_stop(struct consumer *c)
+{
+	if (c->stopped)
+		return;
+	c->stopped = true;
+	reader_stop(&c->reader);
+	update_watch(c);
+	assignment_stop(c->assignment);
+	ev_timer_stop(c->opt.loop, &c->tick);
+}
+
+void consumer_close(struct consumer *c)
+{
+	const struct leave_options opt = {
+		.loop = c->opt.loop,
+		.rk = c->rk,
+		.member = assignment_has_subscribed(c->assignment),
+		.is_busy = is_busy,
+		.on_rebalance = on_rebalance,
+		.on_left = on_left,
+		.ctx = c,
+	};
+
+	consumer_stop(c);
+	on_losing(c);
+	reader_clear(&c->reader);
+	leave_begin(&c->leave, &opt);
+}
+
+void consumer_counts(const struct consumer *c, struct consumer_counts *out)
+{
+	*out = c->reader.counts;
+}
+
+int64_t consumer_lag(const struct consumer *c)
+{
+	return assignment_lag(c->assignment, kafka_stats(c->k));
+}
+
+int64_t consumer_left(const struct consumer *c)
+{
+	return assignment_left(c->assignment);
+}
+
+int consumer_positions(struct consumer *c, struct consumer_position **out)
+{
+	*out = NULL;
+	if (c->group && assignment_is_settled(c->assignment) && c->opt.flush(c->opt.ctx))
+		return 0;
+	return assignment_positions(c->assignment, out);
+}
+
+/* A live consumer of a quiet topic does well; one that reads to an end must get on. */
+static bool is_well(const struct consumer *c)
+{
+	if (c->blocked)
+		return true;
+	return !c->opt.cfg->exit_at_end && assignment_is_settled(c->assignment) && !trouble(c) &&
+	       kafka_connected(c->k);
+}
+
+uint64_t consumer_progress(const struct consumer *c)
+{
+	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
+
+	return c->reader.counts.read + assignment_progress(c->assignment) + now;
+}
+
+void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
+{
+	const char *topic = c->opt.cfg->topic;
+	const char *error = kafka_last_error(c->k);
+	const char *advice = advice_for(error, rd_kafka_version());
+
+	if (!kafka_connected(c->k))
+		snprintf(buf, size, "broker %s%s%s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
+			 error, advice ? ": " : "", advice ? advice : "");
+	else if (trouble(c))
+		describe_trouble(c, buf, size);
+	else if (c->group && !assignment_is_settled(c->assignment))
+		snprintf(buf, size, "partitions of topic %s from the group", topic);
+	else
+		snprintf(buf, size, "packets of topic %s", topic);
+}
+
+void consumer_free(struct consumer *c)
+{
+	if (!c)
+		return;
+	ev_timer_stop(c->opt.loop, &c->tick);
+	leave_stop(&c->leave);
+	reader_clear(&c->reader);
+	/* A call that still hangs uses the client: both live on until the process ends. */
+	if (!assignment_free(c->assignment, FREE_WAIT_MS)) {
+		kafka_abandon(c->k);
+		return;
+	}
+	kafka_free(c->k, FREE_WAIT_MS);
+	leave_clear(&c->leave);
+	if (c->queue)
+		rd_kafka_queue_destroy(c->queue);
+	free(c);
+}

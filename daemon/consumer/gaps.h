@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a consumer says of records that it does not get, as retention deleted them before it came to
+ * them, and of a partition that does not go on where it was left.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "consumer/lookup.h"
+
+/* A partition is going to be read: says where it starts if that is not what was wanted. */
+void gaps_log_start(const char *topic, const struct lookup_partition *found, bool group);
+
+/*
+ * A record is not the `next` one. Offsets that a transaction or compaction left out are no news.
+ * Waits for nobody.
+ */
+void gaps_log_jump(rd_kafka_t *rk, const rd_kafka_message_t *msg, int64_t next);

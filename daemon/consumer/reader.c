@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/reader.h"
+
+#include <inttypes.h>
+
+#include "consumer/gaps.h"
+#include "consumer/message.h"
+
+#define LOG_INTERVAL_S 60
+
+void reader_init(struct reader *r, const struct reader_options *opt)
+{
+	r->opt = *opt;
+	r->partitions = assignment_partitions(opt->assignment);
+	r->inbox.queue = opt->queue;
+}
+
+static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *why)
+{
+	uint64_t more;
+
+	r->counts.skipped++;
+	if (!log_limit_pass(&r->skip_limit, LOG_INTERVAL_S, &more))
+		return;
+	log_warn("skipped a record that is no packet of ours: %s (topic %s, partition %" PRId32
+		 ", offset %" PRId64 "); %" PRIu64 " skipped so far",
+		 why, rd_kafka_topic_name(msg->rkt), msg->partition, msg->offset,
+		 r->counts.skipped);
+}
+
+static void take_error(struct reader *r, const rd_kafka_message_t *msg)
+{
+	struct partition *p = partitions_find(r->partitions, msg->partition);
+
+	r->opt.on_error(r->opt.ctx, msg);
+	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p && msg->offset >= p->end)
+		assignment_done(r->opt.assignment, p);
+}
+
+/* Returns what downstream returned. */
+static int take_record(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
+{
+	struct packet pkt;
+	const char *why = message_to_packet(msg, &pkt);
+
+	if (why) {
+		skip(r, msg, why);
+	} else {
+		int err;
+
+		r->current = msg;
+		err = r->opt.take(r->opt.take_ctx, &pkt);
+		if (err)
+			return err;
+	}
+	if (msg->offset != p->next && p->next >= 0)
+		gaps_log_jump(r->opt.rk, msg, p->next);
+	r->counts.read++;
+	p->next = msg->offset + 1;
+	if (p->next >= p->end)
+		assignment_done(r->opt.assignment, p);
+	return 0;
+}
+
+/* Returns 0 when the message is done with. */
+static int take_message(struct reader *r, const rd_kafka_message_t *msg)
+{
+	struct partition *p;
+
+	if (msg->err) {
+		take_error(r, msg);
+		return 0;
+	}
+	p = partitions_find(r->partitions, msg->partition);
+	if (!p || !p->assigned)
+		return 0;
+	if (msg->offset >= p->end) {
+		assignment_done(r->opt.assignment, p);
+		return 0;
+	}
+	return take_record(r, p, msg);
+}
+
+int reader_run(struct reader *r, bool *more)
+{
+	*more = !inbox_is_empty(&r->inbox) || inbox_fetch(&r->inbox) == INBOX_BATCH;
+	while (!inbox_is_empty(&r->inbox) && !r->stopped) {
+		const rd_kafka_message_t *msg = inbox_first(&r->inbox);
+		int err = msg ? take_message(r, msg) : 0;
+
+		if (err)
+			return err;
+		inbox_pop(&r->inbox);
+	}
+	return 0;
+}
+
+void reader_poll(struct reader *r)
+{
+	inbox_fetch(&r->inbox);
+}
+
+void reader_stop(struct reader *r)
+{
+	r->stopped = true;
+}
+
+void reader_revoke(struct reader *r)
+{
+	inbox_revoke(&r->inbox, r->partitions);
+}
+
+bool reader_is_empty(const struct reader *r)
+{
+	return inbox_is_empty(&r->inbox);
+}
+
+void reader_origin(const struct reader *r, int32_t *partition, int64_t *offset)
+{
+	*partition = r->current->partition;
+	*offset = r->current->offset;
+}
+
+void reader_clear(struct reader *r)
+{
+	inbox_clear(&r->inbox);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages of a consumer queue into packets: each record once, in the order they come, those that
+ * are no packet of ours counted and left out.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "consumer/assignment.h"
+#include "consumer/consumer.h"
+#include "consumer/inbox.h"
+#include "packet/packet.h"
+
+struct reader_options {
+	rd_kafka_queue_t *queue; /* borrowed */
+	rd_kafka_t *rk;          /* borrowed */
+	struct assignment
+		*assignment; /* borrowed; told of partitions that are taken to their end */
+	packet_fn take;
+	void *take_ctx;
+	/* A message that carries an error instead of a record, the end of a partition too. */
+	void (*on_error)(void *ctx, const rd_kafka_message_t *msg);
+	void *ctx;
+};
+
+/* Part of a struct consumer; all but `counts` is private. */
+struct reader {
+	struct reader_options opt;
+	const struct partitions *partitions;
+	struct inbox inbox;
+	const rd_kafka_message_t *current; /* that take() is looking at */
+	bool stopped;
+	struct consumer_counts counts;
+	struct log_limit skip_limit;
+};
+
+void reader_init(struct reader *r, const struct reader_options *opt);
+
+/*
+ * Takes what waits; else fetches a batch and takes that. Returns 0, or what take() returned: that
+ * packet waits, with those behind it. *more: there may be another batch.
+ */
+int reader_run(struct reader *r, bool *more);
+
+/* Polls, so as to stay a member of the group, and takes nothing. */
+void reader_poll(struct reader *r);
+
+/* Nothing is taken any more; legal from within take(). */
+void reader_stop(struct reader *r);
+
+/* Partitions were lost: drops what waits of them. */
+void reader_revoke(struct reader *r);
+
+bool reader_is_empty(const struct reader *r);
+/* Where in the topic the packet that take() is looking at comes from. */
+void reader_origin(const struct reader *r, int32_t *partition, int64_t *offset);
+
+/* Drops what waits. Legal on one that was zeroed and never initialised. */
+void reader_clear(struct reader *r);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a consumer's packets go: a capture (pcap), text (--pretty-print), or both.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "packet/packet.h"
+#include "packet/pretty.h"
+
+struct output;
+
+#define OUTPUT_E_LINKTYPE 2 /* a packet that this capture cannot hold; counted and logged */
+
+struct output_options {
+	struct ev_loop *loop;
+	const struct config *cfg; /* as output_set_config() */
+	/* Where the packet comes from that is being put; asked only of those that are shown. */
+	void (*origin)(void *ctx, struct pretty_origin *out);
+	/* All that waited is written. */
+	void (*on_drained)(void *ctx);
+	/* Nothing more can be written: the reader is gone (0), or it failed (1; see
+	 * output_log_failure()). Comes once, from the loop or from within output_put() and
+	 * output_flush(). */
+	void (*on_ended)(void *ctx, int status);
+	void *ctx;
+};
+
+/*
+ * Checks where the consumer of `cfg` would write: a capture is for no terminal, and not for the
+ * journal. Returns 0, or -EINVAL after one line that says what to do instead.
+ */
+int output_check(const struct config *cfg);
+
+/* Warns of a file's settings that this check would refuse in a service. */
+void output_warn(const struct config *cfg);
+
+/* Opens what cfg asks for, and writes the capture's header. Returns 0 or -errno (logged). */
+int output_new(struct output **out, const struct output_options *opt);
+
+/* Takes new settings (--pretty-print). Returns 0, or -errno with one line in `why`. */
+int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size);
+
+/* Puts a packet. Returns 0, PACKET_E_FULL (on_drained follows) or OUTPUT_E_LINKTYPE. */
+int output_put(struct output *o, const struct packet *pkt);
+
+/* Writes what does not block. Returns true when nothing waits. */
+bool output_flush(struct output *o);
+/* No packet comes any more: a header that was held for the first one is let go. */
+void output_finish(struct output *o);
+
+/* Packets put, and those of them that are written whole. */
+uint64_t output_taken(const struct output *o);
+uint64_t output_written(const struct output *o);
+/* True while packets, or text of some, wait for the reader; the header alone does not count. */
+bool output_holds_packets(const struct output *o);
+/* Logs the error that ended it, if one did: for the end, as the last line says why. */
+void output_log_failure(const struct output *o);
+
+/* Bytes that wait for the reader. */
+size_t output_waiting(const struct output *o);
+
+void output_free(struct output *o);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "packet/pcapng.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define BYTE_ORDER_MAGIC 0x1a2b3c4d
+
+#define OPTION_END        0
+#define OPTION_COMMENT    1
+#define OPTION_USERAPPL   4      /* of a section */
+#define OPTION_RESOLUTION 9      /* of an interface */
+#define OPTION_DELIVERED  8      /* of statistics */
+#define OPTION_ID         0x8001 /* of a section; ours, as the next one */
+#define OPTION_CHECKSUM   0x8002 /* the last but the end, over the body before its value */
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static void put64(uint8_t *p, uint64_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static size_t padded(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
+uint8_t pcapng_resolution(uint64_t time_us)
+{
+	return time_us < UINT64_MAX / 1000 ? 9 : 6;
+}
+
+size_t pcapng_packet_size(uint32_t caplen)
+{
+	return PCAPNG_PACKET_EXTRA + padded(caplen);
+}
+
+/* Type in front, and the length on both sides, as every block has. */
+static size_t frame_block(uint8_t *buf, uint32_t type, size_t size)
+{
+	put32(buf, type);
+	put32(buf + 4, (uint32_t)size);
+	put32(buf + size - 4, (uint32_t)size);
+	return size;
+}
+
+static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
+{
+	put16(buf, code);
+	put16(buf + 2, (uint16_t)len);
+	memset(buf + 4 + len, 0, padded(len) - len);
+	memcpy(buf + 4, value, len);
+	return 4 + padded(len);
+}
+
+static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
+{
+	size_t len = strlen(text);
+
+	return put_option(buf, code, text, len < PCAPNG_COMMENT_MAX ? len : PCAPNG_COMMENT_MAX);
+}
+
+/* Of a block's body up to here; `kind` is what it depends on and does not hold. */
+static uint32_t checksum(const uint8_t *body, size_t len, uint32_t kind)
+{
+	uint64_t h = XXH3_64bits(body, len);
+
+	return (uint32_t)(h ^ h >> 32) ^ kind;
+}
+
+static uint32_t packet_kind(uint16_t linktype, uint8_t resolution)
+{
+	return (uint32_t)linktype << 8 | resolution;
+}
+
+/* The end of a block of options, `at` bytes from its start. Returns where the next byte goes. */
+static size_t put_checksum(uint8_t *buf, size_t at, uint32_t kind)
+{
+	put16(buf + at, OPTION_CHECKSUM);
+	put16(buf + at + 2, 4);
+	put32(buf + at + 4, checksum(buf + 8, at - 4, kind));
+	put32(buf + at + 8, OPTION_END);
+	return at + 12;
+}
+
+size_t pcapng_put_section(uint8_t *buf, const char *application, const char *comment, uint64_t id)
+{
+	size_t n = 24;
+
+	put32(buf + 8, BYTE_ORDER_MAGIC);
+	put16(buf + 12, 1);
+	put16(buf + 14, 0);
+	put64(buf + 16, UINT64_MAX); /* length of the section: not given */
+	n += put_text(buf + n, OPTION_COMMENT, comment);
+	n += put_text(buf + n, OPTION_USERAPPL, application);
+	n += put_option(buf + n, OPTION_ID, &id, sizeof(id));
+	n = put_checksum(buf, n, 0);
+	return frame_block(buf, PCAPNG_SECTION, n + 4);
+}
+
+size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
+{
+	size_t n = 16;
+
+	put16(buf + 8, linktype);
+	put16(buf + 10, 0);
+	put32(buf + 12, PACKET_MAX_LEN);
+	n += put_option(buf + n, OPTION_RESOLUTION, &resolution, 1);
+	n += put_option(buf + n, OPTION_END, "", 0);
+	return frame_block(buf, PCAPNG_INTERFACE, n + 4);
+}
+
+size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			 const struct packet *pkt)
+{
+	uint64_t ticks = resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
+	size_t size = pcapng_packet_size(pkt->caplen);
+
+	put32(buf + 8, interface);
+	put32(buf + 12, (uint32_t)(ticks >> 32));
+	put32(buf + 16, (uint32_t)ticks);
+	put32(buf + 20, pkt->caplen);
+	put32(buf + 24, pkt->wirelen);
+	if (pkt->caplen % 4)
+		put32(buf + size - 20, 0); /* the padding; the data goes over it */
+	if (pkt->caplen)
+		memcpy(buf + 28, pkt->data, pkt->caplen);
+	put_checksum(buf, size - 16, packet_kind(pkt->linktype, resolution));
+	return frame_block(buf, PCAPNG_PACKET, size);
+}
+
+size_t pcapng_put_statistics(uint8_t *buf, uint64_t delivered)
+{
+	size_t n = 20;
+
+	memset(buf + 8, 0, 12); /* interface 0, no time */
+	n += put_option(buf + n, OPTION_DELIVERED, &delivered, sizeof(delivered));
+	n = put_checksum(buf, n, 0);
+	return frame_block(buf, PCAPNG_STATISTICS, n + 4);
+}
+
+int pcapng_next(const uint8_t *p, size_t len, struct pcapng_block *out)
+{
+	if (len < 8)
+		return PCAPNG_E_SHORT;
+	out->type = get32(p);
+	out->size = get32(p + 4);
+	if (out->size < 12 || out->size % 4 || out->size > PCAPNG_BLOCK_MAX)
+		return PCAPNG_E_BAD;
+	if (len < out->size)
+		return PCAPNG_E_SHORT;
+	if (get32(p + out->size - 4) != out->size)
+		return PCAPNG_E_BAD;
+	out->body = p + 8;
+	out->len = out->size - 12;
+	return 0;
+}
+
+/* The first option of this code, from `at` on in the body; NULL when there is none. */
+static const uint8_t *find_option(const struct pcapng_block *b, uint32_t at, uint16_t code,
+				  uint16_t *len)
+{
+	while (at + 4 <= b->len) {
+		uint16_t n = get16(b->body + at + 2), found = get16(b->body + at);
+
+		if (found == OPTION_END || at + 4 + padded(n) > b->len)
+			return NULL;
+		if (found == code) {
+			*len = n;
+			return b->body + at + 4;
+		}
+		at += 4 + (uint32_t)padded(n);
+	}
+	return NULL;
+}
+
+/* The checksum is right, or there is none and need be none. Options begin at `at`. */
+static bool is_intact(const struct pcapng_block *b, uint32_t at, uint32_t kind, bool checked)
+{
+	const uint8_t *option = b->body + b->len - 12; /* where put_checksum() has it */
+
+	if (b->len < at + 12 || get16(option) != OPTION_CHECKSUM || get16(option + 2) != 4)
+		return !checked;
+	return get32(option + 4) == checksum(b->body, b->len - 8, kind);
+}
+
+bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size, uint64_t *id)
+{
+	const uint8_t *text, *value;
+	uint16_t len;
+
+	if (b->type != PCAPNG_SECTION || b->len < 16 || get32(b->body) != BYTE_ORDER_MAGIC ||
+	    get16(b->body + 4) != 1)
+		return false;
+	value = find_option(b, 16, OPTION_ID, &len);
+	if ((value && len != sizeof(*id)) || !is_intact(b, 16, 0, value))
+		return false;
+	*id = value ? get64(value) : 0;
+	comment[0] = '\0';
+	text = find_option(b, 16, OPTION_COMMENT, &len);
+	if (text) {
+		size_t n = len < size - 1 ? len : size - 1;
+
+		memcpy(comment, text, n);
+		comment[n] = '\0';
+	}
+	return true;
+}
+
+bool pcapng_get_interface(const struct pcapng_block *b, uint16_t *linktype, uint8_t *resolution)
+{
+	const uint8_t *value;
+	uint16_t len;
+
+	if (b->type != PCAPNG_INTERFACE || b->len < 8)
+		return false;
+	*linktype = get16(b->body);
+	value = find_option(b, 8, OPTION_RESOLUTION, &len);
+	*resolution = value && len == 1 ? value[0] : 6;
+	return *resolution == 6 || *resolution == 9;
+}
+
+bool pcapng_get_statistics(const struct pcapng_block *b, bool checked, uint64_t *delivered)
+{
+	const uint8_t *value;
+	uint16_t len;
+
+	if (b->type != PCAPNG_STATISTICS || b->len < 12 || !is_intact(b, 12, 0, checked))
+		return false;
+	value = find_option(b, 12, OPTION_DELIVERED, &len);
+	if (!value || len != sizeof(*delivered))
+		return false;
+	*delivered = get64(value);
+	return true;
+}
+
+bool pcapng_is_packet(const struct pcapng_block *b)
+{
+	size_t data;
+
+	if (b->type != PCAPNG_PACKET || b->len < 20 || get32(b->body + 12) > PACKET_MAX_LEN)
+		return false;
+	data = padded(get32(b->body + 12));
+	return b->len == 20 + data || b->len == 32 + data; /* without or with a checksum */
+}
+
+bool pcapng_get_packet_interface(const struct pcapng_block *b, uint32_t *interface)
+{
+	if (b->type != PCAPNG_PACKET || b->len < 20)
+		return false;
+	*interface = get32(b->body);
+	return true;
+}
+
+bool pcapng_get_packet(const struct pcapng_block *b, uint16_t linktype, uint8_t resolution,
+		       bool checked, struct packet *pkt)
+{
+	uint64_t ticks = (uint64_t)get32(b->body + 4) << 32 | get32(b->body + 8);
+	uint32_t caplen = get32(b->body + 12);
+
+	if (caplen > PACKET_MAX_LEN || padded(caplen) > b->len - 20 ||
+	    !is_intact(b, 20 + (uint32_t)padded(caplen), packet_kind(linktype, resolution),
+		       checked))
+		return false;
+	pkt->data = b->body + 20;
+	pkt->caplen = caplen;
+	pkt->wirelen = get32(b->body + 16);
+	pkt->linktype = linktype;
+	pkt->time_us = resolution == 9 ? ticks / 1000 : ticks;
+	pkt->nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0;
+	return true;
+}

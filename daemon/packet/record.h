@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A packet as a Kafka record, and back: the key and the headers of docs/record.md. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+#define RECORD_KEY_LEN     8
+#define RECORD_MAX_HEADERS 3 /* linktype, wirelen, nanos */
+
+/* A header: name is static, value is ASCII decimal, not terminated. */
+struct record_header {
+	const char *name;
+	char value[20];
+	size_t len;
+};
+
+/* Writes the key: capture time in microseconds, unsigned 64 bit, big-endian. */
+void record_put_key(uint8_t key[RECORD_KEY_LEN], uint64_t time_us);
+
+/* Reads a key. Returns false when it is missing (NULL) or not exactly 8 bytes long. */
+bool record_get_key(const void *key, size_t len, uint64_t *time_us);
+
+/* The CreateTime of a packet, milliseconds; never 0, which librdkafka takes for "now". */
+int64_t record_timestamp_ms(const struct packet *pkt);
+
+/* True when the packet says anything that the defaults do not: most have no header at all. */
+static inline bool record_needs_headers(const struct packet *pkt)
+{
+	return pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->wirelen != pkt->caplen ||
+	       pkt->nanos != 0;
+}
+
+/* Fills `out` with the headers the packet needs; returns how many (0 to RECORD_MAX_HEADERS). */
+size_t record_put_headers(const struct packet *pkt, struct record_header out[RECORD_MAX_HEADERS]);
+
+/*
+ * Takes one header of a record into the packet, whose fields must hold the defaults (Ethernet,
+ * wirelen = caplen, 0 ns). Unknown names are ignored. Returns false when a known one has a value
+ * that is not a decimal in its range; the packet is then unchanged.
+ */
+bool record_get_header(struct packet *pkt, const char *name, const void *value, size_t len);

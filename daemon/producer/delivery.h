@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that is behind a producer's input: the relay with its spool, the producer, and what is to
+ * be said of them. It makes them in order and joins their events.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "producer/producer.h"
+#include "producer/relay.h"
+
+struct delivery;
+struct outclient;
+struct own;
+
+struct delivery_options {
+	struct ev_loop *loop;
+	const struct config *cfg; /* borrowed until delivery_set_config() */
+	struct own *own;          /* may be NULL; borrowed */
+
+	/* As those of relay_options and producer_options. */
+	void (*on_room)(void *ctx);
+	void (*on_emptied)(void *ctx);
+	void (*on_drained)(void *ctx);
+	/* A packet was given up. `kept`: it is in the spool; `maybe`: Kafka may have it. */
+	void (*on_undelivered)(void *ctx, bool kept, bool maybe);
+	/* delivery_describe() may say something else. */
+	void (*on_change)(void *ctx);
+	void *ctx;
+};
+
+/* 0, -EINVAL (bad configuration, logged) or -errno. */
+int delivery_new(struct delivery **out, const struct delivery_options *opt);
+
+/* Its parts: borrowed, and of its own life. */
+struct relay *delivery_relay(const struct delivery *d);
+struct producer *delivery_producer(const struct delivery *d);
+
+/* A reload: new settings, with the client that producer_prepare() made of them, or NULL. */
+void delivery_set_config(struct delivery *d, const struct config *cfg, struct outclient *next);
+
+/* For STATUS=: "waiting for broker HOST:PORT", "waiting for topic TOPIC: REASON"; "": nothing. */
+void delivery_describe(const struct delivery *d, char *buf, size_t size);
+/* What keeps packets from being delivered, as far as that is known. */
+void delivery_waiting_for(const struct delivery *d, char *buf, size_t size);
+
+/*
+ * For a stop, called again and again: true when waiting is of no use, as Kafka is out of reach or
+ * has not answered for 2 s, and all that it has not got is in the spool.
+ */
+bool delivery_may_leave(struct delivery *d);
+
+/* NULL is legal. */
+void delivery_free(struct delivery *d);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/outmsg.h"
+
+#include "packet/record.h"
+#include "producer/firsts.h"
+
+_Static_assert(sizeof(void *) == 8, "the opaque holds hash and sequence number");
+
+#define SEQ_BITS 31
+#define SEQ_MASK ((1U << SEQ_BITS) - 1)
+
+static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t len, int32_t count,
+			 void *rkt_opaque, void *msg_opaque)
+{
+	uint64_t opaque = (uintptr_t)msg_opaque;
+	int32_t partition = firsts_partition((uint32_t)(opaque >> 32), count);
+
+	firsts_sent(rkt_opaque, partition, count, opaque >> SEQ_BITS & 1);
+	return partition;
+}
+
+void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
+{
+	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
+}
+
+rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct firsts *firsts)
+{
+	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+
+	rd_kafka_topic_conf_set_opaque(conf, firsts);
+	return rd_kafka_topic_new(rk, name, conf); /* takes the conf over, whatever comes of it */
+}
+
+static rd_kafka_headers_t *make_headers(const struct packet *pkt)
+{
+	struct record_header h[RECORD_MAX_HEADERS];
+	size_t n = record_put_headers(pkt, h);
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(n);
+
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_header_add(headers, h[i].name, -1, h[i].value, (ssize_t)h[i].len);
+	return headers;
+}
+
+enum { TOPIC, FLAGS, VALUE, KEY, TIMESTAMP, OPAQUE, HEADERS };
+
+void outmsg_init(struct outmsg *o)
+{
+	*o = (struct outmsg){
+		.vu = {[TOPIC] = {.vtype = RD_KAFKA_VTYPE_RKT},
+		       [FLAGS] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		       [VALUE] = {.vtype = RD_KAFKA_VTYPE_VALUE},
+		       [KEY] = {.vtype = RD_KAFKA_VTYPE_KEY},
+		       [TIMESTAMP] = {.vtype = RD_KAFKA_VTYPE_TIMESTAMP},
+		       [OPAQUE] = {.vtype = RD_KAFKA_VTYPE_OPAQUE},
+		       [HEADERS] = {.vtype = RD_KAFKA_VTYPE_HEADERS}},
+	};
+}
+
+rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
+				const struct outmsg_options *opt)
+{
+	uint64_t opaque = (uint64_t)opt->hash << 32 | (uint64_t)opt->risky << SEQ_BITS |
+			  (opt->seq & SEQ_MASK);
+	rd_kafka_headers_t *headers = NULL;
+	uint8_t key[RECORD_KEY_LEN];
+	rd_kafka_resp_err_t err;
+	rd_kafka_error_t *error;
+
+	record_put_key(key, pkt->time_us);
+	o->vu[TOPIC].u.rkt = opt->topic;
+	o->vu[VALUE].u.mem.ptr = (void *)pkt->data;
+	o->vu[VALUE].u.mem.size = pkt->caplen;
+	o->vu[KEY].u.mem.ptr = key;
+	o->vu[KEY].u.mem.size = sizeof(key);
+	o->vu[TIMESTAMP].u.i64 = opt->timestamp_ms;
+	o->vu[OPAQUE].u.ptr = (void *)(uintptr_t)opaque;
+	if (record_needs_headers(pkt)) {
+		headers = make_headers(pkt);
+		o->vu[HEADERS].u.headers = headers;
+	}
+	error = rd_kafka_produceva(rk, o->vu, headers ? HEADERS + 1 : HEADERS);
+	if (!error)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	if (headers)
+		rd_kafka_headers_destroy(headers); /* taken over only on success */
+	return err;
+}
+
+uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
+{
+	return next - ((next - (uintptr_t)m->_private) & SEQ_MASK);
+}
+
+void outmsg_taken(const rd_kafka_message_t *m)
+{
+	firsts_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
+}
+
+/*
+ * A purge of the queue that meets a request half sent breaks the connection, and has all that was
+ * in flight on it come back as never sent; what was in a request has a broker.
+ */
+bool outmsg_may_be_there(const rd_kafka_message_t *m)
+{
+	return rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED ||
+	       (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rd_kafka_message_broker_id(m) >= 0);
+}
+
+void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt)
+{
+	rd_kafka_headers_t *headers;
+	const void *value;
+	const char *name;
+	size_t len;
+
+	*pkt = (struct packet){
+		.data = m->payload,
+		.caplen = (uint32_t)m->len,
+		.wirelen = (uint32_t)m->len,
+		.linktype = PACKET_LINKTYPE_DEFAULT,
+	};
+	record_get_key(m->key, m->key_len, &pkt->time_us);
+	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
+		record_get_header(pkt, name, value, len);
+}

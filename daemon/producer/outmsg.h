@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A packet as a message of librdkafka's producer, and back.
+ *
+ * The message's opaque carries the flow's hash (upper half), by which our partitioner chooses the
+ * partition as soon as librdkafka knows how many there are, whether it is risky (firsts.h), and
+ * the packet's sequence number (31 bits), by which failed messages find their old order.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+struct firsts;
+
+struct outmsg_options {
+	rd_kafka_topic_t *topic;
+	uint32_t hash;
+	uint32_t seq; /* its lower 31 bits */
+	bool risky;
+	int64_t timestamp_ms; /* CreateTime */
+};
+
+/* Has the partition chosen by outmsg_options.hash. */
+void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
+
+/*
+ * A handle of the topic, whose partitioner tells `firsts` (borrowed until no message of the topic
+ * is left in the client). NULL: librdkafka refuses it, for rd_kafka_last_error().
+ */
+rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct firsts *firsts);
+
+/*
+ * The arguments of rd_kafka_produceva(), kept by who sends: each has a pad of 64 bytes, and to
+ * clear them all for each packet would cost more than to fill them in.
+ */
+struct outmsg {
+	rd_kafka_vu_t vu[7];
+};
+void outmsg_init(struct outmsg *o);
+
+/* Queues the packet, copied. Returns what rd_kafka_produceva() says. */
+rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
+				const struct outmsg_options *opt);
+
+/*
+ * Of a message in a delivery report: its sequence number. `next`: a later one, by less than 2^31.
+ */
+uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next);
+
+/* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */
+void outmsg_taken(const rd_kafka_message_t *m);
+
+/* Of a message in a report that failed: whether Kafka may have it all the same. */
+bool outmsg_may_be_there(const rd_kafka_message_t *m);
+
+/* Of a message in a delivery report: the packet; data is borrowed from the message. */
+void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RUNNING -> (a message failed that can be sent again, or the client is dead) -> COLLECTING: the
+ * queue is purged, all reports and the time to back off are awaited -> a new client -> RESENDING ->
+ * RUNNING.
+ * A reload is the same way with a client made before: RUNNING -> COLLECTING, for a moment without a
+ * purge -> RESENDING, nearly always with nothing to send -> RUNNING.
+ *
+ * Packets that come meanwhile are kept behind those that are to be sent again, so that the capture
+ * goes on. All that is queued, with librdkafka or kept, is no more than its queue may hold.
+ */
+#include "producer/producer_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "kafka/kafka.h"
+#include "kafka/kafkalog.h"
+#include "kafka/pace.h"
+#include "producer/inflight.h"
+#include "producer/outclient.h"
+#include "producer/outtopics.h"
+#include "producer/refusals.h"
+#include "producer/resend.h"
+
+#define RETRY_S         1.  /* without memory for a client */
+#define REPLACE_DRAIN_S 0.2 /* how long a reload lets the old client send */
+#define REPLACE_WAIT_S  10. /* how long it waits for an answer to what was sent */
+#define REPLACE_LOST_S  30. /* how long for a broker that had answered before */
+#define FREE_WAIT_MS    2000
+
+/* ---- the client's life ---- */
+
+static void on_connection(void *ctx, bool connected)
+{
+	struct producer *p = ctx;
+
+	if (p->opt.on_connection)
+		p->opt.on_connection(p->opt.ctx, connected);
+}
+
+/* `why`: of a reload, where a refusal is told; NULL: another client of the same settings. */
+static int make_client(struct producer *p, struct outclient **out, const struct config *cfg,
+		       char *why, size_t size)
+{
+	const struct outclient_options opt = {
+		.loop = p->opt.loop,
+		.own = p->opt.own,
+		.log = p->log,
+		.pace = p->pace,
+		.others = p->topics,
+		.rules = &p->rules,
+		.track = p->opt.on_settled != NULL,
+		.on_delivery = producer_on_delivery,
+		.on_fatal = producer_collect,
+		.on_served = producer_advance,
+		.on_connection = on_connection,
+		.ctx = p,
+	};
+	double hold = why || p->draining ? 0 : p->refusals.hold;
+
+	return outclient_new(out, &opt, cfg, (unsigned int)(hold * 1e3), why, size);
+}
+
+static void drop_client(struct producer *p, unsigned int wait_ms)
+{
+	if (p->topics)
+		outtopics_close(p->topics);
+	outclient_free(p->client, wait_ms);
+	p->client = NULL;
+}
+
+/* With nothing outstanding any more: the next client, or a new one like the last. */
+static void renew(struct producer *p)
+{
+	struct outclient *fresh = p->next;
+
+	p->next = NULL;
+	if (resend_has_learned(&p->rules)) {
+		resend_next_round(&p->rules);
+		outclient_free(fresh, 0); /* made before this was known */
+		fresh = NULL;
+	}
+	if (!fresh && make_client(p, &fresh, p->cfg, NULL, 0) < 0) {
+		p->not_before = ev_now(p->opt.loop) + RETRY_S;
+		return; /* logged; the timer tries again */
+	}
+	ev_timer_stop(p->opt.loop, &p->timer);
+	drop_client(p, 0);
+	p->client = fresh;
+	p->state = RESENDING;
+	p->replacing = p->delivers = p->lost = false;
+	if (inflight_sort(p->inflight) < 0)
+		log_warn("Out of memory: packets that are sent again may change their order");
+	if (p->draining)
+		kafka_flush_start(outclient_kafka(p->client));
+	producer_advance(p);
+}
+
+/*
+ * A client that lost its broker holds what it had sent without an answer: it alone can send that
+ * again without doubling it. It keeps what it has for a while, as nothing waits for it.
+ */
+static bool may_recover(struct producer *p, double now)
+{
+	p->lost |= !producer_is_connected(p);
+	return p->replacing && p->delivers && p->lost && now < p->lost_until &&
+	       producer_has_room(p);
+}
+
+/*
+ * Takes back what is in the queue, or came back into it since. What is in flight is waited for;
+ * with a client that a reload replaces only as long as it delivers something now and then.
+ */
+static void purge(struct producer *p)
+{
+	double now = ev_now(p->opt.loop);
+
+	if (may_recover(p, now)) {
+		p->give_up = now + REPLACE_WAIT_S;
+		return;
+	}
+	if (p->replacing && p->progressed) {
+		p->progressed = false;
+		p->give_up = now + REPLACE_WAIT_S;
+	}
+	outclient_purge(p->client, p->replacing && now >= p->give_up);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct producer *p = w->data;
+
+	if (p->state != COLLECTING) {
+		producer_advance(p);
+	} else if (p->outstanding == 0) {
+		if (p->next || ev_now(loop) >= p->not_before)
+			renew(p);
+	} else {
+		purge(p);
+	}
+}
+
+/* A pipe cannot wait: who writes into it may lose packets. */
+static bool reads_a_file(const struct config *cfg)
+{
+	struct stat st;
+
+	return cfg->read_file && stat(cfg->read_file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int producer_new(struct producer **out, const struct producer_options *opt)
+{
+	struct producer *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->opt = *opt;
+	p->progressed = true;
+	resend_init(&p->rules);
+	p->cfg = opt->cfg;
+	p->source = reads_a_file(p->cfg) ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
+	ev_timer_init(&p->timer, on_timer, 0., RETRY_S);
+	ev_timer_init(&p->soon, on_timer, 0., 0.);
+	p->timer.data = p->soon.data = p;
+	r = outtopics_new(&p->topics);
+	if (r == 0)
+		p->topic = r = outtopics_add(p->topics, p->cfg->topic);
+	if (r >= 0)
+		r = inflight_new(&p->inflight, opt->on_settled != NULL, p->topics);
+	if (r == 0)
+		r = kafkalog_new(&p->log);
+	if (r == 0)
+		r = pace_new(&p->pace);
+	if (r == 0)
+		r = make_client(p, &p->client, p->cfg, NULL, 0);
+	if (r < 0) {
+		producer_free(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+void producer_set_config(struct producer *p, const struct config *cfg)
+{
+	p->cfg = cfg;
+}
+
+int producer_prepare(struct producer *p, const struct config *cfg, struct outclient **next,
+		     char *why, size_t size)
+{
+	int r;
+
+	if (p->draining || p->state == ABANDONED) {
+		snprintf(why, size, "the instance is being stopped");
+		return -EBUSY;
+	}
+	*why = '\0';
+	r = outtopics_add(p->topics, cfg->topic); /* for producer_replace(), which cannot fail */
+	if (r >= 0)
+		r = make_client(p, next, cfg, why, size);
+	if (r < 0 && !*why)
+		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
+	/* Settings that were mended need not wait for what the old ones have earned. */
+	if (r == 0)
+		pace_accepted(p->pace);
+	return r;
+}
+
+void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next)
+{
+	int topic = outtopics_find(p->topics, cfg->topic);
+
+	outtopics_replace(p->topics, p->topic, topic);
+	p->topic = topic;
+	p->delivers &= !strcmp(p->cfg->brokers, cfg->brokers);
+	p->cfg = cfg;
+	outclient_free(p->next, 0); /* of a reload before this one, whose turn never came */
+	p->next = next;
+	if (producer_is_sending(p)) {
+		p->state = COLLECTING;
+		p->replacing = true;
+		p->give_up = ev_now(p->opt.loop) + REPLACE_WAIT_S;
+		p->lost_until = ev_now(p->opt.loop) + REPLACE_LOST_S;
+		kafka_flush_start(outclient_kafka(p->client));
+		p->timer.repeat = REPLACE_DRAIN_S;
+		ev_timer_again(p->opt.loop, &p->timer);
+	}
+	producer_advance(p);
+}
+
+struct inflight *producer_inflight(struct producer *p)
+{
+	return p->inflight;
+}
+
+double producer_linger(const struct producer *p)
+{
+	return outclient_linger(p->client);
+}
+
+void producer_drain(struct producer *p)
+{
+	p->draining = true;
+	kafka_flush_start(outclient_kafka(p->client));
+	/* Who stops has no time to wait. */
+	kafka_connect_now(outclient_kafka(p->client));
+	/* Never from within the caller: on_drained may come at once. */
+	if (producer_is_sending(p))
+		producer_wake(p);
+}
+
+void producer_abandon(struct producer *p)
+{
+	struct packet pkt;
+	uint64_t seq;
+	int topic;
+
+	p->state = ABANDONED;
+	ev_timer_stop(p->opt.loop, &p->timer);
+	for (; inflight_first(p->inflight, &pkt, &seq, &topic);
+	     inflight_drop_first(p->inflight, NULL))
+		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, false);
+	outclient_purge(p->client, true);
+	producer_wake(p);
+}
+
+void producer_read_counters(const struct producer *p, struct producer_counters *out)
+{
+	*out = p->counters;
+	out->queued = producer_queued(p);
+}
+
+int64_t producer_take_rtt(struct producer *p)
+{
+	return kafka_take_rtt(outclient_kafka(p->client));
+}
+
+struct outclient *producer_client(const struct producer *p)
+{
+	return p->client;
+}
+
+void producer_free(struct producer *p)
+{
+	if (!p)
+		return;
+	ev_timer_stop(p->opt.loop, &p->timer);
+	ev_timer_stop(p->opt.loop, &p->soon);
+	outclient_free(p->next, FREE_WAIT_MS);
+	drop_client(p, FREE_WAIT_MS);
+	pace_unref(p->pace);
+	kafkalog_unref(p->log);
+	outtopics_free(p->topics);
+	inflight_free(p->inflight);
+	free(p);
+}
+
+bool producer_is_connected(const struct producer *p)
+{
+	return kafka_connected(outclient_kafka(p->client));
+}
+
+const struct refusals *producer_refusals(const struct producer *p)
+{
+	return &p->refusals;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a producer, for its own files: producer.c is its life and that of its clients,
+ * producer_send.c the way of packets to Kafka and of the reports back.
+ */
+#pragma once
+
+#include "producer/producer.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include "producer/outclient.h"
+#include "producer/refusals.h"
+#include "producer/resend.h"
+
+struct kafkalog;
+struct outtopics;
+struct pace;
+
+enum producer_state { RUNNING, COLLECTING, RESENDING, ABANDONED };
+
+struct producer {
+	struct producer_options opt;
+	const struct config *cfg;
+	enum outclient_source source;
+
+	struct outclient *client, *next; /* next: made by a reload, waits for its turn */
+	struct outtopics *topics;        /* that of the settings, and what packets still wait for */
+	int topic;                       /* the first of these, an index */
+	enum producer_state state;
+	bool blocked;  /* somebody was told PACKET_E_FULL */
+	bool draining; /* producer_drain() was called */
+	bool progressed;
+	bool replacing; /* COLLECTING for a reload: the client may still deliver */
+	bool delivers;  /* the client has delivered something, to the brokers of the settings */
+	bool lost;      /* replacing: it has lost them since */
+	ev_timer timer, soon;
+	double not_before; /* COLLECTING: when the next client may come */
+	double give_up;    /* replacing: when what is in flight is taken back as well */
+	double lost_until; /* replacing: how long a broker that is gone may come back */
+
+	struct kafkalog *log; /* these outlive the clients */
+	struct pace *pace;
+
+	uint64_t outstanding;  /* with librdkafka */
+	uint64_t queued_bytes; /* of these and of what is kept */
+	struct producer_counters counters;
+	struct inflight *inflight;
+	struct resend rules;
+	struct refusals refusals;
+	const rd_kafka_message_t *last_sent; /* only with a spool */
+};
+
+static inline bool producer_is_sending(const struct producer *p)
+{
+	return p->state == RUNNING || p->state == RESENDING;
+}
+
+uint64_t producer_queued(const struct producer *p);
+
+/* False: with one more packet there would be more than a client's queue may hold. */
+bool producer_has_room(const struct producer *p);
+
+/* Has the timer run in the next round of the loop, after what else is due. */
+void producer_wake(struct producer *p);
+
+/* Does what the state allows now; called after every batch of reports. `ctx`: the producer. */
+void producer_advance(void *ctx);
+
+/* Of outclient_options; `ctx`: the producer. */
+void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason);
+void producer_on_delivery(void *ctx, rd_kafka_event_t *event);

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order. While anything in the spool is unread, every packet of the input goes behind it; the
+ * producer is fed from the front. When all is read, packets go straight again. So the producer
+ * gets all packets in their order, and its sequence numbers map to the spool's numbers in runs:
+ * each run is a stretch of packets that came from the spool one after the other. Runs are kept
+ * until they are settled; then their packets leave the disk.
+ *
+ * What is on disk outlives a kill -9, what is in librdkafka's queue does not. So before the first
+ * packet goes to an empty spool, and when Kafka has answered nothing for a moment, all that went
+ * straight and is not settled is copied to the spool. The producer has these packets and goes on
+ * with them: reading skips the copies, and they leave the disk as they are settled. (Taking back
+ * what is queued would leave what is in flight in memory alone, and a purge has to guess what
+ * became of it.)
+ *
+ * A disk that takes nothing, for now or for long, must cost nothing that memory holds. While all
+ * that is unread in the spool are copies, a packet may go past it: the producer has what comes
+ * before. Then what the disk does not take goes to the producer, though Kafka does not answer; with
+ * that full, or something else unread, it waits with the input. What the spool has taken and cannot
+ * write is read from its memory, so the spool gets empty whatever the disk does.
+ *
+ *	spool:   | runs: read, in the producer's hands | copies | unread | -> appended here
+ *	producer:| the same, by their sequence numbers | the same |
+ */
+#include "producer/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "spool/spool.h"
+
+#define BATCH   4096
+#define WATCH_S 0.25 /* no answer for so long, twice, and what waits is copied */
+
+/* Packets seq .. seq + count - 1 of the producer are number .. number + count - 1 of the spool. */
+struct run {
+	uint64_t seq, number, count;
+};
+
+struct relay {
+	struct relay_options opt;
+	struct producer *producer;
+	struct spool *spool; /* NULL: none */
+	ev_timer pump;       /* more is to be read from the spool */
+	ev_timer watch;      /* while something is queued: does Kafka still answer? */
+	bool waited;         /* something was queued at its last look */
+	uint64_t settled;    /* delivered and failed then */
+	uint64_t below;      /* all below are settled */
+	struct run *runs;    /* oldest first */
+	size_t n_runs, runs_room;
+	uint64_t copies, copies_end; /* numbers of the last block of copies */
+	uint64_t recovered;
+	uint64_t lost;      /* what the disk had not taken at the end */
+	bool stalled;       /* Kafka does not answer: packets go to disk */
+	bool input_blocked; /* the input was told PACKET_E_FULL */
+	bool refused;       /* the disk takes nothing: until the next look */
+	bool behind;        /* the spool's thread is: since this look */
+	bool hangs;         /* and has been for a whole one: until it says that there is room */
+	bool ended, emptying;
+	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
+	uint64_t unread; /* when that began */
+	uint64_t kept;   /* given up, and on disk */
+};
+
+/* ---- runs ---- */
+
+static int add_to_runs(struct relay *r, uint64_t seq, uint64_t number)
+{
+	struct run *last = r->n_runs ? &r->runs[r->n_runs - 1] : NULL;
+
+	if (last && last->seq + last->count == seq && last->number + last->count == number) {
+		last->count++;
+		return 0;
+	}
+	if (!r->runs || r->n_runs == r->runs_room) {
+		size_t room = r->runs_room ? r->runs_room * 2 : 16;
+		struct run *runs = realloc(r->runs, room * sizeof(*runs));
+
+		if (!runs)
+			return -ENOMEM;
+		r->runs = runs;
+		r->runs_room = room;
+	}
+	r->runs[r->n_runs++] = (struct run){seq, number, 1};
+	return 0;
+}
+
+void relay_on_settled(struct relay *r, uint64_t seq)
+{
+	size_t done = 0;
+
+	if (seq > r->below)
+		r->stalled = false;
+	r->below = seq;
+	if (!r->runs)
+		return;
+	for (; done < r->n_runs && r->runs[done].seq < seq; done++) {
+		struct run *run = &r->runs[done];
+		uint64_t n = seq - run->seq < run->count ? seq - run->seq : run->count;
+
+		spool_acknowledge(r->spool, run->number + n);
+		if (n < run->count)
+			break; /* settled in part: stays */
+	}
+	r->n_runs -= done;
+	memmove(r->runs, r->runs + done, r->n_runs * sizeof(*r->runs));
+}
+
+static bool is_on_disk(const struct relay *r, uint64_t seq)
+{
+	for (size_t i = 0; i < r->n_runs; i++)
+		if (seq >= r->runs[i].seq && seq < r->runs[i].seq + r->runs[i].count)
+			return true;
+	return false;
+}
+
+/* ---- copies of what is in the producer's hands alone ---- */
+
+static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, const char *topic,
+		    int (*append)(struct spool *s, const struct packet *pkt))
+{
+	uint64_t number = spool_next(r->spool);
+	int err = spool_set_topic(r->spool, topic);
+
+	if (err == 0)
+		err = append(r->spool, pkt);
+	if (err)
+		return err;
+	if (number != r->copies_end)
+		r->copies = number;
+	r->copies_end = number + 1;
+	return add_to_runs(r, seq, number);
+}
+
+static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
+{
+	return put_copy(ctx, pkt, seq, topic, spool_append);
+}
+
+/* The same at the end of a run, when waiting for the disk holds up nobody. */
+static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
+{
+	return put_copy(ctx, pkt, seq, topic, spool_append_waiting);
+}
+
+/* Copies of the last block from a number on. */
+static uint64_t copies_from(const struct relay *r, uint64_t number)
+{
+	uint64_t first = r->copies > number ? r->copies : number;
+
+	return r->copies_end > first ? r->copies_end - first : 0;
+}
+
+/* Those that were not passed by reading: they are queued, not spooled. */
+static uint64_t unread_copies(const struct relay *r)
+{
+	return copies_from(r, spool_next(r->spool) - spool_unread(r->spool));
+}
+
+/* Has all that is in memory alone on disk, as far as there is room now; see inflight_copy(). */
+static int copy(struct relay *r)
+{
+	int err = inflight_copy(producer_inflight(r->producer), append_copy, r);
+
+	if (err < 0)
+		log_error("Cannot copy to the spool what Kafka does not take: %s", strerror(-err));
+	return err;
+}
+
+/* The producer has all that comes before the next packet. */
+static bool may_pass(const struct relay *r)
+{
+	return !r->spool || spool_unread(r->spool) == unread_copies(r);
+}
+
+/* Kafka takes nothing for now. */
+static void stall(struct relay *r)
+{
+	if (!r->spool || r->abandoned)
+		return;
+	r->stalled = true;
+	copy(r); /* what has no room yet follows before the next packet, or at the next look */
+}
+
+bool relay_keep_all(struct relay *r)
+{
+	return r->spool && !r->abandoned && copy(r) == 0;
+}
+
+void relay_on_trouble(struct relay *r)
+{
+	stall(r);
+}
+
+uint64_t relay_abandon(struct relay *r)
+{
+	uint64_t again = 0;
+
+	if (!r->spool || r->abandoned)
+		return 0;
+	inflight_copy(producer_inflight(r->producer), append_last_copy, r);
+	r->unread = spool_unread(r->spool) - unread_copies(r);
+	r->abandoned = true;
+	/* A run leaves the disk from its front: what is settled behind one that is not stays. */
+	for (size_t i = 0; i < r->n_runs; i++)
+		for (uint64_t n = 0; n < r->runs[i].count; n++)
+			again += r->runs[i].seq + n >= r->below &&
+				 inflight_has_settled(producer_inflight(r->producer),
+						      r->runs[i].seq + n);
+	return again;
+}
+
+bool relay_on_undelivered(struct relay *r, uint64_t seq)
+{
+	if (!r->spool || !is_on_disk(r, seq))
+		return false;
+	r->kept++;
+	return true;
+}
+
+/* ---- from the spool to the producer ---- */
+
+static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, const char *topic)
+{
+	struct relay *r = ctx;
+	uint64_t seq = inflight_next(producer_inflight(r->producer));
+	int err;
+
+	if (number >= r->copies && number < r->copies_end)
+		return 0; /* the producer has it */
+	err = producer_send_spooled(r->producer, pkt, topic);
+	return err ? err : add_to_runs(r, seq, number);
+}
+
+static void pump(struct relay *r)
+{
+	int n;
+
+	if (!r->spool || r->abandoned || (r->ended && !r->emptying))
+		return;
+	n = spool_read(r->spool, send_spooled, r, BATCH);
+	if (n < 0)
+		log_error("Cannot send what is spooled: %s", strerror(-n));
+	if (n == BATCH)
+		ev_timer_start(r->opt.loop, &r->pump);
+	if (r->emptying && may_pass(r)) {
+		r->emptying = false;
+		r->opt.on_emptied(r->opt.ctx);
+	}
+}
+
+static void unblock_input(struct relay *r)
+{
+	if (!r->input_blocked)
+		return;
+	r->input_blocked = false;
+	r->opt.on_room(r->opt.ctx);
+}
+
+static void on_spool_readable(void *ctx)
+{
+	struct relay *r = ctx;
+
+	pump(r);
+	if (may_pass(r))
+		unblock_input(r);
+}
+
+static void on_pump(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	on_spool_readable(w->data);
+}
+
+static void on_spool_room(void *ctx)
+{
+	struct relay *r = ctx;
+
+	r->behind = r->hangs = false;
+	unblock_input(r);
+}
+
+void relay_on_room(struct relay *r)
+{
+	pump(r);
+	unblock_input(r);
+}
+
+/* ---- does Kafka answer? ---- */
+
+/* What the disk has refused is tried again; a spool that was behind all the time hangs. */
+static void look_at_disk(struct relay *r)
+{
+	r->refused = false;
+	r->hangs |= r->behind;
+	r->behind = false;
+	unblock_input(r);
+}
+
+/* Runs while something is queued or waits, so that an idle instance does not wake. */
+static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct relay *r = w->data;
+	struct producer_counters c;
+	uint64_t settled;
+
+	producer_read_counters(r->producer, &c);
+	settled = c.delivered + c.failed;
+	if (c.queued > 0 && r->waited && settled == r->settled)
+		stall(r);
+	r->waited = c.queued > 0;
+	r->settled = settled;
+	if (!r->abandoned)
+		look_at_disk(r);
+	producer_read_counters(r->producer, &c);
+	if (r->abandoned || (c.queued == 0 && !r->input_blocked))
+		ev_timer_stop(loop, w);
+}
+
+static void start_watch(struct relay *r)
+{
+	if (ev_is_active(&r->watch))
+		return;
+	r->watch.repeat = WATCH_S + producer_linger(r->producer);
+	r->waited = false;
+	ev_timer_again(r->opt.loop, &r->watch);
+}
+
+/* ---- from the input ---- */
+
+static int send_straight(struct relay *r, const struct packet *pkt)
+{
+	int err = producer_send(r->producer, pkt);
+
+	if (err == 0 && r->spool)
+		start_watch(r);
+	return err;
+}
+
+/* Behind all that is there; what went straight before it comes first. */
+static int send_to_spool(struct relay *r, const struct packet *pkt)
+{
+	int err;
+
+	if (r->refused || r->hangs)
+		return SPOOL_E_NOSPACE;
+	err = copy(r);
+	if (err == 0)
+		err = spool_set_topic(r->spool, r->opt.cfg->topic); /* a copy may be for another */
+	if (err == 0)
+		err = spool_append(r->spool, pkt);
+	r->refused = err == SPOOL_E_NOSPACE;
+	r->behind = err == PACKET_E_FULL;
+	return err;
+}
+
+int relay_send(struct relay *r, const struct packet *pkt)
+{
+	bool passes = may_pass(r);
+	int err = PACKET_E_FULL;
+
+	if (passes && !r->stalled)
+		err = send_straight(r, pkt);
+	if (err == PACKET_E_FULL && r->spool)
+		err = send_to_spool(r, pkt);
+	r->kept += err == 0 && r->abandoned;
+	if (err == SPOOL_E_NOSPACE)
+		err = passes && r->stalled ? send_straight(r, pkt) : PACKET_E_FULL;
+	if (err == PACKET_E_FULL) {
+		r->input_blocked = true;
+		if (r->spool)
+			start_watch(r);
+	}
+	return err;
+}
+
+bool relay_end(struct relay *r, bool empty)
+{
+	r->ended = true;
+	r->emptying = r->spool && (empty || (!may_pass(r) && !spool_takes(r->spool)));
+	if (r->emptying)
+		ev_timer_start(r->opt.loop, &r->pump);
+	return r->emptying;
+}
+
+/* ---- life ---- */
+
+static int open_spool(struct relay *r)
+{
+	const struct config *cfg = r->opt.cfg;
+	const struct spool_options opt = {
+		.loop = r->opt.loop,
+		.directory = cfg->spool_directory,
+		.topic = cfg->topic,
+		.size = cfg->spool_size,
+		.segment_size = cfg->spool_segment,
+		.sync_ms = cfg->spool_sync_ms,
+		.on_room = on_spool_room,
+		.on_readable = on_spool_readable,
+		.ctx = r,
+	};
+	int err = spool_new(&r->spool, &opt);
+
+	if (err < 0)
+		return err;
+	r->recovered = spool_count(r->spool) + spool_damaged(r->spool);
+	return 0;
+}
+
+int relay_new(struct relay **out, const struct relay_options *opt)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	int err = 0;
+
+	if (!r)
+		return -ENOMEM;
+	r->opt = *opt;
+	ev_timer_init(&r->pump, on_pump, 0., 0.);
+	ev_timer_init(&r->watch, on_watch, 0., WATCH_S);
+	r->pump.data = r->watch.data = r;
+	if (opt->cfg->spool_directory)
+		err = open_spool(r);
+	if (err < 0) {
+		relay_free(r);
+		return err;
+	}
+	*out = r;
+	return 0;
+}
+
+void relay_set_producer(struct relay *r, struct producer *producer)
+{
+	r->producer = producer;
+}
+
+void relay_set_config(struct relay *r, const struct config *cfg)
+{
+	r->opt.cfg = cfg;
+	if (r->spool)
+		spool_set_limits(r->spool, cfg->spool_size, cfg->spool_segment, cfg->spool_sync_ms);
+}
+
+bool relay_has_spool(const struct relay *r)
+{
+	return r->spool;
+}
+
+void relay_read_counters(const struct relay *r, struct relay_counters *out)
+{
+	*out = (struct relay_counters){.recovered = r->recovered};
+	if (!r->spool)
+		return;
+	out->spooled =
+		r->abandoned ? r->unread + r->kept : spool_unread(r->spool) - unread_copies(r);
+	out->spooled -= r->lost;
+	out->dropped = spool_damaged(r->spool) + r->lost;
+	out->unreadable = spool_unreadable(r->spool);
+}
+
+/* The packets from this number of the spool on that the producer has given up. */
+static uint64_t unsettled_from(const struct relay *r, uint64_t number)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < r->n_runs; i++)
+		for (uint64_t j = 0; j < r->runs[i].count; j++)
+			n += r->runs[i].number + j >= number &&
+			     !inflight_has_settled(producer_inflight(r->producer),
+						   r->runs[i].seq + j);
+	return n;
+}
+
+/* Of the spool's last packets, which could not be written: those that Kafka has not. */
+static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
+{
+	uint64_t from = spool_next(r->spool) - unwritten;
+	uint64_t unread = spool_unread(r->spool) < unwritten ? spool_unread(r->spool) : unwritten;
+
+	return unread - copies_from(r, spool_next(r->spool) - unread) +
+	       (r->abandoned ? unsettled_from(r, from) : 0);
+}
+
+void relay_flush(struct relay *r)
+{
+	if (r->spool)
+		r->lost = lost_of(r, spool_flush(r->spool));
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	ev_timer_stop(r->opt.loop, &r->pump);
+	ev_timer_stop(r->opt.loop, &r->watch);
+	spool_free(r->spool);
+	free(r->runs);
+	free(r);
+}
