@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -150,14 +151,69 @@ int filter_check(const char *filter, int dlt, char *why, size_t size)
 	return r;
 }
 
-int filter_check_expression(const char *filter, char *why, size_t size)
-{
-	struct note note;
-	int r;
+/* ---- a check that is not awaited for ever ---- */
 
-	begin_note(&note, filter);
-	r = check_any(filter, why, size);
+enum { RUNS, ENDED, LEFT };
+
+/* Of the thread and of who waits for it: the second to leave it frees it. */
+struct expression {
+	char *filter;
+	char why[PCAP_ERRBUF_SIZE];
+	int r;
+	int state;
+};
+
+static void free_expression(struct expression *e)
+{
+	free(e->filter);
+	free(e);
+}
+
+static void *run_expression(void *arg)
+{
+	struct expression *e = arg;
+	struct note note;
+
+	begin_note(&note, e->filter);
+	e->r = check_any(e->filter, e->why, sizeof(e->why));
 	end_note(&note);
+	if (__atomic_exchange_n(&e->state, ENDED, __ATOMIC_ACQ_REL) == LEFT)
+		free_expression(e);
+	return NULL;
+}
+
+static int start_expression(struct expression **out, pthread_t *thread, const char *filter)
+{
+	struct expression *e = calloc(1, sizeof(*e));
+	int r = -ENOMEM;
+
+	if (e && (e->filter = strdup(filter)))
+		r = thread_start(thread, run_expression, e);
+	if (r < 0 && e)
+		free_expression(e);
+	else
+		*out = e;
+	return r;
+}
+
+int filter_check_expression(const char *filter, unsigned int wait_ms, char *why, size_t size)
+{
+	struct expression *e = NULL;
+	pthread_t thread;
+	int r = start_expression(&e, &thread, filter);
+
+	if (r < 0) {
+		snprintf(why, size, "%s", strerror(-r));
+		return r;
+	}
+	if (!thread_join_within(thread, wait_ms)) {
+		thread_abandon(thread);
+		if (__atomic_exchange_n(&e->state, LEFT, __ATOMIC_ACQ_REL) == RUNS)
+			return 0;
+	}
+	r = e->r;
+	snprintf(why, size, "%s", e->why);
+	free_expression(e);
 	return r;
 }
 

@@ -24,10 +24,10 @@ int filter_compile(struct pcap *pcap, const char *filter, struct bpf_program *ou
 int filter_check(const char *filter, int dlt, char *why, size_t size);
 
 /*
- * Without knowing the link type: 0 when it is right for any, or names a host or network that is not
- * known now; -EINVAL, with `why` as for Ethernet.
+ * Without knowing the link type: 0 when it is right for any, names a host or network that is not
+ * known now, or when it takes longer than `wait_ms` to tell; -EINVAL, with `why` as for Ethernet.
  */
-int filter_check_expression(const char *filter, char *why, size_t size);
+int filter_check_expression(const char *filter, unsigned int wait_ms, char *why, size_t size);
 
 /* From now on the socket lets nothing in. 0 or -errno. */
 int filter_reject_all(int fd);

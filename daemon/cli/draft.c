@@ -2,6 +2,7 @@
 #include "cli/draft.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #define STATE_VARIABLE  "STATE_DIRECTORY"
 #define STATE_DIRECTORY "$" STATE_VARIABLE
+#define FILTER_WAIT_MS  10000
 
 int draft_start(struct draft *draft, struct config *cfg, struct faults *faults, int64_t now_ms)
 {
@@ -449,10 +451,11 @@ void draft_finish(struct draft *draft)
 void draft_check_filter(struct draft *draft)
 {
 	const struct config *cfg = draft->cfg;
+	unsigned int wait_ms = draft->checking ? UINT_MAX : FILTER_WAIT_MS;
 	char why[512];
 
 	if (cfg->mode == CONFIG_MODE_PRODUCER && cfg->filter != NULL &&
-	    filter_check_expression(cfg->filter, why, sizeof(why)) < 0)
+	    filter_check_expression(cfg->filter, wait_ms, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where_of(draft, "filter"), "filter '%s': %s", cfg->filter,
 			  why);
 }
