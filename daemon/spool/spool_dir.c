@@ -192,6 +192,14 @@ int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n)
 	return r;
 }
 
+bool spool_dir_is_empty(struct spool_dir *d, uint64_t number)
+{
+	struct stat st;
+
+	return fstatat(d->fd, spool_dir_name(d, number), &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size == 0;
+}
+
 bool spool_dir_is_removed(int fd)
 {
 	struct stat st;

@@ -37,6 +37,8 @@ int spool_dir_list(struct spool_dir *d, uint64_t **out, size_t *n);
  * and the directory was removed, that is made again, and a warning says so.
  */
 int spool_dir_open(struct spool_dir *d, uint64_t number, int flags);
+/* True of a regular file of 0 bytes. */
+bool spool_dir_is_empty(struct spool_dir *d, uint64_t number);
 /* True when an open file or directory has no name any more. */
 bool spool_dir_is_removed(int fd);
 /* The name of a file, for messages; valid until the next call. */

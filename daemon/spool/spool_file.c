@@ -321,7 +321,7 @@ static int read_head(struct spool_reader *r, uint64_t size, struct spool_file_in
 	size_t skip = strlen(COMMENT_PREFIX);
 
 	if (n == 0)
-		return SPOOL_FILE_E_EMPTY;
+		return SPOOL_FILE_E_CUT;
 	if (n == -EBADMSG)
 		return SPOOL_FILE_E_FOREIGN;
 	if (n < 0)

@@ -47,13 +47,13 @@ struct spool_file_info {
 	uint64_t torn;  /* bytes behind that, of a block that was not finished */
 };
 
-#define SPOOL_FILE_E_EMPTY   1 /* not even a whole section block */
+#define SPOOL_FILE_E_CUT     1 /* not even a whole section block */
 #define SPOOL_FILE_E_FOREIGN 2 /* not a file of ours, or its start is damaged */
 #define SPOOL_FILE_E_DAMAGED 3 /* see spool_reader_next() */
 
 /*
  * Counts what a file holds: by its last block, or packet by packet, where each stretch of damage
- * counts for one. 0, SPOOL_FILE_E_EMPTY, _FOREIGN, or -errno.
+ * counts for one. 0, SPOOL_FILE_E_CUT, _FOREIGN, or -errno.
  */
 int spool_file_scan(int fd, struct spool_file_info *out);
 

@@ -7,6 +7,11 @@
  * such as were moved away and put back, could not be read or removed, or came back with the power:
  * nobody knows what became of them, so they are sent, behind the rest. The position knows its file
  * by the id, as another may have come to its name.
+ *
+ * A kill between the making of a file and its first write leaves it with 0 bytes. Such a file is
+ * the newest there was: a run makes the next one only after it has written to the one before, or
+ * removed it. So one that is not the newest held packets, and lost them; if it is older than the
+ * position, they were delivered.
  */
 #include "spool/spool_list.h"
 
@@ -167,9 +172,9 @@ static void leave_file(struct spool_list *l, uint64_t number, int why)
 		return;
 	}
 	l->unreadable++;
-	log_error(why == SPOOL_FILE_E_EMPTY
-			  ? "spool: %s/%s is empty, or only its beginning is there: no packet of "
-			    "it can be sent; move it away"
+	log_error(why == SPOOL_FILE_E_CUT
+			  ? "spool: %s/%s is cut off within its beginning: no packet of it can be "
+			    "sent; move it away"
 			  : "spool: %s/%s is not a file of a spool, or damaged: it stays as it is; "
 			    "move it away",
 		  dir, name);
@@ -186,14 +191,46 @@ static uint64_t delivered_of(struct spool_list *l, uint64_t number,
 	return pos->packets < info->packets ? pos->packets : info->packets;
 }
 
-/* Takes one file of an earlier run in. 0 or -ENOMEM. */
+/* A file of 0 bytes had packets that nobody has, as far as its number tells. */
+static bool has_lost_packets(const struct spool_list *l, uint64_t number)
+{
+	uint64_t newest = l->position.highest;
+
+	for (const struct spool_segment *s = l->head; s; s = s->next)
+		if (s->number > newest)
+			newest = s->number;
+	return number == l->position.number || (number > l->position.number && number < newest);
+}
+
+/* The others are known by now. */
+static void drop_empty_file(struct spool_list *l, uint64_t number)
+{
+	const char *dir = spool_dir_path(l->dir), *name = spool_dir_name(l->dir, number);
+
+	if (has_lost_packets(l, number)) {
+		l->unreadable++;
+		log_error("spool: %s/%s is empty, though it held packets: what was not sent of "
+			  "them is lost; the file is removed",
+			  dir, name);
+	} else {
+		log_warn("spool: %s/%s is empty, as a kill leaves a file that was just made: it is "
+			 "removed",
+			 dir, name);
+	}
+	spool_dir_remove(l->dir, number);
+}
+
+/* Takes one file of an earlier run in, unless it is empty. 0 or -ENOMEM. */
 static int take_file(struct spool_list *l, uint64_t number)
 {
 	struct spool_file_info info;
 	struct spool_segment *s;
-	int r = look_into(l, number, &info);
 	uint64_t skip;
+	int r;
 
+	if (spool_dir_is_empty(l->dir, number))
+		return 0;
+	r = look_into(l, number, &info);
 	if (r == -ENOMEM)
 		return r;
 	if (r) {
@@ -219,7 +256,7 @@ static int take_file(struct spool_list *l, uint64_t number)
 	return 0;
 }
 
-/* Those from the position on, and then those before. */
+/* Those from the position on, then those before; those that are empty last. */
 static int take_files(struct spool_list *l)
 {
 	uint64_t *numbers;
@@ -232,6 +269,9 @@ static int take_files(struct spool_list *l)
 		first++;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = take_file(l, numbers[(first + i) % n]);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (spool_dir_is_empty(l->dir, numbers[i]))
+			drop_empty_file(l, numbers[i]);
 	if (n && numbers[n - 1] > l->last_number)
 		l->last_number = numbers[n - 1];
 	free(numbers);

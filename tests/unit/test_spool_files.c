@@ -313,7 +313,7 @@ static void what_is_no_file_of_a_spool_is_named_and_stays(void **state)
 
 	for (unsigned int i = 0; i < 5; i++)
 		snprintf(path[i], PATH_MAX, "%s/spool-00000000000000%s.pcapng", r->dir, names[i]);
-	spit(path[0], zeros, 0);
+	spit(path[0], zeros, 10);
 	spit(path[1], zeros, sizeof(zeros));
 	assert_int_equal(mkfifo(path[2], 0600), 0);
 	assert_int_equal(symlink("/dev/zero", path[3]), 0);
@@ -332,6 +332,87 @@ static void what_is_no_file_of_a_spool_is_named_and_stays(void **state)
 	assert_int_equal(rmdir(path[4]), 0);
 }
 
+/* A number after that of this file, or before it. */
+static void beside(char out[PATH_MAX], struct rig *r, const char *path, int by)
+{
+	unsigned long long number;
+
+	assert_int_equal(sscanf(strrchr(path, '-'), "-%16llx", &number), 1);
+	snprintf(out, PATH_MAX, "%s/spool-%016llx.pcapng", r->dir, number + (unsigned long long)by);
+}
+
+/* A start with this file of 0 bytes: how many such it calls a loss. In any case it goes. */
+static unsigned int open_with_empty(struct rig *r, const char *path)
+{
+	unsigned int lost;
+
+	spit(path, (const uint8_t *)"", 0);
+	lines_catch();
+	rig_open(r);
+	lost = spool_unreadable(r->spool);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(lines_with(path), 1);
+	assert_int_equal(lines_with("ERROR"), lost);
+	lines_release();
+	return lost;
+}
+
+static void an_empty_file_is_removed(void **state)
+{
+	struct rig *r = *state;
+	char path[PATH_MAX], next[PATH_MAX];
+
+	/* As a kill leaves it: alone, the newest there was, behind others, behind what is
+	 * delivered. */
+	snprintf(path, sizeof(path), "%s/spool-0000000000000001.pcapng", r->dir);
+	assert_int_equal(open_with_empty(r, path), 0);
+	rig_close(r);
+	leave_packets(r, 0, 10, path);
+	assert_int_equal(open_with_empty(r, path), 0);
+	rig_close(r);
+	leave_packets(r, 0, 10, path);
+	beside(next, r, path, 1);
+	assert_int_equal(open_with_empty(r, next), 0);
+	read_until(r, 10);
+	assert_got(r, 0, 0, 10);
+	deliver_all(r);
+	WAIT(r, access(path, F_OK) < 0);
+	rig_close(r);
+	assert_int_equal(open_with_empty(r, next), 0);
+	rig_close(r);
+	/* Before the position: it was delivered. */
+	beside(next, r, path, -1);
+	assert_int_equal(open_with_empty(r, next), 0);
+}
+
+static void an_empty_file_that_held_packets_is_a_loss(void **state)
+{
+	struct rig *r = *state;
+	char path[PATH_MAX], newer[PATH_MAX];
+
+	/* A newer one has packets, or had them and is away. */
+	leave_packets(r, 0, 10, path);
+	leave_packets(r, 10, 20, newer);
+	assert_int_equal(open_with_empty(r, path), 1);
+	read_until(r, 10);
+	assert_got(r, 0, 10, 20);
+	rig_close(r);
+	assert_int_equal(unlink(newer), 0);
+	assert_int_equal(open_with_empty(r, path), 1);
+	rig_close(r);
+	/* Of which some are delivered. */
+	r->n = 0;
+	leave_packets(r, 20, 30, path);
+	rig_open(r);
+	read_until(r, 10);
+	spool_acknowledge(r->spool, 5);
+	rig_close(r);
+	assert_int_equal(open_with_empty(r, path), 1);
+	rig_close(r);
+	rig_open(r); /* it is told once */
+	assert_int_equal(spool_unreadable(r->spool), 0);
+}
+
 #define FILES_TEST(f) cmocka_unit_test_setup_teardown(f, setup, release_and_teardown)
 
 int main(void)
@@ -347,6 +428,8 @@ int main(void)
 		FILES_TEST(no_changed_byte_goes_unnoticed),
 		FILES_TEST(damage_costs_what_it_hits),
 		FILES_TEST(what_is_no_file_of_a_spool_is_named_and_stays),
+		FILES_TEST(an_empty_file_is_removed),
+		FILES_TEST(an_empty_file_that_held_packets_is_a_loss),
 	};
 
 	return cmocka_run_group_tests_name("spool_files", tests, NULL, NULL);
