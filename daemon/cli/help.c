@@ -49,7 +49,7 @@ static void print_default(FILE *out, const struct setting *s)
 		return;
 	fprintf(out, " (default %s", s->initial != NULL ? s->initial : s->shown);
 	if (s->type == SETTING_SIZE || s->type == SETTING_TIME)
-		fprintf(out, "; a plain number is %s", s->unit);
+		fprintf(out, "; a plain number is in %s", s->unit);
 	fputc(')', out);
 }
 
@@ -108,8 +108,8 @@ static void print_group(FILE *out, enum setting_group group)
 	if (group == SETTING_GROUP_INPUT) {
 		fprintf(out, "%-*s", COLUMN, "  EXPRESSION");
 		wrap(out,
-		     "Capture only packets that match, see pcap-filter(7); the words may stand "
-		     "anywhere, and -- ends the options before them.");
+		     "Capture only packets that match this pcap-filter(7) expression. It may stand "
+		     "anywhere among the options; after --, every word belongs to it.");
 	}
 }
 
@@ -117,10 +117,10 @@ void options_print_help(FILE *out)
 {
 	fprintf(out, "usage: pycapa -p [OPTION]... [EXPRESSION]   capture packets into Kafka\n"
 		     "       pycapa -c [OPTION]...                read packets from Kafka\n"
-		     "       pycapa -C FILE [OPTION]...           as FILE says\n");
+		     "       pycapa -C FILE [OPTION]...           run as FILE says\n");
 	for (int group = 0; group < SETTING_GROUP_COUNT; group++)
 		print_group(out, (enum setting_group)group);
 	fprintf(out, "\nSizes take the units K, M, G, T; times ms, s, m, h, d. Long options may be "
-		     "cut short.\n"
-		     "Exit status: 0 all was delivered or written, 1 a failure, 2 bad usage.\n");
+		     "abbreviated.\n"
+		     "Exit status: 0 everything delivered or written, 1 failure, 2 usage error.\n");
 }

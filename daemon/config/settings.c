@@ -51,7 +51,7 @@ static const struct setting table[] = {
 	{.name = "help", .short_name = "h", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
 	 .old = true,
-	 .help = "Show this text."},
+	 .help = "Print this help."},
 	{.name = "producer", .short_name = "p", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_MODE, .change = CONFIG_CHANGE_RESTART,
 	 .old = true,
@@ -64,57 +64,56 @@ static const struct setting table[] = {
 	 .role = SETTING_ANY,
 	 .group = SETTING_GROUP_MODE, .change = CONFIG_CHANGE_RESTART, .choices = modes,
 	 .shown = "producer",
-	 .help = "What this instance is: a producer captures packets and sends them to Kafka, a "
-		 "consumer "
-		 "reads them from Kafka and writes a capture."},
+	 .help = "What this instance does: a producer captures packets and sends them to "
+		 "Kafka, a consumer reads packets from Kafka and writes a capture."},
 	{.name = "config", .short_name = "C", .metavar = "FILE", .type = SETTING_ACTION,
 	 .scope = SETTING_OPTION, .role = SETTING_ANY, .group = SETTING_GROUP_MODE,
 	 .change = CONFIG_CHANGE_RESTART,
 	 .once = "an instance has one file; @include in it reads in another",
-	 .help = "Read the settings of this instance from FILE; options given beside it win."},
+	 .help = "Read this instance's settings from FILE. Options on the command line "
+		 "override it."},
 	{.name = "check-config", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY,
 	 .group = SETTING_GROUP_MODE, .change = CONFIG_CHANGE_RESTART,
-	 .help = "Only check the settings: print each fault of the file as FILE:LINE: TEXT; exit "
-		 "0 or 2."},
+	 .help = "Check the settings and exit with 0 or 2. Prints each fault in the file as "
+		 "FILE:LINE: TEXT."},
 
 	{.name = "kafka-broker", .short_name = "k", .metavar = "HOST:PORT,...", FIELD(brokers),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "localhost:9092", .min = 1, .old = true,
 	 .check = brokers_check, .once = "write all brokers in one list: -k a:9092,b:9092",
-	 .help = "Kafka brokers to ask for all the others, separated by commas."},
+	 .help = "Bootstrap brokers, comma-separated."},
 	{.name = "kafka-topic", .short_name = "t", .metavar = "TOPIC", FIELD(topic),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "pcap", .min = 1, .max = 249, .old = true,
 	 .once = "one instance has one topic",
-	 .help = "Kafka topic."},
+	 .help = "Topic to write to or read from."},
 	{.name = "kafka-config", .short_name = "X", .metavar = "NAME=VALUE", FIELD(properties),
 	 .type = SETTING_PROPERTIES, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_KAFKA, .change = CONFIG_CHANGE_CLIENT,
-	 .help = "Set properties of the Kafka client: repeat the option, or list them in the "
-		 "file. NAME=@FILE reads the value from FILE, NAME=@credential:ID from a systemd "
-		 "credential, NAME=@@... is a value that begins with @. -X list shows all "
-		 "properties, -X dump those in force."},
+	 .help = "Set librdkafka properties: repeat the option, or list them in the file. "
+		 "NAME=@FILE reads the value from FILE, NAME=@credential:ID from a systemd "
+		 "credential; NAME=@@... is a value that starts with @. -X list prints all "
+		 "properties, -X dump those in effect."},
 
 	{.name = "interface", .short_name = "i", .metavar = "INTERFACE", FIELD(interface),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE, .min = 1, .old = true,
 	 .shown = "eth0; with a configuration file, the file's name",
 	 .once = "one instance captures one interface, or all of them with -i any",
-	 .help = "Network interface to capture from; any is all of them."},
+	 .help = "Network interface to capture from; any means all of them."},
 	{.name = "read-file", .short_name = "r", .metavar = "FILE", FIELD(read_file),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_RESTART, .min = 1,
 	 .once = "one run reads one file; mergecap joins several",
-	 .help = "Read packets from a capture file (pcap or pcapng; - is standard input), not "
-		 "from an "
+	 .help = "Read packets from a pcap or pcapng file (- is standard input) instead of an "
 		 "interface."},
 	{.name = "filter", .metavar = "EXPRESSION", FIELD(filter), .type = SETTING_STRING,
 	 .scope = SETTING_FILE, .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT,
 	 .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
-	 .help = "Capture only packets that match this expression, see pcap-filter(7)."},
+	 .help = "Capture only packets that match this pcap-filter(7) expression."},
 	{.name = "snaplen", .short_name = "s", .metavar = "BYTES", FIELD(snaplen),
 	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT,
@@ -122,7 +121,7 @@ static const struct setting table[] = {
 	 .unit = "bytes",
 	 .plain = 1, .old = true,
 	 .live = true,
-	 .help = "Capture at most this much of each packet; 0 is the most possible, 262144."},
+	 .help = "Capture at most this many bytes of each packet; 0 means the maximum, 262144."},
 	{.name = "buffer-size", .short_name = "B", .metavar = "SIZE", FIELD(buffer_size),
 	 .type = SETTING_SIZE, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "64M",
@@ -137,71 +136,70 @@ static const struct setting table[] = {
 	 .unit = "ms",
 	 .plain = 1,
 	 .live = true,
-	 .help = "Packets wait this long in the kernel at most. A short time uses the buffer up "
-		 "faster: "
-		 "a block of it is spent each time, however few packets it holds."},
+	 .help = "How long the kernel may hold packets before it hands them over. A short "
+		 "timeout fills the buffer sooner: each timeout uses up a block, however few "
+		 "packets it holds."},
 	{.name = "promiscuous-mode", FIELD(promiscuous), .type = SETTING_BOOL,
 	 .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "true",
 	 .live = true,
-	 .help = "Take all packets that the interface sees, also those not addressed to this "
-		 "host."},
+	 .help = "Put the interface into promiscuous mode."},
 	{.name = "own-traffic", FIELD(own_traffic), .type = SETTING_BOOL, .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "false",
-	 .help = "Also capture the connections of this process to Kafka, which are left out else "
-		 "so that a "
-		 "capture does not feed on itself."},
+	 .help = "Also capture this process's own connections to Kafka. They are left out by "
+		 "default, so that a capture does not feed on itself."},
 
 	{.name = "partition", .metavar = "BY", FIELD(partition), .type = SETTING_ENUM,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "flow", .choices = partitions,
-	 .help = "How packets spread over the partitions: flow keeps both directions of a "
-		 "connection "
-		 "together and in order, host all between two addresses, random fills one "
-		 "partition after "
-		 "another, key leaves it to the Kafka client."},
+	 .help = "How to spread packets over partitions: flow keeps both directions of a "
+		 "connection together and in order, host does so for all traffic between two "
+		 "addresses, random fills one partition after another, key leaves the choice "
+		 "to librdkafka."},
 	{.name = "partition-inner", FIELD(partition_inner), .type = SETTING_BOOL,
 	 .scope = SETTING_BOTH,
 	 .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY, .change = CONFIG_CHANGE_CLIENT,
 	 .initial = "false",
-	 .help = "Partition by what is inside GRE, VXLAN and GTP-U tunnels, not by the tunnel."},
+	 .help = "Partition by the inner headers of GRE, VXLAN and GTP-U tunnels, not by the "
+		 "outer ones."},
 	{.name = "spool-directory", .metavar = "DIRECTORY", FIELD(spool_directory),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_PRODUCER,
 	 .group = SETTING_GROUP_DELIVERY, .change = CONFIG_CHANGE_RESTART,
-	 .shown = "in a service $STATE_DIRECTORY, else no spool",
-	 .help = "Keep packets here, on disk, while Kafka cannot take them; \"\" is no spool. "
-		 "$STATE_DIRECTORY stands for the directory of the service."},
+	 .shown = "$STATE_DIRECTORY in a service, otherwise no spool",
+	 .help = "Directory for packets that Kafka cannot take yet; \"\" turns the spool off. "
+		 "$STATE_DIRECTORY stands for the service's state directory."},
 	{.name = "spool-size", .metavar = "SIZE", FIELD(spool_size), .type = SETTING_SIZE,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "10G", .min = MIB, .max = 1024 * TIB,
 	 .unit = "bytes",
 	 .plain = 1,
-	 .help = "The most that the spool may hold; beyond it new packets wait in memory."},
+	 .help = "Maximum size of the spool. When it is full, new packets wait in memory."},
 	{.name = "spool-segment", .metavar = "SIZE", FIELD(spool_segment), .type = SETTING_SIZE,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "64M", .min = MIB, .max = 4 * GIB, .unit = "bytes",
 	 .plain = 1,
-	 .help = "Size of one file of the spool; a file goes when all of it is delivered."},
+	 .help = "Size of one spool file. A file is removed once all its packets are "
+		 "delivered."},
 	{.name = "spool-sync", .metavar = "TIME", FIELD(spool_sync_ms), .type = SETTING_TIME,
 	 .scope = SETTING_BOTH, .role = SETTING_PRODUCER, .group = SETTING_GROUP_DELIVERY,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1s", .max = HOUR, .unit = "s", .plain = SECOND,
-	 .help = "Force the spool to disk this often; 0 leaves it to the kernel."},
+	 .help = "How often to sync the spool to disk; 0 leaves it to the kernel."},
 
 	{.name = "kafka-offset", .short_name = "o", .metavar = "OFFSET", FIELD(offset),
 	 .type = SETTING_OFFSET, .scope = SETTING_BOTH, .role = SETTING_CONSUMER,
 	 .group = SETTING_GROUP_CONSUMER, .change = CONFIG_CHANGE_RESTART, .initial = "end",
-	 .help = "Where to start: begin, end, stored (where the group stopped), an offset N, -N "
-		 "(the last N "
-		 "of each partition), or a time: 2026-11-23T10:15:00Z, -15m, @SECONDS."},
+	 .help = "Where to start: begin, end, stored (where the group left off), an offset N, "
+		 "-N (the last N of each partition), or a time: 2026-11-23T10:15:00Z, -15m, "
+		 "@SECONDS."},
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file),
 	 .type = SETTING_STRING, .scope = SETTING_BOTH, .role = SETTING_CONSUMER,
 	 .group = SETTING_GROUP_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1,
 	 .shown = "standard output",
 	 .once = "one run writes one file",
-	 .help = "Write the capture to FILE (- is standard output); a file that exists is emptied "
-		 "first."},
+	 .help = "Write the capture to FILE (- is standard output). An existing file is "
+		 "truncated first."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format), .type = SETTING_ENUM,
 	 .scope = SETTING_BOTH, .role = SETTING_CONSUMER, .group = SETTING_GROUP_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap", .choices = formats,
@@ -209,53 +207,54 @@ static const struct setting table[] = {
 	{.name = "exit-at-end", .short_name = "e", FIELD(exit_at_end), .type = SETTING_BOOL,
 	 .scope = SETTING_BOTH, .role = SETTING_CONSUMER, .group = SETTING_GROUP_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "false",
-	 .help = "Stop where the topic ended at the start; begins at the beginning unless -o says "
-		 "else."},
+	 .help = "Stop at the offset that was the end when pycapa started. Starts at the "
+		 "beginning unless -o says otherwise."},
 
 	{.name = "max-packets", .short_name = "m", .metavar = "N", FIELD(max_packets),
 	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .unit = "", .plain = 1,
 	 .old = true,
-	 .help = "Stop after this many packets; 0 is no limit."},
+	 .help = "Stop after this many packets; 0 means no limit."},
 	{.name = "pretty-print", .short_name = "pp", .metavar = "N", FIELD(pretty_print),
 	 .type = SETTING_INTEGER, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .unit = "", .plain = 1,
 	 .old = true,
-	 .help = "Show every Nth packet as a hex dump; 0 shows none."},
+	 .help = "Print every Nth packet as a hex dump; 0 prints none."},
 	{.name = "log-level", .short_name = "ll", .metavar = "LEVEL", FIELD(log_level),
 	 .type = SETTING_ENUM, .scope = SETTING_BOTH, .role = SETTING_ANY,
 	 .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "INFO", .choices = log_levels, .old = true,
-	 .help = "Log this and what is graver."},
+	 .help = "Minimum severity to log."},
 	{.name = "stats-interval", .metavar = "TIME", FIELD(stats_interval_ms),
 	 .type = SETTING_TIME,
 	 .scope = SETTING_BOTH, .role = SETTING_ANY, .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .max = DAY, .unit = "s", .plain = SECOND,
-	 .help = "Log a line of counters this often; 0 is never."},
+	 .help = "How often to log the counters; 0 means never."},
 	{.name = "stall-timeout", .metavar = "TIME", FIELD(stall_timeout_ms), .type = SETTING_TIME,
 	 .scope = SETTING_BOTH, .role = SETTING_ANY, .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .min = 1, .max = DAY, .unit = "s",
 	 .plain = SECOND,
-	 .help = "A run with an end (-r, -e or -m) gives up after this long without progress."},
+	 .help = "Give up a run that has an end (-r, -e or -m) after this long without "
+		 "progress."},
 	{.name = "shutdown-timeout", .metavar = "TIME", FIELD(shutdown_timeout_ms),
 	 .type = SETTING_TIME,
 	 .scope = SETTING_BOTH, .role = SETTING_ANY, .group = SETTING_GROUP_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR, .unit = "s", .plain = SECOND,
-	 .help = "At the end, wait this long at most for what is queued; 0 is not at all."},
+	 .help = "Longest wait for queued packets at shutdown; 0 means no wait."},
 
 	{.name = "reload", .metavar = "INSTANCE", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
-	 .help = "Make a running instance read its file again; fails, and says why, when it "
-		 "refuses to."},
+	 .help = "Make a running instance reload its file. Fails, and prints the reason, if "
+		 "the instance refuses it."},
 	{.name = "list-interfaces", .short_name = "D", .type = SETTING_ACTION,
 	 .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
-	 .help = "List the interfaces that can be captured from."},
+	 .help = "List the interfaces that pycapa can capture from."},
 	{.name = "version", .short_name = "V", .type = SETTING_ACTION, .scope = SETTING_OPTION,
 	 .role = SETTING_ANY, .group = SETTING_GROUP_OTHER, .change = CONFIG_CHANGE_RESTART,
-	 .help = "Show the versions of pycapa and of the libraries it uses."},
+	 .help = "Print the versions of pycapa and its libraries."},
 };
 /* clang-format on */
 
@@ -285,13 +284,13 @@ size_t settings_index(const struct setting *setting)
 const char *settings_group_title(enum setting_group group)
 {
 	static const char *const titles[] = {
-		[SETTING_GROUP_MODE] = "What to do",
+		[SETTING_GROUP_MODE] = "Mode",
 		[SETTING_GROUP_KAFKA] = "Kafka",
 		[SETTING_GROUP_INPUT] = "Capture (producer)",
 		[SETTING_GROUP_DELIVERY] = "Delivery (producer)",
 		[SETTING_GROUP_CONSUMER] = "Reading (consumer)",
-		[SETTING_GROUP_RUN] = "The run",
-		[SETTING_GROUP_OTHER] = "Information",
+		[SETTING_GROUP_RUN] = "Run",
+		[SETTING_GROUP_OTHER] = "Other",
 	};
 
 	static_assert(sizeof(titles) / sizeof(titles[0]) == SETTING_GROUP_COUNT, "a title a group");

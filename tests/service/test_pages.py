@@ -106,7 +106,7 @@ def test_example_has_every_key_with_help_range_and_reload():
         elif key['type'] in ('integer', 'size', 'time'):
             told.append(key['range'])
         if key['type'] in ('size', 'time'):
-            told.append(f'a number without a unit is {key["unit"]}')
+            told.append(f'a number without a unit is in {key["unit"]}')
         told.append('needs a restart' if key['change'] == 'restart' else 'applies on reload')
         words = key['help']
         for option, name in in_keys.items():
