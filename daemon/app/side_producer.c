@@ -201,7 +201,8 @@ static void on_undelivered(void *ctx, bool kept, bool maybe)
 static void side_stop(struct side *s)
 {
 	s->ending = true;
-	if (s->tap && !s->limit_reached) {
+	/* What a start that failed has captured by then can go nowhere: it is not read. */
+	if (s->tap && s->delivery && !s->limit_reached) {
 		tap_stop(s->tap);
 		return;
 	}

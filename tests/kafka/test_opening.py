@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the opening of a capture waits for: names in a filter, an interface, Kafka."""
+import fcntl
 import os
 import re
 import signal
@@ -124,6 +125,24 @@ def test_a_start_whose_filter_waits_says_so_and_can_be_ended(pair, spawn, names,
     before = time.monotonic()
     process.stop(number)
     assert time.monotonic() - before < 3, process.describe()
+
+
+def test_a_start_that_fails_amid_traffic_says_why(pair, tmp_path):
+    spool = tmp_path / 'spool'
+    spool.mkdir(mode=0o700)
+    fd = os.open(spool, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    stream = traffic.start(pair, 1 << 30, 0)
+    try:
+        # Whether packets come before it has failed is chance: about every second time.
+        for _ in range(12):
+            process = pycapa('-p', '-i', pair.inside, '-k', f'127.0.0.1:{free_port()}',
+                             '--spool-directory', str(spool))
+            assert process.status == 1, process.describe()
+            assert 'is in use by another instance' in process.lines[-1], process.describe()
+    finally:
+        stream.kill()
+        os.close(fd)
 
 
 def test_a_service_is_ready_while_its_filter_still_waits(topic, pair, instance, names, tmp_path):
