@@ -128,7 +128,7 @@ static bool swap(struct replay *r)
 static void work(struct replay *r)
 {
 	struct packet pkt;
-	int err;
+	int err, n;
 
 	if (!r->running)
 		return;
@@ -137,7 +137,7 @@ static void work(struct replay *r)
 		r->opt.on_end(r->opt.ctx, r->status < 0 ? r->why : NULL);
 		return;
 	}
-	for (int i = 0; i < BATCH && pktbuf_peek(r->taking, &pkt, NULL); i++) {
+	for (n = 0; n < BATCH && pktbuf_peek(r->taking, &pkt, NULL); n++) {
 		err = r->opt.sink(r->opt.ctx, &pkt);
 		if (err != 0) {
 			r->running = false;
@@ -150,7 +150,7 @@ static void work(struct replay *r)
 	/* More may lie in either store; an empty swap leaves it to the thread's next signal. */
 	if (pktbuf_count(r->taking) > 0)
 		ev_timer_start(r->opt.loop, &r->again);
-	else
+	else if (n > 0)
 		ev_async_send(r->opt.loop, &r->async);
 }
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import captures
+from harness import captures, wait
 from harness.daemon import pycapa
 from harness.net import free_port
 from harness.proc import run
@@ -192,6 +192,25 @@ def test_a_pipe_that_brings_no_capture_ends_with_the_reason(topic):
     assert there.status == 1
     assert re.search('^ERROR:root:Ended early: stdin: unknown file format', there.lines[-1]), (
         there.describe())
+
+
+def test_a_pipe_that_brings_nothing_for_long_is_waited_for_without_spinning(topic, spawn, tmp_path):
+    with open(captures.write(tmp_path / 'in.pcap', captures.sample(30)), 'rb') as f:
+        whole = f.read()
+    reader, writer = os.pipe()
+    with open(reader, 'rb') as stdin:
+        there = spawn('-p', '-r', '-', '-k', topic.broker.bootstrap, '-t', topic.name, stdin=stdin)
+    there.wait_capturing()
+    for part in whole[:10], whole[10:1000]:  # not even its head; then some packets
+        os.write(writer, part)
+        wait.elapse(1)
+        before = there.cpu(first_thread=True)
+        wait.elapse(1)
+        assert there.cpu(first_thread=True) - before < 0.1, there.describe()
+    os.write(writer, whole[1000:])
+    os.close(writer)
+    assert there.wait() == 0, there.describe()
+    assert [r.value for r in topic.records()] == [p.data for p in captures.sample(30)]
 
 
 def test_a_truncated_file_delivers_what_is_whole_and_exits_1(topic, tmp_path):
