@@ -71,7 +71,7 @@ void draft_add_property(struct draft *draft, const char *text, const char *where
 	}
 	if (r != 0 || kafkaconf_check(prop.name, prop.value, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where, "%s", why);
-	else if (prop.value != NULL && property_append(draft->cfg, &prop) < 0)
+	else if (prop.value != NULL && config_add_property(draft->cfg, &prop) < 0)
 		fault_add(draft->faults, where, "out of memory");
 	property_clear(&prop);
 }

@@ -9,13 +9,25 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "config/property.h"
 #include "config/settings.h"
 #include "kafka/advice.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkagiven.h"
 
 #define MASK "****"
+
+int config_add_property(struct config *cfg, struct config_property *prop)
+{
+	struct config_property *grown;
+
+	grown = reallocarray(cfg->properties, cfg->n_properties + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	cfg->properties = grown;
+	cfg->properties[cfg->n_properties++] = *prop;
+	memset(prop, 0, sizeof(*prop));
+	return 0;
+}
 
 void config_clear(struct config *cfg)
 {

@@ -2,9 +2,9 @@
 /*
  * The settings of one capture instance: plain data, immutable once validated.
  *
- * Made by options_parse() from argv (and, with -C, by config_load() from a libconfig file under
- * it); compared by config_diff() at a reload. One table (settings.c) holds for every setting its
- * name, type, unit, range, default, help text and what a change of it costs at a reload.
+ * Made by options_parse() from argv and, with -C, from a libconfig file under it. One table
+ * (settings.c) holds for every setting its name, type, unit, range, default, help text and what a
+ * change of it costs at a reload.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/property.h"
 
 enum config_mode {
 	CONFIG_MODE_NONE,
@@ -38,17 +39,6 @@ enum config_offset {
 	CONFIG_OFFSET_ABSOLUTE, /* offset_value = the offset */
 	CONFIG_OFFSET_TAIL,     /* offset_value = how many from the end of each partition */
 	CONFIG_OFFSET_TIME,     /* offset_value = milliseconds since the epoch */
-};
-
-/* One Kafka property as the user gave it, its value already read from its file. */
-struct config_property {
-	char *name;
-	char *value;
-	char *origin;   /* "-X" or "file:line", for messages */
-	char *source;   /* the file that the value was read from (name=@FILE); NULL: given literally
-			 */
-	uint64_t stamp; /* of the file that the value names (a certificate, a keytab); changes with
-			   it */
 };
 
 struct config {
@@ -97,6 +87,9 @@ struct config {
 	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */
 	uint32_t shutdown_timeout_ms; /* how long a stop waits for what is queued */
 };
+
+/* Appends to the properties and takes over what *prop owns. Returns 0 or -ENOMEM. */
+int config_add_property(struct config *cfg, struct config_property *prop);
 
 /* Frees everything the config owns (secrets are overwritten first) and zeroes it. */
 void config_clear(struct config *cfg);

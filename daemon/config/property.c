@@ -2,6 +2,7 @@
 #include "config/property.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,19 +150,6 @@ void property_clear(struct config_property *prop)
 	free(prop->origin);
 	free(prop->source);
 	memset(prop, 0, sizeof(*prop));
-}
-
-int property_append(struct config *cfg, struct config_property *prop)
-{
-	struct config_property *grown;
-
-	grown = reallocarray(cfg->properties, cfg->n_properties + 1, sizeof(*grown));
-	if (grown == NULL)
-		return -ENOMEM;
-	cfg->properties = grown;
-	cfg->properties[cfg->n_properties++] = *prop;
-	memset(prop, 0, sizeof(*prop));
-	return 0;
 }
 
 uint64_t property_file_stamp(const char *name, const char *value)

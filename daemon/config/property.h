@@ -5,11 +5,21 @@
 #pragma once
 
 #include <stddef.h>
-
-#include "config/config.h"
+#include <stdint.h>
 
 /* The value is a credential, and this process was given none at all. */
 #define PROPERTY_E_NO_CREDENTIALS 1
+
+/* One Kafka property as the user gave it, its value already read from its file. */
+struct config_property {
+	char *name;
+	char *value;
+	char *origin;   /* "-X" or "file:line", for messages */
+	char *source;   /* the file that the value was read from (name=@FILE); NULL: given literally
+			 */
+	uint64_t stamp; /* of the file that the value names (a certificate, a keytab); changes with
+			   it */
+};
 
 /*
  * Takes `NAME=VALUE` apart. VALUE may hold more '='. `@FILE` reads the value from FILE (a relative
@@ -25,9 +35,6 @@ int property_parse(struct config_property *out, const char *text, const char *or
 
 /* Overwrites the value, frees everything and zeroes *prop. */
 void property_clear(struct config_property *prop);
-
-/* Appends to the properties of cfg and takes over what *prop owns. Returns 0 or -ENOMEM. */
-int property_append(struct config *cfg, struct config_property *prop);
 
 /*
  * What identifies the state of the file that a property's value names (a certificate, a keytab),
