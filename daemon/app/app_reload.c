@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/change.h"
 #include "app/control.h"
 #include "app/service.h"
 #include "base/log.h"
 #include "cli/fault.h"
+#include "kafka/kafkawarn.h"
 
 #define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
 
@@ -22,7 +24,7 @@ static const char *shown(const char *value)
 	return *value ? value : "(unset)";
 }
 
-static void log_difference(void *ctx, const struct config_difference *d)
+static void log_difference(void *ctx, const struct difference *d)
 {
 	log_info("reload: %s: %s -> %s", d->name, shown(d->before), shown(d->after));
 }
@@ -32,7 +34,7 @@ struct refusal {
 	size_t size;
 };
 
-static void refuse_restart(void *ctx, const struct config_difference *d)
+static void refuse_restart(void *ctx, const struct difference *d)
 {
 	struct refusal *refusal = ctx;
 	char line[1024];
@@ -68,7 +70,7 @@ static int apply(struct app *a, struct config *fresh, char *why, size_t size)
 			 "round, while it runs; restart it");
 		return -EINVAL;
 	}
-	if (config_diff(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
+	if (change_between(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
 		return -EINVAL;
 	/* "-15m" goes on to be the time that it was at the start. */
 	fresh->offset_value = a->cfg->offset_value;
@@ -91,11 +93,11 @@ static void adopt(struct app *a, struct config *fresh)
 	struct config *old = a->cfg;
 
 	a->cfg = fresh;
-	config_diff(old, fresh, log_difference, NULL);
+	change_between(old, fresh, log_difference, NULL);
 	config_clear(old);
 	free(old);
 	config_set_identity(fresh);
-	config_warn(fresh);
+	kafkawarn(fresh);
 	log_set_level(fresh->log_level);
 	app_start_timers(a);
 }

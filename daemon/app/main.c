@@ -21,6 +21,7 @@
 #include "cli/options.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkaconf.h"
+#include "kafka/kafkawarn.h"
 #include "kafka/kinit.h"
 #include "version.h"
 
@@ -122,7 +123,7 @@ static int run(struct config *cfg, const struct options *options)
 	*own = *cfg;
 	*cfg = (struct config){0};
 	log_set_level(own->log_level);
-	config_warn(own);
+	kafkawarn(own);
 	return app_run(own, options);
 }
 
@@ -174,7 +175,7 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 	case OPTIONS_DUMP_PROPERTIES:
 		return kafkaconf_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_CHECK_CONFIG:
-		config_warn(cfg);
+		kafkawarn(cfg);
 		if (cfg->mode == CONFIG_MODE_CONSUMER)
 			side_consumer_warn_output(cfg);
 		printable_print(stdout, cfg->file ? cfg->file : "command line");

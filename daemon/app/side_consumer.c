@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/change.h"
 #include "app/report.h"
 #include "app/side.h"
 #include "app/side_consumer.h"
@@ -333,7 +334,7 @@ static int replace(struct side *s, const struct config *cfg, char *why, size_t s
 
 static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
 {
-	unsigned int changes = config_diff(s->opt.cfg, cfg, NULL, NULL);
+	unsigned int changes = change_between(s->opt.cfg, cfg, NULL, NULL);
 	int r;
 
 	if (s->ended || s->retired) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/change.h"
 #include "base/log.h"
 #include "capture/replay.h"
 #include "capture/tap.h"
@@ -346,7 +347,7 @@ static void side_cancel_reload(struct side *s)
 
 static int side_reload(struct side *s, const struct config *cfg, char *why, size_t size)
 {
-	unsigned int changes = config_diff(s->cfg, cfg, NULL, NULL);
+	unsigned int changes = change_between(s->cfg, cfg, NULL, NULL);
 	struct outclient *next = NULL;
 	int r;
 

@@ -23,6 +23,7 @@
 #include "capture/linkwatch.h"
 #include "capture/opening.h"
 #include "capture/retry.h"
+#include "config/difference.h"
 
 #define SETTLE_MS    500 /* a handle that did not live as long is not replaced at once */
 #define PATIENCE_S   5.  /* a service is started when it waits this long for its first handle */
@@ -421,7 +422,7 @@ int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
 {
 	int r;
 
-	if (!(config_diff(t->cfg, cfg, NULL, NULL) & CONFIG_CHANGE_CAPTURE)) {
+	if (!difference_needs_capture(t->cfg, cfg)) {
 		t->cfg = cfg;
 		/* Whoever reloads may have mended what it waits for. */
 		if (t->waiting)

@@ -94,34 +94,5 @@ int config_add_property(struct config *cfg, struct config_property *prop);
 /* Frees everything the config owns (secrets are overwritten first) and zeroes it. */
 void config_clear(struct config *cfg);
 
-/* What a change of a setting costs at a reload; the values of a set. */
-enum config_change {
-	CONFIG_CHANGE_NOW = 1,     /* the modules read it afresh */
-	CONFIG_CHANGE_CAPTURE = 2, /* needs a new capture handle */
-	CONFIG_CHANGE_CLIENT = 4,  /* needs a new Kafka client */
-	CONFIG_CHANGE_RESTART = 8, /* cannot change while running */
-};
-
-/* One changed setting, or one changed Kafka property; secrets are masked already. */
-struct config_difference {
-	const char *name;   /* "snaplen", "kafka-config linger.ms" */
-	const char *before; /* as a file would say it; "" when it was not set */
-	const char *after;
-	enum config_change change;
-};
-
-/*
- * Compares two configurations, setting by setting, and calls `fn` (may be NULL) for each that
- * differs, in the order of the table. Returns the set of enum config_change that occur; 0: equal.
- */
-unsigned int config_diff(const struct config *before, const struct config *after,
-			 void (*fn)(void *ctx, const struct config_difference *diff), void *ctx);
-
 /* Has every log entry from now on name this instance. 0 or -ENOMEM. */
 int config_set_identity(const struct config *cfg);
-
-/*
- * Logs what is allowed but deserves a word: properties for the other role, defaults of ours that
- * gave way, secrets in files that others may read. Once at start and once a reload.
- */
-void config_warn(const struct config *cfg);

@@ -15,6 +15,14 @@
 
 #include "config/config.h"
 
+/* What a change of a setting costs at a reload; the values of a set. */
+enum config_change {
+	CONFIG_CHANGE_NOW = 1,     /* the modules read it afresh */
+	CONFIG_CHANGE_CAPTURE = 2, /* needs a new capture handle */
+	CONFIG_CHANGE_CLIENT = 4,  /* needs a new Kafka client */
+	CONFIG_CHANGE_RESTART = 8, /* cannot change while running */
+};
+
 enum setting_type {
 	SETTING_ACTION, /* an option without a field: --help, --producer, ... */
 	SETTING_BOOL,

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "app/change.h"
 #include "config/settings.h"
 #include "with_cfg.h"
 
@@ -310,7 +311,7 @@ struct seen {
 	char text[2048];
 };
 
-static void see(void *ctx, const struct config_difference *d)
+static void see(void *ctx, const struct difference *d)
 {
 	struct seen *seen = ctx;
 	size_t len = strlen(seen->text);
@@ -334,7 +335,7 @@ static void test_differences(void **state)
 				   "kafka-config = (\"linger.ms=2\",\"sasl.password=two\","
 				   "\"client.id=c\");"),
 			 0);
-	assert_int_equal(config_diff(&a, &b, see, &seen),
+	assert_int_equal(change_between(&a, &b, see, &seen),
 			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT | CONFIG_CHANGE_NOW |
 				 CONFIG_CHANGE_RESTART);
 	assert_string_equal(seen.text, "kafka-config linger.ms:1>2:4\n"
@@ -357,7 +358,7 @@ static bool costs_a_client(const char *before, const char *after)
 
 	assert_int_equal(load_text(&a, &kept, before), 0);
 	assert_int_equal(load_text(&b, &kept, after), 0);
-	changes = config_diff(&a, &b, NULL, NULL);
+	changes = change_between(&a, &b, NULL, NULL);
 	config_clear(&a);
 	config_clear(&b);
 	assert_int_equal(changes & ~(unsigned int)CONFIG_CHANGE_CLIENT, 0);
@@ -447,7 +448,7 @@ static void test_example_has_all(void **state)
 		if (load_text(&cfg, &kept, text) > 0)
 			fail_msg("%s: %s", line, kept.text);
 		assert_int_equal(load_text(&plain, &kept, mode_for(s)), 0);
-		if (s->initial != NULL && config_diff(&plain, &cfg, NULL, NULL) != 0)
+		if (s->initial != NULL && change_between(&plain, &cfg, NULL, NULL) != 0)
 			fail_msg("%s is not the default", line);
 		free(line);
 		config_clear(&cfg);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "app/change.h"
 #include "cli/argwords.h"
 #include "with_cfg.h"
 
@@ -424,12 +425,12 @@ static void test_reload(void **state)
 	assert_int_equal(cfg.mode, CONFIG_MODE_PRODUCER);
 	assert_int_equal(cfg.snaplen, 50);
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
-	assert_int_equal(config_diff(&cfg, &fresh, NULL, NULL), 0);
+	assert_int_equal(change_between(&cfg, &fresh, NULL, NULL), 0);
 	config_clear(&fresh);
 
 	write_cfg(path, "snaplen = 70; filter = \"udp\"; kafka-topic = \"b\";");
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
-	assert_int_equal(config_diff(&cfg, &fresh, NULL, NULL),
+	assert_int_equal(change_between(&cfg, &fresh, NULL, NULL),
 			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT);
 	assert_int_equal(fresh.snaplen, 50);
 	assert_string_equal(fresh.properties[0].value, "abc");
