@@ -26,8 +26,8 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "consumer/consumer.h"
 #include "consumer/partitions.h"
+#include "consumer/position.h"
 
 struct assignment;
 struct kafkastats;

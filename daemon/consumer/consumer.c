@@ -163,14 +163,14 @@ static void block(struct consumer *c)
 static bool on_ready(void *ctx)
 {
 	struct consumer *c = ctx;
-	uint64_t before = c->reader.counts.read;
+	uint64_t before = c->reader.read;
 	bool more;
 	int r;
 
 	if (c->stopped)
 		return false;
 	r = reader_run(&c->reader, &more);
-	if (c->reader.counts.read != before)
+	if (c->reader.read != before)
 		clear_trouble(c);
 	c->drained = c->opt.flush(c->opt.ctx);
 	if (r == PACKET_E_FULL && !c->stopped) {
@@ -418,7 +418,7 @@ void consumer_close(struct consumer *c)
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 {
-	*out = c->reader.counts;
+	*out = (struct consumer_counts){.read = c->reader.read, .skipped = c->reader.skipped};
 }
 
 int64_t consumer_lag(const struct consumer *c)
@@ -452,7 +452,7 @@ uint64_t consumer_progress(const struct consumer *c)
 {
 	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
 
-	return c->reader.counts.read + assignment_progress(c->assignment) + now;
+	return c->reader.read + assignment_progress(c->assignment) + now;
 }
 
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)

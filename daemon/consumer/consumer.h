@@ -14,16 +14,11 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "consumer/position.h"
 #include "packet/packet.h"
 
 struct consumer;
 struct kafkalog;
-
-/* Where to go on, instead of where cfg->offset says. */
-struct consumer_position {
-	int32_t partition;
-	int64_t offset;
-};
 
 struct consumer_options {
 	struct ev_loop *loop;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "consumer/assignment.h"
 #include "consumer/gaps.h"
 #include "consumer/message.h"
 
@@ -19,13 +20,12 @@ static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *wh
 {
 	uint64_t more;
 
-	r->counts.skipped++;
+	r->skipped++;
 	if (!log_limit_pass(&r->skip_limit, LOG_INTERVAL_S, &more))
 		return;
 	log_warn("skipped a record that is no packet of ours: %s (topic %s, partition %" PRId32
 		 ", offset %" PRId64 "); %" PRIu64 " skipped so far",
-		 why, rd_kafka_topic_name(msg->rkt), msg->partition, msg->offset,
-		 r->counts.skipped);
+		 why, rd_kafka_topic_name(msg->rkt), msg->partition, msg->offset, r->skipped);
 }
 
 static void take_error(struct reader *r, const rd_kafka_message_t *msg)
@@ -55,7 +55,7 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 	}
 	if (msg->offset != p->next && p->next >= 0)
 		gaps_log_jump(r->opt.rk, msg, p->next);
-	r->counts.read++;
+	r->read++;
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
 		assignment_done(r->opt.assignment, p);

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "consumer/assignment.h"
-#include "consumer/consumer.h"
 #include "consumer/inbox.h"
 #include "packet/packet.h"
+
+struct assignment;
 
 struct reader_options {
 	rd_kafka_queue_t *queue; /* borrowed */
@@ -27,14 +27,15 @@ struct reader_options {
 	void *ctx;
 };
 
-/* Part of a struct consumer; all but `counts` is private. */
+/* Part of a struct consumer; all but `read` and `skipped` is private. */
 struct reader {
 	struct reader_options opt;
 	const struct partitions *partitions;
 	struct inbox inbox;
 	const rd_kafka_message_t *current; /* that take() is looking at */
 	bool stopped;
-	struct consumer_counts counts;
+	uint64_t read;    /* records, within the asked-for range */
+	uint64_t skipped; /* of them, those that are no packet of ours */
 	struct log_limit skip_limit;
 };
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where one consumer stopped and another goes on.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* The next offset to read of a partition, whatever cfg->offset says. */
+struct consumer_position {
+	int32_t partition;
+	int64_t offset;
+};
