@@ -14,7 +14,7 @@
 
 #include <pcap/pcap.h>
 
-#include "capture/capture.h"
+#include "capture/capture_types.h"
 
 /* Where packets that do not match are left out. */
 enum device_filter {
