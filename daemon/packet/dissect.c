@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ethernet, IP and tunnels. The other link types are in linktype.c.
+ * IP and tunnels. Ethernet is in frame.c, the other link types are in linktype.c.
  *
  * Every step takes a pointer and the bytes left, and gives up where they do not suffice; what was
  * found so far stays valid. This runs for every packet, so the common case (Ethernet, IPv4, TCP)
@@ -8,164 +8,18 @@
  */
 #include "packet/dissect.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "packet/frame.h"
 #include "packet/linktype.h"
 
-/* A chain of tags, labels or extension headers longer than this is not followed. */
+/* A chain of extension headers longer than this is not followed. */
 #define MAX_CHAIN 16
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be16toh(v);
-}
-
-static bool is_vlan(uint16_t type)
-{
-	return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
-}
-
-/* The type of a packet that only its first nibble tells: raw IP, MPLS payload, GTP-U. */
-uint16_t dissect_type_by_version(const uint8_t *p, uint32_t len)
-{
-	if (len && p[0] >> 4 == 4)
-		return DISSECT_TYPE_IPV4;
-	if (len && p[0] >> 4 == 6)
-		return DISSECT_TYPE_IPV6;
-	return 0;
-}
-
-/* Labels down to the bottom of the stack; what follows must look like IP. */
-static bool strip_mpls(struct dissect_link *l)
-{
-	const uint8_t *p = l->net;
-	uint32_t len = l->len;
-	uint16_t type;
-
-	for (int i = 0; i < MAX_CHAIN; i++) {
-		bool bottom;
-
-		if (len < 4)
-			return false;
-		bottom = p[2] & 1;
-		p += 4;
-		len -= 4;
-		if (!bottom)
-			continue;
-		type = dissect_type_by_version(p, len);
-		if (!type)
-			return false;
-		l->net = p;
-		l->len = len;
-		l->type = type;
-		return true;
-	}
-	return false;
-}
-
-/* A PPP protocol field (RFC 1661), one byte when compressed. */
-bool dissect_strip_ppp(struct dissect_link *l)
-{
-	uint16_t proto;
-	uint32_t n = 2;
-
-	if (l->len >= 2 && l->net[0] == 0xff && l->net[1] == 0x03)
-		n += 2;
-	if (l->len < n)
-		return false;
-	proto = get16(l->net + n - 2);
-	if (proto & 0x0100) {
-		proto >>= 8;
-		n--;
-	}
-	if (proto == 0x0021)
-		l->type = DISSECT_TYPE_IPV4;
-	else if (proto == 0x0057)
-		l->type = DISSECT_TYPE_IPV6;
-	else if (proto == 0x0281 || proto == 0x0283)
-		l->type = DISSECT_TYPE_MPLS;
-	else
-		return false;
-	l->net += n;
-	l->len -= n;
-	return true;
-}
-
-/* RFC 1042: an Ethertype behind an 802.2 header. */
-bool dissect_strip_snap(struct dissect_link *l)
-{
-	if (l->len < 8 || l->net[0] != 0xaa || l->net[1] != 0xaa || l->net[2] != 0x03)
-		return false;
-	l->type = get16(l->net + 6);
-	l->net += 8;
-	l->len -= 8;
-	return true;
-}
-
-static bool strip_pppoe(struct dissect_link *l)
-{
-	struct dissect_link inner = *l;
-
-	if (l->len < 6)
-		return false;
-	inner.net += 6;
-	inner.len -= 6;
-	if (!dissect_strip_ppp(&inner))
-		return false;
-	*l = inner;
-	return true;
-}
-
-/* Takes off what may lie between a frame's type field and its network header. */
-void dissect_strip_shims(struct dissect_link *l)
-{
-	for (int i = 0; i < MAX_CHAIN; i++) {
-		if (l->type == DISSECT_TYPE_IPV4 || l->type == DISSECT_TYPE_IPV6) {
-			return;
-		} else if (is_vlan(l->type)) {
-			if (l->len < 4)
-				return;
-			l->type = get16(l->net + 2);
-			l->net += 4;
-			l->len -= 4;
-		} else if (l->type == DISSECT_TYPE_MPLS || l->type == DISSECT_TYPE_MPLS_UP) {
-			if (!strip_mpls(l))
-				return;
-		} else if (l->type == DISSECT_TYPE_PPPOE) {
-			if (!strip_pppoe(l))
-				return;
-		} else if (l->type < 0x600) {
-			l->type = 0; /* a length, not a type */
-			if (!dissect_strip_snap(l))
-				return;
-		} else {
-			return;
-		}
-	}
-}
-
-void dissect_ethernet(const uint8_t *p, uint32_t len, struct dissect_link *out)
-{
-	*out = (struct dissect_link){.net = p, .len = len};
-	if (len < 14)
-		return;
-	out->end_len = 6;
-	out->end[0] = p;
-	out->end[1] = p + 6;
-	out->type = get16(p + 12);
-	out->net = p + 14;
-	out->len = len - 14;
-	dissect_strip_shims(out);
-}
-
-void dissect_link(const struct packet *pkt, struct dissect_link *out)
+void dissect_link(const struct packet *pkt, struct frame *out)
 {
 	if (pkt->linktype == PACKET_LINKTYPE_DEFAULT)
-		dissect_ethernet(pkt->data, pkt->caplen, out);
+		frame_ethernet(pkt->data, pkt->caplen, out);
 	else
 		linktype_dissect(pkt->linktype, pkt->data, pkt->caplen, out);
 }
@@ -196,7 +50,7 @@ static bool dissect_ipv4(const uint8_t *p, uint32_t len, struct dissect_ip *out)
 		return false;
 	out->version = 4;
 	out->proto = p[9];
-	out->fragment = get16(p + 6) & 0x3fff;
+	out->fragment = frame_get16(p + 6) & 0x3fff;
 	out->src = p + 12;
 	out->dst = p + 16;
 	out->payload = p + hlen;
@@ -228,7 +82,7 @@ static bool skip_extension(struct dissect_ip *ip)
 		if (ip->len < 8)
 			return false;
 		n = 8;
-		ip->fragment = get16(ip->payload + 2) & 0xfff9;
+		ip->fragment = frame_get16(ip->payload + 2) & 0xfff9;
 		break;
 	case 51:
 		if (ip->len < 12)
@@ -262,11 +116,11 @@ static bool dissect_ipv6(const uint8_t *p, uint32_t len, struct dissect_ip *out)
 	return true;
 }
 
-bool dissect_ip(const struct dissect_link *l, struct dissect_ip *out)
+bool dissect_ip(const struct frame *l, struct dissect_ip *out)
 {
-	if (l->type == DISSECT_TYPE_IPV4)
+	if (l->type == FRAME_TYPE_IPV4)
 		return dissect_ipv4(l->net, l->len, out);
-	if (l->type == DISSECT_TYPE_IPV6)
+	if (l->type == FRAME_TYPE_IPV6)
 		return dissect_ipv6(l->net, l->len, out);
 	return false;
 }
@@ -285,23 +139,23 @@ bool dissect_ports(const struct dissect_ip *ip, uint16_t *sport, uint16_t *dport
 	}
 	if (ip->fragment || ip->len < 4)
 		return false;
-	*sport = get16(ip->payload);
-	*dport = get16(ip->payload + 2);
+	*sport = frame_get16(ip->payload);
+	*dport = frame_get16(ip->payload + 2);
 	return true;
 }
 
 /* ERSPAN type II and III carry Ethernet behind a header of their own. */
-static bool inner_erspan(const uint8_t *p, uint32_t len, uint32_t hlen, struct dissect_link *out)
+static bool inner_erspan(const uint8_t *p, uint32_t len, uint32_t hlen, struct frame *out)
 {
 	if (hlen == 12 && len >= 12 && (p[11] & 1))
 		hlen += 8; /* platform specific subheader */
 	if (len < hlen)
 		return false;
-	dissect_ethernet(p + hlen, len - hlen, out);
+	frame_ethernet(p + hlen, len - hlen, out);
 	return true;
 }
 
-static bool inner_gre(const uint8_t *p, uint32_t len, struct dissect_link *out)
+static bool inner_gre(const uint8_t *p, uint32_t len, struct frame *out)
 {
 	uint32_t n = 4;
 	uint16_t type;
@@ -315,31 +169,31 @@ static bool inner_gre(const uint8_t *p, uint32_t len, struct dissect_link *out)
 		return false;
 	if (len < n)
 		return false;
-	type = get16(p + 2);
+	type = frame_get16(p + 2);
 	if (type == 0x6558) {
-		dissect_ethernet(p + n, len - n, out);
+		frame_ethernet(p + n, len - n, out);
 		return true;
 	}
 	if (type == 0x88be) /* type I has no header, and then no sequence number either */
 		return inner_erspan(p + n, len - n, p[0] & 0x10 ? 8 : 0, out);
 	if (type == 0x22eb)
 		return inner_erspan(p + n, len - n, 12, out);
-	*out = (struct dissect_link){.net = p + n, .len = len - n, .type = type};
+	*out = (struct frame){.net = p + n, .len = len - n, .type = type};
 	if (type == 0x880b) /* PPP */
-		return dissect_strip_ppp(out);
-	dissect_strip_shims(out);
+		return frame_strip_ppp(out);
+	frame_strip_shims(out);
 	return true;
 }
 
-static bool inner_vxlan(const uint8_t *p, uint32_t len, struct dissect_link *out)
+static bool inner_vxlan(const uint8_t *p, uint32_t len, struct frame *out)
 {
 	if (len < 8 || p[0] != 0x08)
 		return false;
-	dissect_ethernet(p + 8, len - 8, out);
+	frame_ethernet(p + 8, len - 8, out);
 	return true;
 }
 
-static bool inner_geneve(const uint8_t *p, uint32_t len, struct dissect_link *out)
+static bool inner_geneve(const uint8_t *p, uint32_t len, struct frame *out)
 {
 	uint32_t n;
 
@@ -348,17 +202,17 @@ static bool inner_geneve(const uint8_t *p, uint32_t len, struct dissect_link *ou
 	n = 8 + (p[0] & 0x3fU) * 4;
 	if (len < n)
 		return false;
-	if (get16(p + 2) == 0x6558) {
-		dissect_ethernet(p + n, len - n, out);
+	if (frame_get16(p + 2) == 0x6558) {
+		frame_ethernet(p + n, len - n, out);
 		return true;
 	}
-	*out = (struct dissect_link){.net = p + n, .len = len - n, .type = get16(p + 2)};
-	dissect_strip_shims(out);
+	*out = (struct frame){.net = p + n, .len = len - n, .type = frame_get16(p + 2)};
+	frame_strip_shims(out);
 	return true;
 }
 
 /* Version 1, a G-PDU, its optional fields and extension headers. */
-static bool inner_gtpu(const uint8_t *p, uint32_t len, struct dissect_link *out)
+static bool inner_gtpu(const uint8_t *p, uint32_t len, struct frame *out)
 {
 	uint32_t n = 8;
 
@@ -380,12 +234,12 @@ static bool inner_gtpu(const uint8_t *p, uint32_t len, struct dissect_link *out)
 			n += ext;
 		}
 	}
-	*out = (struct dissect_link){.net = p + n, .len = len - n};
-	out->type = dissect_type_by_version(out->net, out->len);
+	*out = (struct frame){.net = p + n, .len = len - n};
+	out->type = frame_type_by_version(out->net, out->len);
 	return out->type;
 }
 
-static bool inner_udp(const struct dissect_ip *ip, struct dissect_link *out)
+static bool inner_udp(const struct dissect_ip *ip, struct frame *out)
 {
 	const uint8_t *p = ip->payload + 8;
 	uint16_t sport, dport;
@@ -402,7 +256,7 @@ static bool inner_udp(const struct dissect_ip *ip, struct dissect_link *out)
 	return false;
 }
 
-bool dissect_inner(const struct dissect_ip *ip, struct dissect_link *out)
+bool dissect_inner(const struct dissect_ip *ip, struct frame *out)
 {
 	if (ip->fragment)
 		return false;
@@ -412,14 +266,10 @@ bool dissect_inner(const struct dissect_ip *ip, struct dissect_link *out)
 	case 47:
 		return inner_gre(ip->payload, ip->len, out);
 	case 4:
-		*out = (struct dissect_link){.net = ip->payload,
-					     .len = ip->len,
-					     .type = DISSECT_TYPE_IPV4};
+		*out = (struct frame){.net = ip->payload, .len = ip->len, .type = FRAME_TYPE_IPV4};
 		return true;
 	case 41:
-		*out = (struct dissect_link){.net = ip->payload,
-					     .len = ip->len,
-					     .type = DISSECT_TYPE_IPV6};
+		*out = (struct frame){.net = ip->payload, .len = ip->len, .type = FRAME_TYPE_IPV6};
 		return true;
 	default:
 		return false;
@@ -428,7 +278,7 @@ bool dissect_inner(const struct dissect_ip *ip, struct dissect_link *out)
 
 static void fill_plain(const uint8_t *ip, struct dissect_tcp *out)
 {
-	*out = (struct dissect_tcp){.sport = get16(ip + 20), .dport = get16(ip + 22)};
+	*out = (struct dissect_tcp){.sport = frame_get16(ip + 20), .dport = frame_get16(ip + 22)};
 	memcpy(out->src, ip + 12, 4);
 	memcpy(out->dst, ip + 16, 4);
 }
@@ -436,7 +286,7 @@ static void fill_plain(const uint8_t *ip, struct dissect_tcp *out)
 bool dissect_tcp(const struct packet *pkt, struct dissect_tcp *out)
 {
 	const uint8_t *plain = dissect_plain(pkt);
-	struct dissect_link l;
+	struct frame l;
 	struct dissect_ip ip;
 	size_t n;
 

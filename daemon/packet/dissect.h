@@ -18,19 +18,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "packet/frame.h"
 #include "packet/packet.h"
 
 #define DISSECT_TCP 6
 #define DISSECT_UDP 17
-
-/* What the link layer says of a frame. All pointers lead into the packet. */
-struct dissect_link {
-	const uint8_t *net;    /* what follows the link-layer headers */
-	uint32_t len;          /* bytes there */
-	uint16_t type;         /* Ethertype of it (0x0800, 0x86dd, ...); 0: not known */
-	uint8_t end_len;       /* bytes of each link-layer address; 0: the frame tells no pair */
-	const uint8_t *end[2]; /* the pair of link-layer addresses, receiver first */
-};
 
 struct dissect_ip {
 	uint8_t version;    /* 4 or 6 */
@@ -70,13 +62,10 @@ static inline const uint8_t *dissect_plain(const struct packet *pkt)
 }
 
 /* Takes the link-layer headers off. Always fills `out`; type 0 means that nothing is known. */
-void dissect_link(const struct packet *pkt, struct dissect_link *out);
-
-/* Reads an Ethernet frame (one that begins with its two addresses) of `len` bytes. */
-void dissect_ethernet(const uint8_t *p, uint32_t len, struct dissect_link *out);
+void dissect_link(const struct packet *pkt, struct frame *out);
 
 /* Reads the IPv4 or IPv6 header that `l` leads to. False: there is none, or it is cut short. */
-bool dissect_ip(const struct dissect_link *l, struct dissect_ip *out);
+bool dissect_ip(const struct frame *l, struct dissect_ip *out);
 
 /* The ports of TCP, UDP, UDP-Lite, DCCP, SCTP, as they lie there; false: none (fragments, ICMP). */
 bool dissect_ports(const struct dissect_ip *ip, uint16_t *sport, uint16_t *dport);
@@ -85,7 +74,7 @@ bool dissect_ports(const struct dissect_ip *ip, uint16_t *sport, uint16_t *dport
  * Looks into a tunnel packet (IP in IP, GRE, VXLAN, Geneve, GTP-U): `out` is then the frame or
  * packet inside. False: it is no tunnel that we know, or cut short; `out` is then not valid.
  */
-bool dissect_inner(const struct dissect_ip *ip, struct dissect_link *out);
+bool dissect_inner(const struct dissect_ip *ip, struct frame *out);
 
 /*
  * The addresses and ports of a TCP segment, not looking into tunnels. False, quickly, for

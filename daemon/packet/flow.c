@@ -5,13 +5,13 @@
  */
 #include "packet/flow.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "packet/dissect.h"
+#include "packet/frame.h"
 
 /* Tunnels within tunnels are not followed further than this. */
 #define MAX_TUNNELS 4
@@ -90,7 +90,7 @@ static uint64_t end_link(const uint8_t *p, uint8_t len)
 	return v;
 }
 
-static uint32_t hash_link(const struct packet *pkt, const struct dissect_link *l,
+static uint32_t hash_link(const struct packet *pkt, const struct frame *l,
 			  const struct flow_options *opt)
 {
 	uint16_t type = opt->host_only ? 0 : l->type;
@@ -104,9 +104,9 @@ static uint32_t hash_link(const struct packet *pkt, const struct dissect_link *l
 }
 
 /* Goes on inside tunnels as long as there is an IP packet, or a frame with addresses, in them. */
-static bool enter(struct dissect_link *l, struct dissect_ip *ip)
+static bool enter(struct frame *l, struct dissect_ip *ip)
 {
-	struct dissect_link inner;
+	struct frame inner;
 	struct dissect_ip inner_ip;
 
 	if (!dissect_inner(ip, &inner))
@@ -120,14 +120,6 @@ static bool enter(struct dissect_link *l, struct dissect_ip *ip)
 		ip->version = 0;
 	}
 	return false;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be16toh(v);
 }
 
 /* TCP and UDP in what nearly every packet is: the same answer in a quarter of the instructions. */
@@ -144,14 +136,14 @@ static bool hash_plain(const struct packet *pkt, const struct flow_options *opt,
 	if (opt->host_only)
 		*out = hash_pair(end_ipv4(ip + 12, 0), end_ipv4(ip + 16, 0), KIND_IPV4, 0);
 	else
-		*out = hash_pair(end_ipv4(ip + 12, get16(ip + 20)),
-				 end_ipv4(ip + 16, get16(ip + 22)), KIND_IPV4, proto);
+		*out = hash_pair(end_ipv4(ip + 12, frame_get16(ip + 20)),
+				 end_ipv4(ip + 16, frame_get16(ip + 22)), KIND_IPV4, proto);
 	return true;
 }
 
 uint32_t flow_hash(const struct packet *pkt, const struct flow_options *opt)
 {
-	struct dissect_link l;
+	struct frame l;
 	struct dissect_ip ip;
 	uint32_t hash;
 

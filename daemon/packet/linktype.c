@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "packet/packet.h"
+
 /* PKTAP frames in PKTAP frames are not followed further than this. */
 #define MAX_NESTED 2
 
@@ -19,18 +21,10 @@ struct linktype {
 	uint16_t number;
 	uint8_t skip; /* bytes before the part that the reader knows, or of the header */
 	uint8_t at;   /* where the type field or a tag lies */
-	void (*read)(const struct linktype *lt, struct dissect_link *l);
+	void (*read)(const struct linktype *lt, struct frame *l);
 };
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be16toh(v);
-}
-
-static bool skip(struct dissect_link *l, uint32_t n)
+static bool skip(struct frame *l, uint32_t n)
 {
 	if (l->len < n)
 		return false;
@@ -39,7 +33,7 @@ static bool skip(struct dissect_link *l, uint32_t n)
 	return true;
 }
 
-static void set_ends(struct dissect_link *l, const uint8_t *a, const uint8_t *b, uint8_t len)
+static void set_ends(struct frame *l, const uint8_t *a, const uint8_t *b, uint8_t len)
 {
 	l->end[0] = a;
 	l->end[1] = b;
@@ -47,51 +41,51 @@ static void set_ends(struct dissect_link *l, const uint8_t *a, const uint8_t *b,
 }
 
 /* `skip` bytes of header, then IP of either version. */
-static void read_raw(const struct linktype *lt, struct dissect_link *l)
+static void read_raw(const struct linktype *lt, struct frame *l)
 {
 	if (skip(l, lt->skip))
-		l->type = dissect_type_by_version(l->net, l->len);
+		l->type = frame_type_by_version(l->net, l->len);
 }
 
 /* `skip` bytes of header with an Ethertype `at` its place. */
-static void read_typed(const struct linktype *lt, struct dissect_link *l)
+static void read_typed(const struct linktype *lt, struct frame *l)
 {
 	const uint8_t *p = l->net;
 
 	if (!skip(l, lt->skip))
 		return;
-	l->type = get16(p + lt->at);
-	dissect_strip_shims(l);
+	l->type = frame_get16(p + lt->at);
+	frame_strip_shims(l);
 }
 
 /* Ethernet with a switch's tag of `skip` bytes in the frame: at 0, or behind the addresses. */
-static void read_tagged(const struct linktype *lt, struct dissect_link *l)
+static void read_tagged(const struct linktype *lt, struct frame *l)
 {
 	const uint8_t *p = l->net;
 
 	if (lt->at == 0) {
 		if (skip(l, lt->skip))
-			dissect_ethernet(l->net, l->len, l);
+			frame_ethernet(l->net, l->len, l);
 		return;
 	}
 	if (l->len < 14U + lt->skip)
 		return;
 	set_ends(l, p, p + 6, 6);
-	l->type = get16(p + 12 + lt->skip);
+	l->type = frame_get16(p + 12 + lt->skip);
 	skip(l, 14U + lt->skip);
-	dissect_strip_shims(l);
+	frame_strip_shims(l);
 }
 
 /* `skip` bytes, then PPP. */
-static void read_ppp(const struct linktype *lt, struct dissect_link *l)
+static void read_ppp(const struct linktype *lt, struct frame *l)
 {
-	if (!skip(l, lt->skip) || !dissect_strip_ppp(l))
+	if (!skip(l, lt->skip) || !frame_strip_ppp(l))
 		return;
-	dissect_strip_shims(l);
+	frame_strip_shims(l);
 }
 
 /* 802.2 behind a header of `skip` bytes, whose two addresses begin `at` (0: none). */
-static void read_llc(const struct linktype *lt, struct dissect_link *l)
+static void read_llc(const struct linktype *lt, struct frame *l)
 {
 	const uint8_t *p = l->net;
 
@@ -99,12 +93,12 @@ static void read_llc(const struct linktype *lt, struct dissect_link *l)
 		return;
 	if (lt->at)
 		set_ends(l, p + lt->at, p + lt->at + 6, 6);
-	if (dissect_strip_snap(l))
-		dissect_strip_shims(l);
+	if (frame_strip_snap(l))
+		frame_strip_shims(l);
 }
 
 /* Frame relay: a Q.922 address, then RFC 2427's control byte and NLPID. */
-static void read_frame_relay(const struct linktype *lt, struct dissect_link *l)
+static void read_frame_relay(const struct linktype *lt, struct frame *l)
 {
 	uint32_t n = 0;
 
@@ -113,28 +107,28 @@ static void read_frame_relay(const struct linktype *lt, struct dissect_link *l)
 	if (!skip(l, n + 1) || l->len < 2)
 		return;
 	if (l->net[0] != 0x03) { /* Cisco's: an Ethertype at once */
-		l->type = get16(l->net);
+		l->type = frame_get16(l->net);
 		skip(l, 2);
-		dissect_strip_shims(l);
+		frame_strip_shims(l);
 		return;
 	}
 	skip(l, l->net[1] == 0 ? 2 : 1); /* a pad byte may stand before the NLPID */
 	if (l->len < 1)
 		return;
 	if (l->net[0] == 0xcc)
-		l->type = DISSECT_TYPE_IPV4;
+		l->type = FRAME_TYPE_IPV4;
 	else if (l->net[0] == 0x8e)
-		l->type = DISSECT_TYPE_IPV6;
+		l->type = FRAME_TYPE_IPV6;
 	else if (l->net[0] == 0x80 && l->len >= 6)
-		l->type = get16(l->net + 4);
+		l->type = frame_get16(l->net + 4);
 	else
 		return;
 	skip(l, l->net[0] == 0x80 ? 6 : 1);
-	dissect_strip_shims(l);
+	frame_strip_shims(l);
 }
 
 /* ARCNET: one-byte addresses; RFC 1051 and RFC 1201 differ in numbers and length. */
-static void read_arcnet(const struct linktype *lt, struct dissect_link *l)
+static void read_arcnet(const struct linktype *lt, struct frame *l)
 {
 	const uint8_t *p = l->net;
 	uint8_t type;
@@ -146,22 +140,22 @@ static void read_arcnet(const struct linktype *lt, struct dissect_link *l)
 	if (!skip(l, type == 240 || type == 241 ? lt->at + 1U : lt->at + 4U))
 		return;
 	if (type == 240 || type == 212)
-		l->type = DISSECT_TYPE_IPV4;
+		l->type = FRAME_TYPE_IPV4;
 	else if (type == 196)
-		l->type = DISSECT_TYPE_IPV6;
+		l->type = FRAME_TYPE_IPV6;
 	else if (type == 241 || type == 213)
 		l->type = 0x0806;
 }
 
 /* A Linux vsock monitor header: two context ids, two ports; the ends are id and port together. */
-static void read_vsock(const struct linktype *lt, struct dissect_link *l)
+static void read_vsock(const struct linktype *lt, struct frame *l)
 {
 	if (l->len >= 16)
 		set_ends(l, l->net, l->net + 8, 8);
 }
 
 /* netfilter's log: the family, then type-length-value fields, one of which is the packet. */
-static void read_nflog(const struct linktype *lt, struct dissect_link *l)
+static void read_nflog(const struct linktype *lt, struct frame *l)
 {
 	if (!skip(l, 4))
 		return;
@@ -177,7 +171,7 @@ static void read_nflog(const struct linktype *lt, struct dissect_link *l)
 			return;
 		if (type == 9) {
 			skip(l, 4);
-			l->type = dissect_type_by_version(l->net, l->len);
+			l->type = frame_type_by_version(l->net, l->len);
 			return;
 		}
 		step = (n + 3U) & ~3U;
@@ -187,7 +181,7 @@ static void read_nflog(const struct linktype *lt, struct dissect_link *l)
 }
 
 /* Juniper's own header before Ethernet: magic, flags, perhaps extensions. */
-static void read_juniper_ethernet(const struct linktype *lt, struct dissect_link *l)
+static void read_juniper_ethernet(const struct linktype *lt, struct frame *l)
 {
 	static const uint8_t magic[3] = {0x4d, 0x47, 0x43};
 	uint8_t flags;
@@ -195,14 +189,14 @@ static void read_juniper_ethernet(const struct linktype *lt, struct dissect_link
 	if (l->len < 6 || memcmp(l->net, magic, sizeof(magic)))
 		return;
 	flags = l->net[3];
-	if (!skip(l, flags & 0x80 ? 6U + get16(l->net + 4) : 4U))
+	if (!skip(l, flags & 0x80 ? 6U + frame_get16(l->net + 4) : 4U))
 		return;
 	if (!(flags & 0x02)) /* "no layer 2 header" */
-		dissect_ethernet(l->net, l->len, l);
+		frame_ethernet(l->net, l->len, l);
 }
 
 /* Where the addresses of a data or management frame lie: to and from which side it goes. */
-static void set_wlan_ends(struct dissect_link *l, bool data, uint8_t ds)
+static void set_wlan_ends(struct frame *l, bool data, uint8_t ds)
 {
 	static const uint8_t destination[4] = {4, 16, 4, 16};
 	static const uint8_t source[4] = {10, 10, 16, 24};
@@ -214,7 +208,7 @@ static void set_wlan_ends(struct dissect_link *l, bool data, uint8_t ds)
 }
 
 /* 802.11. Control frames tell no pair; what is encrypted goes by its addresses. */
-static void read_wlan_frame(struct dissect_link *l)
+static void read_wlan_frame(struct frame *l)
 {
 	const uint8_t *p = l->net;
 	uint32_t hlen = 24;
@@ -232,13 +226,13 @@ static void read_wlan_frame(struct dissect_link *l)
 		return;
 	if (p[0] & 0x80)
 		hlen += p[1] & 0x80 ? 6 : 2; /* QoS control, HT control */
-	if (skip(l, hlen) && dissect_strip_snap(l))
-		dissect_strip_shims(l);
+	if (skip(l, hlen) && frame_strip_snap(l))
+		frame_strip_shims(l);
 }
 
 /* 802.11 behind `skip` bytes, or, with `at`, behind a header whose little-endian length is there.
  */
-static void read_wlan(const struct linktype *lt, struct dissect_link *l)
+static void read_wlan(const struct linktype *lt, struct frame *l)
 {
 	uint32_t n = lt->skip;
 
@@ -252,10 +246,10 @@ static void read_wlan(const struct linktype *lt, struct dissect_link *l)
 }
 
 /* OpenBSD's pflog: the header's length is its first byte, padded to a word. */
-static void read_pflog(const struct linktype *lt, struct dissect_link *l)
+static void read_pflog(const struct linktype *lt, struct frame *l)
 {
 	if (l->len && skip(l, (l->net[0] + 3U) & ~3U))
-		l->type = dissect_type_by_version(l->net, l->len);
+		l->type = frame_type_by_version(l->net, l->len);
 }
 
 static const struct linktype table[] = {
@@ -315,7 +309,7 @@ static const struct linktype *find(uint16_t number)
 }
 
 /* Apple's PKTAP: its length, then at 8 the DLT of the frame behind it. */
-static bool unwrap_pktap(uint16_t *number, struct dissect_link *l)
+static bool unwrap_pktap(uint16_t *number, struct frame *l)
 {
 	uint32_t n, dlt;
 
@@ -331,18 +325,18 @@ static bool unwrap_pktap(uint16_t *number, struct dissect_link *l)
 	return true;
 }
 
-void linktype_dissect(uint16_t linktype, const uint8_t *p, uint32_t len, struct dissect_link *out)
+void linktype_dissect(uint16_t linktype, const uint8_t *p, uint32_t len, struct frame *out)
 {
 	const struct linktype *lt;
 
-	*out = (struct dissect_link){.net = p, .len = len};
+	*out = (struct frame){.net = p, .len = len};
 	/* 149 is a user type that Apple used before PKTAP had a number. */
 	for (int i = 0; i < MAX_NESTED && (linktype == 258 || linktype == 149); i++) {
 		if (!unwrap_pktap(&linktype, out))
 			return;
 	}
 	if (linktype == PACKET_LINKTYPE_DEFAULT) {
-		dissect_ethernet(out->net, out->len, out);
+		frame_ethernet(out->net, out->len, out);
 		return;
 	}
 	lt = find(linktype);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_link(const struct packet *pkt)
 {
-	struct dissect_link l;
+	struct frame l;
 	struct dissect_ip ip;
 
 	dissect_link(pkt, &l);

@@ -14,7 +14,7 @@
 #include "packet/dissect.h"
 #include "packet/flow.h"
 
-struct frame {
+struct built {
 	uint8_t data[512];
 	uint32_t len;
 };
@@ -23,10 +23,10 @@ struct frame {
 struct wrapping {
 	const char *name;
 	uint16_t linktype;
-	void (*build)(struct frame *f, bool back);
+	void (*build)(struct built *f, bool back);
 };
 
-static void put(struct frame *f, const void *data, uint32_t n)
+static void put(struct built *f, const void *data, uint32_t n)
 {
 	assert_true(f->len + n <= sizeof(f->data));
 	memcpy(f->data + f->len, data, n);
@@ -35,14 +35,14 @@ static void put(struct frame *f, const void *data, uint32_t n)
 
 #define PUT(f, ...) put(f, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-static void put_zeros(struct frame *f, uint32_t n)
+static void put_zeros(struct built *f, uint32_t n)
 {
 	static const uint8_t zeros[256];
 
 	put(f, zeros, n);
 }
 
-static void put_macs(struct frame *f, bool back)
+static void put_macs(struct built *f, bool back)
 {
 	static const uint8_t mac[2][6] = {{2, 0, 0, 0, 0, 0xaa}, {2, 0, 0, 0, 0, 0xbb}};
 
@@ -50,7 +50,7 @@ static void put_macs(struct frame *f, bool back)
 	put(f, mac[!back], 6);
 }
 
-static void put_ports(struct frame *f, uint16_t a, uint16_t b, bool back)
+static void put_ports(struct built *f, uint16_t a, uint16_t b, bool back)
 {
 	uint16_t s = back ? b : a, d = back ? a : b;
 
@@ -58,7 +58,7 @@ static void put_ports(struct frame *f, uint16_t a, uint16_t b, bool back)
 }
 
 /* 40 bytes of IPv4 and TCP: 10.0.0.1:40000 to 192.0.2.9:443. */
-static void put_tcp4(struct frame *f, bool back)
+static void put_tcp4(struct built *f, bool back)
 {
 	static const uint8_t addr[2][4] = {{10, 0, 0, 1}, {192, 0, 2, 9}};
 
@@ -69,7 +69,7 @@ static void put_tcp4(struct frame *f, bool back)
 	put_zeros(f, 16);
 }
 
-static void put_ipv4(struct frame *f, uint8_t proto, bool back)
+static void put_ipv4(struct built *f, uint8_t proto, bool back)
 {
 	static const uint8_t addr[2][4] = {{172, 16, 0, 1}, {172, 16, 0, 2}};
 
@@ -78,7 +78,7 @@ static void put_ipv4(struct frame *f, uint8_t proto, bool back)
 	put(f, addr[!back], 4);
 }
 
-static void put_ipv6(struct frame *f, uint8_t next, bool back)
+static void put_ipv6(struct built *f, uint8_t next, bool back)
 {
 	static const uint8_t addr[2][16] = {{0x20, 1, 0xd, 0xb8, [15] = 1},
 					    {0x20, 1, 0xd, 0xb8, [15] = 2}};
@@ -88,58 +88,58 @@ static void put_ipv6(struct frame *f, uint8_t next, bool back)
 	put(f, addr[!back], 16);
 }
 
-static void put_tcp6(struct frame *f, bool back)
+static void put_tcp6(struct built *f, bool back)
 {
 	put_ipv6(f, 6, back);
 	put_ports(f, 40000, 443, back);
 	put_zeros(f, 16);
 }
 
-static void ether4(struct frame *f, bool back)
+static void ether4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void vlan4(struct frame *f, bool back)
+static void vlan4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x81, 0, 0, 5, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void qinq4(struct frame *f, bool back)
+static void qinq4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void mpls4(struct frame *f, bool back)
+static void mpls4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x88, 0x47, 0, 1, 0, back ? 60 : 64, 0, 2, 1, 64);
 	put_tcp4(f, back);
 }
 
-static void pppoe4(struct frame *f, bool back)
+static void pppoe4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x81, 0, 0, 7, 0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0, 0x21);
 	put_tcp4(f, back);
 }
 
-static void snap4(struct frame *f, bool back)
+static void snap4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0, 48, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void options4(struct frame *f, bool back)
+static void options4(struct built *f, bool back)
 {
-	struct frame ip = {.len = 0};
+	struct built ip = {.len = 0};
 
 	put_macs(f, back);
 	PUT(f, 8, 0);
@@ -150,54 +150,54 @@ static void options4(struct frame *f, bool back)
 	put(f, ip.data + 20, 20);
 }
 
-static void raw4(struct frame *f, bool back)
+static void raw4(struct built *f, bool back)
 {
 	put_tcp4(f, back);
 }
 
-static void null4(struct frame *f, bool back)
+static void null4(struct built *f, bool back)
 {
 	PUT(f, 2, 0, 0, 0);
 	put_tcp4(f, back);
 }
 
-static void sll4(struct frame *f, bool back)
+static void sll4(struct built *f, bool back)
 {
 	PUT(f, 0, back ? 4 : 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, back, 0, 0, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void sll2_4(struct frame *f, bool back)
+static void sll2_4(struct built *f, bool back)
 {
 	PUT(f, 8, 0, 0, 0, 0, 0, 0, 3, 0, 1, back ? 4 : 0, 6, 2, 0, 0, 0, 0, back, 0, 0);
 	put_tcp4(f, back);
 }
 
-static void ppp4(struct frame *f, bool back)
+static void ppp4(struct built *f, bool back)
 {
 	PUT(f, 0xff, 3, 0, 0x21);
 	put_tcp4(f, back);
 }
 
-static void ppp_short4(struct frame *f, bool back)
+static void ppp_short4(struct built *f, bool back)
 {
 	PUT(f, 0x21);
 	put_tcp4(f, back);
 }
 
-static void chdlc4(struct frame *f, bool back)
+static void chdlc4(struct built *f, bool back)
 {
 	PUT(f, 0x0f, 0, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void frame_relay4(struct frame *f, bool back)
+static void frame_relay4(struct built *f, bool back)
 {
 	PUT(f, 0x18, 0x41, 3, 0xcc);
 	put_tcp4(f, back);
 }
 
-static void wlan4(struct frame *f, bool back)
+static void wlan4(struct built *f, bool back)
 {
 	PUT(f, 0x88, back ? 1 : 2, 0, 0); /* QoS data, to or from the distribution system */
 	put_zeros(f, 20);
@@ -205,38 +205,38 @@ static void wlan4(struct frame *f, bool back)
 	put_tcp4(f, back);
 }
 
-static void radiotap4(struct frame *f, bool back)
+static void radiotap4(struct built *f, bool back)
 {
 	PUT(f, 0, 0, 9, 0, 0, 0, 0, 0, 0x55);
 	wlan4(f, back);
 }
 
-static void nflog4(struct frame *f, bool back)
+static void nflog4(struct built *f, bool back)
 {
 	PUT(f, 2, 0, 0, 0, 5, 0, 10, 0, 'x', 0, 0, 0, 44, 0, 9, 0);
 	put_tcp4(f, back);
 }
 
-static void dsa4(struct frame *f, bool back)
+static void dsa4(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0xc0, 0x20, 0, 5, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void brcm4(struct frame *f, bool back)
+static void brcm4(struct built *f, bool back)
 {
 	PUT(f, 0x20, 0, 0, 1);
 	ether4(f, back);
 }
 
-static void juniper4(struct frame *f, bool back)
+static void juniper4(struct built *f, bool back)
 {
 	PUT(f, 0x4d, 0x47, 0x43, 0x81, 0, 4, 1, 2, 3, 4);
 	ether4(f, back);
 }
 
-static void pktap4(struct frame *f, bool back)
+static void pktap4(struct built *f, bool back)
 {
 	PUT(f, 16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0);
 	ether4(f, back);
@@ -269,7 +269,7 @@ static const struct wrapping plain4[] = {
 	{"PKTAP", 258, pktap4},
 };
 
-static void ether6(struct frame *f, bool back)
+static void ether6(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x86, 0xdd);
@@ -277,7 +277,7 @@ static void ether6(struct frame *f, bool back)
 }
 
 /* Hop-by-hop, routing, destination options, authentication, an atomic fragment; then TCP. */
-static void extensions6(struct frame *f, bool back)
+static void extensions6(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x86, 0xdd);
@@ -293,21 +293,21 @@ static void extensions6(struct frame *f, bool back)
 	put_zeros(f, 16);
 }
 
-static void mpls6(struct frame *f, bool back)
+static void mpls6(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x88, 0x48, 0, 1, 1, 64);
 	put_tcp6(f, back);
 }
 
-static void pppoe6(struct frame *f, bool back)
+static void pppoe6(struct built *f, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 0x88, 0x64, 0x11, 0, 0, 1, 0, 62, 0, 0x57);
 	put_tcp6(f, back);
 }
 
-static void raw6(struct frame *f, bool back)
+static void raw6(struct built *f, bool back)
 {
 	put_tcp6(f, back);
 }
@@ -318,47 +318,47 @@ static const struct wrapping plain6[] = {
 	{"raw IP", 101, raw6},   {"IPv6", 229, raw6},
 };
 
-static void tunnel(struct frame *f, uint8_t proto, bool back)
+static void tunnel(struct built *f, uint8_t proto, bool back)
 {
 	put_macs(f, back);
 	PUT(f, 8, 0);
 	put_ipv4(f, proto, back);
 }
 
-static void gre(struct frame *f, bool back)
+static void gre(struct built *f, bool back)
 {
 	tunnel(f, 47, back);
 	PUT(f, 0, 0, 8, 0);
 	put_tcp4(f, back);
 }
 
-static void gre_full(struct frame *f, bool back)
+static void gre_full(struct built *f, bool back)
 {
 	tunnel(f, 47, back);
 	PUT(f, 0xb0, 0, 0x65, 0x58, 1, 1, 0, 0, 0, 0, 0, back, 0, 0, 0, 9);
 	ether4(f, back);
 }
 
-static void gre_pptp(struct frame *f, bool back)
+static void gre_pptp(struct built *f, bool back)
 {
 	tunnel(f, 47, back);
 	PUT(f, 0x30, 0x81, 0x88, 0x0b, 0, 44, 0, back, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 3, 0, 0x21);
 	put_tcp4(f, back);
 }
 
-static void erspan2(struct frame *f, bool back)
+static void erspan2(struct built *f, bool back)
 {
 	tunnel(f, 47, back);
 	PUT(f, 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0);
 	ether4(f, back);
 }
 
-static void put_udp(struct frame *f, uint8_t source_low, uint16_t port)
+static void put_udp(struct built *f, uint8_t source_low, uint16_t port)
 {
 	PUT(f, 0xc0, source_low, port >> 8, port & 0xff, 0, 100, 0, 0);
 }
 
-static void vxlan(struct frame *f, bool back)
+static void vxlan(struct built *f, bool back)
 {
 	tunnel(f, 17, back);
 	put_udp(f, back ? 9 : 77, 4789);
@@ -366,7 +366,7 @@ static void vxlan(struct frame *f, bool back)
 	vlan4(f, back);
 }
 
-static void geneve(struct frame *f, bool back)
+static void geneve(struct built *f, bool back)
 {
 	tunnel(f, 17, back);
 	put_udp(f, back ? 9 : 77, 6081);
@@ -374,7 +374,7 @@ static void geneve(struct frame *f, bool back)
 	ether4(f, back);
 }
 
-static void gtpu(struct frame *f, bool back)
+static void gtpu(struct built *f, bool back)
 {
 	tunnel(f, 17, back);
 	put_udp(f, 1, 2152);
@@ -383,7 +383,7 @@ static void gtpu(struct frame *f, bool back)
 }
 
 /* As 5G sends it: a PDU session container behind the sequence number. */
-static void gtpu_extended(struct frame *f, bool back)
+static void gtpu_extended(struct built *f, bool back)
 {
 	tunnel(f, 17, back);
 	put_udp(f, 1, 2152);
@@ -391,13 +391,13 @@ static void gtpu_extended(struct frame *f, bool back)
 	put_tcp4(f, back);
 }
 
-static void ip_in_ip(struct frame *f, bool back)
+static void ip_in_ip(struct built *f, bool back)
 {
 	tunnel(f, 4, back);
 	put_tcp4(f, back);
 }
 
-static void gre_in_vxlan(struct frame *f, bool back)
+static void gre_in_vxlan(struct built *f, bool back)
 {
 	tunnel(f, 17, back);
 	put_udp(f, back, 4789);
@@ -436,7 +436,7 @@ static uint32_t hash_bytes(uint16_t linktype, const uint8_t *data, uint32_t len,
 
 static uint32_t hash_of(const struct wrapping *w, bool back, const struct flow_options *opt)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 
 	w->build(&f, back);
 	return hash_bytes(w->linktype, f.data, f.len, opt);
@@ -488,7 +488,7 @@ static void hashes_are_the_same_for_ever(void **state)
 
 static void each_part_of_the_flow_counts(void **state)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 	uint32_t plain;
 
 	ether4(&f, false);
@@ -506,7 +506,7 @@ static void each_part_of_the_flow_counts(void **state)
 
 static void fragments_of_a_datagram_stay_together(void **state)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 	uint32_t first;
 
 	ether4(&f, false);
@@ -521,7 +521,7 @@ static void fragments_of_a_datagram_stay_together(void **state)
 
 static uint32_t hash_fragment6(uint8_t offset_low, uint8_t fill)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 
 	put_macs(&f, false);
 	PUT(&f, 0x86, 0xdd);
@@ -540,7 +540,7 @@ static void ipv6_fragments_stay_together(void **state)
 
 static uint32_t hash_frame(uint16_t type, bool back, uint8_t fill)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 
 	put_macs(&f, back);
 	PUT(&f, type >> 8, type & 0xff, fill, fill, fill, fill);
@@ -571,7 +571,7 @@ static void frames_without_addresses_go_by_type(void **state)
 
 static void cut_everywhere(const struct wrapping *w, bool symmetric)
 {
-	struct frame f[2] = {{.len = 0}, {.len = 0}};
+	struct built f[2] = {{.len = 0}, {.len = 0}};
 
 	w->build(&f[0], false);
 	w->build(&f[1], true);
@@ -602,7 +602,7 @@ static void finds_the_ports_of_tcp(void **state)
 	static const uint8_t src[4] = {10, 0, 0, 1}, dst[4] = {192, 0, 2, 9};
 
 	for (size_t i = 0; i < N(plain4); i++) {
-		struct frame f = {.len = 0};
+		struct built f = {.len = 0};
 		struct dissect_tcp t;
 		struct packet pkt = {.data = f.data, .linktype = plain4[i].linktype};
 
@@ -621,7 +621,7 @@ static void finds_the_ports_of_tcp(void **state)
 
 static void says_no_to_what_is_not_tcp(void **state)
 {
-	struct frame f = {.len = 0};
+	struct built f = {.len = 0};
 	struct packet pkt = {.data = f.data, .linktype = 1};
 	struct dissect_tcp t;
 

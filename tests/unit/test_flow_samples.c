@@ -62,7 +62,7 @@ static void check_packet(pcap_t *p, const char *name, const struct packet *pkt,
 	bool v4 = matches(p, "ip[0] & 0xf0 = 0x40 and ip[0] & 0xf >= 5 and ip[19] >= 0", h,
 			  pkt->data);
 	bool v6 = matches(p, "ip6[0] & 0xf0 = 0x60 and ip6[39] >= 0", h, pkt->data);
-	struct dissect_link l;
+	struct frame l;
 	struct dissect_ip ip = {0};
 	struct dissect_tcp tcp;
 
