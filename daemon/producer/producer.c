@@ -9,7 +9,7 @@
  * Packets that come meanwhile are kept behind those that are to be sent again, so that the capture
  * goes on. All that is queued, with librdkafka or kept, is no more than its queue may hold.
  */
-#include "producer/producer_impl.h"
+#include "producer/producer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@
 #include "producer/inflight.h"
 #include "producer/outclient.h"
 #include "producer/outtopics.h"
+#include "producer/producer_impl.h"
 #include "producer/refusals.h"
 #include "producer/resend.h"
 

@@ -8,66 +8,20 @@
  */
 #pragma once
 
-#include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/config.h"
-#include "packet/packet.h"
 #include "producer/inflight.h"
+#include "producer/producer_options.h"
+#include "producer/producer_send.h"
 
-struct producer;
 struct outclient;
 struct refusals;
-struct own;
-
-struct producer_options {
-	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed until producer_replace() */
-	struct own *own;          /* may be NULL; borrowed */
-
-	/* After PACKET_E_FULL: there is room again. */
-	void (*on_room)(void *ctx);
-	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
-	void (*on_connection)(void *ctx, bool connected);
-	/* After producer_drain() or producer_abandon(): nothing is left inside. */
-	void (*on_drained)(void *ctx);
-	/*
-	 * After producer_abandon(): one packet that was not delivered. `maybe` when Kafka may have
-	 * it all the same (it was sent, and no answer came).
-	 */
-	void (*on_undelivered)(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe);
-	/*
-	 * There is a spool: all packets with a sequence number below `seq` are settled. NULL: none,
-	 * and producer_copy() is not called.
-	 */
-	void (*on_settled)(void *ctx, uint64_t seq);
-	/* Kafka refused packets or lost its client: what is queued will be in memory for long. */
-	void (*on_trouble)(void *ctx);
-	void *ctx;
-};
-
-struct producer_counters {
-	uint64_t sent;      /* taken by producer_send() */
-	uint64_t delivered; /* acknowledged */
-	uint64_t failed;    /* refused for good, each logged (rate-limited) */
-	uint64_t doubled;   /* sent again though Kafka may have them */
-	uint64_t queued;    /* neither yet */
-};
 
 /* 0, -ENOPROTOOPT (wrong settings) or -errno, logged. No broker need be there. */
 int producer_new(struct producer **out, const struct producer_options *opt);
-
-/*
- * Hands one packet to Kafka (copied). 0, or PACKET_E_FULL: not taken, wait for on_room.
- * Packets get sequence numbers from 0 in the order they are taken. What comes between two clients
- * is taken as well, as long as all that is queued is no more than a client's queue may hold.
- */
-int producer_send(struct producer *p, const struct packet *pkt);
-
-/* The same for a packet of the spool, which stays there until it is settled; with its topic. */
-int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic);
 
 /*
  * Reload, first step: makes a client of the new settings; nothing else changes. The caller hands

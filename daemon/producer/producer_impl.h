@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a producer, for its own files: producer.c is its life and that of its clients,
- * producer_send.c the way of packets to Kafka and of the reports back.
+ * The inside of a producer, for its own files: its state, and what both of these ask of it:
+ * producer.c, its life and that of its clients, and below it producer_send.c, the way of packets
+ * to Kafka and of the reports back.
  */
 #pragma once
 
-#include "producer/producer.h"
-
+#include <ev.h>
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
 
+#include "config/config.h"
 #include "producer/outclient.h"
+#include "producer/producer_options.h"
 #include "producer/refusals.h"
 #include "producer/resend.h"
 
+struct inflight;
 struct kafkalog;
 struct outtopics;
 struct pace;
@@ -63,10 +68,3 @@ bool producer_has_room(const struct producer *p);
 
 /* Has the timer run in the next round of the loop, after what else is due. */
 void producer_wake(struct producer *p);
-
-/* Does what the state allows now; called after every batch of reports. `ctx`: the producer. */
-void producer_advance(void *ctx);
-
-/* Of outclient_options; `ctx`: the producer. */
-void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason);
-void producer_on_delivery(void *ctx, rd_kafka_event_t *event);

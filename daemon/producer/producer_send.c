@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "producer/producer_impl.h"
+#include "producer/producer_send.h"
 
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "producer/outclient.h"
 #include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/producer_impl.h"
 
 #define BACKOFF_FIRST_S 0.1
 #define BACKOFF_S       1.
@@ -41,14 +42,6 @@ void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 	refusals_new_round(&p->refusals, reason, outclient_refusal(p->client, err), p->progressed);
 	take_back(p, p->progressed ? BACKOFF_FIRST_S : BACKOFF_S);
 	p->progressed = false;
-}
-
-void producer_wake(struct producer *p)
-{
-	if (ev_is_active(&p->soon))
-		return;
-	ev_timer_set(&p->soon, 0., 0.);
-	ev_timer_start(p->opt.loop, &p->soon);
 }
 
 static void fail(struct producer *p, uint32_t caplen, rd_kafka_resp_err_t err, uint64_t seq)
@@ -111,13 +104,6 @@ static int offer(struct producer *p, const struct outclient_item *item)
 		producer_collect(p, err, rd_kafka_err2str(err));
 		return PACKET_E_FULL;
 	}
-}
-
-bool producer_has_room(const struct producer *p)
-{
-	struct outclient_room room = outclient_room(p->client);
-
-	return producer_queued(p) < room.packets && p->queued_bytes < room.bytes;
 }
 
 /* Offers a new packet. */
@@ -255,11 +241,6 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 	p->delivers |= n > bad;
 	if (n > bad)
 		refusals_delivered(&p->refusals);
-}
-
-uint64_t producer_queued(const struct producer *p)
-{
-	return p->outstanding + inflight_kept(p->inflight);
 }
 
 /* Sends the first of those to be sent again. False: not now. */

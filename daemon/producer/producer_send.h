@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of packets through a producer: to Kafka, and the reports back.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "packet/packet.h"
+
+struct producer;
+
+/*
+ * Hands one packet to Kafka (copied). 0, or PACKET_E_FULL: not taken, wait for on_room.
+ * Packets get sequence numbers from 0 in the order they are taken. What comes between two clients
+ * is taken as well, as long as all that is queued is no more than a client's queue may hold.
+ */
+int producer_send(struct producer *p, const struct packet *pkt);
+
+/* The same for a packet of the spool, which stays there until it is settled; with its topic. */
+int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic);
+
+/* ---- for producer.c ---- */
+
+/* Does what the state allows now; called after every batch of reports. `ctx`: the producer. */
+void producer_advance(void *ctx);
+
+/* Of outclient_options; `ctx`: the producer. */
+void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason);
+void producer_on_delivery(void *ctx, rd_kafka_event_t *event);
