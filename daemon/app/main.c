@@ -20,7 +20,7 @@
 #include "capture/capture.h"
 #include "cli/options.h"
 #include "kafka/kafka.h"
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
 #include "kafka/kinit.h"
 #include "version.h"
@@ -170,10 +170,10 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 	case OPTIONS_LIST_INTERFACES:
 		return capture_list_interfaces() < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_LIST_PROPERTIES:
-		kafkaconf_print_list(stdout);
+		kafkashow_list(stdout);
 		return 0;
 	case OPTIONS_DUMP_PROPERTIES:
-		return kafkaconf_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
+		return kafkashow_dump(stdout, cfg) < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_CHECK_CONFIG:
 		kafkawarn(cfg);
 		if (cfg->mode == CONFIG_MODE_CONSUMER)

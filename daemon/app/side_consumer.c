@@ -19,8 +19,8 @@
 #include "app/stats.h"
 #include "base/log.h"
 #include "consumer/consumer.h"
-#include "kafka/kafkaconf.h"
 #include "kafka/kafkalog.h"
+#include "kafka/kafkashow.h"
 #include "output/output.h"
 
 struct side {
@@ -206,7 +206,7 @@ static int open_consumer(struct side *s, struct consumer **out, const struct con
 	};
 	char text[2048];
 
-	kafkaconf_describe(text, sizeof(text), cfg);
+	kafkashow_describe(text, sizeof(text), cfg);
 	log_debug("Connecting to Kafka; %s", text);
 	return consumer_new(out, &opt);
 }

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkaprops.h"
 
 struct parser {
 	struct argwords *words;
@@ -60,7 +60,7 @@ static void mask(char *text)
 	if (equals == NULL)
 		return;
 	*equals = '\0';
-	secret = kafkaconf_is_secret(text);
+	secret = kafkaprops_is_secret(text);
 	*equals = '=';
 	if (secret && (equals[1] != '@' || equals[2] == '@'))
 		memset(equals + 1, '*', strlen(equals + 1));

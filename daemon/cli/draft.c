@@ -13,6 +13,7 @@
 #include "capture/filter.h"
 #include "config/brokers.h"
 #include "config/property.h"
+#include "kafka/kafkacheck.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkagiven.h"
 
@@ -69,7 +70,7 @@ void draft_add_property(struct draft *draft, const char *text, const char *where
 		log_info("%s: %s; its value is not checked", where, why);
 		r = 0;
 	}
-	if (r != 0 || kafkaconf_check(prop.name, prop.value, why, sizeof(why)) < 0)
+	if (r != 0 || kafkacheck_property(prop.name, prop.value, why, sizeof(why)) < 0)
 		fault_add(draft->faults, where, "%s", why);
 	else if (prop.value != NULL && config_add_property(draft->cfg, &prop) < 0)
 		fault_add(draft->faults, where, "out of memory");

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkaprops.h"
 
 #define MASK     "****"
 #define MAX_TEXT 1024
@@ -32,7 +32,7 @@ static void mask_secret(char *text, size_t size)
 		bool secret;
 
 		*equals = '\0';
-		secret = kafkaconf_is_secret(word_before(text, equals));
+		secret = kafkaprops_is_secret(word_before(text, equals));
 		*equals = '=';
 		if (!secret)
 			continue;

@@ -256,7 +256,7 @@ static int set_or_log(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 	if (set(conf, topic_conf, props, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
 		return 0;
 	log_error("Kafka property %s: %s", name,
-		  kafkaconf_is_secret(name) ? "its value is refused" : why);
+		  kafkaprops_is_secret(name) ? "its value is refused" : why);
 	return -EINVAL;
 }
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kafka/kafkaconf.h"
 #include "kafka/kafkagiven.h"
+#include "kafka/kafkaprops.h"
 
 #define MASK "****"
 
@@ -36,7 +36,7 @@ static bool is_same_value(const struct kafkagiven *old, const struct config_prop
 
 	if (strcmp(before->value, after->value) == 0)
 		return true;
-	if (kafkaconf_is_secret(after->name))
+	if (kafkaprops_is_secret(after->name))
 		return false;
 	a = kafkagiven_text(old, before->name, was, sizeof(was));
 	b = kafkagiven_text(new, after->name, is, sizeof(is));
@@ -55,7 +55,7 @@ static void compare(struct comparison *cmp, const struct config_property *before
 	if (same && before->stamp == after->stamp)
 		return;
 	snprintf(label, sizeof(label), "kafka-config %s%s", name, same ? " (its file)" : "");
-	if (kafkaconf_is_secret(name)) {
+	if (kafkaprops_is_secret(name)) {
 		old = before != NULL ? MASK : "";
 		new = after != NULL ? MASK : "";
 	}

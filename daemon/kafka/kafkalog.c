@@ -25,7 +25,7 @@
 
 #include "base/log.h"
 #include "kafka/advice.h"
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkaprops.h"
 #include "kafka/kinit.h"
 
 #define KINDS      16
@@ -206,7 +206,7 @@ static void hide_property(char *text)
 	while (name > text && name[-1] != ' ')
 		name--;
 	*end = '\0';
-	if (kafkaconf_is_secret(name))
+	if (kafkaprops_is_secret(name))
 		blank(end + 2);
 	*end = ' ';
 }

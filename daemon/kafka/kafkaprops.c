@@ -180,3 +180,15 @@ bool kafkaprops_wrong_role(const struct kafkaprops *props, const char *name, enu
 	return (mode == CONFIG_MODE_PRODUCER && prop->role[0] == 'C') ||
 	       (mode == CONFIG_MODE_CONSUMER && prop->role[0] == 'P');
 }
+
+bool kafkaprops_is_secret(const char *name)
+{
+	static const char *const parts[] = {"pass", "secret",    "key.pem",           "token",
+					    "jaas", "kinit.cmd", "oauthbearer.config"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcasestr(name, parts[i]) != NULL)
+			return true;
+	}
+	return false;
+}

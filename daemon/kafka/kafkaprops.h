@@ -45,3 +45,6 @@ const char *kafkaprops_real_name(const struct kafkaprops *props, const char *nam
 
 /* True when the property has no effect in this mode (a consumer's in a producer, ...). */
 bool kafkaprops_wrong_role(const struct kafkaprops *props, const char *name, enum config_mode mode);
+
+/* True when the property's value must never be shown (passwords, keys, sasl.jaas, ...). */
+bool kafkaprops_is_secret(const char *name);

@@ -11,13 +11,14 @@
 #include "kafka/advice.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkagiven.h"
+#include "kafka/kafkaprops.h"
 
 /* The file that holds a secret in clear: its own, or the configuration file it was written in. */
 static bool secret_file(const struct config_property *prop, char *path, size_t size)
 {
 	const char *colon = strrchr(prop->origin, ':');
 
-	if (!kafkaconf_is_secret(prop->name))
+	if (!kafkaprops_is_secret(prop->name))
 		return false;
 	if (prop->source != NULL)
 		return snprintf(path, size, "%s", prop->source) < (int)size;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkashow.h"
 #include "producer/uptake.h"
 
 #define ANSWER_S 2. /* a stop waits as long for the next answer of Kafka's */
@@ -105,7 +105,7 @@ static int open_producer(struct delivery *d)
 	char text[1024];
 	int r;
 
-	kafkaconf_describe(text, sizeof(text), d->opt.cfg);
+	kafkashow_describe(text, sizeof(text), d->opt.cfg);
 	log_info("Connecting to Kafka; %s", text);
 	r = producer_new(&d->producer, &opt);
 	relay_set_producer(d->relay, d->producer);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "kafka/kafkaconf.h"
+#include "kafka/kafkashow.h"
 #include "producer/delivery.h"
 #include "producer/outclient.h"
 #include "producer/uptake.h"
@@ -120,7 +120,7 @@ void uptake_free(struct uptake *u)
 {
 }
 
-void kafkaconf_describe(char *buf, size_t size, const struct config *cfg)
+void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
 {
 	*buf = '\0';
 }

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include "kafka/kafkacheck.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkaprops.h"
+#include "kafka/kafkashow.h"
 #include "with_cfg.h"
 
 /* The value in force of a property, of the client or the topic, for a file's text. */
@@ -204,13 +206,13 @@ static void test_check(void **state)
 {
 	char why[512];
 
-	assert_int_equal(kafkaconf_check("linger.ms", "5", why, sizeof(why)), 0);
-	assert_int_equal(kafkaconf_check("message.timeout.ms", "5", why, sizeof(why)), 0);
-	assert_int_equal(kafkaconf_check("acks", "all", why, sizeof(why)), 0);
-	assert_int_equal(kafkaconf_check("sasl.pasword", "MARKER", why, sizeof(why)), -22);
+	assert_int_equal(kafkacheck_property("linger.ms", "5", why, sizeof(why)), 0);
+	assert_int_equal(kafkacheck_property("message.timeout.ms", "5", why, sizeof(why)), 0);
+	assert_int_equal(kafkacheck_property("acks", "all", why, sizeof(why)), 0);
+	assert_int_equal(kafkacheck_property("sasl.pasword", "MARKER", why, sizeof(why)), -22);
 	assert_non_null(strstr(why, "did you mean sasl.password?"));
 	assert_null(strstr(why, "MARKER"));
-	assert_int_equal(kafkaconf_check("security.protocol", "tls", why, sizeof(why)), -22);
+	assert_int_equal(kafkacheck_property("security.protocol", "tls", why, sizeof(why)), -22);
 	assert_non_null(strstr(why, "plaintext, ssl, sasl_plaintext, sasl_ssl"));
 }
 
@@ -225,23 +227,27 @@ static void test_what_is_refused_in_every_spelling(void **state)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		for (size_t j = 0; j < sizeof(yes) / sizeof(yes[0]); j++) {
-			if (kafkaconf_check(names[i], yes[j], why, sizeof(why)) != -22)
+			if (kafkacheck_property(names[i], yes[j], why, sizeof(why)) != -22)
 				fail_msg("%s=%s is taken", names[i], yes[j]);
 			assert_non_null(strstr(why, "leave it out"));
-			if (kafkaconf_check(names[i], no[j], why, sizeof(why)) != 0)
+			if (kafkacheck_property(names[i], no[j], why, sizeof(why)) != 0)
 				fail_msg("%s=%s: %s", names[i], no[j], why);
 		}
 	}
-	assert_int_equal(kafkaconf_check("enable.partition.eof", "F", why, sizeof(why)), -22);
-	assert_int_equal(kafkaconf_check("transactional.id", "x", why, sizeof(why)), -22);
+	assert_int_equal(kafkacheck_property("enable.partition.eof", "F", why, sizeof(why)), -22);
+	assert_int_equal(kafkacheck_property("transactional.id", "x", why, sizeof(why)), -22);
 }
 
 static void test_roles(void **state)
 {
-	assert_true(kafkaconf_wrong_role("group.id", CONFIG_MODE_PRODUCER));
-	assert_false(kafkaconf_wrong_role("group.id", CONFIG_MODE_CONSUMER));
-	assert_true(kafkaconf_wrong_role("acks", CONFIG_MODE_CONSUMER));
-	assert_false(kafkaconf_wrong_role("client.id", CONFIG_MODE_CONSUMER));
+	struct kafkaprops *props = kafkaprops_new();
+
+	assert_non_null(props);
+	assert_true(kafkaprops_wrong_role(props, "group.id", CONFIG_MODE_PRODUCER));
+	assert_false(kafkaprops_wrong_role(props, "group.id", CONFIG_MODE_CONSUMER));
+	assert_true(kafkaprops_wrong_role(props, "acks", CONFIG_MODE_CONSUMER));
+	assert_false(kafkaprops_wrong_role(props, "client.id", CONFIG_MODE_CONSUMER));
+	kafkaprops_free(props);
 }
 
 static void test_secrets(void **state)
@@ -255,9 +261,9 @@ static void test_secrets(void **state)
 					    "sasl.username",   "sasl.kerberos.keytab", "acks"};
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
-		assert_true(kafkaconf_is_secret(secret[i]));
+		assert_true(kafkaprops_is_secret(secret[i]));
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		assert_false(kafkaconf_is_secret(plain[i]));
+		assert_false(kafkaprops_is_secret(plain[i]));
 }
 
 /* Of whatever librdkafka is linked: every property whose name sounds like a secret is one. */
@@ -274,14 +280,14 @@ static void test_every_secret_of_the_library(void **state)
 			if (!p->settable || strcasestr(p->name, words[i]) == NULL)
 				continue;
 			found++;
-			if (!kafkaconf_is_secret(p->name))
+			if (!kafkaprops_is_secret(p->name))
 				fail_msg("%s is shown", p->name);
 		}
 	}
 	assert_true(found >= 5);
 	kafkaprops_free(props);
 	/* Of a newer librdkafka than may be linked. */
-	assert_true(kafkaconf_is_secret("sasl.oauthbearer.assertion.private.key.passphrase"));
+	assert_true(kafkaprops_is_secret("sasl.oauthbearer.assertion.private.key.passphrase"));
 }
 
 /* No way of showing the properties shows a secret. */
@@ -297,13 +303,13 @@ static void test_shown_without_secrets(void **state)
 				   "kafka-config = (\"sasl.password=MARKER\", \"client.id=it's\","
 				   "\"ssl.key.pem=MARKER\", \"client.id=b\");"),
 			 0);
-	kafkaconf_describe(line, sizeof(line), &cfg);
+	kafkashow_describe(line, sizeof(line), &cfg);
 	assert_string_equal(line,
 			    "{'bootstrap.servers': 'localhost:9092', 'group.id': 'pycapa', "
 			    "'sasl.password': '****', 'ssl.key.pem': '****', 'client.id': 'b'}");
 	out = open_memstream(&dump, &size);
 	assert_non_null(out);
-	assert_int_equal(kafkaconf_dump(out, &cfg), 0);
+	assert_int_equal(kafkashow_dump(out, &cfg), 0);
 	fclose(out);
 	assert_null(strstr(dump, "MARKER"));
 	assert_non_null(strstr(dump, "\nsasl.password=****\n"));
@@ -322,7 +328,7 @@ static void test_list(void **state)
 
 	assert_non_null(props);
 	assert_non_null(out);
-	kafkaconf_print_list(out);
+	kafkashow_list(out);
 	fclose(out);
 	p = kafkaprops_table(props, &n);
 	assert_true(n > 150);
@@ -367,11 +373,11 @@ static void test_numbers_are_whole(void **state)
 			continue;
 		if (!takes_its_default(p))
 			continue;
-		if (kafkaconf_check(p->name, p->initial, why, sizeof(why)) < 0)
+		if (kafkacheck_property(p->name, p->initial, why, sizeof(why)) < 0)
 			fail_msg("%s=%s: %s", p->name, p->initial, why);
 		for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
 			snprintf(value, sizeof(value), "%s%s", p->initial, behind[i]);
-			if (kafkaconf_check(p->name, value, why, sizeof(why)) == 0)
+			if (kafkacheck_property(p->name, value, why, sizeof(why)) == 0)
 				fail_msg("%s=%s was taken", p->name, value);
 		}
 		tried++;
