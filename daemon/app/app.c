@@ -7,8 +7,6 @@
  */
 #include "app/app.h"
 
-#include "app/app_impl.h"
-
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
@@ -17,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/app_impl.h"
+#include "app/app_reload.h"
+#include "app/app_timers.h"
 #include "app/control.h"
 #include "app/service.h"
 #include "app/signals.h"
@@ -27,8 +28,6 @@
 #define PATIENCE_S    1. /* from a signal to the line on what is waited for */
 #define LEAVE_S       .1 /* how often a stop looks whether it needs to wait */
 #define STOP_SLACK_MS 10000
-#define STALL_CHECKS  20. /* looks a stall timeout */
-#define STALL_CHECK_S .01 /* but no more often than this */
 
 /* ---- the end ---- */
 
@@ -101,11 +100,6 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
 		 ev_timer_remaining(loop, &a->deadline));
 }
 
-static bool is_bounded(const struct config *cfg)
-{
-	return cfg->read_file || cfg->max_packets || cfg->exit_at_end;
-}
-
 static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
@@ -125,27 +119,6 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 		  whole ? timeout / 1000 : timeout, whole ? "s" : "ms", a->stalled);
 	stop(a, 0); /* what that makes of the run, finish() knows */
 	abandon(a);
-}
-
-static void set_timer(struct app *a, ev_timer *timer, double interval)
-{
-	if (timer->repeat == interval)
-		return;
-	timer->repeat = interval;
-	if (interval > 0)
-		ev_timer_again(a->loop, timer);
-	else
-		ev_timer_stop(a->loop, timer);
-}
-
-void app_start_timers(struct app *a)
-{
-	double check = a->cfg->stall_timeout_ms / 1e3 / STALL_CHECKS;
-
-	if (check < STALL_CHECK_S)
-		check = STALL_CHECK_S;
-	set_timer(a, &a->stats, a->cfg->stats_interval_ms / 1e3);
-	set_timer(a, &a->stall, is_bounded(a->cfg) ? check : 0);
 }
 
 /* ---- events ---- */
@@ -191,7 +164,7 @@ static void on_done(void *ctx, int status)
 {
 	struct app *a = ctx;
 
-	if (status == 0 && is_bounded(a->cfg))
+	if (status == 0 && app_timers_is_bounded(a->cfg))
 		stop(a, 0);
 	else
 		stop_by_deadline(a, status);
@@ -253,9 +226,9 @@ static void on_started(void *ctx)
 
 	a->started = true;
 	a->progress_at = ev_now(a->loop);
-	app_start_timers(a);
+	app_timers_start(a);
 	if (service_is_notified(a->service))
-		set_timer(a, &a->status, STATUS_S);
+		app_timers_set(a, &a->status, STATUS_S);
 	service_ready(a->service);
 }
 

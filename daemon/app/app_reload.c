@@ -3,13 +3,15 @@
  * A reload may have to wait for the new capture to open, so it can be pending: the old settings
  * stay in force until the side says how it ended.
  */
-#include "app/app_impl.h"
+#include "app/app_reload.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/app_impl.h"
+#include "app/app_timers.h"
 #include "app/change.h"
 #include "app/control.h"
 #include "app/service.h"
@@ -99,7 +101,7 @@ static void adopt(struct app *a, struct config *fresh)
 	config_set_identity(fresh);
 	kafkawarn(fresh);
 	log_set_level(fresh->log_level);
-	app_start_timers(a);
+	app_timers_start(a);
 }
 
 static int reload(struct app *a, char *why, size_t size)
