@@ -206,7 +206,7 @@ def callgrind(bench, kind, count, size):
     total = int(re.search(r'([\d,]+) \(100.0%\)  PROGRAM TOTALS', text).group(1).replace(',', ''))
     # By file: the functions are inlined into others. A build without -g does not tell.
     share = sum(int(n.replace(',', '')) for n in re.findall(
-        r'^\s*([\d,]+) \([^)]*\)\s+\S*(?:flow\.c|dissect\.[ch]|xxhash\.h):', text, re.M))
+        r'^\s*([\d,]+) \([^)]*\)\s+\S*(?:flow\.c|(?:dissect|frame)\.[ch]|xxhash\.h):', text, re.M))
     return total, share
 
 
