@@ -287,7 +287,7 @@ static int finish(struct app *a)
 		r = 1;
 	}
 	if (r == 0 && a->hung) {
-		log_error("Left before the Kafka client had ended");
+		log_error("Exiting before the Kafka client has ended");
 		r = 1;
 	}
 	return r ? r : a->exit_status;
@@ -301,7 +301,7 @@ int app_run(struct config *cfg, const struct options *options)
 	a.ops = cfg->mode == CONFIG_MODE_CONSUMER ? &side_consumer_ops : &side_producer_ops;
 	a.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!a.loop) {
-		log_error("Cannot make an event loop: %s", strerror(errno));
+		log_error("Cannot create an event loop: %s", strerror(errno));
 		release(&a);
 		return 1;
 	}

@@ -133,7 +133,7 @@ static int reload(const char *instance)
 	int r = control_path(path, sizeof(path), instance);
 
 	if (r < 0) {
-		log_error("--reload %s: no such instance can be", instance);
+		log_error("--reload %s: not a valid instance name", instance);
 		return EXIT_USAGE;
 	}
 	log_set_identity(&(struct log_identity){.instance = instance});

@@ -92,7 +92,7 @@ static int say_failure(const struct stats_producer *st, const struct report_end 
 	char loss[512];
 
 	if (end->unreadable)
-		log_error("%u file(s) in %s could not be read: what they hold was not sent",
+		log_error("%u file(s) in %s could not be read: their packets were not sent",
 			  end->unreadable, end->spool_directory);
 	if (undelivered == 0 && !*end->failure)
 		return end->unreadable ? 1 : 0;

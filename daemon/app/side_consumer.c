@@ -467,8 +467,7 @@ static int side_finish(struct side *s, bool interrupted)
 
 	count(s, &counts);
 	if (counts.skipped)
-		log_info("%" PRIu64 " record(s) skipped that are no packets of ours",
-			 counts.skipped);
+		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
 		 written);
 	if (s->reader_gone)

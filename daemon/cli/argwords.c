@@ -182,7 +182,7 @@ static void explain_ambiguous(struct parser *p, const char *word, size_t len)
 		if (used >= sizeof(names))
 			break;
 	}
-	fault_add(p->faults, NULL, "--%.*s can mean %s: write more of it", (int)len, word,
+	fault_add(p->faults, NULL, "--%.*s is ambiguous: it can mean %s", (int)len, word,
 		  names[0] != '\0' ? names : "more than one option");
 }
 

@@ -152,7 +152,7 @@ static void refuse_key(struct walk *walk, const char *key, const char *where)
 			  near.best);
 	else
 		fault_add(walk->draft->faults, where,
-			  "unknown key '%s': pycapa.cfg(5) names them all", key);
+			  "unknown key '%s': pycapa.cfg(5) lists them all", key);
 }
 
 static void take_key(struct walk *walk, const config_setting_t *node)

@@ -143,7 +143,7 @@ static void check_words(struct options *opt, struct faults *faults)
 			  "-X dump shows what is in force for a producer or for a consumer: add "
 			  "-p or -c");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
-		fault_add(faults, NULL, "--check-config wants a file to check: -C FILE");
+		fault_add(faults, NULL, "--check-config needs a file: add -C FILE");
 }
 
 /* Applies the options, stopping at the first fault of theirs. */

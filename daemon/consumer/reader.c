@@ -23,7 +23,7 @@ static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *wh
 	r->skipped++;
 	if (!log_limit_pass(&r->skip_limit, LOG_INTERVAL_S, &more))
 		return;
-	log_warn("skipped a record that is no packet of ours: %s (topic %s, partition %" PRId32
+	log_warn("skipped a record that is not a packet: %s (topic %s, partition %" PRId32
 		 ", offset %" PRId64 "); %" PRIu64 " skipped so far",
 		 why, rd_kafka_topic_name(msg->rkt), msg->partition, msg->offset, r->skipped);
 }

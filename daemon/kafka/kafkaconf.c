@@ -360,7 +360,7 @@ static void warn_partitioner(const struct kafkagiven *given, const struct config
 
 	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
 	    cfg->partition != CONFIG_PARTITION_KEY)
-		log_warn("%s: the Kafka property partitioner has no effect: it wants partition = "
+		log_warn("%s: the Kafka property partitioner has no effect: it needs partition = "
 			 "key (--partition key)",
 			 prop->origin);
 }

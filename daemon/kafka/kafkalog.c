@@ -91,7 +91,7 @@ int kafkalog_kinit_fd(struct kafkalog *l)
 	if (pipe2(fds, O_CLOEXEC | O_DIRECT) < 0) {
 		int r = -errno;
 
-		log_error("Cannot make a pipe for what kinit says: %s", strerror(-r));
+		log_error("Cannot create a pipe for the output of kinit: %s", strerror(-r));
 		return r;
 	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);

@@ -37,7 +37,7 @@ static void warn_exposed(const struct config *cfg)
 		    strcmp(path, last) == 0 || stat(path, &st) < 0 || (st.st_mode & S_IROTH) == 0)
 			continue;
 		memcpy(last, path, sizeof(last));
-		log_warn("%s holds a secret (%s) and everybody may read it: chmod o-rwx %s", path,
+		log_warn("%s holds a secret (%s) and everyone can read it: chmod o-rwx %s", path,
 			 cfg->properties[i].name, path);
 	}
 }

@@ -173,8 +173,8 @@ static void add(struct own *o, int fd, const struct sockaddr *addr)
 
 	if (!read_endpoint(addr, &conn.remote) || !bind_any_port(fd, addr->sa_family) ||
 	    !local_endpoint(fd, &conn.local)) {
-		log_warn("Cannot tell our connection to Kafka from others' (%s): a capture of its "
-			 "interface would hold it",
+		log_warn("Cannot identify our own connection to Kafka (%s): a capture on its "
+			 "interface would include it",
 			 strerror(errno));
 		return;
 	}

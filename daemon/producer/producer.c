@@ -96,7 +96,7 @@ static void renew(struct producer *p)
 	p->state = RESENDING;
 	p->replacing = p->delivers = p->lost = false;
 	if (inflight_sort(p->inflight) < 0)
-		log_warn("Out of memory: packets that are sent again may change their order");
+		log_warn("Out of memory: packets that are sent again may be reordered");
 	if (p->draining)
 		kafka_flush_start(outclient_kafka(p->client));
 	producer_advance(p);

@@ -86,7 +86,7 @@ static void take_smaller_batches(struct resend *r)
 		i++;
 	if (batch_sizes[i] >= r->batch_size)
 		return;
-	log_warn("The topic takes no batches of %u bytes (max.message.bytes): sending batches of "
+	log_warn("The topic refuses batches of %u bytes (max.message.bytes): sending batches of "
 		 "%u",
 		 r->batch_size, batch_sizes[i]);
 	r->batch_size = r->batch_max = batch_sizes[i];

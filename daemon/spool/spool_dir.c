@@ -239,8 +239,8 @@ static int make_again(struct spool_dir *d)
 	r = take_place(d, fd);
 	close(fd);
 	if (r == 0)
-		log_warn("spool: the directory %s was removed, and is used anew: what it held and "
-			 "was not sent is lost",
+		log_warn("spool: the directory %s was removed, and is created again: the unsent "
+			 "packets in it are lost",
 			 d->path);
 	return r;
 }
@@ -308,5 +308,5 @@ void spool_dir_write_position(struct spool_dir *d, const struct spool_position *
 	snprintf(line + POSITION_TEXT, sizeof(line) - POSITION_TEXT, "%016" PRIx64 "\n",
 		 (uint64_t)XXH3_64bits(line, POSITION_TEXT));
 	if (pwrite(d->position_fd, line, POSITION_SIZE, 0) != POSITION_SIZE)
-		log_debug("spool: cannot note the position in %s: %s", d->path, strerror(errno));
+		log_debug("spool: cannot record the position in %s: %s", d->path, strerror(errno));
 }

@@ -213,8 +213,8 @@ static void drop_empty_file(struct spool_list *l, uint64_t number)
 			  "them is lost; the file is removed",
 			  dir, name);
 	} else {
-		log_warn("spool: %s/%s is empty, as a kill leaves a file that was just made: it is "
-			 "removed",
+		log_warn("spool: %s/%s is empty, as a kill can leave a file that was just created: "
+			 "removing it",
 			 dir, name);
 	}
 	spool_dir_remove(l->dir, number);
