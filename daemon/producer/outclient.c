@@ -236,7 +236,7 @@ static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
 {
 	struct outclient *c = ctx;
 
-	c->opt.on_fatal(c->opt.ctx, err, reason);
+	c->opt.on_fatal(c->opt.ctx, c, err, reason);
 }
 
 static void on_connection(void *ctx, bool connected)

@@ -31,10 +31,11 @@ struct outclient_options {
 	struct resend *rules;
 	bool track; /* outclient_send() tells the message */
 
-	/* As those of kafka_options. */
+	/* As those of kafka_options; which client it is that is dead. */
 	void (*on_delivery)(void *ctx, rd_kafka_event_t *event);
 	void (*on_served)(void *ctx);
-	void (*on_fatal)(void *ctx, rd_kafka_resp_err_t err, const char *reason);
+	void (*on_fatal)(void *ctx, const struct outclient *c, rd_kafka_resp_err_t err,
+			 const char *reason);
 	void (*on_connection)(void *ctx, bool connected);
 	void *ctx;
 };

@@ -44,6 +44,16 @@ static void on_connection(void *ctx, bool connected)
 		p->opt.on_connection(p->opt.ctx, connected);
 }
 
+/* One that waits for its turn, or for the rest of its reload, has nothing to take back. */
+static void on_fatal(void *ctx, const struct outclient *c, rd_kafka_resp_err_t err,
+		     const char *reason)
+{
+	struct producer *p = ctx;
+
+	if (c == p->client)
+		producer_collect(p, err, reason);
+}
+
 /* `why`: of a reload, where a refusal is told; NULL: another client of the same settings. */
 static int make_client(struct producer *p, struct outclient **out, const struct config *cfg,
 		       char *why, size_t size)
@@ -57,7 +67,7 @@ static int make_client(struct producer *p, struct outclient **out, const struct 
 		.rules = &p->rules,
 		.track = p->opt.on_settled != NULL,
 		.on_delivery = producer_on_delivery,
-		.on_fatal = producer_collect,
+		.on_fatal = on_fatal,
 		.on_served = producer_advance,
 		.on_connection = on_connection,
 		.ctx = p,

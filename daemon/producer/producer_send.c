@@ -32,11 +32,8 @@ static void take_back(struct producer *p, double backoff)
 	ev_timer_again(p->opt.loop, &p->timer);
 }
 
-/* The client takes no more, or cannot. */
-void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason)
+void producer_collect(struct producer *p, rd_kafka_resp_err_t err, const char *reason)
 {
-	struct producer *p = ctx;
-
 	if (!producer_is_sending(p))
 		return;
 	refusals_new_round(&p->refusals, reason, outclient_refusal(p->client, err), p->progressed);

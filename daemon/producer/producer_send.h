@@ -25,6 +25,8 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 /* Does what the state allows now; called after every batch of reports. `ctx`: the producer. */
 void producer_advance(void *ctx);
 
+/* The client takes no more, or cannot. */
+void producer_collect(struct producer *p, rd_kafka_resp_err_t err, const char *reason);
+
 /* Of outclient_options; `ctx`: the producer. */
-void producer_collect(void *ctx, rd_kafka_resp_err_t err, const char *reason);
 void producer_on_delivery(void *ctx, rd_kafka_event_t *event);

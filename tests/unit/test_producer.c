@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A producer and its clients, with clusters that librdkafka mocks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ev.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "producer/outclient.h"
+#include "producer/producer.h"
+
+#define INIT_PRODUCER_ID 22 /* kafka.apache.org/protocol: API keys */
+#define REFUSALS         20
+#define DEADLINE_S       10.
+#define LOOK_S           0.01
+
+struct world {
+	rd_kafka_t *rk; /* of the mocks */
+	rd_kafka_mock_cluster_t *mock, *refusing;
+	struct ev_loop *loop;
+	struct config cfg, other; /* a cluster each */
+	struct producer *producer;
+	struct outclient *next;
+	int troubles;
+};
+
+static void on_event(void *ctx)
+{
+}
+
+static void on_trouble(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->troubles++;
+}
+
+static void on_undelivered(void *ctx, const struct packet *pkt, uint64_t seq, bool maybe)
+{
+}
+
+static rd_kafka_mock_cluster_t *make_cluster(struct world *w, struct config *cfg)
+{
+	static char topic[] = "pcap";
+	rd_kafka_mock_cluster_t *mock = rd_kafka_mock_cluster_new(w->rk, 1);
+
+	assert_non_null(mock);
+	cfg->mode = CONFIG_MODE_PRODUCER;
+	cfg->topic = topic;
+	cfg->brokers = (char *)rd_kafka_mock_cluster_bootstraps(mock);
+	return mock;
+}
+
+static int open_world(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct producer_options opt = {.on_room = on_event,
+				       .on_drained = on_event,
+				       .on_undelivered = on_undelivered,
+				       .on_trouble = on_trouble,
+				       .ctx = w};
+
+	w->rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
+	w->mock = make_cluster(w, &w->cfg);
+	w->refusing = make_cluster(w, &w->other);
+	for (int i = 0; i < REFUSALS; i++)
+		rd_kafka_mock_push_request_errors(w->refusing, INIT_PRODUCER_ID, 1,
+						  RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	opt.loop = w->loop = ev_loop_new(EVBACKEND_EPOLL);
+	opt.cfg = &w->cfg;
+	*state = w;
+	return producer_new(&w->producer, &opt);
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+
+	outclient_free(w->next, 2000);
+	producer_free(w->producer);
+	ev_loop_destroy(w->loop);
+	rd_kafka_mock_cluster_destroy(w->refusing);
+	rd_kafka_mock_cluster_destroy(w->mock);
+	rd_kafka_destroy(w->rk);
+	free(w);
+	return 0;
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* Runs the loop until then; false: it takes too long. */
+static bool run_until(struct world *w, bool (*is_so)(struct world *w))
+{
+	double deadline = ev_time() + DEADLINE_S;
+	ev_timer look;
+
+	ev_timer_init(&look, on_look, 0., LOOK_S);
+	ev_timer_again(w->loop, &look);
+	while (!is_so(w) && ev_time() < deadline)
+		ev_run(w->loop, 0);
+	ev_timer_stop(w->loop, &look);
+	return is_so(w);
+}
+
+static bool next_is_dead(struct world *w)
+{
+	return outclient_is_dead(w->next);
+}
+
+static bool is_settled(struct world *w)
+{
+	struct producer_counters c;
+
+	producer_read_counters(w->producer, &c);
+	return c.sent > 0 && c.queued == 0;
+}
+
+static void send_one(struct world *w)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"packet",
+				   .caplen = 6,
+				   .wirelen = 6,
+				   .linktype = PACKET_LINKTYPE_DEFAULT};
+
+	assert_int_equal(producer_send(w->producer, &pkt), 0);
+	assert_true(run_until(w, is_settled));
+}
+
+/* A reload's client has nothing of ours: that it cannot live is no trouble of the one in use. */
+static void test_a_client_that_waits_may_die(void **state)
+{
+	struct world *w = *state;
+	char why[256];
+
+	send_one(w);
+	assert_int_equal(producer_prepare(w->producer, &w->other, &w->next, why, sizeof(why)), 0);
+	assert_true(run_until(w, next_is_dead));
+	send_one(w);
+	assert_int_equal(w->troubles, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_client_that_waits_may_die, open_world,
+						close_world),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
