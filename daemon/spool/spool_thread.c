@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "spool/spool_patience.h"
 
 #define AHEAD_MAX (4u << 20) /* bytes read ahead */
 #define READ_SIZE (1u << 20) /* of them at a time */
@@ -27,20 +28,18 @@
 struct spool_thread {
 	void (*on_event)(void *ctx);
 	void *ctx;
-	pthread_t thread;
+	struct spool_patience patience; /* with it */
 
 	/* by themselves */
-	_Atomic uint64_t rounds;  /* of work that came to their end, and batches written in them */
-	_Atomic uint64_t pending; /* bytes given or about to be, and not yet written */
-	_Atomic uint64_t on_disk; /* bytes of the files */
-	_Atomic bool refused;     /* the disk took nothing the last time */
+	_Atomic uint64_t pending;   /* bytes given or about to be, and not yet written */
+	_Atomic uint64_t on_disk;   /* bytes of the files */
+	_Atomic bool refused;       /* the disk took nothing the last time */
 	_Atomic bool want_readable; /* the loop found nothing to take */
 	_Atomic bool want_signal;   /* the loop wants to know when all is written */
 
 	/* under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t work;     /* for the thread */
-	pthread_cond_t done;     /* for a loop that waits */
 	struct spool_queue todo; /* given; the thread alone takes batches out */
 	uint64_t given_to;       /* the number after the last packet that was given */
 	uint64_t passed;         /* the loop has read all below, some of it from memory */
@@ -50,7 +49,6 @@ struct spool_thread {
 	uint64_t told_to; /* what the loop knows of that */
 	uint64_t below;   /* all packets below are delivered */
 	bool more, flush, stop, new_limits;
-	bool ended, orphan; /* the thread, all but its return; nobody waits for it */
 	void (*release)(void *ctx);
 	void *release_ctx;
 	uint32_t new_sync_ms;
@@ -62,7 +60,6 @@ struct spool_thread {
 	uint64_t retry_at, done_below;
 	uint64_t reread_at; /* 0: nothing to be tried again */
 	bool refused_told;
-	bool started, hangs; /* the loop's */
 	struct log_limit refused_limit;
 };
 
@@ -135,7 +132,7 @@ static void write_batches(struct spool_thread *t)
 		}
 		note_success(t);
 		drop_first(t);
-		atomic_fetch_add(&t->rounds, 1);
+		spool_patience_step(&t->patience);
 	}
 }
 
@@ -260,25 +257,12 @@ static void destroy(struct spool_thread *t)
 {
 	spool_queue_clear(&t->todo);
 	spool_queue_clear(&t->ahead);
-	pthread_cond_destroy(&t->done);
+	spool_patience_clear(&t->patience);
 	pthread_cond_destroy(&t->work);
 	pthread_mutex_destroy(&t->lock);
 	if (t->release)
 		t->release(t->release_ctx);
 	free(t);
-}
-
-static void end(struct spool_thread *t)
-{
-	bool orphan;
-
-	spool_disk_free(t->disk);
-	pthread_mutex_lock(&t->lock);
-	t->ended = true;
-	orphan = t->orphan;
-	pthread_mutex_unlock(&t->lock);
-	if (orphan)
-		destroy(t);
 }
 
 static void *run(void *arg)
@@ -302,14 +286,15 @@ static void *run(void *arg)
 			t->discarded = discarded;
 			t->flush = false;
 		}
-		atomic_fetch_add(&t->rounds, 1);
-		pthread_cond_broadcast(&t->done);
+		spool_patience_step(&t->patience);
 		if (t->given_to == given_to && t->below == below && !t->more && !t->flush &&
 		    !t->new_limits && !t->stop)
 			wait_for_work(t);
 	}
 	pthread_mutex_unlock(&t->lock);
-	end(t);
+	spool_disk_free(t->disk);
+	if (spool_patience_end(&t->patience))
+		destroy(t);
 	return NULL;
 }
 
@@ -320,10 +305,7 @@ static int start(struct spool_thread *t)
 	if (r == 0)
 		r = thread_cond_init(&t->work);
 	if (r == 0)
-		r = thread_cond_init(&t->done);
-	if (r == 0)
-		r = thread_start(&t->thread, run, t);
-	t->started = r == 0;
+		r = spool_patience_start(&t->patience, &t->lock, run, t);
 	return r;
 }
 
@@ -356,21 +338,12 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 /* False: it does not end. */
 static bool stop_thread(struct spool_thread *t)
 {
-	bool ended;
-
 	pthread_mutex_lock(&t->lock);
 	t->stop = true;
 	t->on_event = NULL;
 	pthread_cond_signal(&t->work);
 	pthread_mutex_unlock(&t->lock);
-	if (thread_join_within(t->thread, t->hangs ? 0 : SPOOL_PATIENCE_MS))
-		return true;
-	thread_abandon(t->thread);
-	pthread_mutex_lock(&t->lock);
-	ended = t->ended;
-	t->orphan = !ended;
-	pthread_mutex_unlock(&t->lock);
-	return ended;
+	return spool_patience_join(&t->patience);
 }
 
 void spool_thread_free(struct spool_thread *t, void (*release)(void *ctx), void *ctx)
@@ -381,7 +354,7 @@ void spool_thread_free(struct spool_thread *t, void (*release)(void *ctx), void 
 	}
 	t->release = release;
 	t->release_ctx = ctx;
-	if (!t->started || stop_thread(t))
+	if (stop_thread(t))
 		destroy(t);
 }
 
@@ -483,50 +456,37 @@ void spool_thread_ask(struct spool_thread *t)
 	atomic_store(&t->want_signal, true);
 }
 
-/* Under the lock: waits for the thread, but not longer than it does something. False: it hangs. */
-static bool wait_done(struct spool_thread *t, uint64_t *rounds, uint64_t *until)
-{
-	uint64_t now = atomic_load(&t->rounds);
-
-	if (now != *rounds)
-		*until = thread_now_ms() + SPOOL_PATIENCE_MS;
-	*rounds = now;
-	t->hangs |= thread_now_ms() >= *until;
-	if (!t->hangs)
-		thread_cond_wait(&t->done, &t->lock, *until);
-	return !t->hangs;
-}
-
 bool spool_thread_wait(struct spool_thread *t, uint64_t pending)
 {
-	uint64_t rounds = UINT64_MAX, until = 0;
+	struct spool_waiting waiting = {0};
 
 	pthread_mutex_lock(&t->lock);
 	while (atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
-		if (!wait_done(t, &rounds, &until))
+		if (!spool_patience_wait(&t->patience, &waiting))
 			break;
 	pthread_mutex_unlock(&t->lock);
-	return !t->hangs;
+	return !t->patience.hangs;
 }
 
 uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
 {
-	uint64_t n, rounds = UINT64_MAX, until = 0;
+	struct spool_waiting waiting = {0};
+	uint64_t n;
 
 	pthread_mutex_lock(&t->lock);
 	t->flush = true;
 	pthread_cond_signal(&t->work);
 	while (t->flush)
-		if (!wait_done(t, &rounds, &until))
+		if (!spool_patience_wait(&t->patience, &waiting))
 			break;
-	n = t->hangs ? end - spool_disk_written(t->disk) : t->discarded;
+	n = t->patience.hangs ? end - spool_disk_written(t->disk) : t->discarded;
 	pthread_mutex_unlock(&t->lock);
 	return n;
 }
 
 bool spool_thread_hangs(const struct spool_thread *t)
 {
-	return t->hangs;
+	return t->patience.hangs;
 }
 
 void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint32_t sync_ms)

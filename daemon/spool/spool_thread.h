@@ -52,10 +52,9 @@ bool spool_thread_refused(const struct spool_thread *t);
 void spool_thread_ask(struct spool_thread *t);
 
 /*
- * Waits until no more than `pending` bytes wait, or the disk refuses. False: it hangs: nothing was
- * written for SPOOL_PATIENCE_MS, and nothing is waited for any more.
+ * Waits until no more than `pending` bytes wait, or the disk refuses. False: it hangs (see
+ * spool_patience.h), and nothing is waited for any more.
  */
-#define SPOOL_PATIENCE_MS 4000
 bool spool_thread_wait(struct spool_thread *t, uint64_t pending);
 
 /*

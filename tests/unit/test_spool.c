@@ -11,7 +11,7 @@
 
 #include "base/thread.h"
 #include "packet/pcapng.h"
-#include "spool/spool_thread.h"
+#include "spool/spool_patience.h"
 #include "spool_rig.h"
 
 /* ---- a disk that takes nothing until it is let go ---- */
