@@ -180,7 +180,7 @@ bool delivery_may_leave(struct delivery *d)
 	}
 	if (producer_is_connected(d->producer) && now - d->settled_at < ANSWER_S)
 		return false;
-	return relay_keep_all(d->relay);
+	return relay_keep_all(d->relay) && relay_is_written(d->relay);
 }
 
 void delivery_free(struct delivery *d)

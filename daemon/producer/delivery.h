@@ -50,7 +50,7 @@ void delivery_waiting_for(const struct delivery *d, char *buf, size_t size);
 
 /*
  * For a stop, called again and again: true when waiting is of no use, as Kafka is out of reach or
- * has not answered for 2 s, and all that it has not got is in the spool.
+ * has not answered for 2 s, and all that it has not got is on the spool's disk.
  */
 bool delivery_may_leave(struct delivery *d);
 

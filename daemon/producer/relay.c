@@ -59,6 +59,7 @@ struct relay {
 	bool behind;        /* the spool's thread is: since this look */
 	bool hangs;         /* and has been for a whole one: until it says that there is room */
 	bool ended, emptying;
+	bool empty;      /* to the last packet, not only what is in memory alone */
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
 	uint64_t unread; /* when that began */
 	uint64_t kept;   /* given up, and on disk */
@@ -189,6 +190,11 @@ bool relay_keep_all(struct relay *r)
 	return r->spool && !r->abandoned && copy(r) == 0;
 }
 
+bool relay_is_written(const struct relay *r)
+{
+	return spool_is_written(r->spool);
+}
+
 void relay_on_trouble(struct relay *r)
 {
 	stall(r);
@@ -234,6 +240,12 @@ static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, co
 	return err ? err : add_to_runs(r, seq, number);
 }
 
+/* What is to be sent before the end is sent. */
+static bool is_emptied(const struct relay *r)
+{
+	return may_pass(r) || (!r->empty && spool_is_written(r->spool));
+}
+
 static void pump(struct relay *r)
 {
 	int n;
@@ -245,7 +257,7 @@ static void pump(struct relay *r)
 		log_error("Cannot send what is spooled: %s", strerror(-n));
 	if (n == BATCH)
 		ev_timer_start(r->opt.loop, &r->pump);
-	if (r->emptying && may_pass(r)) {
+	if (r->emptying && is_emptied(r)) {
 		r->emptying = false;
 		r->opt.on_emptied(r->opt.ctx);
 	}
@@ -313,8 +325,10 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	r->settled = settled;
 	if (!r->abandoned)
 		look_at_disk(r);
+	if (r->emptying)
+		pump(r);
 	producer_read_counters(r->producer, &c);
-	if (r->abandoned || (c.queued == 0 && !r->input_blocked))
+	if (r->abandoned || (c.queued == 0 && !r->input_blocked && !r->emptying))
 		ev_timer_stop(loop, w);
 }
 
@@ -378,9 +392,12 @@ int relay_send(struct relay *r, const struct packet *pkt)
 bool relay_end(struct relay *r, bool empty)
 {
 	r->ended = true;
-	r->emptying = r->spool && (empty || (!may_pass(r) && !spool_takes(r->spool)));
-	if (r->emptying)
+	r->empty = empty;
+	r->emptying = r->spool && (empty || !is_emptied(r));
+	if (r->emptying) {
 		ev_timer_start(r->opt.loop, &r->pump);
+		start_watch(r);
+	}
 	return r->emptying;
 }
 

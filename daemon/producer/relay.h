@@ -45,6 +45,9 @@ void relay_on_trouble(struct relay *r);
  */
 bool relay_keep_all(struct relay *r);
 
+/* All that the spool has taken is on disk. */
+bool relay_is_written(const struct relay *r);
+
 /*
  * Before producer_abandon(): has all that is in the producer's hands on disk. Returns how many
  * packets stay there that Kafka has, behind one that it has not: the next run sends them again.
@@ -58,8 +61,9 @@ bool relay_on_undelivered(struct relay *r, uint64_t seq);
 int relay_send(struct relay *r, const struct packet *pkt);
 
 /*
- * The input has ended. `empty`, or with a disk that takes nothing: what is spooled is sent, and
- * on_emptied follows, which it returns; else that waits on disk.
+ * The input has ended. `empty`: what is spooled is sent; else only for as long as some of it is in
+ * memory alone, and the rest waits on disk. True: there is something to send, and on_emptied
+ * follows.
  */
 bool relay_end(struct relay *r, bool empty);
 

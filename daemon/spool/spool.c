@@ -393,9 +393,9 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 	return (int)n;
 }
 
-bool spool_takes(const struct spool *s)
+bool spool_is_written(const struct spool *s)
 {
-	return !spool_thread_refused(s->thread);
+	return spool_thread_pending(s->thread) == 0;
 }
 
 uint64_t spool_next(const struct spool *s)

@@ -81,8 +81,8 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max);
  */
 void spool_acknowledge(struct spool *s, uint64_t below);
 
-/* False while the disk takes nothing: what was appended last is in memory alone. */
-bool spool_takes(const struct spool *s);
+/* False while what was appended last is in memory alone: the disk is behind, full, or hangs. */
+bool spool_is_written(const struct spool *s);
 
 /* The number that the next packet appended will get. */
 uint64_t spool_next(const struct spool *s);

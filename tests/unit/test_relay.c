@@ -351,6 +351,45 @@ static void a_stop_empties_what_a_full_disk_refused(void **state)
 	assert_in_order(w, 10);
 }
 
+static void a_stop_sends_what_a_disk_that_hangs_has_not(void **state)
+{
+	struct world *w = *state;
+
+	open_relay(w);
+	hold_writes(true);
+	kafka.room = 0;
+	relay_on_trouble(w->relay);
+	feed(w, 1000);
+	assert_int_equal(w->fed, 1000);
+	assert_true(relay_end(w->relay, false));
+	WAIT(w->rig, kafka.blocked);
+	assert_false(relay_is_written(w->relay));
+	kafka.room = 5000;
+	WAIT(w->rig, (answer(w), w->emptied));
+	answer(w);
+	assert_true(all_arrived(w));
+	assert_in_order(w, 1000);
+}
+
+/* Also when it was behind at first. */
+static void a_stop_leaves_what_is_on_disk(void **state)
+{
+	struct world *w = *state;
+
+	open_relay(w);
+	hold_writes(true);
+	kafka.room = 0;
+	relay_on_trouble(w->relay);
+	feed(w, 1000);
+	assert_true(relay_end(w->relay, false));
+	WAIT(w->rig, kafka.blocked);
+	hold_writes(false);
+	WAIT(w->rig, w->emptied);
+	assert_true(relay_is_written(w->relay));
+	assert_int_equal(kafka.next, 0);
+	assert_false(relay_end(w->relay, false));
+}
+
 /* Given up: the account is true, and what is said to be on disk is there. */
 static void what_is_given_up_on_a_full_disk_is_counted(void **state)
 {
@@ -389,6 +428,8 @@ int main(void)
 		CASE(a_full_spool_holds_the_input),
 		CASE(a_hiccup_on_a_disk_that_hangs_costs_nothing),
 		CASE(a_stop_empties_what_a_full_disk_refused),
+		CASE(a_stop_sends_what_a_disk_that_hangs_has_not),
+		CASE(a_stop_leaves_what_is_on_disk),
 		CASE(what_is_given_up_on_a_full_disk_is_counted),
 	};
 
