@@ -84,8 +84,8 @@ def test_files_that_hold_nothing_readable_are_no_success(topic, tmp_path):
         f.write(bytes(os.path.getsize(zeroed)))
     names = [os.path.join(folder, f'spool-000000000000000{n}.pcapng') for n in (1, 2)]
     os.mkfifo(names[0])
-    with open(names[1], 'wb'):
-        pass
+    with open(names[1], 'wb') as f:
+        f.write(b'\n\r\r\n')
     second = pycapa(*argv, '-r', source, '-k', topic.broker.bootstrap)
     assert len(topic.records()) == 100, second.describe()
     assert second.status == 1, second.describe()
