@@ -29,15 +29,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "producer/runs.h"
 #include "spool/spool.h"
 
 #define BATCH   4096
 #define WATCH_S 0.25 /* no answer for so long, twice, and what waits is copied */
-
-/* Packets seq .. seq + count - 1 of the producer are number .. number + count - 1 of the spool. */
-struct run {
-	uint64_t seq, number, count;
-};
 
 struct relay {
 	struct relay_options opt;
@@ -48,8 +44,7 @@ struct relay {
 	bool waited;         /* something was queued at its last look */
 	uint64_t settled;    /* delivered and failed then */
 	uint64_t below;      /* all below are settled */
-	struct run *runs;    /* oldest first */
-	size_t n_runs, runs_room;
+	struct runs runs;
 	uint64_t copies, copies_end; /* numbers of the last block of copies */
 	uint64_t recovered;
 	uint64_t lost;      /* what the disk had not taken at the end */
@@ -67,54 +62,29 @@ struct relay {
 
 /* ---- runs ---- */
 
-static int add_to_runs(struct relay *r, uint64_t seq, uint64_t number)
-{
-	struct run *last = r->n_runs ? &r->runs[r->n_runs - 1] : NULL;
-
-	if (last && last->seq + last->count == seq && last->number + last->count == number) {
-		last->count++;
-		return 0;
-	}
-	if (!r->runs || r->n_runs == r->runs_room) {
-		size_t room = r->runs_room ? r->runs_room * 2 : 16;
-		struct run *runs = realloc(r->runs, room * sizeof(*runs));
-
-		if (!runs)
-			return -ENOMEM;
-		r->runs = runs;
-		r->runs_room = room;
-	}
-	r->runs[r->n_runs++] = (struct run){seq, number, 1};
-	return 0;
-}
-
 void relay_on_settled(struct relay *r, uint64_t seq)
 {
-	size_t done = 0;
-
 	if (seq > r->below)
 		r->stalled = false;
 	r->below = seq;
-	if (!r->runs)
-		return;
-	for (; done < r->n_runs && r->runs[done].seq < seq; done++) {
-		struct run *run = &r->runs[done];
-		uint64_t n = seq - run->seq < run->count ? seq - run->seq : run->count;
-
-		spool_acknowledge(r->spool, run->number + n);
-		if (n < run->count)
-			break; /* settled in part: stays */
-	}
-	r->n_runs -= done;
-	memmove(r->runs, r->runs + done, r->n_runs * sizeof(*r->runs));
+	if (r->spool)
+		spool_acknowledge(r->spool, runs_settle(&r->runs, seq));
 }
 
-static bool is_on_disk(const struct relay *r, uint64_t seq)
+/* Packets in both hands from these numbers on that Kafka has settled, or has not. */
+static uint64_t count_both(const struct relay *r, bool settled, uint64_t seq, uint64_t number)
 {
-	for (size_t i = 0; i < r->n_runs; i++)
-		if (seq >= r->runs[i].seq && seq < r->runs[i].seq + r->runs[i].count)
-			return true;
-	return false;
+	const struct inflight *f = producer_inflight(r->producer);
+	uint64_t n = 0;
+
+	for (size_t at = 0; at < r->runs.n; at++) {
+		const struct run *run = &r->runs.run[at];
+
+		for (uint64_t i = 0; i < run->count; i++)
+			n += run->seq + i >= seq && run->number + i >= number &&
+			     inflight_has_settled(f, run->seq + i) == settled;
+	}
+	return n;
 }
 
 /* ---- copies of what is in the producer's hands alone ---- */
@@ -132,7 +102,7 @@ static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, con
 	if (number != r->copies_end)
 		r->copies = number;
 	r->copies_end = number + 1;
-	return add_to_runs(r, seq, number);
+	return runs_add(&r->runs, seq, number);
 }
 
 static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
@@ -202,25 +172,18 @@ void relay_on_trouble(struct relay *r)
 
 uint64_t relay_abandon(struct relay *r)
 {
-	uint64_t again = 0;
-
 	if (!r->spool || r->abandoned)
 		return 0;
 	inflight_copy(producer_inflight(r->producer), append_last_copy, r);
 	r->unread = spool_unread(r->spool) - unread_copies(r);
 	r->abandoned = true;
 	/* A run leaves the disk from its front: what is settled behind one that is not stays. */
-	for (size_t i = 0; i < r->n_runs; i++)
-		for (uint64_t n = 0; n < r->runs[i].count; n++)
-			again += r->runs[i].seq + n >= r->below &&
-				 inflight_has_settled(producer_inflight(r->producer),
-						      r->runs[i].seq + n);
-	return again;
+	return count_both(r, true, r->below, 0);
 }
 
 bool relay_on_undelivered(struct relay *r, uint64_t seq)
 {
-	if (!r->spool || !is_on_disk(r, seq))
+	if (!r->spool || !runs_have(&r->runs, seq))
 		return false;
 	r->kept++;
 	return true;
@@ -237,7 +200,7 @@ static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, co
 	if (number >= r->copies && number < r->copies_end)
 		return 0; /* the producer has it */
 	err = producer_send_spooled(r->producer, pkt, topic);
-	return err ? err : add_to_runs(r, seq, number);
+	return err ? err : runs_add(&r->runs, seq, number);
 }
 
 /* What is to be sent before the end is sent. */
@@ -475,19 +438,6 @@ void relay_read_counters(const struct relay *r, struct relay_counters *out)
 	out->unreadable = spool_unreadable(r->spool);
 }
 
-/* The packets from this number of the spool on that the producer has given up. */
-static uint64_t unsettled_from(const struct relay *r, uint64_t number)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < r->n_runs; i++)
-		for (uint64_t j = 0; j < r->runs[i].count; j++)
-			n += r->runs[i].number + j >= number &&
-			     !inflight_has_settled(producer_inflight(r->producer),
-						   r->runs[i].seq + j);
-	return n;
-}
-
 /* Of the spool's last packets, which could not be written: those that Kafka has not. */
 static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
 {
@@ -495,7 +445,7 @@ static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
 	uint64_t unread = spool_unread(r->spool) < unwritten ? spool_unread(r->spool) : unwritten;
 
 	return unread - copies_from(r, spool_next(r->spool) - unread) +
-	       (r->abandoned ? unsettled_from(r, from) : 0);
+	       (r->abandoned ? count_both(r, false, 0, from) : 0);
 }
 
 void relay_flush(struct relay *r)
@@ -511,6 +461,6 @@ void relay_free(struct relay *r)
 	ev_timer_stop(r->opt.loop, &r->pump);
 	ev_timer_stop(r->opt.loop, &r->watch);
 	spool_free(r->spool);
-	free(r->runs);
+	runs_clear(&r->runs);
 	free(r);
 }

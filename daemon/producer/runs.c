@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/runs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void runs_clear(struct runs *r)
+{
+	free(r->run);
+	*r = (struct runs){0};
+}
+
+int runs_add(struct runs *r, uint64_t seq, uint64_t number)
+{
+	struct run *last = r->n ? &r->run[r->n - 1] : NULL;
+
+	if (last && last->seq + last->count == seq && last->number + last->count == number) {
+		last->count++;
+		return 0;
+	}
+	if (!r->run || r->n == r->room) {
+		size_t room = r->room ? r->room * 2 : 16;
+		struct run *run = realloc(r->run, room * sizeof(*run));
+
+		if (!run)
+			return -ENOMEM;
+		r->run = run;
+		r->room = room;
+	}
+	r->run[r->n++] = (struct run){seq, number, 1};
+	return 0;
+}
+
+uint64_t runs_settle(struct runs *r, uint64_t seq)
+{
+	uint64_t below = 0;
+	size_t done = 0;
+
+	for (; done < r->n && r->run[done].seq < seq; done++) {
+		struct run *run = &r->run[done];
+		uint64_t n = seq - run->seq < run->count ? seq - run->seq : run->count;
+
+		if (run->number + n > below)
+			below = run->number + n;
+		if (n < run->count)
+			break; /* settled in part: stays */
+	}
+	if (done) {
+		r->n -= done;
+		memmove(r->run, r->run + done, r->n * sizeof(*r->run));
+	}
+	return below;
+}
+
+bool runs_have(const struct runs *r, uint64_t seq)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (seq >= r->run[i].seq && seq < r->run[i].seq + r->run[i].count)
+			return true;
+	return false;
+}
