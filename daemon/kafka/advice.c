@@ -48,9 +48,9 @@ static const struct row rows[] = {
 	FAULT("kinit: Client", "not found in Kerberos database",
 	      "sasl.kerberos.principal does not exist in the realm"),
 	FAULT("Preauthentication failed", NULL,
-	      "the keytab is older than the principal's key: export it anew"),
+	      "the keytab is older than the principal's key: export it again"),
 	FAULT("Password incorrect", NULL,
-	      "the keytab is older than the principal's key: export it anew"),
+	      "the keytab is older than the principal's key: export it again"),
 	FAULT("does not specify default realm", NULL,
 	      "give sasl.kerberos.principal with its realm (NAME@REALM), or set default_realm in "
 	      "/etc/krb5.conf"),
@@ -79,8 +79,7 @@ static const struct row rows[] = {
 	/* Kafka 4.0.0 does not offer the oldest JoinGroup, by which an old library knows GSSAPI. */
 	FAULT("SASL GSSAPI authentication not supported by broker", NULL,
 	      "Kerberos with Kafka 4.0.0 needs librdkafka 2.11 or later; brokers from 4.0.1 on "
-	      "take "
-	      "older ones too"),
+	      "also work with older versions"),
 
 	/* SASL */
 	{{"invalid credentials with SASL mechanism SCRAM", NULL}, SCRAM_TOO_OLD, SCRAM_WORKS, true},
@@ -97,7 +96,7 @@ static const struct row rows[] = {
 	      "the key does not belong to ssl.certificate.location"),
 	FAULT("ssl.key.location failed", "system lib", "the file cannot be read"),
 	FAULT("ssl.key.location failed", NULL,
-	      "it is no private key in PEM, or ssl.key.password is wrong or missing"),
+	      "it is not a PEM private key, or ssl.key.password is wrong or missing"),
 	FAULT("ssl.certificate.location failed", "system lib", "the file cannot be read"),
 	FAULT("ssl.certificate.location failed", NULL, "it is no certificate in PEM"),
 	FAULT("ssl.ca.location failed", "system lib", "the file cannot be read"),
@@ -120,16 +119,17 @@ static const struct row rows[] = {
 		"the broker wants a client certificate: set ssl.certificate.location and "
 		"ssl.key.location"),
 	REFUSAL("alert certificate expired", NULL,
-		"ssl.certificate.location has expired: put a new one in its place and reload"),
+		"ssl.certificate.location has expired: replace it and reload"),
 	REFUSAL("alert certificate revoked", NULL,
-		"ssl.certificate.location was revoked: put a new one in its place and reload"),
+		"ssl.certificate.location was revoked: replace it and reload"),
 	REFUSAL("alert certificate unknown", NULL,
-		"the broker refused our certificate: it has expired, or is of a CA that the broker "
-		"does not trust"),
+		"the broker refused our certificate: it has expired, or the broker does not trust "
+		"its CA"),
 	REFUSAL("alert unknown ca", NULL,
 		"the broker does not trust the CA of ssl.certificate.location"),
 	REFUSAL("alert unsupported certificate", NULL,
-		"ssl.certificate.location is not one for clients (extendedKeyUsage clientAuth)"),
+		"ssl.certificate.location is not a client certificate (extendedKeyUsage "
+		"clientAuth)"),
 	REFUSAL("SSL alert number", NULL, "see TLS in docs/security.md"),
 	FAULT("connecting to a PLAINTEXT broker listener", NULL,
 	      "the port does not speak TLS: check the port and security.protocol"),
@@ -137,7 +137,7 @@ static const struct row rows[] = {
 	      "the port does not speak TLS: check the port and security.protocol"),
 	FAULT("connecting to a SSL listener", NULL, "set security.protocol to SSL or SASL_SSL"),
 	FAULT("connection closed by peer", "APIVERSION_QUERY",
-	      "the port may want TLS or SASL: check security.protocol"),
+	      "the port may need TLS or SASL: check security.protocol"),
 
 	/* Names. */
 	FAULT("/bootstrap: Failed to resolve", NULL, "check --kafka-broker and DNS"),
