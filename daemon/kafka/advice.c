@@ -142,8 +142,8 @@ static const struct row rows[] = {
 	/* Names. */
 	FAULT("/bootstrap: Failed to resolve", NULL, "check --kafka-broker and DNS"),
 	FAULT("Failed to resolve", NULL,
-	      "the broker advertises a name that this host cannot resolve: mend "
-	      "advertised.listeners of the broker, or DNS or /etc/hosts here"),
+	      "the broker advertises a name that this host cannot resolve: correct the "
+	      "broker's advertised.listeners, or DNS or /etc/hosts here"),
 
 	/* Not Kafka. The four bytes that a reply begins with are read as its size. */
 	FAULT("Invalid response size 1213486160", NULL, /* "HTTP" */
