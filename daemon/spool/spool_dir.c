@@ -254,11 +254,11 @@ int spool_dir_open(struct spool_dir *d, uint64_t number, int flags)
 	return fd;
 }
 
-void spool_dir_remove(struct spool_dir *d, uint64_t number)
+int spool_dir_remove(struct spool_dir *d, uint64_t number)
 {
 	if (unlinkat(d->fd, spool_dir_name(d, number), 0) < 0 && errno != ENOENT)
-		log_error("spool: cannot remove %s/%s: %s; its packets will be sent again", d->path,
-			  d->name, strerror(errno));
+		return -errno;
+	return 0;
 }
 
 int spool_dir_sync(struct spool_dir *d)

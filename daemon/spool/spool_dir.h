@@ -43,7 +43,8 @@ bool spool_dir_is_empty(struct spool_dir *d, uint64_t number);
 bool spool_dir_is_removed(int fd);
 /* The name of a file, for messages; valid until the next call. */
 const char *spool_dir_name(struct spool_dir *d, uint64_t number);
-void spool_dir_remove(struct spool_dir *d, uint64_t number);
+/* 0, also when it is not there, or -errno (not logged). */
+int spool_dir_remove(struct spool_dir *d, uint64_t number);
 
 /* Makes the names of new files survive a loss of power. 0 or -errno (not logged). */
 int spool_dir_sync(struct spool_dir *d);

@@ -467,6 +467,7 @@ void spool_disk_acknowledge(struct spool_disk *d, uint64_t below)
 		spool_list_note(&d->list, s->packets);
 		remove_head(d);
 	}
+	spool_list_remove_left(&d->list);
 	if (s && below > s->first)
 		spool_list_note(&d->list, below - s->first);
 	spool_sync_noted(d->sync);

@@ -118,20 +118,69 @@ static bool is_the_same(struct spool_list *l, const struct spool_segment *s)
 	return id == s->id;
 }
 
+/* Removes one from the disk that is delivered. 0, also when it is another one by now; -errno. */
+static int remove_delivered(struct spool_list *l, const struct spool_segment *s)
+{
+	if (s->gone)
+		return 0;
+	if (is_the_same(l, s))
+		return spool_dir_remove(l->dir, s->number);
+	log_warn("spool: another file was put in the place of %s/%s: it stays, for the next start",
+		 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number));
+	return 0;
+}
+
+/* Takes one over that is delivered: removes it, or keeps it to try again. */
+static void dispose(struct spool_list *l, struct spool_segment *s)
+{
+	int r = remove_delivered(l, s);
+
+	if (r == 0) {
+		free(s);
+		return;
+	}
+	if (!l->left)
+		log_warn("spool: cannot remove %s/%s, which is delivered: %s; it is tried again",
+			 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number), strerror(-r));
+	s->next = l->left;
+	l->left = s;
+}
+
 void spool_list_remove(struct spool_list *l)
 {
 	struct spool_segment *s = l->head;
 
-	if (!s->gone && is_the_same(l, s))
-		spool_dir_remove(l->dir, s->number);
-	else if (!s->gone)
-		log_warn("spool: another file was put in the place of %s/%s: it stays, for the "
-			 "next start",
-			 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number));
 	l->head = s->next;
 	if (!l->head)
 		l->tail = NULL;
-	free(s);
+	dispose(l, s);
+}
+
+void spool_list_remove_left(struct spool_list *l)
+{
+	struct spool_segment *s;
+
+	if (!l->left)
+		return;
+	while ((s = l->left) && remove_delivered(l, s) == 0) {
+		l->left = s->next;
+		free(s);
+	}
+	if (!l->left)
+		log_info("spool: the files that could not be removed are gone");
+}
+
+/* At the start: one that holds nothing to be sent. 0 or -ENOMEM. */
+static int drop_file(struct spool_list *l, uint64_t number, uint64_t id)
+{
+	struct spool_segment *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->number = number;
+	s->id = id;
+	dispose(l, s);
+	return 0;
 }
 
 /* Says what is wrong with a file, cuts off what was not finished. */
@@ -202,8 +251,8 @@ static bool has_lost_packets(const struct spool_list *l, uint64_t number)
 	return number == l->position.number || (number > l->position.number && number < newest);
 }
 
-/* The others are known by now. */
-static void drop_empty_file(struct spool_list *l, uint64_t number)
+/* The others are known by now. 0 or -ENOMEM. */
+static int drop_empty_file(struct spool_list *l, uint64_t number)
 {
 	const char *dir = spool_dir_path(l->dir), *name = spool_dir_name(l->dir, number);
 
@@ -217,7 +266,7 @@ static void drop_empty_file(struct spool_list *l, uint64_t number)
 			 "removing it",
 			 dir, name);
 	}
-	spool_dir_remove(l->dir, number);
+	return drop_file(l, number, 0);
 }
 
 /* Takes one file of an earlier run in, unless it is empty. 0 or -ENOMEM. */
@@ -238,10 +287,8 @@ static int take_file(struct spool_list *l, uint64_t number)
 		return 0;
 	}
 	skip = delivered_of(l, number, &info);
-	if (info.packets == skip) {
-		spool_dir_remove(l->dir, number);
-		return 0;
-	}
+	if (info.packets == skip)
+		return drop_file(l, number, info.id);
 	s = spool_list_add(l, number, info.id);
 	if (!s || !(s->topic = spool_list_topic(l, info.topic)))
 		return -ENOMEM;
@@ -271,7 +318,7 @@ static int take_files(struct spool_list *l)
 		r = take_file(l, numbers[(first + i) % n]);
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (spool_dir_is_empty(l->dir, numbers[i]))
-			drop_empty_file(l, numbers[i]);
+			r = drop_empty_file(l, numbers[i]);
 	if (n && numbers[n - 1] > l->last_number)
 		l->last_number = numbers[n - 1];
 	free(numbers);
@@ -298,12 +345,34 @@ int spool_list_open(struct spool_list *l, const char *directory)
 	return take_files(l);
 }
 
-void spool_list_close(struct spool_list *l)
+static void free_segments(struct spool_segment *s)
 {
-	for (struct spool_segment *s = l->head, *next; s; s = next) {
+	for (struct spool_segment *next; s; s = next) {
 		next = s->next;
 		free(s);
 	}
+}
+
+/* The last try, and what it has not removed. */
+static void end_removal(struct spool_list *l)
+{
+	unsigned int n = 0;
+
+	spool_list_remove_left(l);
+	for (const struct spool_segment *s = l->left; s; s = s->next)
+		n++;
+	if (n)
+		log_error(
+			"spool: %u file(s) in %s are delivered and could not be removed: the next "
+			"start sends their packets again",
+			n, spool_dir_path(l->dir));
+}
+
+void spool_list_close(struct spool_list *l)
+{
+	end_removal(l);
+	free_segments(l->left);
+	free_segments(l->head);
 	for (struct spool_topic *t = l->topics, *next; t; t = next) {
 		next = t->next;
 		free(t);

@@ -28,6 +28,7 @@ struct spool_segment {
 struct spool_list {
 	struct spool_dir *dir;
 	struct spool_segment *head, *tail; /* in the order of their packets */
+	struct spool_segment *left;        /* delivered, and could not be removed yet */
 	struct spool_topic *topics;
 	struct spool_position position; /* as noted on disk */
 	uint64_t last_number;           /* the highest of any file there was */
@@ -63,3 +64,5 @@ void spool_list_note(struct spool_list *l, uint64_t packets);
 
 /* Removes the oldest file, from the disk too unless it is another one by now (logged). */
 void spool_list_remove(struct spool_list *l);
+/* Tries again to remove what could not be removed (logged); spool_list_close() does so too. */
+void spool_list_remove_left(struct spool_list *l);

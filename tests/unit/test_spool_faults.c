@@ -48,12 +48,25 @@ int fdatasync(int fd)
 	return -1;
 }
 
+/* ---- a directory that is read-only ---- */
+
+static atomic_bool removal_fails;
+
+/* In place of libc's. */
+int unlinkat(int dir, const char *name, int flags)
+{
+	if (!removal_fails)
+		return (int)syscall(SYS_unlinkat, dir, name, flags);
+	errno = EROFS;
+	return -1;
+}
+
 static int restore_and_teardown(void **state)
 {
 	lines_release();
 	limit_files(0);
 	limit_size(RLIM_INFINITY);
-	sync_fails = false;
+	sync_fails = removal_fails = false;
 	return teardown(state);
 }
 
@@ -418,6 +431,44 @@ static void what_was_refused_is_written_once_there_is_room(void **state)
 	assert_int_equal(umount(r->dir), 0);
 }
 
+/* Else the next start sends all that is in it again. */
+static void what_cannot_be_removed_goes_later(void **state)
+{
+	struct rig *r = *state;
+
+	rig_open(r);
+	append_all(r, 10, 9010); /* several files */
+	read_until(r, 9000);
+	assert_int_equal(spool_flush(r->spool), 0);
+	lines_catch();
+	removal_fails = true;
+	spool_acknowledge(r->spool, 8990);
+	WAIT(r, lines_with("cannot remove") > 0);
+	assert_true(each_file(r, false) > 2);
+	removal_fails = false;
+	spool_acknowledge(r->spool, 8991);
+	WAIT(r, each_file(r, false) == 1);
+	assert_int_equal(lines_with("cannot remove"), 1);
+	/* Or at the end, where what is left is told. */
+	removal_fails = true;
+	spool_acknowledge(r->spool, 9000);
+	WAIT(r, lines_with("cannot remove") == 2);
+	removal_fails = false;
+	rig_close(r);
+	assert_int_equal(each_file(r, false), 0);
+	assert_int_equal(lines_with("ERROR"), 0);
+	rig_open(r);
+	r->n = 0;
+	append_all(r, 0, 5);
+	read_until(r, 5);
+	assert_int_equal(spool_flush(r->spool), 0);
+	removal_fails = true;
+	spool_acknowledge(r->spool, 5);
+	WAIT(r, lines_with("cannot remove") == 3);
+	rig_close(r);
+	assert_int_equal(lines_with("1 file(s) in"), 1);
+}
+
 static void limits_change_while_it_runs(void **state)
 {
 	struct rig *r = *state;
@@ -497,6 +548,7 @@ int main(void)
 		FAULT_TEST(unreadable_at_the_start_is_kept),
 		FAULT_TEST(a_failing_sync_is_told_once),
 		FAULT_TEST(foreign_files_stay),
+		FAULT_TEST(what_cannot_be_removed_goes_later),
 		FAULT_TEST(limits_change_while_it_runs),
 		FAULT_TEST(a_limit_of_file_size_begins_new_files),
 		FAULT_TEST(a_limit_that_takes_no_file_is_a_full_disk),
