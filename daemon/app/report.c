@@ -94,12 +94,12 @@ static int say_failure(const struct stats_producer *st, const struct report_end 
 	if (end->unreadable)
 		log_error("%u file(s) in %s could not be read: their packets were not sent",
 			  end->unreadable, end->spool_directory);
-	if (undelivered == 0 && !*end->failure)
-		return end->unreadable ? 1 : 0;
-	if (undelivered == 0) {
+	if (undelivered == 0 && *end->failure)
 		log_error("Ended early: %s", end->failure);
-		return 1;
-	}
+	else if (undelivered == 0 && end->cut_short)
+		log_error("Cut short: %s was not read to its end", end->rest);
+	if (undelivered == 0)
+		return *end->failure || end->cut_short || end->unreadable;
 	describe_loss(loss, sizeof(loss), end);
 	log_write_event(LOG_LEVEL_ERROR, LOG_EVENT_UNDELIVERED, NULL, 0,
 			"%" PRIu64 " packet(s) not delivered%s%s%s%s%s", undelivered, loss,

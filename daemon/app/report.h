@@ -33,6 +33,7 @@ struct report_end {
 	uint64_t unread;         /* left in the capture buffer */
 	unsigned int unreadable; /* files of the spool: with 1 or more it is no success */
 	const char *rest;        /* a file that was not read to its end, or NULL */
+	bool cut_short;          /* it has an end, and was to be sent up to there */
 	const char *failure;     /* what ended the input too early */
 };
 

@@ -101,6 +101,7 @@ int side_account_close(struct side *s, bool interrupted)
 		.unreadable = r.unreadable,
 		.unread = st.dropped - r.dropped,
 		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
+		.cut_short = s->cut_short,
 		.failure = s->failure,
 	};
 

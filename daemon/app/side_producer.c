@@ -208,6 +208,7 @@ static void side_stop(struct side *s)
 		return;
 	}
 	/* A savefile is not read on: what was read and not sent is not captured. */
+	s->cut_short = s->replay && replay_has_end(s->replay) && !s->input_done;
 	replay_free(s->replay);
 	s->replay = NULL;
 	drain(s);

@@ -34,6 +34,7 @@ struct side {
 
 	char failure[512]; /* what ended the input before its end; "": nothing did */
 	bool input_done;   /* all that the run was to take was taken */
+	bool cut_short;    /* a file that has an end was not read up to there */
 
 	struct report report;
 	char waiting[256]; /* what for, when the end was given up */

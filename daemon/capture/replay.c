@@ -25,7 +25,7 @@
 struct replay {
 	struct replay_options opt; /* its strings are not used */
 	pthread_t thread;
-	bool started;
+	bool started, has_end;
 	ev_async async;
 	ev_timer again; /* more than a batch is left */
 	bool running;
@@ -178,6 +178,11 @@ static bool may_wait_for_long(const char *path)
 	return r == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
+bool replay_has_end(const struct replay *r)
+{
+	return r->has_end;
+}
+
 /* What is wrong with a file is told before anything else is made. A disk that hangs is not awaited.
  */
 static int wait_opened(struct replay *r)
@@ -202,11 +207,12 @@ static int start(struct replay *r)
 	int err = -pthread_create(&r->thread, NULL, run, r);
 
 	r->started = err == 0;
+	r->has_end = !may_wait_for_long(r->opt.path);
 	if (err < 0) {
 		log_error("Cannot start a thread to read %s: %s", r->opt.path, strerror(-err));
 		return err;
 	}
-	return may_wait_for_long(r->opt.path) ? 0 : wait_opened(r);
+	return r->has_end ? wait_opened(r) : 0;
 }
 
 int replay_new(struct replay **out, const struct replay_options *opt)

@@ -31,6 +31,9 @@ struct replay_options {
  */
 int replay_new(struct replay **out, const struct replay_options *opt);
 
+/* False for a pipe, a terminal or a socket, which may go on for ever. */
+bool replay_has_end(const struct replay *r);
+
 /* Starts, or resumes after PACKET_E_FULL. */
 void replay_run(struct replay *r);
 

@@ -19,7 +19,7 @@
 
 #define STATE_VARIABLE  "STATE_DIRECTORY"
 #define STATE_DIRECTORY "$" STATE_VARIABLE
-#define FILTER_WAIT_MS  10000
+#define FILTER_WAIT_MS  5000
 
 int draft_start(struct draft *draft, struct config *cfg, struct faults *faults, int64_t now_ms)
 {

@@ -46,7 +46,7 @@ void draft_finish(struct draft *draft);
 /*
  * Compiles the filter, after draft_finish(): a fault when it is right for no link type at all. May
  * ask the name service, so it is none for the loop; names that nobody knows (yet) are no fault. A
- * run does not wait for more than 10 s: the opening of the capture compiles it again, on its
+ * run does not wait for more than 5 s: the opening of the capture compiles it again, on its
  * thread.
  */
 void draft_check_filter(struct draft *draft);

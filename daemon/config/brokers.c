@@ -103,9 +103,11 @@ static int check_host(const char *broker, const char *host, char *why, size_t si
 {
 	size_t len = strcspn(host, ":");
 
+	/* ::1:9092 is an address too: what was meant is not known. */
 	if (is_ipv6(host, strlen(host)))
-		snprintf(why, size, "'%s' is no broker: an IPv6 address is written [%s]:9092",
-			 broker, host);
+		snprintf(why, size,
+			 "'%s' is no broker: an IPv6 address is written [2001:db8::1]:9092",
+			 broker);
 	else if (strchr(host, ' ') != NULL)
 		snprintf(why, size,
 			 "'%s' is no broker: there is a blank in it (write HOST:PORT, with a "

@@ -461,7 +461,9 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 	const char *error = kafka_last_error(c->k);
 	const char *advice = advice_for(error, rd_kafka_version());
 
-	if (!kafka_connected(c->k))
+	if (c->blocked)
+		snprintf(buf, size, "the reader of the output");
+	else if (!kafka_connected(c->k))
 		snprintf(buf, size, "broker %s%s%s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
 			 error, advice ? ": " : "", advice ? advice : "");
 	else if (trouble(c))

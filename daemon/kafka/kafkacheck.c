@@ -146,6 +146,11 @@ static int check(const struct kafkaprops *props, const char *name, const char *v
 	}
 	if (value == NULL)
 		return 0;
+	/* librdkafka takes it, and makes a consumer without a queue. */
+	if (value[0] == '\0' && strcmp(prop->name, "group.id") == 0) {
+		snprintf(why, size, "group.id is empty: leave it out, and it is 'pycapa'");
+		return -EINVAL;
+	}
 	conf = rd_kafka_conf_new();
 	if (rd_kafka_conf_set(conf, name, value, errstr, sizeof(errstr)) != RD_KAFKA_CONF_OK)
 		r = explain_bad(prop, name, value, errstr, why, size);

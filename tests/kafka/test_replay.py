@@ -129,6 +129,20 @@ def test_a_packet_from_before_1970_is_told_and_gets_1970(topic, tmp_path):
     assert [int.from_bytes(r.key, 'big') for r in topic.records()] == [0, 0, 1000]
 
 
+def test_a_file_that_is_interrupted_was_cut_short(topic, tmp_path, spawn):
+    """All that was read is in Kafka; that the rest of the file is not, the last line says."""
+    source = captures.write(tmp_path / 'in.pcap', captures.sample(20000))
+    # Slow enough to be interrupted: 100 messages each 50 ms.
+    process = spawn('-p', '-r', source, '-k', topic.broker.bootstrap, '-t', topic.name,
+                    '-X', 'queue.buffering.max.messages=100', '-X', 'linger.ms=50')
+    topic.wait_count(1)
+    assert process.stop() == 1, process.describe()
+    taken, delivered = process.counts()
+    assert 0 < taken == delivered < 20000, process.describe()
+    last = process.lines[-1]
+    assert last == f'ERROR:root:Cut short: {source} was not read to its end', process.describe()
+
+
 def test_read_file_from_standard_input(topic, tmp_path):
     source = captures.write(tmp_path / 'in.pcap', captures.sample(30))
     with open(source, 'rb') as f:

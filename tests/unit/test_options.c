@@ -235,6 +235,8 @@ static void test_refused(void **state)
 		/* Brokers. */
 		{"-p -k host:99999", "-k/--kafka-broker: 'host:99999': '99999' is no port"},
 		{"-p -k h:9092~-t~x", "there is a blank in it"},
+		{"-p -k ::1:9092", "an IPv6 address is written [2001:db8::1]:9092"},
+		{"-c -X group.id=", "group.id is empty: leave it out"},
 		{"-p -X bootstrap.servers=a:b", "bootstrap.servers: 'a:b': 'b' is no port"},
 		{"-p -X metadata.broker.list=http://a:1", "Kafka does not speak 'http'"},
 		{"-p -k SSL://a:1", "security.protocol is plaintext, so it would be left out"},
