@@ -2,6 +2,7 @@
 #include "capture/opening.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,16 @@
 
 #define IDLE_END_MS 1000 /* that a thread without work takes to end, at most */
 
+#define FORGOTTEN_MAX 2 /* each may hold a whole ring of memory until its filter is compiled */
+
+/* Freed by whoever is the last of an opening and its attempts: some outlive it. */
+struct alive {
+	atomic_uint n;
+};
+
 struct opening {
 	struct ev_loop *loop;
+	struct alive *alive;
 	struct errands *errands;
 	opening_fn on_opened;
 	void *ctx;
@@ -23,7 +32,14 @@ struct attempt {
 	char *interface, *filter;
 	int dlt;
 	struct opening_result result;
+	struct alive *alive;
 };
+
+static void leave(struct alive *alive)
+{
+	if (atomic_fetch_sub(&alive->n, 1) == 1)
+		free(alive);
+}
 
 /* ---- the thread ---- */
 
@@ -54,6 +70,7 @@ static void drop(void *arg)
 	struct attempt *a = arg;
 
 	capture_free(a->result.capture);
+	leave(a->alive);
 	free(a->interface);
 	free(a->filter);
 	free(a);
@@ -76,12 +93,19 @@ int opening_new(struct opening **out, struct ev_loop *loop, opening_fn on_opened
 	if (!o)
 		return -ENOMEM;
 	*o = (struct opening){.loop = loop, .on_opened = on_opened, .ctx = ctx};
+	o->alive = malloc(sizeof(*o->alive));
+	if (!o->alive) {
+		free(o);
+		return -ENOMEM;
+	}
+	atomic_init(&o->alive->n, 1);
 	*out = o;
 	return 0;
 }
 
 /* The thread's own: what is borrowed for the call may be gone by then. */
-static struct attempt *make_attempt(const struct capture_options *opt, int dlt)
+static struct attempt *make_attempt(const struct opening *o, const struct capture_options *opt,
+				    int dlt)
 {
 	struct attempt *a = calloc(1, sizeof(*a));
 
@@ -89,6 +113,8 @@ static struct attempt *make_attempt(const struct capture_options *opt, int dlt)
 		return NULL;
 	a->opt = *opt;
 	a->dlt = dlt;
+	a->alive = o->alive;
+	atomic_fetch_add(&a->alive->n, 1);
 	a->interface = strdup(opt->interface);
 	a->filter = strdup(opt->filter ? opt->filter : "");
 	a->opt.interface = a->interface;
@@ -104,13 +130,15 @@ int opening_start(struct opening *o, const struct capture_options *opt, int dlt)
 	struct errand errand = {.run = run, .done = done, .drop = drop};
 	int r = 0;
 
+	if (atomic_load(&o->alive->n) > FORGOTTEN_MAX) /* the opening itself is one */
+		return OPENING_E_BUSY;
 	if (opening_is_pending(o))
 		opening_forget(o);
 	if (!o->errands)
 		r = errands_new(&o->errands, o->loop, o);
 	if (r < 0)
 		return r;
-	errand.arg = make_attempt(opt, dlt);
+	errand.arg = make_attempt(o, opt, dlt);
 	return errand.arg ? errands_add(o->errands, &errand) : -ENOMEM;
 }
 
@@ -133,5 +161,6 @@ void opening_free(struct opening *o)
 		return;
 	opening_forget(o);
 	errands_free(o->errands, IDLE_END_MS);
+	leave(o->alive);
 	free(o);
 }

@@ -28,9 +28,13 @@ typedef void (*opening_fn)(void *ctx, struct opening_result *result);
 /* Returns 0 or -ENOMEM. */
 int opening_new(struct opening **out, struct ev_loop *loop, opening_fn on_opened, void *ctx);
 
+/* Two that were to be forgotten still run, and each may hold a ring: try again later. */
+#define OPENING_E_BUSY 1
+
 /*
  * Begins; one that has not ended is forgotten. `dlt`: the link type that the filter is checked for
- * when the interface is not there. Returns 0 or -errno (logged).
+ * when the interface is not there. Returns 0; OPENING_E_BUSY, and nothing changed; or -errno
+ * (logged).
  */
 int opening_start(struct opening *o, const struct capture_options *opt, int dlt);
 

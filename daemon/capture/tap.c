@@ -173,7 +173,7 @@ static int sink(void *ctx, const struct packet *pkt)
 	return r;
 }
 
-/* The answer comes by on_opened(). */
+/* The answer comes by on_opened(). As opening_start(). */
 static int open_handle(struct tap *t, const struct config *cfg)
 {
 	const struct capture_options opt = {
@@ -191,8 +191,11 @@ static int open_handle(struct tap *t, const struct config *cfg)
 		.ctx = t,
 	};
 
-	retry_begin(&t->retry);
-	return opening_start(t->opening, &opt, t->dlt < 0 ? DLT_ETHERNET : t->dlt);
+	int r = opening_start(t->opening, &opt, t->dlt < 0 ? DLT_ETHERNET : t->dlt);
+
+	if (r == 0)
+		retry_begin(&t->retry);
+	return r;
 }
 
 /* ---- the interface ---- */
@@ -210,7 +213,7 @@ static void reopen(struct tap *t)
 		return;
 	}
 	ev_timer_stop(t->opt.loop, &t->reopen);
-	if (open_handle(t, t->next ? t->next : t->cfg) < 0)
+	if (open_handle(t, t->next ? t->next : t->cfg) != 0)
 		start_timer(t, &t->reopen, retry_delay(&t->retry));
 }
 
@@ -439,12 +442,14 @@ int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
 	}
 	ev_timer_stop(t->opt.loop, &t->reopen);
 	r = open_handle(t, cfg);
-	if (r < 0) {
-		snprintf(why, size, "%s: %s", cfg->interface, strerror(-r));
-		return r;
+	if (r == 0) {
+		t->next = cfg;
+		return TAP_E_PENDING;
 	}
-	t->next = cfg;
-	return TAP_E_PENDING;
+	snprintf(why, size, "%s: %s", cfg->interface,
+		 r == OPENING_E_BUSY ? "the filter of an earlier reload is still being compiled"
+				     : strerror(-r));
+	return r == OPENING_E_BUSY ? -EBUSY : r;
 }
 
 void tap_cancel_reload(struct tap *t)
