@@ -446,6 +446,8 @@ int tap_reload(struct tap *t, const struct config *cfg, char *why, size_t size)
 		t->next = cfg;
 		return TAP_E_PENDING;
 	}
+	if (t->waiting)
+		look_soon(t);
 	snprintf(why, size, "%s: %s", cfg->interface,
 		 r == OPENING_E_BUSY ? "the filter of an earlier reload is still being compiled"
 				     : strerror(-r));
