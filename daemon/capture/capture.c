@@ -244,16 +244,18 @@ static bool drained(struct capture *c, int last_batch)
 
 static void work(struct capture *c)
 {
-	int n;
+	int n, err;
 
 	if (!offer_parked(c)) {
 		unwatch(c);
 		return;
 	}
 	n = pcap_dispatch(c->device.pcap, BATCH, on_packet, (u_char *)c);
-	if (c->sink_error) {
+	err = c->sink_error;
+	c->sink_error = 0; /* it may be run again */
+	if (err) {
 		unwatch(c);
-		c->opt.on_error(c->opt.ctx, c->sink_error);
+		c->opt.on_error(c->opt.ctx, err);
 	} else if (c->has_parked) {
 		unwatch(c);
 	} else if (n == PCAP_ERROR && !c->stopping) {

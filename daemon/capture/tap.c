@@ -156,10 +156,15 @@ static void on_handle_lost(void *ctx, const char *why)
 		lose(t, why);
 }
 
+/* The handle is not read on. At the end nobody would run it again: what is left is given up. */
 static void on_handle_error(void *ctx, int err)
 {
 	struct tap *t = ctx;
 
+	if (t->stopping) {
+		handover_clear(&t->queue);
+		start_timer(t, &t->ended, 0.);
+	}
 	t->opt.on_error(t->opt.ctx, err);
 }
 
@@ -168,7 +173,7 @@ static int sink(void *ctx, const struct packet *pkt)
 	struct tap *t = ctx;
 	int r = t->opt.sink(t->opt.ctx, pkt);
 
-	if (r > 0)
+	if (r != 0)
 		handover_pause(&t->queue);
 	return r;
 }

@@ -216,10 +216,37 @@ static void test_a_reload_that_cannot_begin_ends_no_waiting(void **state)
 	refuse_a_reload_while_it_waits(OPENING_E_BUSY, -EBUSY);
 }
 
+/* Only the packet is lost: what is in the ring is read at the end, and the end does not wait. */
+static void test_what_the_sink_failed_for_is_read_on_at_the_end(void **state)
+{
+	const struct config cfg = {.interface = eth0, .filter = none};
+	const struct packet pkt = {.caplen = 0};
+	struct ev_loop *loop = ev_loop_new(0);
+	int ends = 0;
+	struct tap *t = open_tap(loop, &cfg, &ends);
+
+	world.capture = (struct capture){.runs = 0};
+	tell_opened(0);
+	tap_run(t);
+	assert_int_equal(world.capture.runs, 1);
+	assert_int_equal(world.opened.sink(world.opened.ctx, &pkt), -ENOMEM);
+	world.opened.on_error(world.opened.ctx, -ENOMEM);
+	tap_stop(t);
+	assert_int_equal(world.capture.runs, 2);
+	/* Once more: what is left cannot be handed on either. */
+	assert_int_equal(world.opened.sink(world.opened.ctx, &pkt), -ENOMEM);
+	world.opened.on_error(world.opened.ctx, -ENOMEM);
+	ev_run(loop, 0);
+	assert_int_equal(ends, 1);
+	tap_free(t);
+	ev_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_reload_that_cannot_begin_ends_no_waiting),
+		cmocka_unit_test(test_what_the_sink_failed_for_is_read_on_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
