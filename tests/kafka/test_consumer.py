@@ -43,8 +43,8 @@ def wait_numbers(process, expected, timeout=30):
 
 
 def at_end(process):
-    """Waits until the consumer stands at the end: its capture header is out."""
-    process.wait_stdout(24)
+    """Waits until the consumer, which runs with -l debug, stands at the end that it has found."""
+    process.wait_line(r'^DEBUG:root:topic \S+, partition 0: from offset \d+$')
 
 
 @pytest.mark.parametrize('offset, expected', [
@@ -94,7 +94,7 @@ def test_exit_at_end_of_an_empty_topic(make_topic):
 
 def test_the_default_is_the_end(topic, consumer):
     topic.produce(captures.sample(50, size=80))
-    process = consumer(topic)
+    process = consumer(topic, '-l', 'debug')
     at_end(process)
     sample = captures.sample(4000, size=80)
     sent = [50]
@@ -197,7 +197,8 @@ def test_two_consumers_do_not_split_a_topic(make_topic, consumer):
 
 def test_partitions_added_while_it_runs(make_topic, consumer):
     topic = make_topic(1)
-    process = consumer(topic, '-o', 'end', '-X', 'topic.metadata.refresh.interval.ms=1000')
+    process = consumer(topic, '-o', 'end', '-l', 'debug',
+                       '-X', 'topic.metadata.refresh.interval.ms=1000')
     at_end(process)
     topic.broker.add_partitions(topic.name, 3)
     # Everything in a new partition is new: from its beginning, also what came before we knew.
@@ -302,7 +303,7 @@ def test_headers_of_a_record_are_honoured(topic):
 
 
 def test_latency_of_a_single_record_is_low(topic, consumer):
-    process = consumer(topic, '-o', 'begin')
+    process = consumer(topic, '-o', 'begin', '-l', 'debug')
     at_end(process)
     times = []
     # What holds up one or two on a busy machine does not hold up most, as a timer of ours would.
