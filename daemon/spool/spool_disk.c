@@ -136,6 +136,11 @@ uint64_t spool_disk_written(const struct spool_disk *d)
 	return atomic_load(&d->written);
 }
 
+uint64_t spool_disk_syncs(const struct spool_disk *d)
+{
+	return spool_sync_count(d->sync);
+}
+
 uint64_t spool_disk_bytes(const struct spool_disk *d)
 {
 	return spool_list_bytes(&d->list);

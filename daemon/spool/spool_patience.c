@@ -38,14 +38,16 @@ bool spool_patience_end(struct spool_patience *p)
 	return orphan;
 }
 
-bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w)
+bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w, uint64_t others)
 {
-	uint64_t steps = atomic_load(&p->steps);
+	uint64_t steps = atomic_load(&p->steps) + others;
 
+	p->hangs &= steps == p->hung_at;
 	if (!w->until || steps != w->steps)
 		w->until = thread_now_ms() + SPOOL_PATIENCE_MS;
 	w->steps = steps;
 	p->hangs |= thread_now_ms() >= w->until;
+	p->hung_at = steps;
 	if (!p->hangs)
 		thread_cond_wait(&p->done, p->lock, w->until);
 	return !p->hangs;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Without a step for so long the disk hangs. */
+/* Without a step for so long the disk hangs, until there is one after all. */
 #define SPOOL_PATIENCE_MS 4000
 
 struct spool_patience {
@@ -20,8 +20,9 @@ struct spool_patience {
 	pthread_cond_t done;
 	_Atomic uint64_t steps;
 	bool ended,
-		orphan; /* under the lock: the thread, all but its return; nobody waits for it */
-	bool hangs;     /* the loop's: it does, and nothing is waited for any more */
+		orphan;   /* under the lock: the thread, all but its return; nobody waits for it */
+	bool hangs;       /* the loop's: it does, and nothing is waited for */
+	uint64_t hung_at; /* steps by then */
 };
 
 /* Starts the thread; `p` is all zero before. 0 or -errno; spool_patience_clear() follows. */
@@ -43,7 +44,10 @@ struct spool_waiting {
 	uint64_t steps, until;
 };
 
-/* Under the lock: waits for a step, or longer. False: the disk hangs. */
-bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w);
+/*
+ * Under the lock: waits for a step, or longer; `others`: steps of other threads at the same disk,
+ * by a count that grows. False: the disk hangs.
+ */
+bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w, uint64_t others);
 /* Waits until the thread ends, as it was told to. False: it does not, and is left to itself. */
 bool spool_patience_join(struct spool_patience *p);

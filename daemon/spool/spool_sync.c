@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,6 +50,7 @@ struct spool_sync {
 	uint32_t interval_ms;
 	bool now, stop;
 
+	_Atomic uint64_t count; /* by itself: of syncs that went well */
 	struct log_limit limit; /* the thread's own */
 };
 
@@ -72,6 +74,8 @@ static bool force(struct spool_sync *s, int fd, bool names)
 		r = spool_dir_sync(s->dir);
 	if (r < 0)
 		note_unsynced(s, r);
+	else
+		atomic_fetch_add(&s->count, 1);
 	return r == 0;
 }
 
@@ -259,4 +263,9 @@ void spool_sync_all(struct spool_sync *s)
 	while (s->now || s->n)
 		pthread_cond_wait(&s->done, &s->lock);
 	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t spool_sync_count(const struct spool_sync *s)
+{
+	return atomic_load(&s->count);
 }

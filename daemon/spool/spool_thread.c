@@ -458,26 +458,26 @@ void spool_thread_ask(struct spool_thread *t)
 
 bool spool_thread_wait(struct spool_thread *t, uint64_t pending)
 {
-	struct spool_waiting waiting = {0};
+	struct spool_waiting w = {0};
+	bool goes_on = true;
 
 	pthread_mutex_lock(&t->lock);
-	while (atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
-		if (!spool_patience_wait(&t->patience, &waiting))
-			break;
+	while (goes_on && atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
+		goes_on = spool_patience_wait(&t->patience, &w, spool_disk_syncs(t->disk));
 	pthread_mutex_unlock(&t->lock);
-	return !t->patience.hangs;
+	return goes_on;
 }
 
 uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
 {
-	struct spool_waiting waiting = {0};
+	struct spool_waiting w = {0};
 	uint64_t n;
 
 	pthread_mutex_lock(&t->lock);
 	t->flush = true;
 	pthread_cond_signal(&t->work);
 	while (t->flush)
-		if (!spool_patience_wait(&t->patience, &waiting))
+		if (!spool_patience_wait(&t->patience, &w, spool_disk_syncs(t->disk)))
 			break;
 	n = t->patience.hangs ? end - spool_disk_written(t->disk) : t->discarded;
 	pthread_mutex_unlock(&t->lock);

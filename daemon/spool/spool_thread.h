@@ -53,7 +53,7 @@ void spool_thread_ask(struct spool_thread *t);
 
 /*
  * Waits until no more than `pending` bytes wait, or the disk refuses. False: it hangs (see
- * spool_patience.h), and nothing is waited for any more.
+ * spool_patience.h), and nothing is waited for until it goes on.
  */
 bool spool_thread_wait(struct spool_thread *t, uint64_t pending);
 
@@ -63,7 +63,7 @@ bool spool_thread_wait(struct spool_thread *t, uint64_t pending);
  */
 uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end);
 
-/* What the two before have found. */
+/* What the two before have found, the last time. */
 bool spool_thread_hangs(const struct spool_thread *t);
 
 /* New values of what spool_disk_new() was given. */

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "lines.h"
 #include "spool_rig.h"
 
 #define FILES_MAX 1024
@@ -16,7 +17,7 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t released;
-	bool held, fails, slow, disordered;
+	bool held, fails, slow, very_slow, disordered;
 	unsigned int begun, ended;
 	uint64_t last;              /* number of the file that was synced last */
 	uint64_t synced[FILES_MAX]; /* by numbers of files: bytes of them that are on the disk */
@@ -58,6 +59,8 @@ static int sync_now(int fd)
 		return -1;
 	}
 	pthread_mutex_unlock(&disk.lock);
+	if (disk.very_slow)
+		nanosleep(&(struct timespec){.tv_nsec = 800000000}, NULL);
 	if (disk.slow)
 		nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
 	r = (int)syscall(SYS_fdatasync, fd);
@@ -182,6 +185,8 @@ static int sync_teardown(void **state)
 	disk_set(&disk.held, false);
 	disk_set(&disk.fails, false);
 	disk_set(&disk.slow, false);
+	disk_set(&disk.very_slow, false);
+	lines_release();
 	return teardown(state);
 }
 
@@ -285,6 +290,44 @@ static void a_flush_waits_for_the_last_sync(void **state)
 	assert_true(all_synced(r));
 }
 
+/* All of them take longer than a disk is waited for that does nothing. */
+static void a_flush_waits_for_many_slow_syncs(void **state)
+{
+	struct rig *r = *state;
+
+	disk_set(&disk.very_slow, true);
+	rig_open(r);
+	append_all(r, 10, 6000); /* two files */
+	lines_catch();
+	assert_int_equal(spool_flush(r->spool), 0);
+	assert_true(all_synced(r));
+	disk_set(&disk.very_slow, false);
+	rig_close(r);
+	assert_int_equal(lines_with("hangs"), 0);
+}
+
+static void a_disk_that_goes_on_is_waited_for_again(void **state)
+{
+	struct packet pkt = make(1, 100);
+	struct rig *r = *state;
+	unsigned int ended;
+	uint32_t n = 10;
+
+	r->opt.segment_size = 256u << 10;
+	disk_set(&disk.held, true);
+	rig_open(r);
+	WAIT(r, append_until_full(r, &n) && disk_count(&disk.begun) > 0);
+	append_until_full(r, &n);
+	lines_catch();
+	assert_int_equal(spool_append_waiting(r->spool, &pkt), SPOOL_E_NOSPACE);
+	ended = disk_count(&disk.ended);
+	disk_set(&disk.held, false);
+	WAIT(r, disk_count(&disk.ended) > ended + 1);
+	assert_int_equal(spool_flush(r->spool), 0);
+	assert_true(all_synced(r));
+	assert_int_equal(lines_with("hangs"), 0);
+}
+
 /* Also when nothing is synced meanwhile; what the end of the file adds is the kernel's then. */
 static void a_flush_syncs_though_the_kernel_may_choose(void **state)
 {
@@ -321,6 +364,8 @@ int main(void)
 		SYNC_TEST(many_files_wait_for_their_sync),
 		SYNC_TEST(a_file_may_go_while_it_is_synced),
 		SYNC_TEST(a_flush_waits_for_the_last_sync),
+		SYNC_TEST(a_flush_waits_for_many_slow_syncs),
+		SYNC_TEST(a_disk_that_goes_on_is_waited_for_again),
 		SYNC_TEST(a_flush_syncs_though_the_kernel_may_choose),
 		SYNC_TEST(a_sync_that_failed_is_tried_again),
 	};
