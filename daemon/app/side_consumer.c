@@ -23,13 +23,19 @@
 #include "kafka/kafkashow.h"
 #include "output/output.h"
 
+#define FREE_WAIT_MS  1000 /* at the end */
+#define RETIRE_TICK_S 0.05
+#define RETIRE_TICKS  200 /* a look-up of a broker that hangs takes as long */
+
 struct side {
 	struct side_options opt;
 	struct output *output;
 	struct consumer *consumer;
 	struct consumer *retired; /* being closed after a reload; else NULL */
-	struct kafkalog *log;     /* of whichever consumer */
-	struct ev_timer report;   /* tells app of the end, outside of everybody's callbacks */
+	ev_timer retire;          /* when it is closed: looks whether it can be freed */
+	int retire_ticks;
+	struct kafkalog *log;   /* of whichever consumer */
+	struct ev_timer report; /* tells app of the end, outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
@@ -172,13 +178,26 @@ static void on_state(void *ctx, const char *text)
 	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
+/* The loop waits for nobody while it runs. */
+static void on_retire(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct side *s = w->data;
+	struct consumer *c = s->retired;
+
+	if (!consumer_has_ended(c) && ++s->retire_ticks < RETIRE_TICKS)
+		return;
+	ev_timer_stop(loop, w);
+	s->retired = NULL;
+	consumer_free(c, 0);
+}
+
 static void on_consumer_closed(void *ctx, struct consumer *c)
 {
 	struct side *s = ctx;
 
 	if (c == s->retired) {
-		s->retired = NULL;
-		consumer_free(c);
+		s->retire_ticks = 0;
+		ev_timer_again(s->opt.loop, &s->retire);
 		return;
 	}
 	report_stopped(s);
@@ -218,8 +237,9 @@ static void side_free(struct side *s)
 	if (!s)
 		return;
 	ev_timer_stop(s->opt.loop, &s->report);
-	consumer_free(s->retired);
-	consumer_free(s->consumer);
+	ev_timer_stop(s->opt.loop, &s->retire);
+	consumer_free(s->retired, FREE_WAIT_MS);
+	consumer_free(s->consumer, FREE_WAIT_MS);
 	kafkalog_unref(s->log);
 	output_free(s->output);
 	free(s);
@@ -249,7 +269,8 @@ static int side_new(struct side **out, const struct side_options *opt)
 		return -ENOMEM;
 	s->opt = *opt;
 	ev_timer_init(&s->report, on_report, 0, 0);
-	s->report.data = s;
+	ev_timer_init(&s->retire, on_retire, 0., RETIRE_TICK_S);
+	s->report.data = s->retire.data = s;
 	s->logged_at = s->shown_at = ev_now(opt->loop);
 	r = open_output(s);
 	if (r == 0)

@@ -26,7 +26,7 @@ struct errands {
 	pthread_t thread;
 	bool started;
 	size_t pending;        /* the loop's own */
-	atomic_bool abandoned; /* whoever of free and thread comes second frees the rest */
+	atomic_bool abandoned; /* by free or thread; whoever comes second frees the rest */
 
 	pthread_mutex_t lock; /* guards the next three */
 	pthread_cond_t wakeup;
@@ -242,6 +242,11 @@ void errands_stop(struct errands *e)
 	pthread_mutex_unlock(&e->lock);
 	e->pending = 0;
 	list_clear(&dropped);
+}
+
+bool errands_have_ended(const struct errands *e)
+{
+	return !e->started || atomic_load(&e->abandoned);
 }
 
 bool errands_free(struct errands *e, unsigned int wait_ms)

@@ -41,6 +41,9 @@ size_t errands_pending(const struct errands *e);
 /* Those that have not begun are dropped, done() is called no more, later ones are refused. */
 void errands_stop(struct errands *e);
 
+/* After errands_stop(): true once errands_free() need not wait for the thread. */
+bool errands_have_ended(const struct errands *e);
+
 /*
  * Stops, and frees it after waiting at most `wait_ms` for the errand that runs. Returns true when
  * the thread is gone; false: it ends with that errand, and what the errand uses must live until

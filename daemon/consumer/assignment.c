@@ -475,6 +475,13 @@ int assignment_positions(const struct assignment *a, struct consumer_position **
 	return n;
 }
 
+bool assignment_has_ended(struct assignment *a)
+{
+	assignment_stop(a);
+	errands_stop(a->errands);
+	return lookup_has_ended(a->lookup) && errands_have_ended(a->errands);
+}
+
 bool assignment_free(struct assignment *a, unsigned int wait_ms)
 {
 	bool gone;

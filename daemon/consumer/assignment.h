@@ -98,5 +98,8 @@ uint64_t assignment_progress(const struct assignment *a);
 int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stats);
 int assignment_positions(const struct assignment *a, struct consumer_position **out);
 
+/* Gives up what it still asks for; true once assignment_free() need not wait for it. */
+bool assignment_has_ended(struct assignment *a);
+
 /* Returns true when the client is no longer used; else it must live on. NULL is legal (true). */
 bool assignment_free(struct assignment *a, unsigned int wait_ms);

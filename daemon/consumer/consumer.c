@@ -23,7 +23,6 @@
 #include "kafka/kafka.h"
 
 #define TICK_SEC       1.0 /* how long a reader may stall before the partitions are paused */
-#define FREE_WAIT_MS   1000
 #define LOG_INTERVAL_S 60
 
 struct consumer {
@@ -369,7 +368,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	c->opt.resume = NULL;
 	c->opt.why = NULL;
 	if (r < 0) {
-		consumer_free(c);
+		consumer_free(c, 0);
 		return r;
 	}
 	*out = c;
@@ -474,7 +473,12 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 		snprintf(buf, size, "packets of topic %s", topic);
 }
 
-void consumer_free(struct consumer *c)
+bool consumer_has_ended(struct consumer *c)
+{
+	return assignment_has_ended(c->assignment);
+}
+
+void consumer_free(struct consumer *c, unsigned int wait_ms)
 {
 	if (!c)
 		return;
@@ -482,11 +486,11 @@ void consumer_free(struct consumer *c)
 	leave_stop(&c->leave);
 	reader_clear(&c->reader);
 	/* A call that still hangs uses the client: both live on until the process ends. */
-	if (!assignment_free(c->assignment, FREE_WAIT_MS)) {
+	if (!assignment_free(c->assignment, wait_ms)) {
 		kafka_abandon(c->k);
 		return;
 	}
-	kafka_free(c->k, FREE_WAIT_MS);
+	kafka_free(c->k, wait_ms);
 	leave_clear(&c->leave);
 	if (c->queue)
 		rd_kafka_queue_destroy(c->queue);

@@ -359,6 +359,11 @@ void lookup_stop(struct lookup *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
+bool lookup_has_ended(const struct lookup *l)
+{
+	return atomic_load(&l->abandoned);
+}
+
 bool lookup_free(struct lookup *l, unsigned int wait_ms)
 {
 	if (!l)

@@ -52,6 +52,9 @@ int lookup_new(struct lookup **out, const struct lookup_options *opt);
 /* Tells the thread to end after the look-up it is in; no result comes any more. */
 void lookup_stop(struct lookup *l);
 
+/* After lookup_stop(): true once lookup_free() need not wait for the thread. */
+bool lookup_has_ended(const struct lookup *l);
+
 /*
  * Frees it, after waiting for the thread for at most `wait_ms`. Returns true when the thread is
  * gone; false: it ends when its look-up does, and uses the client until then. NULL is legal (true).

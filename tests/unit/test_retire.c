@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A reload of a consumer whose old client hangs: the loop waits for nobody. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "app/change.h"
+#include "app/side.h"
+#include "app/side_consumer.h"
+#include "consumer/consumer.h"
+#include "kafka/kafkashow.h"
+#include "output/output.h"
+
+struct consumer {
+	struct consumer_options opt;
+	int looks; /* until it has ended; -1: never */
+	int freed;
+	unsigned int wait_ms;
+};
+
+static struct {
+	struct consumer consumers[2];
+	int n;
+} world;
+
+int consumer_new(struct consumer **out, const struct consumer_options *opt)
+{
+	*out = &world.consumers[world.n++];
+	(*out)->opt = *opt;
+	return 0;
+}
+
+void consumer_close(struct consumer *c)
+{
+	c->opt.on_closed(c->opt.ctx, c);
+}
+
+bool consumer_has_ended(struct consumer *c)
+{
+	return c->looks >= 0 && c->looks-- == 0;
+}
+
+void consumer_free(struct consumer *c, unsigned int wait_ms)
+{
+	if (!c)
+		return;
+	c->freed++;
+	c->wait_ms = wait_ms;
+}
+
+int consumer_positions(struct consumer *c, struct consumer_position **out)
+{
+	*out = NULL;
+	return 0;
+}
+
+void consumer_counts(const struct consumer *c, struct consumer_counts *out)
+{
+	*out = (struct consumer_counts){.read = 0};
+}
+
+void consumer_set_config(struct consumer *c, const struct config *cfg)
+{
+}
+
+void consumer_stop(struct consumer *c)
+{
+}
+
+void consumer_resume(struct consumer *c)
+{
+}
+
+void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset)
+{
+}
+
+int64_t consumer_lag(const struct consumer *c)
+{
+	return 0;
+}
+
+int64_t consumer_left(const struct consumer *c)
+{
+	return 0;
+}
+
+uint64_t consumer_progress(const struct consumer *c)
+{
+	return 0;
+}
+
+void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
+{
+}
+
+unsigned int change_between(const struct config *before, const struct config *after,
+			    difference_fn fn, void *ctx)
+{
+	return CONFIG_CHANGE_CLIENT;
+}
+
+int output_new(struct output **out, const struct output_options *opt)
+{
+	return 0;
+}
+
+void output_free(struct output *o)
+{
+}
+
+int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size)
+{
+	return 0;
+}
+
+int output_put(struct output *o, const struct packet *pkt)
+{
+	return 0;
+}
+
+bool output_flush(struct output *o)
+{
+	return true;
+}
+
+void output_finish(struct output *o)
+{
+}
+
+uint64_t output_taken(const struct output *o)
+{
+	return 0;
+}
+
+uint64_t output_written(const struct output *o)
+{
+	return 0;
+}
+
+bool output_holds_packets(const struct output *o)
+{
+	return false;
+}
+
+void output_log_failure(const struct output *o)
+{
+}
+
+size_t output_waiting(const struct output *o)
+{
+	return 0;
+}
+
+int output_check(const struct config *cfg)
+{
+	return 0;
+}
+
+void output_warn(const struct config *cfg)
+{
+}
+
+void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
+{
+	*buf = '\0';
+}
+
+static char topic[] = "pcap";
+
+static void test_a_retired_client_is_freed_when_it_has_ended(void **state)
+{
+	const struct config cfg = {.mode = CONFIG_MODE_CONSUMER, .topic = topic}, next = cfg;
+	struct ev_loop *loop = ev_loop_new(0);
+	const struct side_options opt = {.loop = loop, .cfg = &cfg};
+	struct consumer *old = &world.consumers[0];
+	struct side *s = NULL;
+	char why[160] = "";
+
+	assert_int_equal(side_consumer_ops.new(&s, &opt), 0);
+	old->looks = 2; /* a look-up of it hangs so long */
+	assert_int_equal(side_consumer_ops.reload(s, &next, why, sizeof(why)), 0);
+	assert_int_equal(old->freed, 0);
+	ev_run(loop, 0); /* until nothing is left that could wake it */
+	assert_int_equal(old->looks, -1);
+	assert_int_equal(old->freed, 1);
+	assert_int_equal(old->wait_ms, 0);
+	side_consumer_ops.free(s);
+	assert_int_equal(old->freed, 1);
+	assert_int_equal(world.consumers[1].freed, 1);
+	ev_loop_destroy(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_retired_client_is_freed_when_it_has_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
