@@ -33,6 +33,7 @@
 #include "spool/spool.h"
 
 #define BATCH   4096
+#define AGAIN_S 1.   /* what had no memory is tried again */
 #define WATCH_S 0.25 /* no answer for so long, twice, and what waits is copied */
 
 struct relay {
@@ -51,13 +52,15 @@ struct relay {
 	bool stalled;       /* Kafka does not answer: packets go to disk */
 	bool input_blocked; /* the input was told PACKET_E_FULL */
 	bool refused;       /* the disk takes nothing: until the next look */
-	bool behind;        /* the spool's thread is: since this look */
-	bool hangs;         /* and has been for a whole one: until it says that there is room */
+	bool behind;        /* the spool's thread is: since it took something last */
+	bool behind_before; /* and was at the last look */
+	bool hangs;         /* and has been from one look to the next: until there is room */
 	bool ended, emptying;
 	bool empty;      /* to the last packet, not only what is in memory alone */
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
 	uint64_t unread; /* when that began */
 	uint64_t kept;   /* given up, and on disk */
+	struct log_limit send_limit;
 };
 
 /* ---- runs ---- */
@@ -96,13 +99,16 @@ static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, con
 	int err = spool_set_topic(r->spool, topic);
 
 	if (err == 0)
+		err = runs_reserve(&r->runs);
+	if (err == 0)
 		err = append(r->spool, pkt);
 	if (err)
 		return err;
 	if (number != r->copies_end)
 		r->copies = number;
 	r->copies_end = number + 1;
-	return runs_add(&r->runs, seq, number);
+	runs_add(&r->runs, seq, number);
+	return 0;
 }
 
 static int append_copy(void *ctx, const struct packet *pkt, uint64_t seq, const char *topic)
@@ -199,8 +205,31 @@ static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, co
 
 	if (number >= r->copies && number < r->copies_end)
 		return 0; /* the producer has it */
-	err = producer_send_spooled(r->producer, pkt, topic);
-	return err ? err : runs_add(&r->runs, seq, number);
+	/* First: what is sent and not noted would be sent again. */
+	err = runs_reserve(&r->runs);
+	if (err == 0)
+		err = producer_send_spooled(r->producer, pkt, topic);
+	if (err)
+		return err;
+	runs_add(&r->runs, seq, number);
+	return 0;
+}
+
+static void pump_in(struct relay *r, double s)
+{
+	ev_timer_stop(r->opt.loop, &r->pump);
+	ev_timer_set(&r->pump, s, 0.);
+	ev_timer_start(r->opt.loop, &r->pump);
+}
+
+/* For want of memory; nothing else would have it tried again. */
+static void on_not_sent(struct relay *r, int err)
+{
+	uint64_t held;
+
+	if (log_limit_pass(&r->send_limit, 60, &held))
+		log_error("Cannot send what is spooled: %s; it is tried again", strerror(-err));
+	pump_in(r, AGAIN_S);
 }
 
 /* What is to be sent before the end is sent. */
@@ -217,9 +246,9 @@ static void pump(struct relay *r)
 		return;
 	n = spool_read(r->spool, send_spooled, r, BATCH);
 	if (n < 0)
-		log_error("Cannot send what is spooled: %s", strerror(-n));
+		on_not_sent(r, n);
 	if (n == BATCH)
-		ev_timer_start(r->opt.loop, &r->pump);
+		pump_in(r, 0.);
 	if (r->emptying && is_emptied(r)) {
 		r->emptying = false;
 		r->opt.on_emptied(r->opt.ctx);
@@ -252,7 +281,7 @@ static void on_spool_room(void *ctx)
 {
 	struct relay *r = ctx;
 
-	r->behind = r->hangs = false;
+	r->behind = r->behind_before = r->hangs = false;
 	unblock_input(r);
 }
 
@@ -264,12 +293,12 @@ void relay_on_room(struct relay *r)
 
 /* ---- does Kafka answer? ---- */
 
-/* What the disk has refused is tried again; a spool that was behind all the time hangs. */
+/* What the disk has refused is tried again; a spool that was behind since the last look hangs. */
 static void look_at_disk(struct relay *r)
 {
 	r->refused = false;
-	r->hangs |= r->behind;
-	r->behind = false;
+	r->hangs |= r->behind_before;
+	r->behind_before = r->behind;
 	unblock_input(r);
 }
 
@@ -329,6 +358,7 @@ static int send_to_spool(struct relay *r, const struct packet *pkt)
 		err = spool_append(r->spool, pkt);
 	r->refused = err == SPOOL_E_NOSPACE;
 	r->behind = err == PACKET_E_FULL;
+	r->behind_before &= r->behind;
 	return err;
 }
 
@@ -358,7 +388,7 @@ bool relay_end(struct relay *r, bool empty)
 	r->empty = empty;
 	r->emptying = r->spool && (empty || !is_emptied(r));
 	if (r->emptying) {
-		ev_timer_start(r->opt.loop, &r->pump);
+		pump_in(r, 0.);
 		start_watch(r);
 	}
 	return r->emptying;

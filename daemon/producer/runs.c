@@ -11,25 +11,30 @@ void runs_clear(struct runs *r)
 	*r = (struct runs){0};
 }
 
-int runs_add(struct runs *r, uint64_t seq, uint64_t number)
+int runs_reserve(struct runs *r)
+{
+	size_t room = r->room ? r->room * 2 : 16;
+	struct run *run;
+
+	if (r->n < r->room)
+		return 0;
+	run = reallocarray(r->run, room, sizeof(*run));
+	if (!run)
+		return -ENOMEM;
+	r->run = run;
+	r->room = room;
+	return 0;
+}
+
+void runs_add(struct runs *r, uint64_t seq, uint64_t number)
 {
 	struct run *last = r->n ? &r->run[r->n - 1] : NULL;
 
 	if (last && last->seq + last->count == seq && last->number + last->count == number) {
 		last->count++;
-		return 0;
-	}
-	if (!r->run || r->n == r->room) {
-		size_t room = r->room ? r->room * 2 : 16;
-		struct run *run = realloc(r->run, room * sizeof(*run));
-
-		if (!run)
-			return -ENOMEM;
-		r->run = run;
-		r->room = room;
+		return;
 	}
 	r->run[r->n++] = (struct run){seq, number, 1};
-	return 0;
 }
 
 uint64_t runs_settle(struct runs *r, uint64_t seq)

@@ -22,8 +22,11 @@ struct runs {
 
 void runs_clear(struct runs *r);
 
-/* The next one; `seq` is higher than those before. 0 or -ENOMEM. */
-int runs_add(struct runs *r, uint64_t seq, uint64_t number);
+/* Makes room for one more. 0 or -ENOMEM. */
+int runs_reserve(struct runs *r);
+
+/* The next one, after runs_reserve(); `seq` is higher than those before. */
+void runs_add(struct runs *r, uint64_t seq, uint64_t number);
 
 /*
  * All packets below `seq` are settled, and forgotten with a run that holds no others. Returns the

@@ -11,8 +11,10 @@
 
 static void add(struct runs *r, uint64_t seq, uint64_t number, unsigned int count)
 {
-	for (unsigned int i = 0; i < count; i++)
-		assert_int_equal(runs_add(r, seq + i, number + i), 0);
+	for (unsigned int i = 0; i < count; i++) {
+		assert_int_equal(runs_reserve(r), 0);
+		runs_add(r, seq + i, number + i);
+	}
 }
 
 static void what_follows_is_one_run(void **state)
