@@ -387,6 +387,7 @@ int spool_file_scan(int fd, struct spool_file_info *out)
 			close(own);
 		return n;
 	}
+	out->inode = st.st_ino;
 	n = spool_reader_new(&r, own);
 	if (n < 0)
 		return n;

@@ -42,6 +42,7 @@ int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8
 struct spool_file_info {
 	char topic[SPOOL_TOPIC_MAX];
 	uint64_t id; /* 0: of an earlier version */
+	uint64_t inode;
 	uint64_t packets;
 	uint64_t bytes; /* up to the end of the last whole block, or of damage */
 	uint64_t torn;  /* bytes behind that, of a block that was not finished */

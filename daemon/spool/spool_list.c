@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -105,17 +106,29 @@ void spool_list_note(struct spool_list *l, uint64_t packets)
 	spool_dir_write_position(l->dir, &l->position);
 }
 
+/* Without an id its inode tells, and of an empty one that it is so still. */
+static bool is_the_same_file(int fd, const struct spool_segment *s)
+{
+	struct stat st;
+
+	if (s->id)
+		return spool_file_id(fd) == s->id;
+	if (fstat(fd, &st) < 0)
+		return false;
+	return s->inode ? st.st_ino == s->inode : st.st_size == 0;
+}
+
 /* The file of this name is still the one that was read. */
 static bool is_the_same(struct spool_list *l, const struct spool_segment *s)
 {
 	int fd = spool_dir_open(l->dir, s->number, O_RDONLY);
-	uint64_t id;
+	bool same;
 
 	if (fd < 0)
 		return fd != -EMEDIUMTYPE;
-	id = spool_file_id(fd);
+	same = is_the_same_file(fd, s);
 	close(fd);
-	return id == s->id;
+	return same;
 }
 
 /* Removes one from the disk that is delivered. 0, also when it is another one by now; -errno. */
@@ -171,7 +184,7 @@ void spool_list_remove_left(struct spool_list *l)
 }
 
 /* At the start: one that holds nothing to be sent. 0 or -ENOMEM. */
-static int drop_file(struct spool_list *l, uint64_t number, uint64_t id)
+static int drop_file(struct spool_list *l, uint64_t number, uint64_t id, uint64_t inode)
 {
 	struct spool_segment *s = calloc(1, sizeof(*s));
 
@@ -179,6 +192,7 @@ static int drop_file(struct spool_list *l, uint64_t number, uint64_t id)
 		return -ENOMEM;
 	s->number = number;
 	s->id = id;
+	s->inode = inode;
 	dispose(l, s);
 	return 0;
 }
@@ -266,7 +280,7 @@ static int drop_empty_file(struct spool_list *l, uint64_t number)
 			 "removing it",
 			 dir, name);
 	}
-	return drop_file(l, number, 0);
+	return drop_file(l, number, 0, 0);
 }
 
 /* Takes one file of an earlier run in, unless it is empty. 0 or -ENOMEM. */
@@ -288,10 +302,11 @@ static int take_file(struct spool_list *l, uint64_t number)
 	}
 	skip = delivered_of(l, number, &info);
 	if (info.packets == skip)
-		return drop_file(l, number, info.id);
+		return drop_file(l, number, info.id, info.inode);
 	s = spool_list_add(l, number, info.id);
 	if (!s || !(s->topic = spool_list_topic(l, info.topic)))
 		return -ENOMEM;
+	s->inode = info.inode;
 	s->skip = skip;
 	s->packets = s->usable = info.packets - skip;
 	s->bytes = info.bytes;

@@ -15,6 +15,7 @@ struct spool_segment {
 	struct spool_segment *next;
 	uint64_t number; /* of the file */
 	uint64_t id;     /* of the file, for ever; 0: of an earlier version */
+	uint64_t inode;  /* for one without an id, at the start; 0: it was empty */
 	uint64_t skip;   /* packets at its start that an earlier run delivered: they do not count */
 	uint64_t first;  /* number of its first packet */
 	uint64_t packets; /* whole and written */

@@ -204,15 +204,41 @@ static int take_old(void *ctx, const struct packet *pkt, uint64_t number, const 
 	return 0;
 }
 
-static void a_spool_of_an_earlier_version_is_read(void **state)
+static void leave_old_file(struct rig *r)
 {
-	struct rig *r = *state;
-	char command[PATH_MAX * 2], line[80];
+	char command[PATH_MAX * 2];
 
 	snprintf(command, sizeof(command),
 		 "cp %s/spool-without-checksums.pcapng %s/spool-0000000000000005.pcapng",
 		 getenv("UNIT_DATA"), r->dir);
 	assert_int_equal(system(command), 0);
+}
+
+/* Neither has an id. */
+static void what_takes_the_place_of_an_old_file_stays(void **state)
+{
+	struct rig *r = *state;
+	char path[PATH_MAX], other[PATH_MAX];
+
+	leave_old_file(r);
+	oldest_file(r, path);
+	away_of(other, path);
+	spit(other, (const uint8_t *)"somebody else's", 15);
+	lines_catch();
+	rig_open(r);
+	WAIT(r, spool_read(r->spool, take_old, r, 100) >= 0 && r->n == 8);
+	assert_int_equal(rename(other, path), 0);
+	spool_acknowledge(r->spool, spool_next(r->spool));
+	WAIT(r, lines_with("another file was put") > 0 || access(path, F_OK) < 0);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void a_spool_of_an_earlier_version_is_read(void **state)
+{
+	struct rig *r = *state;
+	char command[PATH_MAX * 2], line[80];
+
+	leave_old_file(r);
 	snprintf(line, sizeof(line), "%016x %016x ", 5, 3);
 	snprintf(line + 34, sizeof(line) - 34, "%016llx\n",
 		 (unsigned long long)XXH3_64bits(line, 34));
@@ -424,6 +450,7 @@ int main(void)
 		FILES_TEST(what_takes_the_place_of_a_file_stays),
 		FILES_TEST(a_file_that_was_away_at_its_turn_is_not_removed),
 		FILES_TEST(somebody_elses_file_at_the_next_number_is_passed),
+		FILES_TEST(what_takes_the_place_of_an_old_file_stays),
 		FILES_TEST(a_spool_of_an_earlier_version_is_read),
 		FILES_TEST(no_changed_byte_goes_unnoticed),
 		FILES_TEST(damage_costs_what_it_hits),
