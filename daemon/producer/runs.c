@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/runs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ void runs_add(struct runs *r, uint64_t seq, uint64_t number)
 		last->count++;
 		return;
 	}
+	assert(r->run && r->n < r->room);
 	r->run[r->n++] = (struct run){seq, number, 1};
 }
 
