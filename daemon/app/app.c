@@ -38,7 +38,7 @@ static void abandon(struct app *a)
 	a->abandoned = true;
 	a->deadline.repeat = LAST_RESORT_S;
 	ev_timer_again(a->loop, &a->deadline);
-	a->ops->abandon(a->side);
+	a->ops->abandon(a->role);
 }
 
 static void stop(struct app *a, int status)
@@ -50,7 +50,7 @@ static void stop(struct app *a, int status)
 	app_reload_cancel(a, -EBUSY, "the instance is being stopped");
 	a->stopping = true;
 	service_stopping(a->service, a->cfg->shutdown_timeout_ms + STOP_SLACK_MS);
-	a->ops->stop(a->side);
+	a->ops->stop(a->role);
 }
 
 static void stop_by_deadline(struct app *a, int status)
@@ -70,7 +70,7 @@ static void on_leave(struct ev_loop *loop, ev_timer *w, int revents)
 
 	if (a->abandoned || !a->ops->may_leave)
 		ev_timer_stop(loop, w);
-	else if (a->ops->may_leave(a->side))
+	else if (a->ops->may_leave(a->role))
 		abandon(a);
 }
 
@@ -95,7 +95,7 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
 
 	if (a->abandoned)
 		return;
-	a->ops->waiting_for(a->side, what, sizeof(what));
+	a->ops->waiting_for(a->role, what, sizeof(what));
 	log_info("Waiting for %s; for %.0f s more at most, a second signal gives up at once", what,
 		 ev_timer_remaining(loop, &a->deadline));
 }
@@ -103,7 +103,7 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
-	uint64_t progress = a->ops->progress(a->side);
+	uint64_t progress = a->ops->progress(a->role);
 	uint32_t timeout = a->cfg->stall_timeout_ms;
 	bool whole = timeout % 1000 == 0;
 
@@ -114,7 +114,7 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	if (a->abandoned || ev_now(loop) - a->progress_at < timeout / 1e3)
 		return;
-	a->ops->waiting_for(a->side, a->stalled, sizeof(a->stalled));
+	a->ops->waiting_for(a->role, a->stalled, sizeof(a->stalled));
 	log_error("No progress for %u %s, giving up; waited for %s",
 		  whole ? timeout / 1000 : timeout, whole ? "s" : "ms", a->stalled);
 	stop(a, 0); /* what that makes of the run, finish() knows */
@@ -129,7 +129,7 @@ static void on_signal(void *ctx, int signo)
 	char why[CONTROL_WHY_MAX] = "";
 
 	if (signo == SIGUSR1) {
-		a->ops->log_stats(a->side);
+		a->ops->log_stats(a->role);
 	} else if (signo == SIGHUP && a->cfg->file) {
 		app_reload(a, why, sizeof(why));
 	} else if (!a->interrupted) {
@@ -147,7 +147,7 @@ static void on_stats(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
 
-	a->ops->log_stats(a->side);
+	a->ops->log_stats(a->role);
 }
 
 static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
@@ -155,7 +155,7 @@ static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
 	struct app *a = w->data;
 	char summary[192], text[704];
 
-	a->ops->summary(a->side, summary, sizeof(summary));
+	a->ops->summary(a->role, summary, sizeof(summary));
 	snprintf(text, sizeof(text), "%s: %s", a->stopping ? "stopping" : a->state, summary);
 	service_set_status(a->service, text);
 }
@@ -234,7 +234,7 @@ static void on_started(void *ctx)
 
 static int start(struct app *a)
 {
-	struct side_options opt = {
+	struct role_options opt = {
 		.loop = a->loop,
 		.cfg = a->cfg,
 		.events = {.on_started = on_started,
@@ -251,7 +251,7 @@ static int start(struct app *a)
 	if (r == 0)
 		r = open_control(a);
 	if (r == 0)
-		r = a->ops->new (&a->side, &opt);
+		r = a->ops->new (&a->role, &opt);
 	if (r == 0)
 		on_started(a);
 	return r < 0 ? r : 0;
@@ -260,8 +260,8 @@ static int start(struct app *a)
 static void release(struct app *a)
 {
 	control_free(a->control);
-	if (a->side)
-		a->ops->free(a->side);
+	if (a->role)
+		a->ops->free(a->role);
 	signals_free(a->signals);
 	service_free(a->service);
 	app_reload_release(a);
@@ -274,13 +274,13 @@ static void release(struct app *a)
 /* A run that was given up has failed, unless all that it was to take is in Kafka or on disk. */
 static bool is_cut_short(const struct app *a)
 {
-	return *a->stalled && !(a->ops->is_done && a->ops->is_done(a->side));
+	return *a->stalled && !(a->ops->is_done && a->ops->is_done(a->role));
 }
 
 /* The last line of a run that fails says why. */
 static int finish(struct app *a)
 {
-	int r = a->ops->finish(a->side, a->interrupted);
+	int r = a->ops->finish(a->role, a->interrupted);
 
 	if (r == 0 && is_cut_short(a)) {
 		log_error("Given up, waited for %s", a->stalled);
@@ -298,7 +298,7 @@ int app_run(struct config *cfg, const struct options *options)
 	struct app a = {.cfg = cfg, .options = options};
 	int r;
 
-	a.ops = cfg->mode == CONFIG_MODE_CONSUMER ? &side_consumer_ops : &side_producer_ops;
+	a.ops = cfg->mode == CONFIG_MODE_CONSUMER ? &consumer_role_ops : &producer_role_ops;
 	a.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!a.loop) {
 		log_error("Cannot create an event loop: %s", strerror(errno));
@@ -320,7 +320,7 @@ int app_run(struct config *cfg, const struct options *options)
 		/* Mostly it has been said with the name of what could not be made. */
 		if (!log_last_was_error())
 			log_error("Cannot start: %s", strerror(-r));
-		a.exit_status = r == -ENOPROTOOPT ? SIDE_STATUS_SETTINGS : 1;
+		a.exit_status = r == -ENOPROTOOPT ? ROLE_STATUS_SETTINGS : 1;
 	}
 	release(&a);
 	return a.exit_status;

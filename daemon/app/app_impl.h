@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "app/side.h"
+#include "app/role.h"
 #include "cli/options.h"
 #include "config/config.h"
 
@@ -18,8 +18,8 @@ struct app {
 	struct ev_loop *loop;
 	struct config *cfg;
 	const struct options *options;
-	const struct side_ops *ops;
-	struct side *side;
+	const struct role_ops *ops;
+	struct role *role;
 	struct signals *signals;
 	struct service *service;
 	struct control *control;

@@ -16,7 +16,7 @@
 #include "app/control.h"
 #include "app/service.h"
 #include "base/log.h"
-#include "cli/fault.h"
+#include "cli/config_faults.h"
 #include "kafka/kafkawarn.h"
 
 #define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
@@ -46,7 +46,7 @@ static void refuse_restart(void *ctx, const struct difference *d)
 	snprintf(line, sizeof(line), "%s: %s -> %s needs a restart", d->name, shown(d->before),
 		 shown(d->after));
 	log_error("reload: %s", line);
-	fault_append(refusal->why, refusal->size, line);
+	config_faults_append(refusal->why, refusal->size, line);
 }
 
 /* A filter is compiled for the link type of the interface, when its line is long read. */
@@ -76,7 +76,7 @@ static int apply(struct app *a, struct config *fresh, char *why, size_t size)
 		return -EINVAL;
 	/* "-15m" goes on to be the time that it was at the start. */
 	fresh->offset_value = a->cfg->offset_value;
-	r = a->ops->reload(a->side, fresh, why, size);
+	r = a->ops->reload(a->role, fresh, why, size);
 	if (r < 0)
 		name_place_of_filter(fresh, why, size);
 	return r;
@@ -166,7 +166,7 @@ void app_reload_cancel(struct app *a, int r, const char *why)
 {
 	if (!a->fresh)
 		return;
-	a->ops->cancel_reload(a->side);
+	a->ops->cancel_reload(a->role);
 	app_reload_done(a, r, why);
 }
 
@@ -182,7 +182,7 @@ static void supersede(struct app *a)
 {
 	if (!a->fresh)
 		return;
-	a->ops->cancel_reload(a->side);
+	a->ops->cancel_reload(a->role);
 	discard(a, a->fresh);
 	a->fresh = NULL;
 }
@@ -202,7 +202,7 @@ int app_reload(void *ctx, char *why, size_t size)
 	supersede(a);
 	service_reloading(a->service);
 	r = reload(a, why, size);
-	if (r != SIDE_E_PENDING) {
+	if (r != ROLE_E_PENDING) {
 		answer(a, r, why);
 		return r;
 	}

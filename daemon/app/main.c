@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/consumer_role.h"
 #include "app/control.h"
 #include "app/hardening.h"
-#include "app/side_consumer.h"
 #include "app/signals.h"
 #include "base/log.h"
 #include "base/printable.h"
@@ -111,7 +111,7 @@ static int run(struct config *cfg, const struct options *options)
 	struct config *own;
 
 	config_set_identity(cfg);
-	if (cfg->mode == CONFIG_MODE_CONSUMER && side_consumer_check_output(cfg) < 0)
+	if (cfg->mode == CONFIG_MODE_CONSUMER && consumer_role_check_output(cfg) < 0)
 		return EXIT_USAGE;
 	if (prepare() < 0)
 		return EXIT_FAILURE;
@@ -177,7 +177,7 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 	case OPTIONS_CHECK_CONFIG:
 		kafkawarn(cfg);
 		if (cfg->mode == CONFIG_MODE_CONSUMER)
-			side_consumer_warn_output(cfg);
+			consumer_role_warn_output(cfg);
 		printable_print(stdout, cfg->file ? cfg->file : "command line");
 		printf(": valid\n");
 		return 0;

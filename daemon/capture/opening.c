@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/errands.h"
+#include "base/worker.h"
 #include "capture/filter.h"
 
 #define IDLE_END_MS 1000 /* that a thread without work takes to end, at most */
@@ -22,7 +22,7 @@ struct alive {
 struct opening {
 	struct ev_loop *loop;
 	struct alive *alive;
-	struct errands *errands;
+	struct worker *worker;
 	opening_fn on_opened;
 	void *ctx;
 };
@@ -127,32 +127,32 @@ static struct attempt *make_attempt(const struct opening *o, const struct captur
 
 int opening_start(struct opening *o, const struct capture_options *opt, int dlt)
 {
-	struct errand errand = {.run = run, .done = done, .drop = drop};
+	struct worker_job worker_job = {.run = run, .done = done, .drop = drop};
 	int r = 0;
 
 	if (atomic_load(&o->alive->n) > FORGOTTEN_MAX) /* the opening itself is one */
 		return OPENING_E_BUSY;
 	if (opening_is_pending(o))
 		opening_forget(o);
-	if (!o->errands)
-		r = errands_new(&o->errands, o->loop, o);
+	if (!o->worker)
+		r = worker_new(&o->worker, o->loop, o);
 	if (r < 0)
 		return r;
-	errand.arg = make_attempt(o, opt, dlt);
-	return errand.arg ? errands_add(o->errands, &errand) : -ENOMEM;
+	worker_job.arg = make_attempt(o, opt, dlt);
+	return worker_job.arg ? worker_add(o->worker, &worker_job) : -ENOMEM;
 }
 
 bool opening_is_pending(const struct opening *o)
 {
-	return o->errands && errands_pending(o->errands) > 0;
+	return o->worker && worker_pending(o->worker) > 0;
 }
 
 void opening_forget(struct opening *o)
 {
 	if (!opening_is_pending(o))
 		return;
-	errands_free(o->errands, 0);
-	o->errands = NULL;
+	worker_free(o->worker, 0);
+	o->worker = NULL;
 }
 
 void opening_free(struct opening *o)
@@ -160,7 +160,7 @@ void opening_free(struct opening *o)
 	if (!o)
 		return;
 	opening_forget(o);
-	errands_free(o->errands, IDLE_END_MS);
+	worker_free(o->worker, IDLE_END_MS);
 	leave(o->alive);
 	free(o);
 }

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "kafka/kafkaprops.h"
 
 struct parser {
@@ -47,7 +47,7 @@ void argword_label(char buf[ARGWORD_LABEL], const struct setting *setting)
 
 static int out_of_memory(struct parser *p)
 {
-	fault_add(p->faults, NULL, "out of memory");
+	config_faults_add(p->faults, NULL, "out of memory");
 	return -ENOMEM;
 }
 
@@ -107,7 +107,7 @@ static int add_next(struct parser *p, const struct setting *setting)
 	if (p->next < p->argc && is_value(p->argv[p->next]))
 		return add(p, setting, p->argv[p->next++]);
 	argword_label(label, setting);
-	fault_add(p->faults, label, "wants a value: %s", setting->metavar);
+	config_faults_add(p->faults, label, "wants a value: %s", setting->metavar);
 	return -EINVAL;
 }
 
@@ -150,21 +150,22 @@ static size_t count_matches(struct match *match, const char *word, size_t len, b
 static void explain_unknown(struct parser *p, const char *arg, size_t len)
 {
 	const struct setting *table;
-	struct nearest near;
+	struct closest_name near;
 	char name[ARGWORD_LABEL];
 	size_t n;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, arg + 2);
-	nearest_start(&near, name);
+	closest_name_start(&near, name);
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++) {
 		if (table[i].scope & SETTING_OPTION)
-			nearest_offer(&near, table[i].name);
+			closest_name_offer(&near, table[i].name);
 	}
 	if (near.best != NULL)
-		fault_add(p->faults, NULL, "no option --%s: did you mean --%s?", name, near.best);
+		config_faults_add(p->faults, NULL, "no option --%s: did you mean --%s?", name,
+				  near.best);
 	else
-		fault_add(p->faults, NULL, "no option --%s: -h shows all", name);
+		config_faults_add(p->faults, NULL, "no option --%s: -h shows all", name);
 }
 
 static void explain_ambiguous(struct parser *p, const char *word, size_t len)
@@ -182,8 +183,8 @@ static void explain_ambiguous(struct parser *p, const char *word, size_t len)
 		if (used >= sizeof(names))
 			break;
 	}
-	fault_add(p->faults, NULL, "--%.*s is ambiguous: it can mean %s", (int)len, word,
-		  names[0] != '\0' ? names : "more than one option");
+	config_faults_add(p->faults, NULL, "--%.*s is ambiguous: it can mean %s", (int)len, word,
+			  names[0] != '\0' ? names : "more than one option");
 }
 
 static int add_matched(struct parser *p, const struct match *match, char *value)
@@ -197,7 +198,7 @@ static int add_matched(struct parser *p, const struct match *match, char *value)
 	if (match->setting->type == SETTING_BOOL && !match->negated)
 		return add(p, match->setting, value);
 	argword_label(label, match->setting);
-	fault_add(p->faults, label, "takes no value");
+	config_faults_add(p->faults, label, "takes no value");
 	return -EINVAL;
 }
 
@@ -253,9 +254,10 @@ static int add_attached(struct parser *p, const struct setting *setting, char *r
 static int explain_letter(struct parser *p, const char *arg, const char *at)
 {
 	if (at == arg + 1 && at[1] == '\0')
-		fault_add(p->faults, NULL, "no option %s: -h shows all", arg);
+		config_faults_add(p->faults, NULL, "no option %s: -h shows all", arg);
 	else
-		fault_add(p->faults, NULL, "no option -%c (in '%s'): -h shows all", *at, arg);
+		config_faults_add(p->faults, NULL, "no option -%c (in '%s'): -h shows all", *at,
+				  arg);
 	return -EINVAL;
 }
 

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "cli/fault.h"
+#include "cli/config_faults.h"
 #include "config/settings.h"
 
 /* One option as it was given. */

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "cli/cfgtext.h"
 
 struct walk {
-	struct draft *draft;
+	struct config_builder *builder;
 	const struct cfgtext *text;
 	const char *directory; /* that @FILE of a property counts from */
 };
@@ -93,8 +93,8 @@ static void take_value(struct walk *walk, const struct setting *setting,
 	char number[32];
 
 	if (!fits(setting, type)) {
-		fault_add(walk->draft->faults, where, "%s must be %s, not %s", setting->name,
-			  wanted(setting), kind_of(node));
+		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
+				  setting->name, wanted(setting), kind_of(node));
 		return;
 	}
 	if (type == CONFIG_TYPE_STRING)
@@ -107,7 +107,7 @@ static void take_value(struct walk *walk, const struct setting *setting,
 						 : (int64_t)config_setting_get_int64(node));
 		text = number;
 	}
-	draft_set(walk->draft, setting, text, where, DRAFT_FILE);
+	config_builder_set(walk->builder, setting, text, where, CONFIG_BUILDER_FILE);
 }
 
 static void take_properties(struct walk *walk, const struct setting *setting,
@@ -117,8 +117,8 @@ static void take_properties(struct walk *walk, const struct setting *setting,
 	char at[4200];
 
 	if (!config_setting_is_list(node) && !config_setting_is_array(node)) {
-		fault_add(walk->draft->faults, where, "%s must be %s, not %s", setting->name,
-			  wanted(setting), kind_of(node));
+		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
+				  setting->name, wanted(setting), kind_of(node));
 		return;
 	}
 	for (int i = 0; i < n; i++) {
@@ -126,33 +126,33 @@ static void take_properties(struct walk *walk, const struct setting *setting,
 
 		where_is(walk, item, at, sizeof(at));
 		if (config_setting_type(item) == CONFIG_TYPE_STRING)
-			draft_add_property(walk->draft, config_setting_get_string(item), at,
-					   walk->directory, DRAFT_FILE);
+			config_builder_add_property(walk->builder, config_setting_get_string(item),
+						    at, walk->directory, CONFIG_BUILDER_FILE);
 		else
-			fault_add(walk->draft->faults, at,
-				  "%s must hold texts such as \"linger.ms=5\", not %s",
-				  setting->name, kind_of(item));
+			config_faults_add(walk->builder->faults, at,
+					  "%s must hold texts such as \"linger.ms=5\", not %s",
+					  setting->name, kind_of(item));
 	}
 }
 
 static void refuse_key(struct walk *walk, const char *key, const char *where)
 {
 	const struct setting *table;
-	struct nearest near;
+	struct closest_name near;
 	size_t n;
 
-	nearest_start(&near, key);
+	closest_name_start(&near, key);
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++) {
 		if (table[i].scope & SETTING_FILE)
-			nearest_offer(&near, table[i].name);
+			closest_name_offer(&near, table[i].name);
 	}
 	if (near.best != NULL)
-		fault_add(walk->draft->faults, where, "unknown key '%s': did you mean %s?", key,
-			  near.best);
+		config_faults_add(walk->builder->faults, where,
+				  "unknown key '%s': did you mean %s?", key, near.best);
 	else
-		fault_add(walk->draft->faults, where,
-			  "unknown key '%s': pycapa.cfg(5) lists them all", key);
+		config_faults_add(walk->builder->faults, where,
+				  "unknown key '%s': pycapa.cfg(5) lists them all", key);
 }
 
 static void take_key(struct walk *walk, const config_setting_t *node)
@@ -205,14 +205,14 @@ static void refuse_syntax(struct faults *faults, const struct cfgtext *text, uns
 			hint = ": a text stands in double quotes";
 	}
 	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
-	fault_add(faults, where, "%s%s", said, hint);
+	config_faults_add(faults, where, "%s%s", said, hint);
 }
 
-static int load(struct draft *draft, const char *path, const struct cfgtext *text)
+static int load(struct config_builder *builder, const char *path, const struct cfgtext *text)
 {
 	const char *slash = strrchr(path, '/');
 	char directory[4200];
-	struct walk walk = {.draft = draft, .text = text, .directory = directory};
+	struct walk walk = {.builder = builder, .text = text, .directory = directory};
 	config_setting_t *root;
 	config_t file;
 
@@ -221,7 +221,7 @@ static int load(struct draft *draft, const char *path, const struct cfgtext *tex
 	/* Of "/x.cfg" the directory is "", and "" + "/" + name is right again. */
 	config_init(&file);
 	if (config_read_string(&file, cfgtext_string(text)) != CONFIG_TRUE) {
-		refuse_syntax(draft->faults, text, (unsigned int)config_error_line(&file),
+		refuse_syntax(builder->faults, text, (unsigned int)config_error_line(&file),
 			      config_error_text(&file));
 		config_destroy(&file);
 		return -EINVAL;
@@ -233,26 +233,26 @@ static int load(struct draft *draft, const char *path, const struct cfgtext *tex
 	return 0;
 }
 
-int cfgfile_load(struct draft *draft, const char *path)
+int cfgfile_load(struct config_builder *builder, const char *path)
 {
 	struct cfgtext *text;
-	int r = cfgtext_read(&text, path, draft->faults);
+	int r = cfgtext_read(&text, path, builder->faults);
 
 	if (r < 0)
 		return r;
-	r = load(draft, path, text);
+	r = load(builder, path, text);
 	cfgtext_free(text);
 	return r;
 }
 
-int cfgfile_load_text(struct draft *draft, const char *path, const char *text)
+int cfgfile_load_text(struct config_builder *builder, const char *path, const char *text)
 {
 	struct cfgtext *read;
-	int r = cfgtext_from_string(&read, path, text, draft->faults);
+	int r = cfgtext_from_string(&read, path, text, builder->faults);
 
 	if (r < 0)
 		return r;
-	r = load(draft, path, read);
+	r = load(builder, path, read);
 	cfgtext_free(read);
 	return r;
 }

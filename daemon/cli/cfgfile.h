@@ -4,14 +4,14 @@
  */
 #pragma once
 
-#include "cli/draft.h"
+#include "cli/config_builder.h"
 
 /*
- * Reads the file into the draft, as DRAFT_FILE; options are to be set after it. Every fault of
- * meaning is added to the draft's faults, of syntax the first. Returns 0, also with faults of
- * meaning; -errno when it could not be read or parsed.
+ * Reads the file into the draft, as CONFIG_BUILDER_FILE; options are to be set after it. Every
+ * fault of meaning is added to the draft's faults, of syntax the first. Returns 0, also with faults
+ * of meaning; -errno when it could not be read or parsed.
  */
-int cfgfile_load(struct draft *draft, const char *path);
+int cfgfile_load(struct config_builder *builder, const char *path);
 
 /* The same from text in memory; `path` is what faults name and @include counts from. */
-int cfgfile_load_text(struct draft *draft, const char *path, const char *text);
+int cfgfile_load_text(struct config_builder *builder, const char *path, const char *text);

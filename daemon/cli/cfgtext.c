@@ -67,7 +67,7 @@ static void fault_here(const struct reader *r, const char *what, const char *det
 	char where[4200];
 
 	snprintf(where, sizeof(where), "%s:%u", r->path, r->line);
-	fault_add(r->faults, where, "%s%s", what, detail);
+	config_faults_add(r->faults, where, "%s%s", what, detail);
 }
 
 static int no_memory(const struct reader *r)
@@ -334,7 +334,7 @@ static void fault_of_file(const struct reader *r, const char *why)
 	if (r->from != NULL)
 		fault_here(r->from, "cannot read ", text);
 	else
-		fault_add(r->faults, NULL, "cannot read the configuration file %s", text);
+		config_faults_add(r->faults, NULL, "cannot read the configuration file %s", text);
 }
 
 static bool is_being_read(const struct reader *r)

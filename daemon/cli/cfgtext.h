@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/fault.h"
+#include "cli/config_faults.h"
 
 struct cfgtext;
 

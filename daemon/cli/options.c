@@ -14,8 +14,8 @@
 #include "base/printable.h"
 #include "cli/argwords.h"
 #include "cli/cfgfile.h"
-#include "cli/draft.h"
-#include "cli/fault.h"
+#include "cli/config_builder.h"
+#include "cli/config_faults.h"
 #include "config/settings.h"
 
 #define MAX_LINE   5300         /* a path with a line, and a fault */
@@ -126,8 +126,8 @@ static void check_once(struct options *opt, struct faults *faults)
 			if (first->setting != word->setting || strcmp(first->text, word->text) == 0)
 				continue;
 			argword_label(label, word->setting);
-			fault_add(faults, label, "given twice, as %s and %s: %s", first->text,
-				  word->text, word->setting->once);
+			config_faults_add(faults, label, "given twice, as %s and %s: %s",
+					  first->text, word->text, word->setting->once);
 			return;
 		}
 	}
@@ -137,38 +137,42 @@ static void check_words(struct options *opt, struct faults *faults)
 {
 	check_once(opt, faults);
 	if (opt->modes == (CONFIG_MODE_PRODUCER | CONFIG_MODE_CONSUMER))
-		fault_add(faults, NULL, "-p and -c exclude each other: choose one");
+		config_faults_add(faults, NULL, "-p and -c exclude each other: choose one");
 	if (opt->action == OPTIONS_DUMP_PROPERTIES && opt->modes == 0 && opt->file == NULL)
-		fault_add(faults, NULL,
-			  "-X dump shows what is in force for a producer or for a consumer: add "
-			  "-p or -c");
+		config_faults_add(
+			faults, NULL,
+			"-X dump shows what is in force for a producer or for a consumer: add "
+			"-p or -c");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
-		fault_add(faults, NULL, "--check-config needs a file: add -C FILE");
+		config_faults_add(faults, NULL, "--check-config needs a file: add -C FILE");
 }
 
 /* Applies the options, stopping at the first fault of theirs. */
-static void apply_words(const struct options *opt, struct draft *draft)
+static void apply_words(const struct options *opt, struct config_builder *builder)
 {
-	size_t before = draft->faults->count;
+	size_t before = builder->faults->count;
 	char label[ARGWORD_LABEL];
 
 	if (opt->modes != 0)
-		draft_set(draft, settings_find("mode"),
-			  opt->modes == CONFIG_MODE_PRODUCER ? "producer" : "consumer",
-			  opt->modes == CONFIG_MODE_PRODUCER ? "-p" : "-c", DRAFT_OPTION);
-	for (size_t i = 0; i < opt->words.n && draft->faults->count == before; i++) {
+		config_builder_set(builder, settings_find("mode"),
+				   opt->modes == CONFIG_MODE_PRODUCER ? "producer" : "consumer",
+				   opt->modes == CONFIG_MODE_PRODUCER ? "-p" : "-c",
+				   CONFIG_BUILDER_OPTION);
+	for (size_t i = 0; i < opt->words.n && builder->faults->count == before; i++) {
 		const struct argword *word = &opt->words.list[i];
 
 		argword_label(label, word->setting);
 		if (word->setting->type == SETTING_PROPERTIES && !is_list(word) && !is_dump(word))
-			draft_add_property(draft, word->text, "-X", NULL, DRAFT_OPTION);
+			config_builder_add_property(builder, word->text, "-X", NULL,
+						    CONFIG_BUILDER_OPTION);
 		else if (word->setting->type != SETTING_PROPERTIES &&
 			 word->setting->type != SETTING_ACTION)
-			draft_set(draft, word->setting, word->text, label, DRAFT_OPTION);
+			config_builder_set(builder, word->setting, word->text, label,
+					   CONFIG_BUILDER_OPTION);
 	}
 	if (opt->words.expression != NULL)
-		draft_set(draft, settings_find("filter"), opt->words.expression, EXPRESSION,
-			  DRAFT_OPTION);
+		config_builder_set(builder, settings_find("filter"), opt->words.expression,
+				   EXPRESSION, CONFIG_BUILDER_OPTION);
 }
 
 /* The file's base name without ".cfg". */
@@ -188,7 +192,7 @@ static int name_instance(struct config *cfg, const char *path, struct faults *fa
 	cfg->instance = instance_name(path);
 	if (cfg->file != NULL && cfg->instance != NULL)
 		return 0;
-	fault_add(faults, NULL, "out of memory");
+	config_faults_add(faults, NULL, "out of memory");
 	return -ENOMEM;
 }
 
@@ -199,24 +203,24 @@ static int name_instance(struct config *cfg, const char *path, struct faults *fa
 static int make_config(const struct options *opt, struct config *cfg, struct faults *faults,
 		       bool start)
 {
-	struct draft draft;
+	struct config_builder builder;
 	int r;
 
-	r = draft_start(&draft, cfg, faults, now_ms());
+	r = config_builder_start(&builder, cfg, faults, now_ms());
 	if (r < 0)
 		return r;
-	draft.checking = opt->action == OPTIONS_CHECK_CONFIG;
+	builder.checking = opt->action == OPTIONS_CHECK_CONFIG;
 	if (opt->file != NULL)
 		r = name_instance(cfg, opt->file, faults);
 	if (r == 0 && opt->file != NULL)
-		r = cfgfile_load(&draft, opt->file);
+		r = cfgfile_load(&builder, opt->file);
 	if (r == 0) {
-		apply_words(opt, &draft);
-		draft_finish(&draft);
+		apply_words(opt, &builder);
+		config_builder_finish(&builder);
 		if (start)
-			draft_check_filter(&draft);
+			config_builder_check_filter(&builder);
 	}
-	draft_clear(&draft);
+	config_builder_clear(&builder);
 	if (faults->count > 0 && r == 0)
 		r = -EINVAL;
 	if (r < 0)
@@ -280,7 +284,7 @@ static void report_log(void *ctx, const char *where, const char *text)
 	snprintf(line, sizeof(line), "%s%s%s", where != NULL ? where : "",
 		 where != NULL ? ": " : "", text);
 	log_error("%s", line);
-	fault_append(report->why, report->size, line);
+	config_faults_append(report->why, report->size, line);
 }
 
 int options_reload(const struct options *opt, struct config *cfg, char *why, size_t size)

@@ -41,7 +41,7 @@ int options_parse(struct options **out, int argc, char **argv, struct config *cf
 /*
  * Reads the file of -C afresh under the same options. Without a file nothing can change: -ENOENT.
  * Returns 0 with *cfg, or a negative errno: every fault is logged, and a line of `why`
- * (fault_append()); *cfg is all zero.
+ * (config_faults_append()); *cfg is all zero.
  */
 int options_reload(const struct options *options, struct config *cfg, char *why, size_t size);
 

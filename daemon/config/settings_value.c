@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "base/units.h"
 #include "config/offset.h"
 #include "config/settings.h"

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/errands.h"
 #include "base/log.h"
+#include "base/worker.h"
+#include "consumer/consumer_calls.h"
 #include "consumer/gaps.h"
-#include "consumer/gate.h"
 #include "consumer/lag.h"
 #include "consumer/lookup.h"
-#include "consumer/rkcall.h"
-#include "kafka/advice.h"
+#include "consumer/pause.h"
+#include "kafka/hints.h"
 
 struct assignment {
 	struct assignment_options opt;
@@ -22,9 +22,9 @@ struct assignment {
 	struct consumer_position *resume;
 	size_t n_resume;
 	struct lookup *lookup;
-	struct errands *errands; /* rkcalls, all of them */
+	struct worker *worker; /* rkcalls, all of them */
 	struct partitions partitions;
-	struct gate gate;
+	struct pause pause;
 	bool group;
 	bool complete;               /* all partitions there are, are known */
 	bool subscribed;             /* group: asked to join */
@@ -53,12 +53,13 @@ static void on_not_given(void *ctx, int r)
 }
 
 /* `list` is handed over; what librdkafka says comes to `done`. */
-static void give(struct assignment *a, enum rkcall_kind kind, rd_kafka_topic_partition_list_t *list,
-		 void (*done)(void *ctx, const struct rkcall *call))
+static void give(struct assignment *a, enum consumer_calls_kind kind,
+		 rd_kafka_topic_partition_list_t *list,
+		 void (*done)(void *ctx, const struct consumer_calls *call))
 {
-	const struct rkcall call = {
+	const struct consumer_calls call = {
 		.kind = kind, .rk = a->opt.rk, .list = list, .done = done, .ctx = a};
-	int r = rkcall_give(a->errands, &call);
+	int r = consumer_calls_give(a->worker, &call);
 
 	if (r < 0)
 		on_not_given(a, r);
@@ -68,22 +69,22 @@ static void give(struct assignment *a, enum rkcall_kind kind, rd_kafka_topic_par
 
 void assignment_pause(struct assignment *a, bool pause)
 {
-	gate_shut(&a->gate, pause);
+	pause_shut(&a->pause, pause);
 }
 
 bool assignment_is_paused(const struct assignment *a)
 {
-	return a->gate.shut;
+	return a->pause.shut;
 }
 
 bool assignment_is_pausing(const struct assignment *a)
 {
-	return a->gate.pausing;
+	return a->pause.pausing;
 }
 
 bool assignment_is_busy(const struct assignment *a)
 {
-	return errands_pending(a->errands) > 0;
+	return worker_pending(a->worker) > 0;
 }
 
 void assignment_done(struct assignment *a, struct partition *p)
@@ -91,7 +92,7 @@ void assignment_done(struct assignment *a, struct partition *p)
 	if (p->done)
 		return;
 	p->done = true;
-	gate_settle(&a->gate);
+	pause_settle(&a->pause);
 }
 
 /* cfg->exit_at_end waits for it. */
@@ -191,13 +192,13 @@ static bool is_new(const struct partition *p)
 	return p->known && !p->assigned && !p->done;
 }
 
-static void on_assigned(void *ctx, const struct rkcall *call)
+static void on_assigned(void *ctx, const struct consumer_calls *call)
 {
 	struct assignment *a = ctx;
 
 	if (call->error)
 		fail(a, "read", rd_kafka_error_string(call->error));
-	gate_settle(&a->gate);
+	pause_settle(&a->pause);
 }
 
 static void assign_new(struct assignment *a)
@@ -213,12 +214,12 @@ static void assign_new(struct assignment *a)
 			  list->elems[i].partition, list->elems[i].offset);
 		a->partitions.all[list->elems[i].partition].assigned = true;
 	}
-	give(a, RKCALL_ASSIGN, list, on_assigned);
+	give(a, CONSUMER_CALLS_ASSIGN, list, on_assigned);
 }
 
 /* ---- with a group ---- */
 
-static void on_subscribed(void *ctx, const struct rkcall *call)
+static void on_subscribed(void *ctx, const struct consumer_calls *call)
 {
 	if (call->error)
 		fail(ctx, "subscribe to", rd_kafka_error_string(call->error));
@@ -231,7 +232,7 @@ static void subscribe(struct assignment *a)
 	lookup_stop(a->lookup);
 	rd_kafka_topic_partition_list_add(list, a->topic, RD_KAFKA_PARTITION_UA);
 	a->subscribed = true;
-	give(a, RKCALL_SUBSCRIBE, list, on_subscribed);
+	give(a, CONSUMER_CALLS_SUBSCRIBE, list, on_subscribed);
 }
 
 static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
@@ -272,7 +273,7 @@ static void lose(struct assignment *a, const rd_kafka_topic_partition_list_t *li
 
 static void log_group(const char *text)
 {
-	const char *advice = advice_for(text, rd_kafka_version());
+	const char *advice = hints_for(text, rd_kafka_version());
 
 	log_warn("group: %s%s%s", text, advice ? ": " : "", advice ? advice : "");
 }
@@ -289,13 +290,13 @@ static void log_rebalance(const struct assignment *a, const char *what,
 	log_info("group: %s %d partition(s) of topic %s%s", what, list->cnt, a->topic, text);
 }
 
-static void on_rebalanced(void *ctx, const struct rkcall *call)
+static void on_rebalanced(void *ctx, const struct consumer_calls *call)
 {
 	struct assignment *a = ctx;
 
 	if (call->error)
 		log_group(rd_kafka_error_string(call->error));
-	gate_settle(&a->gate);
+	pause_settle(&a->pause);
 }
 
 void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
@@ -310,8 +311,8 @@ void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 		gain(a, list);
 	else
 		lose(a, list);
-	give(a, gained ? RKCALL_GAIN : RKCALL_LOSE, rd_kafka_topic_partition_list_copy(list),
-	     on_rebalanced);
+	give(a, gained ? CONSUMER_CALLS_GAIN : CONSUMER_CALLS_LOSE,
+	     rd_kafka_topic_partition_list_copy(list), on_rebalanced);
 	a->opt.on_change(a->opt.ctx);
 }
 
@@ -361,9 +362,9 @@ static void on_flow(void *ctx)
 
 static int open_gate(struct assignment *a)
 {
-	int r = errands_new(&a->errands, a->opt.loop, NULL);
-	const struct gate_options opt = {
-		.errands = a->errands,
+	int r = worker_new(&a->worker, a->opt.loop, NULL);
+	const struct pause_options opt = {
+		.worker = a->worker,
 		.rk = a->opt.rk,
 		.topic = a->topic,
 		.partitions = &a->partitions,
@@ -372,7 +373,7 @@ static int open_gate(struct assignment *a)
 		.ctx = a,
 	};
 
-	gate_init(&a->gate, &opt);
+	pause_init(&a->pause, &opt);
 	return r;
 }
 
@@ -415,7 +416,7 @@ void assignment_set_config(struct assignment *a, const struct config *cfg)
 
 void assignment_stop(struct assignment *a)
 {
-	gate_stop(&a->gate);
+	pause_stop(&a->pause);
 	lookup_stop(a->lookup);
 }
 
@@ -478,8 +479,8 @@ int assignment_positions(const struct assignment *a, struct consumer_position **
 bool assignment_has_ended(struct assignment *a)
 {
 	assignment_stop(a);
-	errands_stop(a->errands);
-	return lookup_has_ended(a->lookup) && errands_have_ended(a->errands);
+	worker_stop(a->worker);
+	return lookup_has_ended(a->lookup) && worker_have_ended(a->worker);
 }
 
 bool assignment_free(struct assignment *a, unsigned int wait_ms)
@@ -488,10 +489,10 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms)
 
 	if (!a)
 		return true;
-	if (a->errands)
-		errands_stop(a->errands);
+	if (a->worker)
+		worker_stop(a->worker);
 	gone = lookup_free(a->lookup, wait_ms);
-	gone = errands_free(a->errands, gone ? wait_ms : 0) && gone;
+	gone = worker_free(a->worker, gone ? wait_ms : 0) && gone;
 	partitions_clear(&a->partitions);
 	free(a->resume);
 	free(a->topic);

@@ -6,7 +6,7 @@
  * that the group assigns, from what is committed there; offsets of what was written are stored,
  * and committed by librdkafka from time to time.
  *
- * What waits for librdkafka's main thread is an errand: the functions here return at once, and what
+ * What waits for librdkafka's main thread is a job: the functions here return at once, and what
  * they asked for is in force later, in the order it was asked for.
  *	A partition counts as ours from when it is asked for or given by the group; its messages
  *	come once librdkafka has been told.
@@ -15,7 +15,7 @@
  *	While a pause is on its way, nobody may fetch (assignment_is_pausing()); of a pause and its
  *	end that follow each other only the last counts.
  *	An error is told by on_failed(), later too.
- *	Errands that have not begun by assignment_free() never do.
+ *	Jobs that have not begun by assignment_free() never do.
  */
 #pragma once
 

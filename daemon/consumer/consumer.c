@@ -5,7 +5,7 @@
  * the partitions are paused, so that librdkafka need not hold what nobody takes, and the queue is
  * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
  * what it had fetched of a paused partition and fetches it again after the last message it gave us.
- * While a pause is on its way nothing is fetched (gate.c).
+ * While a pause is on its way nothing is fetched (pause.c).
  */
 #include "consumer/consumer.h"
 
@@ -17,9 +17,9 @@
 
 #include "base/log.h"
 #include "consumer/assignment.h"
-#include "consumer/leave.h"
+#include "consumer/group_leave.h"
 #include "consumer/reader.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 #include "kafka/kafka.h"
 
 #define TICK_SEC       1.0 /* how long a reader may stall before the partitions are paused */
@@ -32,7 +32,7 @@ struct consumer {
 	rd_kafka_queue_t *queue; /* the consumer queue, as the reader has it */
 	struct assignment *assignment;
 	ev_timer tick;
-	struct leave leave;
+	struct group_leave leave;
 	bool group;
 
 	struct reader reader;
@@ -60,7 +60,7 @@ static void describe_trouble(const struct consumer *c, char *buf, size_t size)
 	const char *error = kafka_last_error(c->k);
 	bool known = trouble(c) == RD_KAFKA_RESP_ERR__TRANSPORT && *error;
 	const char *text = known ? error : rd_kafka_err2str(trouble(c));
-	const char *advice = advice_for(text, rd_kafka_version());
+	const char *advice = hints_for(text, rd_kafka_version());
 
 	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, advice ? ": " : "",
 		 advice ? advice : "");
@@ -114,7 +114,7 @@ static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
 	}
 	if (!log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
 		return;
-	advice = advice_for(rd_kafka_message_errstr(msg), rd_kafka_version());
+	advice = hints_for(rd_kafka_message_errstr(msg), rd_kafka_version());
 	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, rd_kafka_message_errstr(msg),
 		 advice ? ": " : "", advice ? advice : "");
 }
@@ -399,7 +399,7 @@ void consumer_stop(struct consumer *c)
 
 void consumer_close(struct consumer *c)
 {
-	const struct leave_options opt = {
+	const struct group_leave_options opt = {
 		.loop = c->opt.loop,
 		.rk = c->rk,
 		.member = assignment_has_subscribed(c->assignment),
@@ -412,7 +412,7 @@ void consumer_close(struct consumer *c)
 	consumer_stop(c);
 	on_losing(c);
 	reader_clear(&c->reader);
-	leave_begin(&c->leave, &opt);
+	group_leave_begin(&c->leave, &opt);
 }
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
@@ -458,7 +458,7 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
 	const char *topic = c->opt.cfg->topic;
 	const char *error = kafka_last_error(c->k);
-	const char *advice = advice_for(error, rd_kafka_version());
+	const char *advice = hints_for(error, rd_kafka_version());
 
 	if (c->blocked)
 		snprintf(buf, size, "the reader of the output");
@@ -483,7 +483,7 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 	if (!c)
 		return;
 	ev_timer_stop(c->opt.loop, &c->tick);
-	leave_stop(&c->leave);
+	group_leave_stop(&c->leave);
 	reader_clear(&c->reader);
 	/* A call that still hangs uses the client: both live on until the process ends. */
 	if (!assignment_free(c->assignment, wait_ms)) {
@@ -491,7 +491,7 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 		return;
 	}
 	kafka_free(c->k, wait_ms);
-	leave_clear(&c->leave);
+	group_leave_clear(&c->leave);
 	if (c->queue)
 		rd_kafka_queue_destroy(c->queue);
 	free(c);

@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 
 #define TIMEOUT_MIN_MS 500
 #define TIMEOUT_MAX_MS 8000
@@ -404,7 +404,7 @@ void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
 		break;
 	default:
 		text = rd_kafka_err2str(err);
-		advice = advice_for(text, rd_kafka_version());
+		advice = hints_for(text, rd_kafka_version());
 		log_warn("topic %s: %s; trying again%s%s", topic, text, advice ? ": " : "",
 			 advice ? advice : "");
 	}

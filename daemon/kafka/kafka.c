@@ -11,18 +11,18 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "kafka/brake.h"
 #include "kafka/certcheck.h"
+#include "kafka/client_create.h"
+#include "kafka/hung_broker.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkastats.h"
 #include "kafka/kinitcmd.h"
-#include "kafka/pace.h"
+#include "kafka/login_backoff.h"
 #include "kafka/queuewatch.h"
 #include "kafka/reach.h"
-#include "kafka/rknew.h"
-#include "kafka/rkquirks.h"
-#include "packet/own.h"
+#include "kafka/workarounds.h"
+#include "packet/own_traffic.h"
 
 #define MAIN_BATCH     64 /* events a callback; a delivery event holds up to some hundred reports */
 #define CONNECT_LATER  EBUSY /* what our connect answers when it is not yet time */
@@ -39,9 +39,9 @@ struct kafka {
 	_Atomic uint64_t hold_until_ms; /* CLOCK_MONOTONIC */
 	struct kafkastats stats;
 	struct kafkalog *log;
-	struct pace *pace;
-	struct brake *brake; /* producers only */
-	char topic[256];     /* a consumer's, else empty */
+	struct login_backoff *pace;
+	struct hung_broker *hung; /* producers only */
+	char topic[256];          /* a consumer's, else empty */
 
 	pthread_t flusher, destroyer;
 	bool flushing;
@@ -82,7 +82,7 @@ static void handle_stats(struct kafka *k, rd_kafka_event_t *event)
 	if (kafkastats_update(&k->stats, rd_kafka_event_stats(event), k->topic) < 0)
 		log_debug("Kafka client: its statistics cannot be read");
 	if (k->stats.no_broker)
-		rkquirks_bootstrap(k->rk);
+		workarounds_bootstrap(k->rk);
 }
 
 static void handle_event(struct kafka *k, rd_kafka_event_t *event)
@@ -154,8 +154,8 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
 
 	if (k->opt.on_send)
 		rd_kafka_interceptor_add_on_send(rk, "pycapa", on_send, k);
-	if (k->brake)
-		brake_watch(k->brake, rk);
+	if (k->hung)
+		hung_broker_watch(k->hung, rk);
 	return rd_kafka_interceptor_add_on_response_received(rk, "pycapa", on_response, opaque);
 }
 
@@ -164,10 +164,11 @@ static int connect_broker(int fd, const struct sockaddr *addr, int len, const ch
 {
 	struct kafka *k = opaque;
 
-	if (kafka_is_held(k) || !pace_may_connect(k->pace, addr, (socklen_t)len, thread_now_ms()))
+	if (kafka_is_held(k) ||
+	    !login_backoff_may_connect(k->pace, addr, (socklen_t)len, thread_now_ms()))
 		return CONNECT_LATER;
 	if (k->opt.own)
-		return own_connect(k->opt.own, fd, addr, (socklen_t)len);
+		return own_traffic_connect(k->opt.own, fd, addr, (socklen_t)len);
 	return connect(fd, addr, (socklen_t)len) < 0 && errno != EINPROGRESS ? errno : 0;
 }
 
@@ -175,7 +176,7 @@ static int close_own(int fd, void *opaque)
 {
 	struct kafka *k = opaque;
 
-	return own_close(k->opt.own, fd);
+	return own_traffic_close(k->opt.own, fd);
 }
 
 /* ---- life ---- */
@@ -242,12 +243,12 @@ static int create(struct kafka *k)
 {
 	rd_kafka_conf_t *conf = NULL;
 	char errstr[512] = "";
-	struct rknew_options opt = {role_of(k->opt.cfg), on_new, k, errstr, sizeof(errstr)};
+	struct client_create_options opt = {role_of(k->opt.cfg), on_new, k, errstr, sizeof(errstr)};
 	int r = configure(k, &conf);
 
 	if (r < 0)
 		return r;
-	k->rk = rknew_client(conf, &opt);
+	k->rk = client_create_client(conf, &opt);
 	if (!k->rk) {
 		r = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? -ENOPROTOOPT : -EIO;
 		kafkalog_refused(k->log, errstr, k->opt.why, k->opt.why_size);
@@ -269,9 +270,9 @@ static int share_or_make(struct kafka *k)
 	else
 		r = kafkalog_new(&k->log);
 	if (k->pace)
-		pace_ref(k->pace);
+		login_backoff_ref(k->pace);
 	else if (r == 0)
-		r = pace_new(&k->pace);
+		r = login_backoff_new(&k->pace);
 	return r;
 }
 
@@ -298,8 +299,8 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt)
 	k->log = opt->log;
 	k->pace = opt->pace;
 	if (role_of(opt->cfg) == RD_KAFKA_PRODUCER)
-		k->brake = brake_new();
-	own_ref(opt->own);
+		k->hung = hung_broker_new();
+	own_traffic_ref(opt->own);
 	kafkastats_clear(&k->stats);
 	if (role_of(opt->cfg) == RD_KAFKA_CONSUMER)
 		snprintf(k->topic, sizeof(k->topic), "%s", opt->cfg->topic);
@@ -352,11 +353,11 @@ void kafka_flush_start(struct kafka *k)
 
 static void free_rest(struct kafka *k)
 {
-	own_unref(k->opt.own);
+	own_traffic_unref(k->opt.own);
 	kafkalog_unref(k->log);
-	pace_unref(k->pace);
+	login_backoff_unref(k->pace);
 	kafkastats_clear(&k->stats);
-	brake_free(k->brake);
+	hung_broker_free(k->hung);
 	free(k);
 }
 
@@ -388,7 +389,7 @@ void kafka_abandon(struct kafka *k)
 		return;
 	stop_watchers(k);
 	if (k->main_queue)
-		rkquirks_drop_events(k->rk, k->main_queue);
+		workarounds_drop_events(k->rk, k->main_queue);
 }
 
 void kafka_free(struct kafka *k, unsigned int wait_ms)
@@ -418,7 +419,7 @@ rd_kafka_t *kafka_client(const struct kafka *k)
 
 void kafka_brake(struct kafka *k, const char *topic)
 {
-	brake_apply(k->brake, k->rk, topic, k->main_queue);
+	hung_broker_apply(k->hung, k->rk, topic, k->main_queue);
 }
 
 void kafka_connect_now(struct kafka *k)

@@ -19,17 +19,17 @@
 struct kafka;
 struct kafkalog;
 struct kafkastats;
-struct own;
-struct pace;
+struct own_traffic;
+struct login_backoff;
 
 struct kafka_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* borrowed for the call */
-	struct own *own;          /* registry of our sockets; NULL: none is kept; shared */
+	struct own_traffic *own;  /* registry of our sockets; NULL: none is kept; shared */
 	/* What a client of the same settings before this one was told and refused; shared. NULL:
 	 * it is the first and has its own. */
 	struct kafkalog *log;
-	struct pace *pace;
+	struct login_backoff *pace;
 	/* So long it takes messages and does not connect. */
 	unsigned int hold_ms;
 	/* Where the reason goes when librdkafka refuses the settings; NULL: it is logged. */
@@ -106,7 +106,7 @@ void kafka_hurry(struct kafka *k);
  */
 void kafka_flush_start(struct kafka *k);
 
-/* Producers: see brake_apply(); to be called every few seconds. */
+/* Producers: see hung_broker_apply(); to be called every few seconds. */
 void kafka_brake(struct kafka *k, const char *topic);
 
 /*

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "config/brokers.h"
 #include "kafka/kafkaprops.h"
 
@@ -31,14 +31,14 @@ static const struct {
 static int explain_unknown(const struct kafkaprops *props, const char *name, char *why, size_t size)
 {
 	const struct kafkaprop *table;
-	struct nearest near;
+	struct closest_name near;
 	size_t n;
 
-	nearest_start(&near, name);
+	closest_name_start(&near, name);
 	table = kafkaprops_table(props, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (table[i].settable)
-			nearest_offer(&near, table[i].name);
+			closest_name_offer(&near, table[i].name);
 	}
 	if (near.best != NULL)
 		snprintf(why, size, "no Kafka property '%s': did you mean %s?", name, near.best);

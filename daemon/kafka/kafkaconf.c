@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "kafka/kafkagiven.h"
+#include "kafka/client_create.h"
 #include "kafka/kafkaprops.h"
-#include "kafka/rknew.h"
+#include "kafka/user_properties.h"
 
 #define MAX_DEFAULTS 24
 #define MAX_YIELDED  4
@@ -88,43 +88,43 @@ struct plan {
 };
 
 /* `real_name` was given, and not as idempotence needs it. */
-static bool contradicts(const struct kafkagiven *given, const char *real_name)
+static bool contradicts(const struct user_properties *given, const char *real_name)
 {
 	if (strcmp(real_name, "request.required.acks") == 0)
-		return kafkagiven_number(given, real_name) != -1;
+		return user_properties_number(given, real_name) != -1;
 	if (strcmp(real_name, "max.in.flight.requests.per.connection") == 0)
-		return kafkagiven_number(given, real_name) > 5;
+		return user_properties_number(given, real_name) > 5;
 	if (strcmp(real_name, "message.send.max.retries") == 0)
-		return kafkagiven_number(given, real_name) == 0;
+		return user_properties_number(given, real_name) == 0;
 	if (strcmp(real_name, "queue.buffering.backpressure.threshold") == 0)
-		return kafkagiven_number(given, real_name) > 1;
+		return user_properties_number(given, real_name) > 1;
 	if (strcmp(real_name, "queuing.strategy") == 0)
-		return !kafkagiven_is(given, real_name, "fifo");
+		return !user_properties_is(given, real_name, "fifo");
 	return false;
 }
 
-static void find_conflict(struct conflict *out, const struct kafkagiven *given,
+static void find_conflict(struct conflict *out, const struct user_properties *given,
 			  const struct config *cfg)
 {
-	const struct kafkaprops *props = kafkagiven_props(given);
+	const struct kafkaprops *props = user_properties_props(given);
 
-	out->own_in_flight = kafkagiven_find(given, "max.in.flight") != NULL;
+	out->own_in_flight = user_properties_find(given, "max.in.flight") != NULL;
 	out->prop = NULL;
 	for (size_t i = 0; i < cfg->n_properties; i++) {
 		const struct config_property *prop = &cfg->properties[i];
 		const char *real = kafkaprops_real_name(props, prop->name);
 
-		if (kafkagiven_find(given, real) == prop && contradicts(given, real)) {
+		if (user_properties_find(given, real) == prop && contradicts(given, real)) {
 			out->prop = prop;
 			return;
 		}
 	}
 }
 
-static void plan_default(struct plan *plan, const struct kafkagiven *given, const char *name,
+static void plan_default(struct plan *plan, const struct user_properties *given, const char *name,
 			 const char *value)
 {
-	if (kafkagiven_find(given, name) == NULL)
+	if (user_properties_find(given, name) == NULL)
 		plan->defaults[plan->n++] = (struct pair){name, value};
 }
 
@@ -150,43 +150,43 @@ static void yield_default(struct plan *plan, struct pair *ours, const char *valu
 }
 
 /* The least time between two connects must not be more than the most. */
-static void yield_backoff(struct plan *plan, const struct kafkagiven *given)
+static void yield_backoff(struct plan *plan, const struct user_properties *given)
 {
 	static const char least[] = "reconnect.backoff.ms", most[] = "reconnect.backoff.max.ms";
-	const struct config_property *from = kafkagiven_find(given, least);
-	const struct config_property *to = kafkagiven_find(given, most);
+	const struct config_property *from = user_properties_find(given, least);
+	const struct config_property *to = user_properties_find(given, most);
 	struct pair *our_least = planned(plan, least), *our_most = planned(plan, most);
 
 	if (from != NULL && our_most != NULL &&
-	    kafkagiven_number(given, least) > atoll(our_most->value))
+	    user_properties_number(given, least) > atoll(our_most->value))
 		yield_default(plan, our_most, from->value, from);
 	if (to != NULL && our_least != NULL &&
-	    kafkagiven_number(given, most) < atoll(our_least->value))
+	    user_properties_number(given, most) < atoll(our_least->value))
 		yield_default(plan, our_least, to->value, to);
 }
 
 /* A message must be able to wait for its batch before it expires. */
-static void yield_linger(struct plan *plan, const struct kafkagiven *given)
+static void yield_linger(struct plan *plan, const struct user_properties *given)
 {
-	const struct config_property *timeout = kafkagiven_find(given, "message.timeout.ms");
-	long long ms = kafkagiven_number(given, "message.timeout.ms");
+	const struct config_property *timeout = user_properties_find(given, "message.timeout.ms");
+	long long ms = user_properties_number(given, "message.timeout.ms");
 	struct pair *linger = planned(plan, "linger.ms");
 
 	if (linger != NULL && ms > 0 && ms <= atoll(linger->value))
 		yield_default(plan, linger, NULL, timeout);
 }
 
-static bool is_idempotent(const struct plan *plan, const struct kafkagiven *given)
+static bool is_idempotent(const struct plan *plan, const struct user_properties *given)
 {
-	return plan->pinned_idempotence ? kafkagiven_is(given, "enable.idempotence", "true")
+	return plan->pinned_idempotence ? user_properties_is(given, "enable.idempotence", "true")
 					: plan->conflict.prop == NULL;
 }
 
-static void plan_producer(struct plan *plan, const struct kafkagiven *given,
+static void plan_producer(struct plan *plan, const struct user_properties *given,
 			  const struct config *cfg)
 {
 	find_conflict(&plan->conflict, given, cfg);
-	plan->pinned_idempotence = kafkagiven_find(given, "enable.idempotence") != NULL;
+	plan->pinned_idempotence = user_properties_find(given, "enable.idempotence") != NULL;
 	for (size_t i = 0; i < sizeof(producer_defaults) / sizeof(producer_defaults[0]); i++) {
 		const struct pair *d = &producer_defaults[i];
 
@@ -198,7 +198,7 @@ static void plan_producer(struct plan *plan, const struct kafkagiven *given,
 		plan_default(plan, given, "enable.gapless.guarantee", "true");
 	yield_backoff(plan, given);
 	yield_linger(plan, given);
-	if (kafkagiven_find(given, "topic.metadata.refresh.interval.ms") == NULL)
+	if (user_properties_find(given, "topic.metadata.refresh.interval.ms") == NULL)
 		plan_default(plan, given, "metadata.max.age.ms", METADATA_MAX_AGE);
 	if (plan->conflict.prop == NULL || plan->pinned_idempotence)
 		return;
@@ -207,7 +207,7 @@ static void plan_producer(struct plan *plan, const struct kafkagiven *given,
 	plan_default(plan, given, "max.in.flight.requests.per.connection", "1");
 }
 
-static void plan_consumer(struct plan *plan, const struct kafkagiven *given,
+static void plan_consumer(struct plan *plan, const struct user_properties *given,
 			  const struct config *cfg)
 {
 	for (size_t i = 0; i < sizeof(consumer_defaults) / sizeof(consumer_defaults[0]); i++)
@@ -224,7 +224,8 @@ static void plan_consumer(struct plan *plan, const struct kafkagiven *given,
 	yield_backoff(plan, given);
 }
 
-static void plan_make(struct plan *plan, const struct kafkagiven *given, const struct config *cfg)
+static void plan_make(struct plan *plan, const struct user_properties *given,
+		      const struct config *cfg)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan_default(plan, given, "bootstrap.servers", cfg->brokers);
@@ -261,9 +262,9 @@ static int set_or_log(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 }
 
 static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
-		   const struct kafkagiven *given, const struct config *cfg)
+		   const struct user_properties *given, const struct config *cfg)
 {
-	const struct kafkaprops *props = kafkagiven_props(given);
+	const struct kafkaprops *props = user_properties_props(given);
 	struct plan plan;
 	int r = 0;
 
@@ -284,7 +285,7 @@ static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 		  const struct config *cfg)
 {
-	struct kafkagiven *given = kafkagiven_new(cfg);
+	struct user_properties *given = user_properties_new(cfg);
 	rd_kafka_conf_t *c;
 	rd_kafka_topic_conf_t *t;
 	int r;
@@ -294,7 +295,7 @@ int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 	c = rd_kafka_conf_new();
 	t = rd_kafka_topic_conf_new();
 	r = set_all(c, t, given, cfg);
-	kafkagiven_free(given);
+	user_properties_free(given);
 	if (r < 0) {
 		rd_kafka_topic_conf_destroy(t);
 		rd_kafka_conf_destroy(c);
@@ -321,7 +322,7 @@ static void warn_roles(const struct kafkaprops *props, const struct config *cfg)
 	}
 }
 
-static void warn_conflict(const struct kafkagiven *given, const struct config *cfg)
+static void warn_conflict(const struct user_properties *given, const struct config *cfg)
 {
 	struct plan plan;
 
@@ -336,7 +337,7 @@ static void warn_conflict(const struct kafkagiven *given, const struct config *c
 		 plan.conflict.own_in_flight ? " or out of order" : "");
 }
 
-static void warn_yielded(const struct kafkagiven *given, const struct config *cfg)
+static void warn_yielded(const struct user_properties *given, const struct config *cfg)
 {
 	struct plan plan;
 
@@ -354,9 +355,9 @@ static void warn_yielded(const struct kafkagiven *given, const struct config *cf
 }
 
 /* Our own partitioner is a callback, and that goes before the property. */
-static void warn_partitioner(const struct kafkagiven *given, const struct config *cfg)
+static void warn_partitioner(const struct user_properties *given, const struct config *cfg)
 {
-	const struct config_property *prop = kafkagiven_find(given, "partitioner");
+	const struct config_property *prop = user_properties_find(given, "partitioner");
 
 	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
 	    cfg->partition != CONFIG_PARTITION_KEY)
@@ -367,15 +368,15 @@ static void warn_partitioner(const struct kafkagiven *given, const struct config
 
 void kafkaconf_warn(const struct config *cfg)
 {
-	struct kafkagiven *given = kafkagiven_new(cfg);
+	struct user_properties *given = user_properties_new(cfg);
 
 	if (given == NULL)
 		return;
-	warn_roles(kafkagiven_props(given), cfg);
+	warn_roles(user_properties_props(given), cfg);
 	warn_conflict(given, cfg);
 	warn_yielded(given, cfg);
 	warn_partitioner(given, cfg);
-	kafkagiven_free(given);
+	user_properties_free(given);
 }
 
 /*
@@ -403,9 +404,10 @@ static int try_client(const struct config *cfg, char *why, size_t size)
 	rd_kafka_topic_conf_t *topic_conf;
 	rd_kafka_conf_t *conf;
 	char text[512] = "";
-	struct rknew_options opt = {.type = producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
-				    .why = text,
-				    .why_size = sizeof(text)};
+	struct client_create_options opt = {.type = producer ? RD_KAFKA_PRODUCER
+							     : RD_KAFKA_CONSUMER,
+					    .why = text,
+					    .why_size = sizeof(text)};
 	int r;
 
 	if (kafkaconf_new(&conf, &topic_conf, cfg) < 0) {
@@ -414,7 +416,7 @@ static int try_client(const struct config *cfg, char *why, size_t size)
 	}
 	forget_files(conf);
 	rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
-	r = rknew_try(conf, &opt);
+	r = client_create_try(conf, &opt);
 	if (r < 0)
 		snprintf(why, size, "the Kafka client refuses these properties: %s", text);
 	return r;
@@ -422,7 +424,7 @@ static int try_client(const struct config *cfg, char *why, size_t size)
 
 int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
 {
-	struct kafkagiven *given = kafkagiven_new(cfg);
+	struct user_properties *given = user_properties_new(cfg);
 	struct plan plan;
 	int r = 0;
 
@@ -437,7 +439,7 @@ int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
 			 plan.conflict.prop->name, plan.conflict.prop->value);
 		r = -EINVAL;
 	}
-	kafkagiven_free(given);
+	user_properties_free(given);
 	/* Our defaults alone are known to be good. */
 	if (r == 0 && cfg->n_properties > 0)
 		r = try_client(cfg, why, size);

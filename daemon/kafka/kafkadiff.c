@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kafka/kafkagiven.h"
 #include "kafka/kafkaprops.h"
+#include "kafka/user_properties.h"
 
 #define MASK "****"
 
@@ -28,8 +28,8 @@ static void differ(struct comparison *cmp, const char *name, const char *before,
 }
 
 /* Whether librdkafka reads the same in both. */
-static bool is_same_value(const struct kafkagiven *old, const struct config_property *before,
-			  const struct kafkagiven *new, const struct config_property *after)
+static bool is_same_value(const struct user_properties *old, const struct config_property *before,
+			  const struct user_properties *new, const struct config_property *after)
 {
 	char was[256], is[256];
 	const char *a, *b;
@@ -38,8 +38,8 @@ static bool is_same_value(const struct kafkagiven *old, const struct config_prop
 		return true;
 	if (kafkaprops_is_secret(after->name))
 		return false;
-	a = kafkagiven_text(old, before->name, was, sizeof(was));
-	b = kafkagiven_text(new, after->name, is, sizeof(is));
+	a = user_properties_text(old, before->name, was, sizeof(was));
+	b = user_properties_text(new, after->name, is, sizeof(is));
 	return *a != '\0' && strcmp(a, b) == 0;
 }
 
@@ -63,20 +63,21 @@ static void compare(struct comparison *cmp, const struct config_property *before
 }
 
 static void compare_all(struct comparison *cmp, const struct config *before,
-			const struct config *after, const struct kafkagiven *old,
-			const struct kafkagiven *new)
+			const struct config *after, const struct user_properties *old,
+			const struct user_properties *new)
 {
 	for (size_t i = 0; i < before->n_properties; i++) {
 		const struct config_property *was = &before->properties[i];
-		const struct config_property *is = kafkagiven_find(new, was->name);
+		const struct config_property *is = user_properties_find(new, was->name);
 
-		if (kafkagiven_find(old, was->name) == was)
+		if (user_properties_find(old, was->name) == was)
 			compare(cmp, was, is, is != NULL && is_same_value(old, was, new, is));
 	}
 	for (size_t i = 0; i < after->n_properties; i++) {
 		const struct config_property *is = &after->properties[i];
 
-		if (kafkagiven_find(new, is->name) == is && kafkagiven_find(old, is->name) == NULL)
+		if (user_properties_find(new, is->name) == is &&
+		    user_properties_find(old, is->name) == NULL)
 			compare(cmp, NULL, is, false);
 	}
 }
@@ -85,14 +86,15 @@ unsigned int kafkadiff(const struct config *before, const struct config *after, 
 		       void *ctx)
 {
 	struct comparison cmp = {.fn = fn, .ctx = ctx};
-	struct kafkagiven *old = kafkagiven_new(before), *new = kafkagiven_new(after);
+	struct user_properties *old = user_properties_new(before),
+			       *new = user_properties_new(after);
 
 	/* Without memory it cannot be told what changed; something it may be. */
 	if (old == NULL || new == NULL)
 		differ(&cmp, "kafka-config", "?", "?");
 	else
 		compare_all(&cmp, before, after, old, new);
-	kafkagiven_free(old);
-	kafkagiven_free(new);
+	user_properties_free(old);
+	user_properties_free(new);
 	return cmp.changes;
 }

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 #include "kafka/kafkaprops.h"
 #include "kafka/kinit.h"
 
@@ -286,7 +286,7 @@ static bool is_transport(rd_kafka_resp_err_t err)
 
 bool kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *text, bool fatal)
 {
-	const char *advice = advice_for(text, rd_kafka_version());
+	const char *advice = hints_for(text, rd_kafka_version());
 	char line[1024];
 
 	tell_kinits(l);
@@ -310,7 +310,7 @@ bool kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *tex
 
 void kafkalog_refused(struct kafkalog *l, const char *text, char *why, size_t size)
 {
-	const char *advice = advice_for(text, rd_kafka_version());
+	const char *advice = hints_for(text, rd_kafka_version());
 	char shown[512];
 
 	if (!why) {

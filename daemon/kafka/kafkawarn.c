@@ -8,10 +8,10 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/log.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 #include "kafka/kafkaconf.h"
-#include "kafka/kafkagiven.h"
 #include "kafka/kafkaprops.h"
+#include "kafka/user_properties.h"
 
 /* The file that holds a secret in clear: its own, or the configuration file it was written in. */
 static bool secret_file(const struct config_property *prop, char *path, size_t size)
@@ -44,17 +44,17 @@ static void warn_exposed(const struct config *cfg)
 
 static void warn_mechanism(const struct config *cfg)
 {
-	struct kafkagiven *given = kafkagiven_new(cfg);
+	struct user_properties *given = user_properties_new(cfg);
 	const char *mechanism, *warning;
 	char buf[64];
 
 	if (given == NULL)
 		return;
-	mechanism = kafkagiven_text(given, "sasl.mechanisms", buf, sizeof(buf));
-	warning = advice_for_mechanism(mechanism, rd_kafka_version());
+	mechanism = user_properties_text(given, "sasl.mechanisms", buf, sizeof(buf));
+	warning = hints_for_mechanism(mechanism, rd_kafka_version());
 	if (warning)
 		log_warn("sasl.mechanism=%s: %s", mechanism, warning);
-	kafkagiven_free(given);
+	user_properties_free(given);
 }
 
 void kafkawarn(const struct config *cfg)

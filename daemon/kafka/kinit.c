@@ -32,7 +32,7 @@
 
 #include "base/log.h"
 #include "base/printable.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 
 #define TIMEOUT_MS 15000
 #define OUTPUT_MAX 4096
@@ -179,7 +179,7 @@ __attribute__((format(printf, 1, 2))) static void report(const char *fmt, ...)
 
 static void report_failure(const char *line, int status)
 {
-	const char *advice = advice_for(line, rd_kafka_version());
+	const char *advice = hints_for(line, rd_kafka_version());
 
 	if (status == TOOK_TOO_LONG)
 		report("Kerberos: no ticket: kinit did not end within %d s: does the KDC answer?",

@@ -22,9 +22,9 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "kafka/advice.h"
+#include "kafka/hints.h"
 #include "kafka/kafkalog.h"
-#include "kafka/pace.h"
+#include "kafka/login_backoff.h"
 
 #define HOLD_ERROR_S 1.
 #define SETTLE_S     2.
@@ -39,7 +39,7 @@ static void set_connected(struct reach *r, bool connected, const char *reason)
 	r->refused &= !connected;
 	ev_timer_stop(r->opt.loop, &r->settle);
 	if (connected)
-		pace_accepted(r->opt.pace);
+		login_backoff_accepted(r->opt.pace);
 	if (was != connected || !connected || doubted)
 		kafkalog_connection(r->opt.log, r->brokers, connected, reason);
 	if (was != connected && r->opt.on_change)
@@ -128,8 +128,8 @@ void reach_error(struct reach *r, rd_kafka_resp_err_t err, const char *text)
 	bool closed = err == RD_KAFKA_RESP_ERR__TRANSPORT && strstr(text, "in state UP") &&
 		      atomic_load(&r->connected);
 
-	if (advice_is_refusal(text))
-		pace_refused(r->opt.pace, thread_now_ms());
+	if (hints_is_refusal(text))
+		login_backoff_refused(r->opt.pace, thread_now_ms());
 	/* What the log holds of the close is less than what is wrong now. */
 	if (!closed && ev_is_active(&r->release) && holds_idle_close(r))
 		kafkalog_drop(r->opt.log);

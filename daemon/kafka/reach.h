@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 struct kafkalog;
-struct pace;
+struct login_backoff;
 
 struct reach_options {
 	struct ev_loop *loop;
 	struct kafkalog *log; /* borrowed, as is the next one */
-	struct pace *pace;
+	struct login_backoff *pace;
 	/* The connection to Kafka was lost or is there (again); logged already. May be NULL. */
 	void (*on_change)(void *ctx, bool connected);
 	void *ctx;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "output/savefile.h"
+#include "output/stream.h"
 #include "packet/pcapfile.h"
 
 #define HEADER_HOLD_SEC 0.5
@@ -27,10 +27,10 @@
 
 struct output {
 	struct output_options opt;
-	struct savefile *capture; /* NULL: text only */
-	struct savefile *text;    /* NULL: capture only */
-	struct ev_timer hold;     /* runs while the header waits for the first packet */
-	uint16_t linktype;        /* of the header */
+	struct stream *capture; /* NULL: text only */
+	struct stream *text;    /* NULL: capture only */
+	struct ev_timer hold;   /* runs while the header waits for the first packet */
+	uint16_t linktype;      /* of the header */
 	uint64_t taken;
 	uint64_t foreign; /* packets of another link type */
 	bool ended;
@@ -89,16 +89,16 @@ void output_warn(const struct config *cfg)
 /* What a write came to. Returns true when nothing waits. */
 static bool judge(struct output *o, int r)
 {
-	if ((r == SAVEFILE_E_CLOSED || r < 0) && !o->ended) {
+	if ((r == STREAM_E_CLOSED || r < 0) && !o->ended) {
 		o->ended = true;
 		o->opt.on_ended(o->opt.ctx, r < 0);
 	}
 	return r == 0;
 }
 
-static bool flush_file(struct output *o, struct savefile *sf)
+static bool flush_file(struct output *o, struct stream *sf)
 {
-	return !sf || judge(o, savefile_flush(sf));
+	return !sf || judge(o, stream_flush(sf));
 }
 
 bool output_flush(struct output *o)
@@ -137,7 +137,7 @@ static void on_drained(void *ctx)
 
 static void on_closed(void *ctx, int err)
 {
-	judge(ctx, err ? err : SAVEFILE_E_CLOSED);
+	judge(ctx, err ? err : STREAM_E_CLOSED);
 }
 
 /* ---- packets ---- */
@@ -148,7 +148,7 @@ static bool choose_linktype(struct output *o, uint16_t linktype)
 	uint8_t header[PCAPFILE_HEADER_LEN];
 
 	pcapfile_put_header(header, linktype);
-	if (o->taken || !savefile_replace_header(o->capture, header, sizeof(header)))
+	if (o->taken || !stream_replace_header(o->capture, header, sizeof(header)))
 		return false;
 	o->linktype = linktype;
 	return true;
@@ -179,7 +179,7 @@ static void put_text(struct output *o, uint8_t *room, const struct packet *pkt)
 	struct pretty_origin origin;
 
 	o->opt.origin(o->opt.ctx, &origin);
-	savefile_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
+	stream_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
 }
 
 int output_put(struct output *o, const struct packet *pkt)
@@ -190,22 +190,22 @@ int output_put(struct output *o, const struct packet *pkt)
 	if (o->capture) {
 		if (pkt->linktype != o->linktype && !choose_linktype(o, pkt->linktype))
 			return leave_out(o, pkt);
-		room = savefile_reserve(o->capture, PCAPFILE_RECORD_LEN + pkt->caplen);
+		room = stream_reserve(o->capture, PCAPFILE_RECORD_LEN + pkt->caplen);
 		if (!room)
 			return PACKET_E_FULL;
 	}
 	if (show) {
-		text = savefile_reserve(o->text, pretty_size(pkt->caplen));
+		text = stream_reserve(o->text, pretty_size(pkt->caplen));
 		if (!text)
 			return PACKET_E_FULL;
 	}
 	o->taken++;
 	if (room)
-		savefile_commit(o->capture, pcapfile_put_record(room, pkt));
+		stream_commit(o->capture, pcapfile_put_record(room, pkt));
 	if (text)
 		put_text(o, text, pkt);
 	output_finish(o);
-	if (room && savefile_waiting(o->capture) >= WRITE_SIZE)
+	if (room && stream_waiting(o->capture) >= WRITE_SIZE)
 		flush_file(o, o->capture);
 	return 0;
 }
@@ -217,33 +217,33 @@ uint64_t output_taken(const struct output *o)
 
 uint64_t output_written(const struct output *o)
 {
-	return o->capture ? savefile_written(o->capture) : o->taken;
+	return o->capture ? stream_written(o->capture) : o->taken;
 }
 
 bool output_holds_packets(const struct output *o)
 {
-	return o->taken > output_written(o) || (o->text && savefile_waiting(o->text));
+	return o->taken > output_written(o) || (o->text && stream_waiting(o->text));
 }
 
 void output_log_failure(const struct output *o)
 {
 	if (o->text)
-		savefile_log_failure(o->text);
+		stream_log_failure(o->text);
 	if (o->capture)
-		savefile_log_failure(o->capture);
+		stream_log_failure(o->capture);
 }
 
 size_t output_waiting(const struct output *o)
 {
-	return (o->capture ? savefile_waiting(o->capture) : 0) +
-	       (o->text ? savefile_waiting(o->text) : 0);
+	return (o->capture ? stream_waiting(o->capture) : 0) +
+	       (o->text ? stream_waiting(o->text) : 0);
 }
 
 /* ---- life ---- */
 
-static int open_file(struct output *o, struct savefile **out, const char *path)
+static int open_file(struct output *o, struct stream **out, const char *path)
 {
-	const struct savefile_options opt = {
+	const struct stream_options opt = {
 		.loop = o->opt.loop,
 		.path = path,
 		.fd = STDOUT_FILENO,
@@ -252,7 +252,7 @@ static int open_file(struct output *o, struct savefile **out, const char *path)
 		.ctx = o,
 	};
 
-	return savefile_new(out, &opt);
+	return stream_new(out, &opt);
 }
 
 static int open_capture(struct output *o)
@@ -268,13 +268,13 @@ static int open_capture(struct output *o)
 		return r;
 	o->linktype = PACKET_LINKTYPE_DEFAULT;
 	pcapfile_put_header(header, o->linktype);
-	savefile_put_header(o->capture, header, sizeof(header));
-	if (savefile_is_stream(o->capture) && cfg->offset != CONFIG_OFFSET_END) {
+	stream_put_header(o->capture, header, sizeof(header));
+	if (stream_is_stream(o->capture) && cfg->offset != CONFIG_OFFSET_END) {
 		ev_timer_start(o->opt.loop, &o->hold);
 		return 0;
 	}
-	r = savefile_flush(o->capture);
-	savefile_log_failure(o->capture);
+	r = stream_flush(o->capture);
+	stream_log_failure(o->capture);
 	return r < 0 ? r : 0;
 }
 
@@ -324,7 +324,7 @@ void output_free(struct output *o)
 	if (!o)
 		return;
 	ev_timer_stop(o->opt.loop, &o->hold);
-	savefile_free(o->text);
-	savefile_free(o->capture);
+	stream_free(o->text);
+	stream_free(o->capture);
 	free(o);
 }

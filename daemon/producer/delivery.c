@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "kafka/kafkashow.h"
-#include "producer/uptake.h"
+#include "producer/outage.h"
 
 #define ANSWER_S 2. /* a stop waits as long for the next answer of Kafka's */
 
@@ -14,7 +14,7 @@ struct delivery {
 	struct delivery_options opt;
 	struct relay *relay;
 	struct producer *producer;
-	struct uptake *uptake;
+	struct outage *outage;
 	uint64_t settled; /* at the last look of a stop, and since when */
 	double settled_at;
 };
@@ -114,7 +114,7 @@ static int open_producer(struct delivery *d)
 
 static int open_uptake(struct delivery *d)
 {
-	const struct uptake_options opt = {
+	const struct outage_options opt = {
 		.loop = d->opt.loop,
 		.cfg = d->opt.cfg,
 		.producer = d->producer,
@@ -123,7 +123,7 @@ static int open_uptake(struct delivery *d)
 		.ctx = d->opt.ctx,
 	};
 
-	return uptake_new(&d->uptake, &opt);
+	return outage_new(&d->outage, &opt);
 }
 
 int delivery_new(struct delivery **out, const struct delivery_options *opt)
@@ -154,18 +154,18 @@ void delivery_set_config(struct delivery *d, const struct config *cfg, struct ou
 	else
 		producer_set_config(d->producer, cfg);
 	relay_set_config(d->relay, cfg);
-	uptake_set_config(d->uptake, cfg);
+	outage_set_config(d->outage, cfg);
 	d->opt.cfg = cfg;
 }
 
 void delivery_describe(const struct delivery *d, char *buf, size_t size)
 {
-	uptake_describe(d->uptake, buf, size);
+	outage_describe(d->outage, buf, size);
 }
 
 void delivery_waiting_for(const struct delivery *d, char *buf, size_t size)
 {
-	uptake_waiting_for(d->uptake, buf, size);
+	outage_waiting_for(d->outage, buf, size);
 }
 
 bool delivery_may_leave(struct delivery *d)
@@ -187,7 +187,7 @@ void delivery_free(struct delivery *d)
 {
 	if (!d)
 		return;
-	uptake_free(d->uptake);
+	outage_free(d->outage);
 	producer_free(d->producer);
 	relay_free(d->relay);
 	free(d);

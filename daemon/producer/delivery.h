@@ -15,12 +15,12 @@
 
 struct delivery;
 struct outclient;
-struct own;
+struct own_traffic;
 
 struct delivery_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* borrowed until delivery_set_config() */
-	struct own *own;          /* may be NULL; borrowed */
+	struct own_traffic *own;  /* may be NULL; borrowed */
 
 	/* As those of relay_options and producer_options. */
 	void (*on_room)(void *ctx);

@@ -9,14 +9,14 @@
 #include "base/log.h"
 #include "kafka/kafka.h"
 #include "packet/flow.h"
-#include "producer/firsts.h"
+#include "producer/first_batch.h"
 #include "producer/outmsg.h"
 #include "producer/outtopics.h"
-#include "producer/resend.h"
+#include "producer/retry_rules.h"
 
 #define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
 
-#define LARGE 16000 /* bytes; four of them go into a batch of 64 KiB: see firsts.h */
+#define LARGE 16000 /* bytes; four of them go into a batch of 64 KiB: see first_batch.h */
 /* How long a packet is held up at most; a client needs a second or two to connect. */
 #define WAIT_LIVE_S    1.
 #define WAIT_S         10.
@@ -33,13 +33,14 @@ struct outclient {
 	const rd_kafka_message_t *last; /* as the interceptor saw it */
 	struct outmsg msg;
 
-	struct firsts firsts;
+	struct first_batch firsts;
 	struct outclient_room room;
 	bool ordered;   /* this client keeps the order within a partition */
 	uint32_t large; /* packets of more bytes may be refused in company */
 	ev_timer wait;  /* while a packet is held up */
-	enum firsts_verdict waits_for;
-	bool waited[FIRSTS_UNKNOWN + 1]; /* for that in vain: none is held up for it any more */
+	enum first_batch_verdict waits_for;
+	bool waited[FIRST_BATCH_UNKNOWN +
+		    1]; /* for that in vain: none is held up for it any more */
 };
 
 static uint32_t choose(struct outclient *c, const struct packet *pkt)
@@ -60,11 +61,12 @@ static uint32_t choose(struct outclient *c, const struct packet *pkt)
 	return 0;
 }
 
-static double longest_wait(enum outclient_source source, enum firsts_verdict verdict)
+static double longest_wait(enum outclient_source source, enum first_batch_verdict verdict)
 {
 	if (source == OUTCLIENT_LIVE)
 		return WAIT_LIVE_S;
-	return source == OUTCLIENT_STORED && verdict == FIRSTS_UNKNOWN ? WAIT_UNKNOWN_S : WAIT_S;
+	return source == OUTCLIENT_STORED && verdict == FIRST_BATCH_UNKNOWN ? WAIT_UNKNOWN_S
+									    : WAIT_S;
 }
 
 /* The order may ask for the answer to an earlier packet first. */
@@ -72,14 +74,14 @@ static bool must_wait(struct outclient *c, const struct outclient_item *item,
 		      const struct outmsg_options *opt)
 {
 	/* Another may be a second handle of ours, and then shares its own. */
-	const struct firsts *firsts =
+	const struct first_batch *firsts =
 		item->other < 0 ? &c->firsts : rd_kafka_topic_opaque(opt->topic);
-	enum firsts_verdict verdict = firsts_check(firsts, opt->hash, opt->risky);
+	enum first_batch_verdict verdict = first_batch_check(firsts, opt->hash, opt->risky);
 
-	if (verdict == FIRSTS_GO || item->alone || !c->ordered)
+	if (verdict == FIRST_BATCH_GO || item->alone || !c->ordered)
 		return false;
 	/* While nothing can be sent, the queue is more room for what comes in. */
-	if (verdict == FIRSTS_UNKNOWN && item->source == OUTCLIENT_LIVE)
+	if (verdict == FIRST_BATCH_UNKNOWN && item->source == OUTCLIENT_LIVE)
 		return false;
 	if (c->waited[verdict] || kafka_is_held(c->kafka))
 		return false;
@@ -108,7 +110,7 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 		.hash = choose(c, item->pkt),
 		.seq = (uint32_t)item->seq,
 		.risky = item->source != OUTCLIENT_LIVE || item->pkt->caplen > c->large,
-		.timestamp_ms = resend_timestamp(c->opt.rules, item->pkt, now),
+		.timestamp_ms = retry_rules_timestamp(c->opt.rules, item->pkt, now),
 	};
 	rd_kafka_resp_err_t err;
 
@@ -133,7 +135,7 @@ rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_e
 	if (fatal && fatal != RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
 		err = fatal;
 	/* What a broker says is positive, what librdkafka says by itself is not. */
-	return err > 0 && !resend_has_learned(c->opt.rules) ? err : RD_KAFKA_RESP_ERR_NO_ERROR;
+	return err > 0 && !retry_rules_has_learned(c->opt.rules) ? err : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 bool outclient_is_dead(const struct outclient *c)
@@ -208,7 +210,7 @@ static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *to
 
 	if (c->partition != CONFIG_PARTITION_KEY)
 		outmsg_set_partitioner(topic_conf);
-	return resend_configure(c->opt.rules, conf);
+	return retry_rules_configure(c->opt.rules, conf);
 }
 
 static void on_send(void *ctx, const rd_kafka_message_t *m)

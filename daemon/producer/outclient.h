@@ -18,17 +18,17 @@ struct kafka;
 struct kafkalog;
 struct outclient;
 struct outtopics;
-struct own;
-struct pace;
-struct resend;
+struct own_traffic;
+struct login_backoff;
+struct retry_rules;
 
 struct outclient_options {
 	struct ev_loop *loop;
-	struct own *own;      /* may be NULL; borrowed, as are the next four */
-	struct kafkalog *log; /* kafka_options.log and .pace */
-	struct pace *pace;
+	struct own_traffic *own; /* may be NULL; borrowed, as are the next four */
+	struct kafkalog *log;    /* kafka_options.log and .pace */
+	struct login_backoff *pace;
 	struct outtopics *others; /* topics beside that of the settings */
-	struct resend *rules;
+	struct retry_rules *rules;
 	bool track; /* outclient_send() tells the message */
 
 	/* As those of kafka_options; which client it is that is dead. */
@@ -71,7 +71,7 @@ struct outclient_item {
 /*
  * Offers a packet to librdkafka, copied. `now`: seconds since the epoch. Returns what
  * rd_kafka_produceva() does, of which RD_KAFKA_RESP_ERR__QUEUE_FULL may also mean that an answer to
- * an earlier one is to come first (firsts.h; on_served follows); or
+ * an earlier one is to come first (first_batch.h; on_served follows); or
  * RD_KAFKA_RESP_ERR__INVALID_ARG: no topic can have that name (logged). *m: the message, where it
  * is tracked and was taken, else NULL.
  */
@@ -91,7 +91,7 @@ void outclient_purge(struct outclient *c, bool inflight);
 void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
 			   size_t size);
 
-/* Every few seconds: its threads are not to spin for a broker that hangs (brake_apply). */
+/* Every few seconds: its threads are not to spin for a broker that hangs (hung_broker_apply). */
 void outclient_brake(struct outclient *c);
 
 /* linger.ms, seconds. */

@@ -2,7 +2,7 @@
 #include "producer/outmsg.h"
 
 #include "packet/record.h"
-#include "producer/firsts.h"
+#include "producer/first_batch.h"
 
 _Static_assert(sizeof(void *) == 8, "the opaque holds hash and sequence number");
 
@@ -13,9 +13,9 @@ static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t le
 			 void *rkt_opaque, void *msg_opaque)
 {
 	uint64_t opaque = (uintptr_t)msg_opaque;
-	int32_t partition = firsts_partition((uint32_t)(opaque >> 32), count);
+	int32_t partition = first_batch_partition((uint32_t)(opaque >> 32), count);
 
-	firsts_sent(rkt_opaque, partition, count, opaque >> SEQ_BITS & 1);
+	first_batch_sent(rkt_opaque, partition, count, opaque >> SEQ_BITS & 1);
 	return partition;
 }
 
@@ -24,7 +24,7 @@ void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
 	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
 }
 
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct firsts *firsts)
+rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts)
 {
 	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
 
@@ -97,7 +97,7 @@ uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
 
 void outmsg_taken(const rd_kafka_message_t *m)
 {
-	firsts_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
+	first_batch_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
 }
 
 /*

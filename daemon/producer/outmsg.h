@@ -3,8 +3,8 @@
  * A packet as a message of librdkafka's producer, and back.
  *
  * The message's opaque carries the flow's hash (upper half), by which our partitioner chooses the
- * partition as soon as librdkafka knows how many there are, whether it is risky (firsts.h), and
- * the packet's sequence number (31 bits), by which failed messages find their old order.
+ * partition as soon as librdkafka knows how many there are, whether it is risky (first_batch.h),
+ * and the packet's sequence number (31 bits), by which failed messages find their old order.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 #include "packet/packet.h"
 
-struct firsts;
+struct first_batch;
 
 struct outmsg_options {
 	rd_kafka_topic_t *topic;
@@ -31,7 +31,7 @@ void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
  * A handle of the topic, whose partitioner tells `firsts` (borrowed until no message of the topic
  * is left in the client). NULL: librdkafka refuses it, for rd_kafka_last_error().
  */
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct firsts *firsts);
+rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts);
 
 /*
  * The arguments of rd_kafka_produceva(), kept by who sends: each has a pad of 64 bytes, and to

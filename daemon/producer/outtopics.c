@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "producer/firsts.h"
+#include "producer/first_batch.h"
 #include "producer/outmsg.h"
 
 struct topic {
 	char *name;
-	rd_kafka_topic_t *handle; /* NULL: not open */
-	struct firsts *firsts;    /* of the client that has the handle */
+	rd_kafka_topic_t *handle;   /* NULL: not open */
+	struct first_batch *firsts; /* of the client that has the handle */
 	struct log_limit refused;
 	bool replaced, given_up; /* by a reload of this run; Kafka refused it since */
 };
@@ -40,7 +40,7 @@ void outtopics_close(struct outtopics *t)
 		if (t->list[i].handle)
 			rd_kafka_topic_destroy(t->list[i].handle);
 		t->list[i].handle = NULL;
-		firsts_reset(t->list[i].firsts);
+		first_batch_reset(t->list[i].firsts);
 	}
 }
 

@@ -20,13 +20,13 @@
 #include "base/log.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkalog.h"
-#include "kafka/pace.h"
+#include "kafka/login_backoff.h"
 #include "producer/inflight.h"
 #include "producer/outclient.h"
 #include "producer/outtopics.h"
 #include "producer/producer_impl.h"
-#include "producer/refusals.h"
-#include "producer/resend.h"
+#include "producer/rejections.h"
+#include "producer/retry_rules.h"
 
 #define RETRY_S         1.  /* without memory for a client */
 #define REPLACE_DRAIN_S 0.2 /* how long a reload lets the old client send */
@@ -91,8 +91,8 @@ static void renew(struct producer *p)
 	struct outclient *fresh = p->next;
 
 	p->next = NULL;
-	if (resend_has_learned(&p->rules)) {
-		resend_next_round(&p->rules);
+	if (retry_rules_has_learned(&p->rules)) {
+		retry_rules_next_round(&p->rules);
 		outclient_free(fresh, 0); /* made before this was known */
 		fresh = NULL;
 	}
@@ -173,7 +173,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 		return -ENOMEM;
 	p->opt = *opt;
 	p->progressed = true;
-	resend_init(&p->rules);
+	retry_rules_init(&p->rules);
 	p->cfg = opt->cfg;
 	p->source = reads_a_file(p->cfg) ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
 	ev_timer_init(&p->timer, on_timer, 0., RETRY_S);
@@ -187,7 +187,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	if (r == 0)
 		r = kafkalog_new(&p->log);
 	if (r == 0)
-		r = pace_new(&p->pace);
+		r = login_backoff_new(&p->pace);
 	if (r == 0)
 		r = make_client(p, &p->client, p->cfg, NULL, 0);
 	if (r < 0) {
@@ -220,7 +220,7 @@ int producer_prepare(struct producer *p, const struct config *cfg, struct outcli
 		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
 	/* Settings that were mended need not wait for what the old ones have earned. */
 	if (r == 0)
-		pace_accepted(p->pace);
+		login_backoff_accepted(p->pace);
 	return r;
 }
 
@@ -306,7 +306,7 @@ void producer_free(struct producer *p)
 	ev_timer_stop(p->opt.loop, &p->soon);
 	outclient_free(p->next, FREE_WAIT_MS);
 	drop_client(p, FREE_WAIT_MS);
-	pace_unref(p->pace);
+	login_backoff_unref(p->pace);
 	kafkalog_unref(p->log);
 	outtopics_free(p->topics);
 	inflight_free(p->inflight);
@@ -318,7 +318,7 @@ bool producer_is_connected(const struct producer *p)
 	return kafka_connected(outclient_kafka(p->client));
 }
 
-const struct refusals *producer_refusals(const struct producer *p)
+const struct rejections *producer_refusals(const struct producer *p)
 {
 	return &p->refusals;
 }

@@ -18,7 +18,7 @@
 #include "producer/producer_send.h"
 
 struct outclient;
-struct refusals;
+struct rejections;
 
 /* 0, -ENOPROTOOPT (wrong settings) or -errno, logged. No broker need be there. */
 int producer_new(struct producer **out, const struct producer_options *opt);
@@ -67,4 +67,4 @@ void producer_free(struct producer *p);
 bool producer_is_connected(const struct producer *p);
 
 /* What Kafka refused. Borrowed. */
-const struct refusals *producer_refusals(const struct producer *p);
+const struct rejections *producer_refusals(const struct producer *p);

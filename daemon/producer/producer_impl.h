@@ -14,13 +14,13 @@
 #include "config/config.h"
 #include "producer/outclient.h"
 #include "producer/producer_options.h"
-#include "producer/refusals.h"
-#include "producer/resend.h"
+#include "producer/rejections.h"
+#include "producer/retry_rules.h"
 
 struct inflight;
 struct kafkalog;
 struct outtopics;
-struct pace;
+struct login_backoff;
 
 enum producer_state { RUNNING, COLLECTING, RESENDING, ABANDONED };
 
@@ -45,14 +45,14 @@ struct producer {
 	double lost_until; /* replacing: how long a broker that is gone may come back */
 
 	struct kafkalog *log; /* these outlive the clients */
-	struct pace *pace;
+	struct login_backoff *pace;
 
 	uint64_t outstanding;  /* with librdkafka */
 	uint64_t queued_bytes; /* of these and of what is kept */
 	struct producer_counters counters;
 	struct inflight *inflight;
-	struct resend rules;
-	struct refusals refusals;
+	struct retry_rules rules;
+	struct rejections refusals;
 	const rd_kafka_message_t *last_sent; /* only with a spool */
 };
 

@@ -11,12 +11,12 @@
 #include "config/config.h"
 #include "packet/packet.h"
 
-struct own;
+struct own_traffic;
 
 struct producer_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* borrowed until producer_replace() */
-	struct own *own;          /* may be NULL; borrowed */
+	struct own_traffic *own;  /* may be NULL; borrowed */
 
 	/* After PACKET_E_FULL: there is room again. */
 	void (*on_room)(void *ctx);

@@ -36,14 +36,15 @@ void producer_collect(struct producer *p, rd_kafka_resp_err_t err, const char *r
 {
 	if (!producer_is_sending(p))
 		return;
-	refusals_new_round(&p->refusals, reason, outclient_refusal(p->client, err), p->progressed);
+	rejections_new_round(&p->refusals, reason, outclient_refusal(p->client, err),
+			     p->progressed);
 	take_back(p, p->progressed ? BACKOFF_FIRST_S : BACKOFF_S);
 	p->progressed = false;
 }
 
 static void fail(struct producer *p, uint32_t caplen, rd_kafka_resp_err_t err, uint64_t seq)
 {
-	refusals_for_good(&p->refusals, caplen, err, ++p->counters.failed);
+	rejections_for_good(&p->refusals, caplen, err, ++p->counters.failed);
 	p->queued_bytes -= caplen;
 	inflight_settle(p->inflight, seq);
 	if (p->state == RUNNING)
@@ -81,7 +82,7 @@ static int offer(struct producer *p, const struct outclient_item *item)
 	double now = ev_now(p->opt.loop);
 
 	p->last_sent = NULL;
-	if (!resend_is_too_large(&p->rules, item->pkt->caplen, now))
+	if (!retry_rules_is_too_large(&p->rules, item->pkt->caplen, now))
 		err = outclient_send(p->client, item, now, &p->last_sent);
 	switch (err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -193,15 +194,15 @@ static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 
 static void on_failed(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 {
-	if (p->state != ABANDONED && resend_learn(&p->rules, m->err, (uint32_t)m->len,
-						  ev_now(p->opt.loop)) == RESEND_NEVER) {
+	if (p->state != ABANDONED && retry_rules_learn(&p->rules, m->err, (uint32_t)m->len,
+						       ev_now(p->opt.loop)) == RETRY_RULES_NEVER) {
 		fail(p, (uint32_t)m->len, m->err, seq);
 		if (producer_is_sending(p) && outclient_is_dead(p->client))
 			take_back(p, BACKOFF_FIRST_S);
 		return;
 	}
 	keep(p, m, seq);
-	refusals_for_now(&p->refusals, m->err);
+	rejections_for_now(&p->refusals, m->err);
 	producer_collect(p, m->err, rd_kafka_err2str(m->err));
 }
 
@@ -237,7 +238,7 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 	p->progressed |= n > bad;
 	p->delivers |= n > bad;
 	if (n > bad)
-		refusals_delivered(&p->refusals);
+		rejections_delivered(&p->refusals);
 }
 
 /* Sends the first of those to be sent again. False: not now. */
@@ -263,7 +264,7 @@ static bool resend_first(struct producer *p)
 }
 
 /* A bounded batch of them. */
-static void resend(struct producer *p)
+static void retry(struct producer *p)
 {
 	for (int i = 0; i < RESEND_BATCH; i++)
 		if (!resend_first(p))
@@ -278,7 +279,7 @@ void producer_advance(void *ctx)
 	if (p->opt.on_settled)
 		p->opt.on_settled(p->opt.ctx, inflight_settled_below(p->inflight));
 	if (p->state == RESENDING)
-		resend(p);
+		retry(p);
 	if (p->next && p->outstanding == 0 && p->state == COLLECTING)
 		producer_wake(p);
 	if (p->blocked && p->state != ABANDONED && (p->state == RUNNING || producer_has_room(p))) {

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct faults faults = {.report = ignore};
 	struct config cfg;
-	struct draft draft;
+	struct config_builder builder;
 	char *text = malloc(size + 1);
 
 	if (text == NULL)
@@ -62,13 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Neither files nor credentials are read. */
 	for (char *at = text; (at = strchr(at, '@')) != NULL;)
 		*at = '?';
-	if (draft_start(&draft, &cfg, &faults, 1795435200000) < 0)
+	if (config_builder_start(&builder, &cfg, &faults, 1795435200000) < 0)
 		abort();
 	cfg.file = strdup("fuzz.cfg");
 	cfg.instance = strdup("fuzz");
-	if (cfgfile_load_text(&draft, "fuzz.cfg", text) == 0)
-		draft_finish(&draft);
-	draft_clear(&draft);
+	if (cfgfile_load_text(&builder, "fuzz.cfg", text) == 0)
+		config_builder_finish(&builder);
+	config_builder_clear(&builder);
 	if (faults.count == 0)
 		check_ranges(&cfg);
 	config_clear(&cfg);

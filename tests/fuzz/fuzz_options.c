@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "base/units.h"
 #include "cli/argwords.h"
 #include "config/offset.h"
@@ -24,7 +24,7 @@ static void ignore(void *ctx, const char *where, const char *text)
 static void parse_values(const char *word)
 {
 	enum config_offset kind;
-	struct nearest near;
+	struct closest_name near;
 	uint64_t number, back;
 	int64_t value;
 	char text[32];
@@ -41,8 +41,8 @@ static void parse_values(const char *word)
 	}
 	if (offset_parse(word, 1795435200000, &kind, &value) && value < 0)
 		abort();
-	nearest_start(&near, word);
-	nearest_offer(&near, "kafka-broker");
+	closest_name_start(&near, word);
+	closest_name_offer(&near, "kafka-broker");
 }
 
 /* Each word is its own allocation, so that a read beyond it is seen. */

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "app/app.h"
-#include "app/side.h"
+#include "app/role.h"
 #include "base/log.h"
 
 static struct {
@@ -23,7 +23,7 @@ static struct {
 	bool keeps;    /* nothing is lost when it is abandoned */
 	int finished;  /* the status of the account */
 	int abandoned; /* how often */
-	struct side_events events;
+	struct role_events events;
 	ev_timer failure;
 	FILE *said; /* in place of stderr */
 	int stderr_fd;
@@ -34,47 +34,47 @@ static void on_failure(struct ev_loop *loop, ev_timer *w, int revents)
 	world.events.on_done(world.events.ctx, 1);
 }
 
-static int side_new(struct side **out, const struct side_options *opt)
+static int role_new(struct role **out, const struct role_options *opt)
 {
 	world.events = opt->events;
 	ev_timer_init(&world.failure, on_failure, 0., 0.);
 	if (world.fails)
 		ev_timer_start(opt->loop, &world.failure);
-	*out = (struct side *)&world;
+	*out = (struct role *)&world;
 	return world.made;
 }
 
-static void side_stop(struct side *s)
+static void role_stop(struct role *s)
 {
 }
 
-static bool side_may_leave(struct side *s)
+static bool role_may_leave(struct role *s)
 {
 	return world.keeps;
 }
 
-static void side_abandon(struct side *s)
+static void role_abandon(struct role *s)
 {
 	world.abandoned++;
 	world.events.on_stopped(world.events.ctx);
 }
 
-static uint64_t side_progress(const struct side *s)
+static uint64_t role_progress(const struct role *s)
 {
 	return 0;
 }
 
-static bool side_is_done(const struct side *s)
+static bool role_is_done(const struct role *s)
 {
 	return world.is_done;
 }
 
-static void side_waiting_for(const struct side *s, char *buf, size_t size)
+static void role_waiting_for(const struct role *s, char *buf, size_t size)
 {
 	snprintf(buf, size, "the moon");
 }
 
-static int side_finish(struct side *s, bool interrupted)
+static int role_finish(struct role *s, bool interrupted)
 {
 	log_info("finished");
 	if (world.finished)
@@ -82,22 +82,22 @@ static int side_finish(struct side *s, bool interrupted)
 	return world.finished;
 }
 
-static void side_free(struct side *s)
+static void role_free(struct role *s)
 {
 }
 
-const struct side_ops side_producer_ops = {
-	.new = side_new,
-	.stop = side_stop,
-	.may_leave = side_may_leave,
-	.abandon = side_abandon,
-	.progress = side_progress,
-	.is_done = side_is_done,
-	.waiting_for = side_waiting_for,
-	.finish = side_finish,
-	.free = side_free,
+const struct role_ops producer_role_ops = {
+	.new = role_new,
+	.stop = role_stop,
+	.may_leave = role_may_leave,
+	.abandon = role_abandon,
+	.progress = role_progress,
+	.is_done = role_is_done,
+	.waiting_for = role_waiting_for,
+	.finish = role_finish,
+	.free = role_free,
 };
-const struct side_ops side_consumer_ops;
+const struct role_ops consumer_role_ops;
 
 /* Runs an instance that stalls after 50 ms, and may take a minute to stop. */
 static int run(void)

@@ -191,7 +191,7 @@ static void test_includes(void **state)
 	char dir[] = "/tmp/pycapa-test-XXXXXX", sub[64], path[128], words[256];
 	struct config cfg;
 	struct kept kept;
-	struct draft draft;
+	struct config_builder builder;
 
 	assert_non_null(mkdtemp(dir));
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
@@ -201,8 +201,8 @@ static void test_includes(void **state)
 	write_cfg(sub, "b.cfg", "# b\n@include \"c.cfg\"\nkafka-topic = \"b\";\n");
 	write_cfg(sub, "c.cfg", "\n\npretty-print = true;\n");
 	kept_start(&kept);
-	assert_int_equal(draft_start(&draft, &cfg, &kept.faults, NOW_MS), 0);
-	assert_int_equal(cfgfile_load(&draft, path), 0);
+	assert_int_equal(config_builder_start(&builder, &cfg, &kept.faults, NOW_MS), 0);
+	assert_int_equal(cfgfile_load(&builder, path), 0);
 	assert_int_equal(kept.faults.count, 2);
 	snprintf(words, sizeof(words), "%s/c.cfg:3: pretty-print must be a number", sub);
 	assert_non_null(strstr(kept.text, words));
@@ -210,7 +210,7 @@ static void test_includes(void **state)
 	assert_non_null(strstr(kept.text, words));
 	assert_string_equal(cfg.topic, "b");
 	assert_int_equal(cfg.snaplen, 9);
-	draft_clear(&draft);
+	config_builder_clear(&builder);
 	config_clear(&cfg);
 	for (int i = 0; i < 3; i++) {
 		static const char *const names[] = {"sub/c.cfg", "sub/b.cfg", "a.cfg"};

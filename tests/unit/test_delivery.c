@@ -10,8 +10,8 @@
 
 #include "kafka/kafkashow.h"
 #include "producer/delivery.h"
+#include "producer/outage.h"
 #include "producer/outclient.h"
-#include "producer/uptake.h"
 
 /* What stands around it, as a test says that it is. */
 static struct {
@@ -105,24 +105,24 @@ void producer_free(struct producer *p)
 {
 }
 
-int uptake_new(struct uptake **out, const struct uptake_options *opt)
+int outage_new(struct outage **out, const struct outage_options *opt)
 {
 	return 0;
 }
 
-void uptake_set_config(struct uptake *u, const struct config *cfg)
+void outage_set_config(struct outage *u, const struct config *cfg)
 {
 }
 
-void uptake_describe(const struct uptake *u, char *buf, size_t size)
+void outage_describe(const struct outage *u, char *buf, size_t size)
 {
 }
 
-void uptake_waiting_for(const struct uptake *u, char *buf, size_t size)
+void outage_waiting_for(const struct outage *u, char *buf, size_t size)
 {
 }
 
-void uptake_free(struct uptake *u)
+void outage_free(struct outage *u)
 {
 }
 

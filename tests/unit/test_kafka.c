@@ -130,7 +130,8 @@ static size_t left_by(const struct refused *case_)
 		.name = (char[]){name_}, .value = (char[]){value_}, .origin = origin               \
 	}
 
-/* Whether it is refused early or late (rknew.c). AddressSanitizer's leak check sees the same. */
+/* Whether it is refused early or late (client_create.c). AddressSanitizer's leak check sees the
+ * same. */
 static void test_refused_clients_leave_nothing(void **state)
 {
 	enum { MOST = 100000 }; /* some is in malloc()'s caches; a leak is 3 KB a time at least */

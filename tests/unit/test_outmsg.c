@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "producer/firsts.h"
+#include "producer/first_batch.h"
 #include "producer/outmsg.h"
 
 #define ROUND (1ULL << 31) /* sequence numbers that a message can tell apart */
@@ -17,7 +17,7 @@ struct client {
 	rd_kafka_queue_t *reports;
 	rd_kafka_topic_t *topic;
 	struct outmsg msg;
-	struct firsts firsts;
+	struct first_batch firsts;
 };
 
 static int begin(void **state)
@@ -87,10 +87,10 @@ static void its_partition_is_marked(void **state)
 	struct client *c = *state;
 	const rd_kafka_message_t m = {.rkt = c->topic, .partition = 3};
 
-	firsts_sent(&c->firsts, 3, 4, true);
-	assert_int_equal(firsts_check(&c->firsts, UINT32_MAX, true), FIRSTS_WAIT);
+	first_batch_sent(&c->firsts, 3, 4, true);
+	assert_int_equal(first_batch_check(&c->firsts, UINT32_MAX, true), FIRST_BATCH_WAIT);
 	outmsg_taken(&m);
-	assert_int_equal(firsts_check(&c->firsts, UINT32_MAX, true), FIRSTS_GO);
+	assert_int_equal(first_batch_check(&c->firsts, UINT32_MAX, true), FIRST_BATCH_GO);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "kafka/kafkalog.h"
-#include "kafka/pace.h"
+#include "kafka/login_backoff.h"
 #include "kafka/reach.h"
 
 #define CLOSED  "b:9092/1: Disconnected (after 3000ms in state UP)"
@@ -67,11 +67,11 @@ void kafkalog_success(struct kafkalog *l)
 {
 }
 
-void pace_accepted(struct pace *p)
+void login_backoff_accepted(struct login_backoff *p)
 {
 }
 
-void pace_refused(struct pace *p, uint64_t now_ms)
+void login_backoff_refused(struct login_backoff *p, uint64_t now_ms)
 {
 }
 

@@ -30,13 +30,13 @@ static size_t load_file(const struct folder *folder, const char *name, struct ke
 {
 	char path[128];
 	struct config cfg;
-	struct draft draft;
+	struct config_builder builder;
 
 	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
 	kept_start(kept);
-	assert_int_equal(draft_start(&draft, &cfg, &kept->faults, NOW_MS), 0);
-	cfgfile_load(&draft, path);
-	draft_clear(&draft);
+	assert_int_equal(config_builder_start(&builder, &cfg, &kept->faults, NOW_MS), 0);
+	cfgfile_load(&builder, path);
+	config_builder_clear(&builder);
 	config_clear(&cfg);
 	return kept->faults.count;
 }

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "app/change.h"
-#include "app/side.h"
-#include "app/side_consumer.h"
+#include "app/consumer_role.h"
+#include "app/role.h"
 #include "consumer/consumer.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -175,20 +175,20 @@ static void test_a_retired_client_is_freed_when_it_has_ended(void **state)
 {
 	const struct config cfg = {.mode = CONFIG_MODE_CONSUMER, .topic = topic}, next = cfg;
 	struct ev_loop *loop = ev_loop_new(0);
-	const struct side_options opt = {.loop = loop, .cfg = &cfg};
+	const struct role_options opt = {.loop = loop, .cfg = &cfg};
 	struct consumer *old = &world.consumers[0];
-	struct side *s = NULL;
+	struct role *s = NULL;
 	char why[160] = "";
 
-	assert_int_equal(side_consumer_ops.new(&s, &opt), 0);
+	assert_int_equal(consumer_role_ops.new(&s, &opt), 0);
 	old->looks = 2; /* a look-up of it hangs so long */
-	assert_int_equal(side_consumer_ops.reload(s, &next, why, sizeof(why)), 0);
+	assert_int_equal(consumer_role_ops.reload(s, &next, why, sizeof(why)), 0);
 	assert_int_equal(old->freed, 0);
 	ev_run(loop, 0); /* until nothing is left that could wake it */
 	assert_int_equal(old->looks, -1);
 	assert_int_equal(old->freed, 1);
 	assert_int_equal(old->wait_ms, 0);
-	side_consumer_ops.free(s);
+	consumer_role_ops.free(s);
 	assert_int_equal(old->freed, 1);
 	assert_int_equal(world.consumers[1].freed, 1);
 	ev_loop_destroy(loop);

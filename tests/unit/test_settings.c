@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "base/nearest.h"
+#include "base/closest_name.h"
 #include "base/units.h"
 #include "config/brokers.h"
 #include "config/offset.h"
@@ -140,11 +140,11 @@ static const char *nearest_of(const char *word)
 	static const char *const names[] = {"snaplen",         "kafka-topic", "kafka-broker",
 					    "linger.ms",       "acks",        "spool-size",
 					    "spool-directory", "partition",   "partition-inner"};
-	struct nearest near;
+	struct closest_name near;
 
-	nearest_start(&near, word);
+	closest_name_start(&near, word);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		nearest_offer(&near, names[i]);
+		closest_name_offer(&near, names[i]);
 	return near.best;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cfgfile.h"
-#include "cli/draft.h"
+#include "cli/config_builder.h"
 #include "cli/options.h"
 
 /* A fixed present, 2026-11-23T12:00:00Z. */
@@ -66,16 +66,16 @@ static inline void kept_start(struct kept *kept)
 /* Reads text as the file t.cfg of an instance and checks it; returns the number of faults. */
 static inline size_t load_text(struct config *cfg, struct kept *kept, const char *text)
 {
-	struct draft draft;
+	struct config_builder builder;
 
 	kept_start(kept);
-	if (draft_start(&draft, cfg, &kept->faults, NOW_MS) < 0)
+	if (config_builder_start(&builder, cfg, &kept->faults, NOW_MS) < 0)
 		abort();
 	cfg->file = strdup("t.cfg");
 	cfg->instance = strdup("t");
-	if (cfgfile_load_text(&draft, "t.cfg", text) == 0)
-		draft_finish(&draft);
-	draft_clear(&draft);
+	if (cfgfile_load_text(&builder, "t.cfg", text) == 0)
+		config_builder_finish(&builder);
+	config_builder_clear(&builder);
 	return kept->faults.count;
 }
 

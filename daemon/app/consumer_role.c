@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The consumer side: consumer → output.
+ *
+ * A reload that needs a new Kafka client makes it, gives it the positions of the old one, and
+ * closes the old one in the background (`retired`); one packet is the last of the old and the next
+ * one the first of the new.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/change.h"
+#include "app/consumer_role.h"
+#include "app/report.h"
+#include "app/role.h"
+#include "app/stats.h"
+#include "base/log.h"
+#include "consumer/consumer.h"
+#include "kafka/kafkalog.h"
+#include "kafka/kafkashow.h"
+#include "output/output.h"
+
+#define FREE_WAIT_MS  1000 /* at the end */
+#define RETIRE_TICK_S 0.05
+#define RETIRE_TICKS  200 /* a look-up of a broker that hangs takes as long */
+
+struct role {
+	struct role_options opt;
+	struct output *output;
+	struct consumer *consumer;
+	struct consumer *retired; /* being closed after a reload; else NULL */
+	ev_timer retire;          /* when it is closed: looks whether it can be freed */
+	int retire_ticks;
+	struct kafkalog *log;   /* of whichever consumer */
+	struct ev_timer report; /* tells app of the end, outside of everybody's callbacks */
+
+	uint64_t bytes;                /* captured bytes of the packets put */
+	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
+	struct consumer_counts before; /* of the consumers that were replaced */
+
+	bool ended;       /* nothing more is taken */
+	bool reader_gone; /* no failure */
+	bool cut_short;   /* stopped before all that was asked for was taken */
+	int status;
+	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
+	bool stopping; /* app has called stop() */
+	bool closing;  /* the consumer is being closed */
+	bool stopped;  /* app is to be told so by `report` */
+
+	struct stats_consumer logged, shown; /* at the last log_stats(), summary() */
+	double logged_at, shown_at;
+};
+
+int consumer_role_check_output(const struct config *cfg)
+{
+	return output_check(cfg);
+}
+
+void consumer_role_warn_output(const struct config *cfg)
+{
+	output_warn(cfg);
+}
+
+/* ---- the end ---- */
+
+static void end(struct role *s, int status)
+{
+	if (status)
+		s->status = status;
+	if (s->ended)
+		return;
+	s->ended = true;
+	if (s->consumer)
+		consumer_stop(s->consumer);
+	ev_timer_start(s->opt.loop, &s->report);
+}
+
+static void on_report(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct role *s = w->data;
+
+	if (s->stopped)
+		s->opt.events.on_stopped(s->opt.events.ctx);
+	else if (!s->stopping)
+		s->opt.events.on_done(s->opt.events.ctx, s->status);
+}
+
+static void report_stopped(struct role *s)
+{
+	s->stopped = true;
+	ev_timer_start(s->opt.loop, &s->report);
+}
+
+static void close_consumer(struct role *s)
+{
+	if (s->closing)
+		return;
+	s->closing = true;
+	consumer_close(s->consumer);
+}
+
+/* ---- the output ---- */
+
+static void on_drained(void *ctx)
+{
+	struct role *s = ctx;
+
+	consumer_resume(s->consumer);
+	if (s->stopping)
+		close_consumer(s);
+}
+
+static void on_output_ended(void *ctx, int status)
+{
+	struct role *s = ctx;
+
+	s->reader_gone = status == 0;
+	end(s, status);
+	if (s->stopping)
+		close_consumer(s);
+}
+
+static void tell_origin(void *ctx, struct pretty_origin *out)
+{
+	struct role *s = ctx;
+
+	out->topic = s->opt.cfg->topic;
+	consumer_origin(s->consumer, &out->partition, &out->offset);
+}
+
+/* ---- the consumer ---- */
+
+static int take(void *ctx, const struct packet *pkt)
+{
+	struct role *s = ctx;
+	uint64_t limit = s->opt.cfg->max_packets;
+	int r = output_put(s->output, pkt);
+
+	if (r == PACKET_E_FULL)
+		return r;
+	if (r == OUTPUT_E_LINKTYPE) {
+		s->foreign++;
+		return 0;
+	}
+	s->bytes += pkt->caplen;
+	if (limit && output_taken(s->output) >= limit)
+		end(s, 0);
+	return 0;
+}
+
+static bool flush(void *ctx)
+{
+	struct role *s = ctx;
+
+	return output_flush(s->output);
+}
+
+static void on_end(void *ctx)
+{
+	end(ctx, 0);
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+	struct role *s = ctx;
+
+	snprintf(s->why, sizeof(s->why), "%s", why);
+	end(s, 1);
+}
+
+static void on_state(void *ctx, const char *text)
+{
+	struct role *s = ctx;
+
+	s->opt.events.on_state(s->opt.events.ctx, text);
+}
+
+/* The loop waits for nobody while it runs. */
+static void on_retire(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct role *s = w->data;
+	struct consumer *c = s->retired;
+
+	if (!consumer_has_ended(c) && ++s->retire_ticks < RETIRE_TICKS)
+		return;
+	ev_timer_stop(loop, w);
+	s->retired = NULL;
+	consumer_free(c, 0);
+}
+
+static void on_consumer_closed(void *ctx, struct consumer *c)
+{
+	struct role *s = ctx;
+
+	if (c == s->retired) {
+		s->retire_ticks = 0;
+		ev_timer_again(s->opt.loop, &s->retire);
+		return;
+	}
+	report_stopped(s);
+}
+
+static int open_consumer(struct role *s, struct consumer **out, const struct config *cfg,
+			 const struct consumer_position *resume, size_t n_resume, char *why,
+			 size_t size)
+{
+	const struct consumer_options opt = {
+		.loop = s->opt.loop,
+		.cfg = cfg,
+		.resume = resume,
+		.n_resume = n_resume,
+		.log = s->log,
+		.why = why,
+		.why_size = size,
+		.take = take,
+		.flush = flush,
+		.on_end = on_end,
+		.on_failed = on_failed,
+		.on_state = on_state,
+		.on_closed = on_consumer_closed,
+		.ctx = s,
+	};
+	char text[2048];
+
+	kafkashow_describe(text, sizeof(text), cfg);
+	log_debug("Connecting to Kafka; %s", text);
+	return consumer_new(out, &opt);
+}
+
+/* ---- life ---- */
+
+static void role_free(struct role *s)
+{
+	if (!s)
+		return;
+	ev_timer_stop(s->opt.loop, &s->report);
+	ev_timer_stop(s->opt.loop, &s->retire);
+	consumer_free(s->retired, FREE_WAIT_MS);
+	consumer_free(s->consumer, FREE_WAIT_MS);
+	kafkalog_unref(s->log);
+	output_free(s->output);
+	free(s);
+}
+
+static int open_output(struct role *s)
+{
+	const struct output_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->opt.cfg,
+		.origin = tell_origin,
+		.on_drained = on_drained,
+		.on_ended = on_output_ended,
+		.ctx = s,
+	};
+
+	return output_new(&s->output, &opt);
+}
+
+/* The output first: it takes stdout away from everybody else before a thread starts. */
+static int role_new(struct role **out, const struct role_options *opt)
+{
+	struct role *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->opt = *opt;
+	ev_timer_init(&s->report, on_report, 0, 0);
+	ev_timer_init(&s->retire, on_retire, 0., RETIRE_TICK_S);
+	s->report.data = s->retire.data = s;
+	s->logged_at = s->shown_at = ev_now(opt->loop);
+	r = open_output(s);
+	if (r == 0)
+		r = kafkalog_new(&s->log);
+	if (r == 0)
+		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0, NULL, 0);
+	if (r < 0) {
+		role_free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+static void cut_short(struct role *s)
+{
+	const struct config *cfg = s->opt.cfg;
+
+	s->cut_short = cfg->max_packets || (cfg->exit_at_end && consumer_left(s->consumer) != 0);
+	if (s->cut_short)
+		consumer_waiting_for(s->consumer, s->why, sizeof(s->why));
+}
+
+static void role_stop(struct role *s)
+{
+	bool by_itself = s->ended;
+
+	if (!by_itself)
+		cut_short(s);
+	s->stopping = true;
+	s->ended = true;
+	ev_timer_stop(s->opt.loop, &s->report);
+	consumer_stop(s->consumer);
+	output_finish(s->output);
+	/*
+	 * Written first and committed then; what has to wait for its reader calls on_drained().
+	 * Who is stopped does not wait for one that is to get the header alone.
+	 */
+	if (output_flush(s->output) || (!by_itself && !output_holds_packets(s->output)) ||
+	    s->reader_gone || s->status)
+		close_consumer(s);
+}
+
+static void role_abandon(struct role *s)
+{
+	report_stopped(s);
+}
+
+/* ---- reload ---- */
+
+static void retire(struct role *s, struct consumer *fresh)
+{
+	struct consumer_counts counts;
+
+	consumer_counts(s->consumer, &counts);
+	s->before.read += counts.read;
+	s->before.skipped += counts.skipped;
+	s->retired = s->consumer;
+	s->consumer = fresh;
+	consumer_close(s->retired);
+}
+
+static int replace(struct role *s, const struct config *cfg, char *why, size_t size)
+{
+	struct consumer_position *resume = NULL;
+	struct consumer *fresh = NULL;
+	int r = 0;
+
+	*why = '\0';
+	/* Another topic begins where the settings say. */
+	if (!strcmp(cfg->topic, s->opt.cfg->topic))
+		r = consumer_positions(s->consumer, &resume);
+	if (r >= 0)
+		r = open_consumer(s, &fresh, cfg, resume, (size_t)r, why, size);
+	free(resume);
+	if (r < 0 && !*why)
+		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
+	if (r == 0)
+		retire(s, fresh);
+	return r;
+}
+
+static int role_reload(struct role *s, const struct config *cfg, char *why, size_t size)
+{
+	unsigned int changes = change_between(s->opt.cfg, cfg, NULL, NULL);
+	int r;
+
+	if (s->ended || s->retired) {
+		snprintf(why, size,
+			 s->ended ? "the instance is being stopped"
+				  : "the last reload is still being applied; try again");
+		return -EBUSY;
+	}
+	r = output_set_config(s->output, cfg, why, size);
+	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
+		r = replace(s, cfg, why, size);
+	if (r < 0) {
+		output_set_config(s->output, s->opt.cfg, NULL, 0);
+		return r;
+	}
+	consumer_set_config(s->consumer, cfg);
+	if (s->retired)
+		consumer_set_config(s->retired, cfg);
+	s->opt.cfg = cfg;
+	return 0;
+}
+
+/* ---- the account ---- */
+
+/* A reader that takes its time is no stall. */
+static uint64_t role_progress(const struct role *s)
+{
+	uint64_t now = output_waiting(s->output) ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0;
+
+	return consumer_progress(s->consumer) + now;
+}
+
+static void role_waiting_for(const struct role *s, char *buf, size_t size)
+{
+	consumer_waiting_for(s->consumer, buf, size);
+}
+
+static void count(const struct role *s, struct consumer_counts *out)
+{
+	consumer_counts(s->consumer, out);
+	out->read += s->before.read;
+	out->skipped += s->before.skipped;
+}
+
+static void collect(const struct role *s, struct stats_consumer *out)
+{
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	*out = (struct stats_consumer){
+		.read = counts.read,
+		.written = output_written(s->output),
+		.bytes = s->bytes,
+		.skipped = counts.skipped + s->foreign,
+		.lag = consumer_lag(s->consumer),
+	};
+}
+
+/* Seconds since *since, which becomes now; never 0. */
+static double elapsed(const struct role *s, double *since)
+{
+	double now = ev_now(s->opt.loop), seconds = now - *since;
+
+	*since = now;
+	return seconds > 0.001 ? seconds : 0.001;
+}
+
+static void role_log_stats(struct role *s)
+{
+	struct stats_consumer now;
+
+	collect(s, &now);
+	report_consumer(&now, &s->logged, elapsed(s, &s->logged_at));
+	s->logged = now;
+}
+
+static void role_summary(struct role *s, char *buf, size_t size)
+{
+	struct stats_consumer now;
+	double seconds = elapsed(s, &s->shown_at);
+
+	collect(s, &now);
+	stats_summarize_consumer(buf, size, &now, &s->shown, seconds);
+	s->shown = now;
+}
+
+/* How far a bounded read came, and what ended it. */
+static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
+{
+	const struct config *cfg = s->opt.cfg;
+	int64_t left = consumer_left(s->consumer);
+	bool waited = !interrupted || read == 0;
+	char far[384];
+
+	if (cfg->max_packets)
+		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
+			 output_taken(s->output), cfg->max_packets);
+	else if (left >= 0)
+		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
+			 cfg->topic);
+	else
+		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
+	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
+		  waited ? "; waited for " : "", waited ? s->why : "");
+}
+
+/* Why it ended with 1; the last line names what caused the others. */
+static void log_failures(const struct role *s, bool interrupted, uint64_t read)
+{
+	uint64_t missing = output_taken(s->output) - output_written(s->output);
+
+	if (s->foreign)
+		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
+			  "capture's",
+			  s->foreign);
+	if (missing)
+		log_error("%" PRIu64 " packet(s) not written: %s", missing,
+			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+	if (s->cut_short)
+		log_cut_short(s, interrupted, read);
+	else if (*s->why)
+		log_error("Given up: %s", s->why);
+	output_log_failure(s->output);
+}
+
+static int role_finish(struct role *s, bool interrupted)
+{
+	uint64_t taken = output_taken(s->output), written = output_written(s->output);
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	if (counts.skipped)
+		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
+		 written);
+	if (s->reader_gone)
+		return s->status;
+	log_failures(s, interrupted, counts.read);
+	return s->status || s->foreign || s->cut_short || taken > written;
+}
+
+const struct role_ops consumer_role_ops = {
+	.new = role_new,
+	.stop = role_stop,
+	.abandon = role_abandon,
+	.reload = role_reload,
+	.progress = role_progress,
+	.waiting_for = role_waiting_for,
+	.log_stats = role_log_stats,
+	.summary = role_summary,
+	.finish = role_finish,
+	.free = role_free,
+};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/producer_role_impl.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "app/report.h"
+#include "app/stats.h"
+#include "base/log.h"
+#include "capture/live_capture.h"
+#include "output/viewer.h"
+#include "producer/producer.h"
+#include "producer/rejections.h"
+#include "producer/relay.h"
+
+static void read_stats(struct role *s, struct stats_producer *out)
+{
+	struct capture_counters c = {0};
+	struct producer_counters p = {0};
+	struct relay_counters r = {0};
+	bool parked = s->live && live_capture_has_parked(s->live) && !s->limit_reached;
+
+	if (s->live)
+		live_capture_read_counters(s->live, &c);
+	if (s->delivery) {
+		producer_read_counters(s->producer, &p);
+		relay_read_counters(s->relay, &r);
+	}
+	/* What is unread at the end nobody will read: it is dropped. */
+	if (!s->ended || s->limit_reached)
+		c.unread = 0;
+	*out = (struct stats_producer){
+		.received = s->taken + s->own_packets + parked + c.unread,
+		.recovered = r.recovered,
+		.spooled = r.spooled,
+		.dropped = r.dropped + c.unread,
+		.bytes = s->bytes,
+		.delivered = p.delivered,
+		.queued = p.queued + parked,
+		.failed = p.failed + s->undelivered,
+		.own = s->own_packets,
+		.dropped_kernel = c.dropped_kernel,
+		.dropped_interface = c.dropped_interface,
+		.doubled = p.doubled,
+		.passed = c.passed,
+		.passed_known = s->live && s->ended && !s->limit_reached && !c.inexact,
+	};
+	assert(out->received + out->recovered ==
+	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
+	assert(!out->passed_known || out->passed == out->received + out->dropped_kernel);
+}
+
+void role_account_log(struct role *s)
+{
+	struct stats_producer st;
+
+	read_stats(s, &st);
+	if (s->delivery)
+		st.rtt_us = producer_take_rtt(s->producer);
+	report_producer(&s->report, &st, ev_now(s->opt.loop));
+}
+
+void role_account_summarize(struct role *s, char *buf, size_t size)
+{
+	struct stats_producer st;
+
+	read_stats(s, &st);
+	report_summary(&s->report, &st, ev_now(s->opt.loop), buf, size);
+}
+
+/* A failure's line was its reason; whoever interrupts a start is told that nothing was taken. */
+static int close_unstarted(const struct role *s)
+{
+	if (!s->failed)
+		log_info("'0' packet(s) in, '0' packet(s) out");
+	return 0;
+}
+
+int role_account_close(struct role *s, bool interrupted)
+{
+	struct producer_counters p;
+	struct relay_counters r;
+	struct stats_producer st;
+
+	if (!s->delivery)
+		return close_unstarted(s);
+	relay_flush(s->relay);
+	viewer_end(s->viewer);
+	read_stats(s, &st);
+	st.rtt_us = producer_take_rtt(s->producer);
+	producer_read_counters(s->producer, &p);
+	relay_read_counters(s->relay, &r);
+	const struct report_end end = {
+		.maybe = s->maybe,
+		.again = s->again,
+		.spool_directory = s->cfg->spool_directory,
+		.waited_for = s->waiting,
+		.refused = p.failed,
+		.refusal = rejections_words(producer_refusals(s->producer)->for_good),
+		.spool = r.dropped,
+		.unreadable = r.unreadable,
+		.unread = st.dropped - r.dropped,
+		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
+		.cut_short = s->cut_short,
+		.failure = s->failure,
+	};
+
+	return report_end(&s->report, &st, &end, ev_now(s->opt.loop));
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a producing instance, for its own files: producer_role.c is the way of its packets
+ * and its life, producer_account.c what became of them and what is said of that.
+ */
+#pragma once
+
+#include "app/role.h"
+
+#include "app/report.h"
+#include "app/stats.h"
+
+struct role {
+	struct role_options opt;
+	const struct config *cfg;
+	struct own_traffic *own;   /* NULL when nothing is left out */
+	struct delivery *delivery; /* NULL until the input is open */
+	struct relay *relay;       /* of the delivery */
+	struct producer *producer; /* likewise */
+	struct live_capture *live;
+	struct replay *replay;
+	const struct config *next_cfg; /* of a reload that is pending */
+	struct outclient *next;        /* likewise; NULL: the client stays */
+	ev_timer limit; /* fires once when max-packets is reached: not from within the input */
+	char input_state[160];
+
+	uint64_t taken, bytes, own_packets;
+	uint64_t undelivered; /* given up at the end, and not kept in the spool */
+	uint64_t maybe;       /* given up, though Kafka may have them */
+	uint64_t again;       /* Kafka has them, and so has the spool */
+	bool failed;          /* the input could not be opened */
+	bool ending, ended, limit_reached, said_start, said_flush;
+	struct viewer *viewer; /* NULL: no packet is shown */
+
+	char failure[512]; /* what ended the input before its end; "": nothing did */
+	bool input_done;   /* all that the run was to take was taken */
+	bool cut_short;    /* a file that has an end was not read up to there */
+
+	struct report report;
+	char waiting[256]; /* what for, when the end was given up */
+};
+
+void role_account_log(struct role *s);
+void role_account_summarize(struct role *s, char *buf, size_t size);
+
+/* The closing lines; the exit status. */
+int role_account_close(struct role *s, bool interrupted);

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/config_builder.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "capture/filter.h"
+#include "config/brokers.h"
+#include "config/property.h"
+#include "kafka/kafkacheck.h"
+#include "kafka/kafkaconf.h"
+#include "kafka/user_properties.h"
+
+#define STATE_VARIABLE  "STATE_DIRECTORY"
+#define STATE_DIRECTORY "$" STATE_VARIABLE
+#define FILTER_WAIT_MS  5000
+
+int config_builder_start(struct config_builder *builder, struct config *cfg, struct faults *faults,
+			 int64_t now_ms)
+{
+	int r;
+
+	memset(builder, 0, sizeof(*builder));
+	builder->cfg = cfg;
+	builder->faults = faults;
+	builder->now_ms = now_ms;
+	r = settings_init(cfg);
+	if (r < 0)
+		config_faults_add(faults, NULL, "out of memory");
+	return r;
+}
+
+static void note_source(struct config_builder *builder, const struct setting *setting,
+			const char *where, enum config_builder_source source)
+{
+	size_t i = settings_index(setting);
+
+	free(builder->where[i]);
+	builder->where[i] = strdup(where);
+	builder->source[i] = source;
+}
+
+void config_builder_set(struct config_builder *builder, const struct setting *setting,
+			const char *text, const char *where, enum config_builder_source source)
+{
+	char why[512];
+
+	note_source(builder, setting, where, source);
+	if (settings_set(builder->cfg, setting, text, builder->now_ms, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, where, "%s%s%s",
+				  source == CONFIG_BUILDER_FILE ? setting->name : "",
+				  source == CONFIG_BUILDER_FILE ? ": " : "", why);
+}
+
+void config_builder_add_property(struct config_builder *builder, const char *text,
+				 const char *where, const char *directory,
+				 enum config_builder_source source)
+{
+	struct config_property prop = {0};
+	char why[1024];
+	int r;
+
+	note_source(builder, settings_find("kafka-config"), where, source);
+	r = property_parse(&prop, text, where, directory, why, sizeof(why));
+	if (r == PROPERTY_E_NO_CREDENTIALS && builder->checking) {
+		builder->unknown = true;
+		log_info("%s: %s; its value is not checked", where, why);
+		r = 0;
+	}
+	if (r != 0 || kafkacheck_property(prop.name, prop.value, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, where, "%s", why);
+	else if (prop.value != NULL && config_add_property(builder->cfg, &prop) < 0)
+		config_faults_add(builder->faults, where, "out of memory");
+	property_clear(&prop);
+}
+
+static enum config_builder_source source_of(const struct config_builder *builder, const char *name)
+{
+	return builder->source[settings_index(settings_find(name))];
+}
+
+static const char *where_of(const struct config_builder *builder, const char *name)
+{
+	return builder->where[settings_index(settings_find(name))];
+}
+
+/* Without a word on it, a file makes a producer; the command line has to say. */
+static bool decide_mode(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+
+	if (cfg->mode == CONFIG_MODE_NONE && cfg->file != NULL)
+		cfg->mode = CONFIG_MODE_PRODUCER;
+	if (cfg->mode != CONFIG_MODE_NONE)
+		return true;
+	config_faults_add(
+		builder->faults, NULL,
+		"say what to do: -p captures packets into Kafka, -c reads them from Kafka (-h "
+		"shows all)");
+	return false;
+}
+
+static void forget(char **field)
+{
+	free(*field);
+	*field = NULL;
+}
+
+static void reset(struct config_builder *builder, const struct setting *setting)
+{
+	char why[128];
+
+	if (setting->initial == NULL)
+		forget((char **)((char *)builder->cfg + setting->offset));
+	else if (settings_set(builder->cfg, setting, setting->initial, 0, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, NULL, "%s", why);
+}
+
+static void refuse_role(struct config_builder *builder, const struct setting *setting)
+{
+	size_t i = settings_index(setting);
+	bool in_file = builder->source[i] == CONFIG_BUILDER_FILE;
+	bool producer = builder->cfg->mode == CONFIG_MODE_PRODUCER;
+	const char *other = producer ? "consumer" : "producer";
+
+	if (!in_file && setting->scope == SETTING_FILE)
+		config_faults_add(
+			builder->faults, NULL,
+			"'%s' is no option, and a filter expression is for a producer (-p) only",
+			builder->cfg->filter);
+	else
+		config_faults_add(builder->faults, builder->where[i],
+				  "%s%sonly for a %s: leave it out, or %s",
+				  in_file ? setting->name : "", in_file ? " is " : "", other,
+				  in_file    ? (producer ? "set mode = \"consumer\""
+							 : "set mode = \"producer\"")
+				  : producer ? "use -c"
+					     : "use -p");
+}
+
+/* Not a fault is what a file says for its own mode, when an option asks for the other. */
+static void check_roles(struct config_builder *builder)
+{
+	const struct setting *table;
+	bool producer = builder->cfg->mode == CONFIG_MODE_PRODUCER;
+	bool overruled = source_of(builder, "mode") == CONFIG_BUILDER_OPTION;
+	size_t n;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		const struct setting *s = &table[i];
+		if ((s->role & (producer ? SETTING_PRODUCER : SETTING_CONSUMER)) ||
+		    builder->source[i] == CONFIG_BUILDER_DEFAULT)
+			continue;
+		if (builder->source[i] == CONFIG_BUILDER_FILE && overruled)
+			reset(builder, s);
+		else
+			refuse_role(builder, s);
+	}
+}
+
+/* A name that no interface can have would be waited for, for ever. */
+static void check_interface(struct config_builder *builder)
+{
+	const char *name = builder->cfg->interface;
+	bool named = source_of(builder, "interface") != CONFIG_BUILDER_DEFAULT;
+
+	/* The only one of libpcap's own devices whose name is longer. */
+	if (name == NULL || strlen(name) < IFNAMSIZ || strcmp(name, "bluetooth-monitor") == 0)
+		return;
+	if (named)
+		config_faults_add(builder->faults, where_of(builder, "interface"),
+				  "'%s': no interface has a name longer than %d characters", name,
+				  IFNAMSIZ - 1);
+	else
+		config_faults_add(
+			builder->faults, builder->cfg->file,
+			"the interface is named after this file, and no interface has a name "
+			"longer than %d characters: set interface",
+			IFNAMSIZ - 1);
+}
+
+/* `pycapa -p eth0` would be a filter for the host of that name, on another interface. */
+static void check_words(struct config_builder *builder)
+{
+	const char *words = builder->cfg->filter;
+	char first[IFNAMSIZ];
+
+	if (source_of(builder, "filter") != CONFIG_BUILDER_OPTION ||
+	    builder->cfg->read_file != NULL ||
+	    source_of(builder, "interface") != CONFIG_BUILDER_DEFAULT ||
+	    strcspn(words, " ") >= IFNAMSIZ)
+		return;
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(words, " "), words);
+	if (if_nametoindex(first) != 0 || strcmp(first, "any") == 0)
+		config_faults_add(builder->faults, where_of(builder, "filter"),
+				  "'%s' is an interface: pass -i %s", first, first);
+}
+
+/* What only an interface has; a file's own is no fault when an option reads a savefile instead. */
+static void check_live(struct config_builder *builder)
+{
+	const struct setting *table;
+	bool overruled = source_of(builder, "read-file") == CONFIG_BUILDER_OPTION;
+	size_t n;
+
+	table = settings_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		bool in_file = builder->source[i] == CONFIG_BUILDER_FILE;
+
+		if (!table[i].live || builder->source[i] == CONFIG_BUILDER_DEFAULT)
+			continue;
+		if (in_file && overruled)
+			reset(builder, &table[i]);
+		else
+			config_faults_add(
+				builder->faults, builder->where[i],
+				"%s%sonly for an interface, not for a file that is read: leave "
+				"it out",
+				in_file ? table[i].name : "", in_file ? " is " : "");
+	}
+}
+
+/* An interface or a savefile: the command line's wins, two of one place are a fault. */
+static void decide_input(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+	enum config_builder_source file = source_of(builder, "read-file");
+	enum config_builder_source interface = source_of(builder, "interface");
+
+	if (cfg->mode != CONFIG_MODE_PRODUCER)
+		return;
+	if (cfg->read_file != NULL && interface > file)
+		forget(&cfg->read_file);
+	else if (cfg->read_file != NULL && interface == file)
+		config_faults_add(
+			builder->faults, where_of(builder, "read-file"),
+			"a producer reads either a file or an interface: leave out one of "
+			"read-file and interface");
+	if (cfg->read_file != NULL) {
+		forget(&cfg->interface);
+		check_live(builder);
+	} else if (cfg->interface == NULL) {
+		cfg->interface = strdup(cfg->instance != NULL ? cfg->instance : "eth0");
+		if (cfg->interface == NULL)
+			config_faults_add(builder->faults, NULL, "out of memory");
+	}
+	check_interface(builder);
+	check_words(builder);
+}
+
+/* "-" is what leaving it out means, but that --pretty-print then has standard output to itself. */
+static void decide_output(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+
+	if (cfg->write_file == NULL || strcmp(cfg->write_file, "-") != 0)
+		return;
+	if (cfg->pretty_print)
+		config_faults_add(
+			builder->faults, where_of(builder, "write-file"),
+			"--pretty-print writes text to standard output, where a capture cannot "
+			"go too: give --write-file a file");
+	forget(&cfg->write_file);
+}
+
+static void decide_offset(struct config_builder *builder)
+{
+	const struct setting *offset = settings_find("kafka-offset");
+	char why[128];
+
+	if (builder->cfg->exit_at_end &&
+	    source_of(builder, "kafka-offset") == CONFIG_BUILDER_DEFAULT &&
+	    settings_set(builder->cfg, offset, "begin", builder->now_ms, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, NULL, "%s", why);
+}
+
+static void note_filter(struct config_builder *builder)
+{
+	const char *where = where_of(builder, "filter");
+
+	if (where == NULL || builder->cfg->filter == NULL)
+		return;
+	builder->cfg->filter_origin = strdup(where);
+	if (builder->cfg->filter_origin == NULL)
+		config_faults_add(builder->faults, NULL, "out of memory");
+}
+
+static void check_topic(struct config_builder *builder)
+{
+	const char *topic = builder->cfg->topic;
+
+	for (const char *p = topic; *p != '\0'; p++) {
+		if (isalnum((unsigned char)*p) || strchr("._-", *p) != NULL)
+			continue;
+		config_faults_add(
+			builder->faults, where_of(builder, "kafka-topic"),
+			"'%s' is no name of a Kafka topic: letters, digits, '.', '_' and '-' only",
+			topic);
+		return;
+	}
+	if (strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0)
+		config_faults_add(builder->faults, where_of(builder, "kafka-topic"),
+				  "'%s' is no name of a Kafka topic", topic);
+}
+
+/* The directory that systemd made for the unit, the first of several; NULL: there is none. */
+static char *state_directory(void)
+{
+	const char *state = getenv(STATE_VARIABLE);
+
+	return state != NULL && state[0] != '\0' ? strndup(state, strcspn(state, ":")) : NULL;
+}
+
+/*
+ * "$STATE_DIRECTORY" at the beginning is the directory that systemd made for the unit; outside of
+ * it, as in --check-config by hand, the one that it would make.
+ */
+static void expand_spool(struct config_builder *builder, const char *state)
+{
+	struct config *cfg = builder->cfg;
+	const char *rest;
+	char *path;
+	int n;
+
+	if (strncmp(cfg->spool_directory, STATE_DIRECTORY, strlen(STATE_DIRECTORY)) != 0)
+		return;
+	rest = cfg->spool_directory + strlen(STATE_DIRECTORY);
+	if (state == NULL && cfg->instance == NULL) {
+		config_faults_add(
+			builder->faults, where_of(builder, "spool-directory"),
+			"$STATE_DIRECTORY is not set (it is in a service with StateDirectory=)");
+		return;
+	}
+	if (state != NULL)
+		n = asprintf(&path, "%s%s", state, rest);
+	else
+		n = asprintf(&path, "/var/lib/pycapa/%s%s", cfg->instance, rest);
+	if (n < 0) {
+		config_faults_add(builder->faults, NULL, "out of memory");
+		return;
+	}
+	free(cfg->spool_directory);
+	cfg->spool_directory = path;
+}
+
+/*
+ * A service has a spool without a word on it, as it has a directory for it; a file that is read is
+ * kept where it is. "" switches it off.
+ */
+static void decide_spool(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+	bool live = cfg->mode == CONFIG_MODE_PRODUCER && cfg->read_file == NULL;
+	char *state = state_directory();
+
+	if (cfg->spool_directory != NULL && cfg->spool_directory[0] == '\0')
+		forget(&cfg->spool_directory);
+	if (cfg->spool_directory != NULL) {
+		expand_spool(builder, state);
+	} else if (live && cfg->instance != NULL &&
+		   source_of(builder, "spool-directory") == CONFIG_BUILDER_DEFAULT) {
+		cfg->spool_directory = state;
+		state = NULL;
+	}
+	free(state);
+}
+
+static void check_spool(struct config_builder *builder)
+{
+	const struct config *cfg = builder->cfg;
+	const char *where = where_of(builder, "spool-segment");
+
+	if (cfg->spool_segment > cfg->spool_size)
+		config_faults_add(builder->faults,
+				  where != NULL ? where : where_of(builder, "spool-size"),
+				  "spool-segment must not be larger than spool-size");
+}
+
+/* The place of the last property that the text names, else of the last one of all. */
+static const char *where_of_property(const struct config_builder *builder, const char *text)
+{
+	for (size_t i = builder->cfg->n_properties; i > 0; i--) {
+		const struct config_property *prop = &builder->cfg->properties[i - 1];
+
+		if (strstr(text, prop->name) != NULL)
+			return prop->origin;
+	}
+	return where_of(builder, "kafka-config");
+}
+
+/* Only of those in force: each list was checked by itself. */
+static void check_broker_protocols(struct config_builder *builder)
+{
+	struct user_properties *given = user_properties_new(builder->cfg);
+	const struct config_property *prop;
+	char buf[64], why[1024];
+	const char *protocol;
+
+	if (given == NULL)
+		return;
+	protocol = user_properties_text(given, "security.protocol", buf, sizeof(buf));
+	prop = user_properties_find(given, "bootstrap.servers");
+	if (brokers_check_protocol(builder->cfg->brokers, protocol[0] ? protocol : "plaintext", why,
+				   sizeof(why)) < 0)
+		config_faults_add(builder->faults,
+				  prop != NULL ? prop->origin : where_of(builder, "kafka-broker"),
+				  "%s", why);
+	user_properties_free(given);
+}
+
+static void check_properties(struct config_builder *builder)
+{
+	char why[512];
+
+	if (builder->unknown)
+		return;
+	check_broker_protocols(builder);
+	if (kafkaconf_check_together(builder->cfg, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, where_of_property(builder, why), "%s", why);
+}
+
+/* Messages name the broker that is talked to; the client takes the last one that it is given. */
+static void decide_brokers(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+
+	for (size_t i = cfg->n_properties; i > 0; i--) {
+		const struct config_property *prop = &cfg->properties[i - 1];
+		char *copy;
+
+		if (strcmp(prop->name, "bootstrap.servers") != 0 &&
+		    strcmp(prop->name, "metadata.broker.list") != 0)
+			continue;
+		copy = strdup(prop->value);
+		if (copy == NULL) {
+			config_faults_add(builder->faults, NULL, "out of memory");
+			return;
+		}
+		free(cfg->brokers);
+		cfg->brokers = copy;
+		return;
+	}
+}
+
+void config_builder_finish(struct config_builder *builder)
+{
+	if (!decide_mode(builder))
+		return;
+	check_roles(builder);
+	decide_input(builder);
+	decide_output(builder);
+	decide_offset(builder);
+	note_filter(builder);
+	check_topic(builder);
+	decide_spool(builder);
+	check_spool(builder);
+	decide_brokers(builder);
+	check_properties(builder);
+}
+
+void config_builder_check_filter(struct config_builder *builder)
+{
+	const struct config *cfg = builder->cfg;
+	unsigned int wait_ms = builder->checking ? UINT_MAX : FILTER_WAIT_MS;
+	char why[512];
+
+	if (cfg->mode == CONFIG_MODE_PRODUCER && cfg->filter != NULL &&
+	    filter_check_expression(cfg->filter, wait_ms, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, where_of(builder, "filter"), "filter '%s': %s",
+				  cfg->filter, why);
+}
+
+void config_builder_clear(struct config_builder *builder)
+{
+	for (size_t i = 0; i < SETTINGS_MAX; i++) {
+		free(builder->where[i]);
+		builder->where[i] = NULL;
+	}
+}

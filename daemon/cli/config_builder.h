@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A configuration in the making: every value with the place it came from, until all of it is
+ * checked together.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/config_faults.h"
+#include "config/config.h"
+#include "config/settings.h"
+
+/* Who set a setting; a higher one wins. */
+enum config_builder_source {
+	CONFIG_BUILDER_DEFAULT,
+	CONFIG_BUILDER_FILE,
+	CONFIG_BUILDER_OPTION,
+};
+
+struct config_builder {
+	struct config *cfg;    /* borrowed; filled in */
+	struct faults *faults; /* borrowed */
+	int64_t now_ms;        /* what relative times count from, milliseconds since the epoch */
+	enum config_builder_source source[SETTINGS_MAX];
+	char *where[SETTINGS_MAX]; /* "-s/--snaplen", "eth0.cfg:12"; NULL: default */
+	bool checking;             /* only to be checked: a credential need not be there */
+	bool unknown;              /* one was not: what goes together cannot be told */
+};
+
+/* Starts with the defaults. Returns 0 or -ENOMEM (a fault is added). */
+int config_builder_start(struct config_builder *builder, struct config *cfg, struct faults *faults,
+			 int64_t now_ms);
+
+/* Sets one setting from text; what is wrong with it becomes a fault. Not for actions. */
+void config_builder_set(struct config_builder *builder, const struct setting *setting,
+			const char *text, const char *where, enum config_builder_source source);
+
+/* Adds one Kafka property, `NAME=VALUE`; @FILE counts from `directory` (NULL: here). */
+void config_builder_add_property(struct config_builder *builder, const char *text,
+				 const char *where, const char *directory,
+				 enum config_builder_source source);
+
+/* Checks what belongs together and fills in what follows from the rest. Faults are added. */
+void config_builder_finish(struct config_builder *builder);
+
+/*
+ * Compiles the filter, after config_builder_finish(): a fault when it is right for no link type at
+ * all. May ask the name service, so it is none for the loop; names that nobody knows (yet) are no
+ * fault. A run does not wait for more than 5 s: the opening of the capture compiles it again, on
+ * its thread.
+ */
+void config_builder_check_filter(struct config_builder *builder);
+
+/* Frees what the draft owns itself; the config stays. */
+void config_builder_clear(struct config_builder *builder);

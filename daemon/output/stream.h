@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the bytes of a capture or of text go: owns the output's file descriptor, its errors and its
+ * pace.
+ *
+ * Records are put into one buffer and leave it many at a time, by writes that never block: a
+ * reader that is slow shows as STREAM_E_BLOCKED, one that is gone as STREAM_E_CLOSED. Others
+ * who share the same stdout are not disturbed (their file status flags stay as they are).
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream;
+
+#define STREAM_E_BLOCKED 1 /* some bytes have to wait; on_drained follows */
+#define STREAM_E_CLOSED  2 /* the reader is gone: nothing more can be written */
+
+/* More than this many bytes waiting, and stream_reserve() gives no more room. */
+#define STREAM_LIMIT (1024 * 1024)
+/* The longest record. */
+#define STREAM_RECORD_MAX (1024 * 1024)
+
+struct stream_options {
+	struct ev_loop *loop;
+	const char *path; /* made, or emptied, or a FIFO; NULL: fd */
+	int fd;           /* with path NULL: an open descriptor, duplicated; 1 is guarded */
+
+	/* All that waited is written. Only after STREAM_E_BLOCKED or a NULL of _reserve(). */
+	void (*on_drained)(void *ctx);
+	/* The output ended while nobody wrote: 0 = reader gone, else -errno. */
+	void (*on_closed)(void *ctx, int err);
+	void *ctx;
+};
+
+/*
+ * Opens the output. With fd 1, the process's own descriptor 1 is pointed at stderr afterwards, so
+ * that nothing else (a child of librdkafka) can write into the stream: call it before a thread
+ * starts. A FIFO that nobody reads yet is waited for. Returns 0 or -errno (logged).
+ */
+int stream_new(struct stream **out, const struct stream_options *opt);
+
+/* The output's name for messages: the path, or "standard output". */
+const char *stream_name(const struct stream *sf);
+
+/* False for a regular file and the like, which nobody waits at. */
+bool stream_is_stream(const struct stream *sf);
+
+/* Room for a record of up to `len` bytes, or NULL when too much is waiting already. */
+uint8_t *stream_reserve(struct stream *sf, size_t len);
+/* The record in the room last reserved is complete, with `len` bytes. */
+void stream_commit(struct stream *sf, size_t len);
+
+/* The first bytes of the file: as a record, but not counted as one. Before any record. */
+void stream_put_header(struct stream *sf, const void *data, size_t len);
+/*
+ * Changes the header, which keeps its length. Possible while it waits in the buffer and in a
+ * regular file that is not opened for appending. Returns false when it is too late.
+ */
+bool stream_replace_header(struct stream *sf, const void *data, size_t len);
+
+/*
+ * Writes what waits, as far as that does not block.
+ * Returns 0: all is written; STREAM_E_BLOCKED; STREAM_E_CLOSED; -errno: a full disk or the
+ * like; a record that did not fit whole was cut off a regular file again.
+ */
+int stream_flush(struct stream *sf);
+
+/* Logs the error that ended the output, and how many packets are in it; nothing without one. */
+void stream_log_failure(const struct stream *sf);
+
+/* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
+int stream_flush_within(struct stream *sf, unsigned int ms);
+
+/* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
+size_t stream_waiting(const struct stream *sf);
+/* Records that were written whole. */
+uint64_t stream_written(const struct stream *sf);
+
+/* Closes the output; what waits is lost. Flags that had to be changed are restored. NULL is legal.
+ */
+void stream_free(struct stream *sf);
