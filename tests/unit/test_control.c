@@ -145,6 +145,7 @@ static int open_client(const struct fixture *f)
 
 static void test_unknown_request(void **state)
 {
+	static const char unknown[] = "error unknown request";
 	struct fixture *f = *state;
 	char answer[64];
 	ssize_t len;
@@ -153,7 +154,8 @@ static void test_unknown_request(void **state)
 	assert_int_equal(send(fd, "reboot", 6, 0), 6);
 	while ((len = recv(fd, answer, sizeof(answer), MSG_DONTWAIT)) < 0)
 		ev_run(f->loop, EVRUN_ONCE);
-	assert_memory_equal(answer, "error unknown request", (size_t)len);
+	assert_int_equal(len, strlen(unknown));
+	assert_memory_equal(answer, unknown, strlen(unknown));
 	assert_int_equal(f->reloads, 0);
 	close(fd);
 }
@@ -201,18 +203,26 @@ static void test_pending(void **state)
 	assert_int_equal(f->client_result, 0);
 }
 
-/* Clients that connect and say nothing take all places; the next is served once they leave. */
+/* Clients that connect and say nothing take all places; the ninth is served once they leave. */
 static void test_silent_clients(void **state)
 {
 	struct fixture *f = *state;
-	int fds[8];
+	int fds[8], ninth;
 
 	for (size_t i = 0; i < 8; i++) {
 		fds[i] = open_client(f);
 		ev_run(f->loop, EVRUN_ONCE);
 	}
+	ninth = open_client(f);
+	assert_int_equal(send(ninth, "reload", 6, 0), 6);
+	for (int i = 0; i < 4; i++) /* to take it, and to read from it, with some to spare */
+		ev_run(f->loop, EVRUN_NOWAIT);
+	assert_int_equal(f->reloads, 0);
 	for (size_t i = 0; i < 8; i++)
 		close(fds[i]);
+	while (f->reloads == 0)
+		ev_run(f->loop, EVRUN_ONCE);
+	close(ninth);
 	request(f);
 	assert_int_equal(f->client_result, 0);
 }

@@ -16,6 +16,11 @@ struct capture {
 
 static ev_timer *started;
 
+static struct {
+	const struct capture *older, *newer;
+	int calls;
+} handed_over;
+
 void ev_timer_start(struct ev_loop *loop, ev_timer *w)
 {
 	started = w;
@@ -48,6 +53,9 @@ bool capture_is_empty(struct capture *c)
 void capture_hand_over(struct capture *older, struct capture *newer)
 {
 	assert_false(older->stopped);
+	handed_over.older = older;
+	handed_over.newer = newer;
+	handed_over.calls++;
 }
 
 void capture_read_counters(struct capture *c, struct capture_counters *out)
@@ -58,6 +66,39 @@ void capture_read_counters(struct capture *c, struct capture_counters *out)
 void capture_free(struct capture *c)
 {
 	c->freed = true;
+}
+
+static int set_up(void **state)
+{
+	memset(&handed_over, 0, sizeof(handed_over));
+	return 0;
+}
+
+static void test_a_cut_is_told_to_both(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_add(&h, &a, false);
+	assert_int_equal(handed_over.calls, 0);
+	handover_add(&h, &b, true);
+	assert_int_equal(handed_over.calls, 1);
+	assert_ptr_equal(handed_over.older, &a);
+	assert_ptr_equal(handed_over.newer, &b);
+	handover_clear(&h);
+}
+
+static void test_without_a_cut_nothing_is_handed_over(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, false);
+	assert_int_equal(handed_over.calls, 0);
+	handover_clear(&h);
 }
 
 /* Parked, as Kafka takes nothing: the older one ends all the same, and takes nothing more. */
@@ -131,6 +172,8 @@ static void test_counters_are_those_of_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_a_cut_is_told_to_both, set_up),
+		cmocka_unit_test_setup(test_without_a_cut_nothing_is_handed_over, set_up),
 		cmocka_unit_test(test_the_older_one_is_ended_though_nothing_is_taken),
 		cmocka_unit_test(test_there_is_room_for_two),
 		cmocka_unit_test(test_counters_are_those_of_all),

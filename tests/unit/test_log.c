@@ -138,13 +138,18 @@ static void test_what_nobody_reads_holds_nobody_up_and_is_counted(void **state)
 static void test_the_end_writes_what_waits(void **state)
 {
 	struct fixture *f = *state;
+	char all[50 * 32];
+	size_t len = 0;
 
 	assert_int_equal(log_start(), 0);
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 50; i++) {
 		log_info("line %d", i);
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "INFO:root:line %d\n", i);
+	}
 	log_free();
 	assert_true(is_readable(f));
 	read_until(f, "INFO:root:line 49\n");
+	assert_string_equal(f->text, all);
 }
 
 static void test_the_end_does_not_wait_for_who_never_reads(void **state)

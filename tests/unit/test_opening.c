@@ -41,6 +41,7 @@ static void on_opened(void *ctx, struct opening_result *result)
 {
 	int *opened = ctx;
 
+	assert_int_equal(result->r, CAPTURE_E_NAME); /* as capture_new() says */
 	(*opened)++;
 }
 

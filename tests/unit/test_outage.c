@@ -23,6 +23,7 @@ static struct {
 	bool connected;
 	enum log_event events[MAX_EVENTS];
 	size_t n;
+	int changes; /* that it has told of */
 	ev_timer *timer;
 } world;
 
@@ -85,13 +86,18 @@ void log_write_event(enum log_level level, enum log_event event, const struct lo
 
 static void on_change(void *ctx)
 {
+	int *changes = ctx;
+
+	(*changes)++;
 }
 
 static int open_world(void **state)
 {
 	static char brokers[] = "here:9092";
 	static const struct config cfg = {.brokers = brokers};
-	const struct outage_options opt = {.cfg = &cfg, .on_change = on_change};
+	const struct outage_options opt = {.cfg = &cfg,
+					   .on_change = on_change,
+					   .ctx = &world.changes};
 
 	memset(&world, 0, sizeof(world));
 	return outage_new((struct outage **)state, &opt);
@@ -103,10 +109,13 @@ static int close_world(void **state)
 	return world.timer != NULL;
 }
 
-/* A look at it, as every 5 s. */
+/* A look at it, as every 5 s. Each may change what it says of itself, and tells that once. */
 static void look(void)
 {
+	int before = world.changes;
+
 	world.timer->cb(NULL, world.timer, EV_TIMER);
+	assert_int_equal(world.changes, before + 1);
 }
 
 /* How many events it has logged by now, and what the last one was. */

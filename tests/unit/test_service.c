@@ -149,7 +149,6 @@ static void test_the_watchdog_is_fed_once_there_is_room(void **state)
 	for (int i = 0; i < 3; i++)
 		ev_run(f->loop, EVRUN_ONCE);
 	hear(f);
-	assert_int_equal(f->fed, 0);
 	while (f->fed == 0) {
 		ev_run(f->loop, EVRUN_ONCE);
 		hear(f);
@@ -170,11 +169,18 @@ static void test_a_manager_that_is_gone_is_no_trouble(void **state)
 {
 	struct fixture *f = *state;
 
+	/* Without a watchdog the loop runs as long as something is due, and no longer. */
+	service_free(f->service);
+	unsetenv("WATCHDOG_USEC");
+	assert_int_equal(service_new(&f->service, f->loop), 0);
+	fill(f);
+	service_ready(f->service);
 	close(f->manager);
 	f->manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	service_ready(f->service);
+	ev_run(f->loop, 0);
 	service_set_status(f->service, "capturing");
 	service_stopping(f->service, 0);
+	ev_run(f->loop, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
