@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/thread.h"
@@ -72,20 +71,13 @@ static void post(struct lookup *l, struct lookup_result *r)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void sleep_unless_stopped(struct lookup *l, int ms)
+static void sleep_unless_stopped(struct lookup *l, unsigned int ms)
 {
-	struct timespec ts;
+	uint64_t until = thread_now_ms() + ms;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&l->lock);
-	while (!l->stop && pthread_cond_timedwait(&l->wakeup, &l->lock, &ts) != ETIMEDOUT)
-		;
+	while (!l->stop && thread_now_ms() < until)
+		thread_cond_wait(&l->wakeup, &l->lock, until);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -311,13 +303,11 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 
 static int start_thread(struct lookup *l)
 {
-	pthread_condattr_t attr;
+	int r = thread_cond_init(&l->wakeup);
 
+	if (r < 0)
+		return r;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->wakeup, &attr);
-	pthread_condattr_destroy(&attr);
 	l->rkt = rd_kafka_topic_new(l->opt.rk, l->opt.topic, NULL);
 	if (!l->rkt) {
 		log_error("topic %s: %s", l->opt.topic, rd_kafka_err2str(rd_kafka_last_error()));
