@@ -16,7 +16,6 @@
 #include "app/consumer_role.h"
 #include "app/report.h"
 #include "app/role.h"
-#include "app/stats.h"
 #include "base/log.h"
 #include "consumer/consumer.h"
 #include "kafka/kafkalog.h"
@@ -34,8 +33,8 @@ struct role {
 	struct consumer *retired; /* being closed after a reload; else NULL */
 	ev_timer retire;          /* when it is closed: looks whether it can be freed */
 	int retire_ticks;
-	struct kafkalog *log;   /* of whichever consumer */
-	struct ev_timer report; /* tells app of the end, outside of everybody's callbacks */
+	struct kafkalog *log; /* of whichever consumer */
+	ev_timer tell_end;    /* outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
@@ -48,10 +47,9 @@ struct role {
 	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
 	bool stopping; /* app has called stop() */
 	bool closing;  /* the consumer is being closed */
-	bool stopped;  /* app is to be told so by `report` */
+	bool stopped;  /* app is to be told so by `tell_end` */
 
-	struct stats_consumer logged, shown; /* at the last log_stats(), summary() */
-	double logged_at, shown_at;
+	struct report report;
 };
 
 int consumer_role_check_output(const struct config *cfg)
@@ -75,10 +73,10 @@ static void end(struct role *s, int status)
 	s->ended = true;
 	if (s->consumer)
 		consumer_stop(s->consumer);
-	ev_timer_start(s->opt.loop, &s->report);
+	ev_timer_start(s->opt.loop, &s->tell_end);
 }
 
-static void on_report(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_tell_end(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct role *s = w->data;
 
@@ -91,7 +89,7 @@ static void on_report(struct ev_loop *loop, struct ev_timer *w, int revents)
 static void report_stopped(struct role *s)
 {
 	s->stopped = true;
-	ev_timer_start(s->opt.loop, &s->report);
+	ev_timer_start(s->opt.loop, &s->tell_end);
 }
 
 static void close_consumer(struct role *s)
@@ -236,7 +234,7 @@ static void role_free(struct role *s)
 {
 	if (!s)
 		return;
-	ev_timer_stop(s->opt.loop, &s->report);
+	ev_timer_stop(s->opt.loop, &s->tell_end);
 	ev_timer_stop(s->opt.loop, &s->retire);
 	consumer_free(s->retired, FREE_WAIT_MS);
 	consumer_free(s->consumer, FREE_WAIT_MS);
@@ -268,10 +266,10 @@ static int role_new(struct role **out, const struct role_options *opt)
 	if (!s)
 		return -ENOMEM;
 	s->opt = *opt;
-	ev_timer_init(&s->report, on_report, 0, 0);
+	ev_timer_init(&s->tell_end, on_tell_end, 0, 0);
 	ev_timer_init(&s->retire, on_retire, 0., RETIRE_TICK_S);
-	s->report.data = s->retire.data = s;
-	s->logged_at = s->shown_at = ev_now(opt->loop);
+	s->tell_end.data = s->retire.data = s;
+	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
 	r = open_output(s);
 	if (r == 0)
 		r = kafkalog_new(&s->log);
@@ -302,7 +300,7 @@ static void role_stop(struct role *s)
 		cut_short(s);
 	s->stopping = true;
 	s->ended = true;
-	ev_timer_stop(s->opt.loop, &s->report);
+	ev_timer_stop(s->opt.loop, &s->tell_end);
 	consumer_stop(s->consumer);
 	output_finish(s->output);
 	/*
@@ -400,46 +398,34 @@ static void count(const struct role *s, struct consumer_counts *out)
 	out->skipped += s->before.skipped;
 }
 
-static void collect(const struct role *s, struct stats_consumer *out)
+static void read_counters(const struct role *s, struct counters *out)
 {
 	struct consumer_counts counts;
 
 	count(s, &counts);
-	*out = (struct stats_consumer){
+	*out = (struct counters){
 		.read = counts.read,
 		.written = output_written(s->output),
 		.bytes = s->bytes,
 		.skipped = counts.skipped + s->foreign,
-		.lag = consumer_lag(s->consumer),
+		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
 	};
-}
-
-/* Seconds since *since, which becomes now; never 0. */
-static double elapsed(const struct role *s, double *since)
-{
-	double now = ev_now(s->opt.loop), seconds = now - *since;
-
-	*since = now;
-	return seconds > 0.001 ? seconds : 0.001;
 }
 
 static void role_log_stats(struct role *s)
 {
-	struct stats_consumer now;
+	struct counters now;
 
-	collect(s, &now);
-	report_consumer(&now, &s->logged, elapsed(s, &s->logged_at));
-	s->logged = now;
+	read_counters(s, &now);
+	report_log(&s->report, &now, ev_now(s->opt.loop));
 }
 
 static void role_summary(struct role *s, char *buf, size_t size)
 {
-	struct stats_consumer now;
-	double seconds = elapsed(s, &s->shown_at);
+	struct counters now;
 
-	collect(s, &now);
-	stats_summarize_consumer(buf, size, &now, &s->shown, seconds);
-	s->shown = now;
+	read_counters(s, &now);
+	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
 }
 
 /* How far a bounded read came, and what ended it. */

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "app/report.h"
-#include "app/stats.h"
 #include "base/log.h"
 #include "capture/live_capture.h"
 #include "output/viewer.h"
@@ -13,7 +12,7 @@
 #include "producer/rejections.h"
 #include "producer/relay.h"
 
-static void read_stats(struct role *s, struct stats_producer *out)
+static void read_counters(const struct role *s, struct counters *out)
 {
 	struct capture_counters c = {0};
 	struct producer_counters p = {0};
@@ -29,7 +28,7 @@ static void read_stats(struct role *s, struct stats_producer *out)
 	/* What is unread at the end nobody will read: it is dropped. */
 	if (!s->ended || s->limit_reached)
 		c.unread = 0;
-	*out = (struct stats_producer){
+	*out = (struct counters){
 		.received = s->taken + s->own_packets + parked + c.unread,
 		.recovered = r.recovered,
 		.spooled = r.spooled,
@@ -42,30 +41,33 @@ static void read_stats(struct role *s, struct stats_producer *out)
 		.dropped_kernel = c.dropped_kernel,
 		.dropped_interface = c.dropped_interface,
 		.doubled = p.doubled,
-		.passed = c.passed,
-		.passed_known = s->live && s->ended && !s->limit_reached && !c.inexact,
+		.rtt = s->delivery ? (uint64_t)producer_rtt(s->producer) : COUNTER_UNKNOWN,
+		.passed = COUNTER_UNKNOWN,
 	};
+	if (s->live && s->ended && !s->limit_reached && !c.inexact)
+		out->passed = c.passed;
 	assert(out->received + out->recovered ==
 	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
-	assert(!out->passed_known || out->passed == out->received + out->dropped_kernel);
+	assert(out->passed == COUNTER_UNKNOWN ||
+	       out->passed == out->received + out->dropped_kernel);
 }
 
 void role_account_log(struct role *s)
 {
-	struct stats_producer st;
+	struct counters now;
 
-	read_stats(s, &st);
+	read_counters(s, &now);
+	report_log(&s->report, &now, ev_now(s->opt.loop));
 	if (s->delivery)
-		st.rtt_us = producer_take_rtt(s->producer);
-	report_producer(&s->report, &st, ev_now(s->opt.loop));
+		producer_begin_rtt(s->producer);
 }
 
 void role_account_summarize(struct role *s, char *buf, size_t size)
 {
-	struct stats_producer st;
+	struct counters now;
 
-	read_stats(s, &st);
-	report_summary(&s->report, &st, ev_now(s->opt.loop), buf, size);
+	read_counters(s, &now);
+	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
 }
 
 /* A failure's line was its reason; whoever interrupts a start is told that nothing was taken. */
@@ -80,14 +82,13 @@ int role_account_close(struct role *s, bool interrupted)
 {
 	struct producer_counters p;
 	struct relay_counters r;
-	struct stats_producer st;
+	struct counters now;
 
 	if (!s->delivery)
 		return close_unstarted(s);
 	relay_flush(s->relay);
 	viewer_end(s->viewer);
-	read_stats(s, &st);
-	st.rtt_us = producer_take_rtt(s->producer);
+	read_counters(s, &now);
 	producer_read_counters(s->producer, &p);
 	relay_read_counters(s->relay, &r);
 	const struct report_end end = {
@@ -99,11 +100,11 @@ int role_account_close(struct role *s, bool interrupted)
 		.refusal = rejections_words(producer_refusals(s->producer)->for_good),
 		.spool = r.dropped,
 		.unreadable = r.unreadable,
-		.unread = st.dropped - r.dropped,
+		.unread = now.dropped - r.dropped,
 		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
 		.cut_short = s->cut_short,
 		.failure = s->failure,
 	};
 
-	return report_end(&s->report, &st, &end, ev_now(s->opt.loop));
+	return report_end(&s->report, &now, &end, ev_now(s->opt.loop));
 }

@@ -431,7 +431,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 		return -ENOMEM;
 	s->opt = *opt;
 	s->cfg = opt->cfg;
-	s->report.logged_at = s->report.summed_at = ev_now(opt->loop);
+	report_init(&s->report, CONFIG_MODE_PRODUCER, ev_now(opt->loop));
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
 	s->limit.data = s;
 	/* It takes stdout away from everybody else before a thread starts. */

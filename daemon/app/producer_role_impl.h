@@ -8,7 +8,6 @@
 #include "app/role.h"
 
 #include "app/report.h"
-#include "app/stats.h"
 
 struct role {
 	struct role_options opt;

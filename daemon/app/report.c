@@ -4,67 +4,34 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "app/stats.h"
 #include "base/log.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Packets that will never be in Kafka. */
-static uint64_t lost(const struct stats_producer *st)
+void report_init(struct report *r, enum config_mode mode, double now)
 {
-	return st->failed + st->dropped + st->dropped_kernel + st->dropped_interface;
+	*r = (struct report){.mode = mode, .logged_at = now, .summed_at = now};
 }
 
-void report_producer(struct report *r, const struct stats_producer *st, double now)
+void report_log(struct report *r, const struct counters *counters, double now)
 {
-	const struct log_field fields[] = {
-		{"PYCAPA_RECEIVED", st->received},
-		{"PYCAPA_RECOVERED", st->recovered},
-		{"PYCAPA_DELIVERED", st->delivered},
-		{"PYCAPA_QUEUED", st->queued},
-		{"PYCAPA_SPOOLED", st->spooled},
-		{"PYCAPA_FAILED", st->failed},
-		{"PYCAPA_DROPPED", st->dropped},
-		{"PYCAPA_DROPPED_KERNEL", st->dropped_kernel},
-		{"PYCAPA_DROPPED_INTERFACE", st->dropped_interface},
-		{"PYCAPA_OWN", st->own},
-		{"PYCAPA_DOUBLED", st->doubled},
-		{"PYCAPA_BYTES", st->bytes},
-		{"PYCAPA_RTT_US", (uint64_t)st->rtt_us},
-	};
-	/* What is not known has no number. */
-	size_t n = st->rtt_us < 0 ? COUNT(fields) - 1 : COUNT(fields);
-	bool worse = lost(st) > lost(&r->logged);
+	bool worse = counters_lost(counters) > counters_lost(&r->logged);
+	struct stats_fields f;
 	char line[512];
 
-	stats_format_producer(line, sizeof(line), st, &r->logged, now - r->logged_at);
+	stats_fields(&f, r->mode, counters);
+	stats_line(line, sizeof(line), r->mode, counters, &r->logged, now - r->logged_at);
 	log_write_event(worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-			worse ? LOG_EVENT_DROPPED : LOG_EVENT_NONE, fields, n, "%s", line);
-	r->logged = *st;
+			worse ? LOG_EVENT_DROPPED : LOG_EVENT_NONE, f.fields, f.n, "%s", line);
+	r->logged = *counters;
 	r->logged_at = now;
 }
 
-void report_summary(struct report *r, const struct stats_producer *st, double now, char *buf,
-		    size_t size)
+void report_summarize(struct report *r, const struct counters *counters, double now, char *buf,
+		      size_t size)
 {
-	stats_summarize_producer(buf, size, st, &r->summed, now - r->summed_at);
-	r->summed = *st;
+	stats_status(buf, size, r->mode, counters, &r->summed, now - r->summed_at);
+	r->summed = *counters;
 	r->summed_at = now;
-}
-
-void report_consumer(const struct stats_consumer *now, const struct stats_consumer *prev,
-		     double seconds)
-{
-	const struct log_field fields[] = {
-		{"PYCAPA_READ", now->read},         {"PYCAPA_WRITTEN", now->written},
-		{"PYCAPA_SKIPPED", now->skipped},   {"PYCAPA_BYTES", now->bytes},
-		{"PYCAPA_LAG", (uint64_t)now->lag},
-	};
-	/* An unknown lag has no number. */
-	size_t n = now->lag < 0 ? COUNT(fields) - 1 : COUNT(fields);
-	char line[256];
-
-	stats_format_consumer(line, sizeof(line), now, prev, seconds);
-	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_NONE, fields, n, "%s", line);
 }
 
 /* What became of packets that were not delivered. */
@@ -86,9 +53,9 @@ static void describe_loss(char *buf, size_t size, const struct report_end *end)
 }
 
 /* The last line of a run that fails. Returns the exit status. */
-static int say_failure(const struct stats_producer *st, const struct report_end *end)
+static int say_failure(const struct counters *counters, const struct report_end *end)
 {
-	uint64_t undelivered = st->queued + st->failed + st->dropped;
+	uint64_t undelivered = counters->queued + counters->failed + counters->dropped;
 	char loss[512];
 
 	if (end->unreadable)
@@ -108,13 +75,14 @@ static int say_failure(const struct stats_producer *st, const struct report_end 
 	return 1;
 }
 
-int report_end(struct report *r, const struct stats_producer *st, const struct report_end *end,
+int report_end(struct report *r, const struct counters *counters, const struct report_end *end,
 	       double now)
 {
-	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", st->received - st->own,
-		 st->delivered);
-	if (lost(st) + st->own + st->queued + st->spooled + st->doubled + st->recovered)
-		report_producer(r, st, now);
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out",
+		 counters->received - counters->own, counters->delivered);
+	if (counters_lost(counters) + counters->own + counters->queued + counters->spooled +
+	    counters->doubled + counters->recovered)
+		report_log(r, counters, now);
 	if (end->maybe)
 		log_warn("%" PRIu64 " packet(s) were sent without an answer: Kafka may have them",
 			 end->maybe);
@@ -123,8 +91,8 @@ int report_end(struct report *r, const struct stats_producer *st, const struct r
 			 " packet(s) that Kafka has are sent again by the next start: in "
 			 "the spool they come after one that it has not",
 			 end->again);
-	if (st->spooled)
-		log_info("%" PRIu64 " packet(s) wait in %s for the next start", st->spooled,
+	if (counters->spooled)
+		log_info("%" PRIu64 " packet(s) wait in %s for the next start", counters->spooled,
 			 end->spool_directory);
-	return say_failure(st, end);
+	return say_failure(counters, end);
 }

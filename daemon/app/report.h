@@ -4,21 +4,25 @@
  */
 #pragma once
 
-#include "app/stats.h"
+#include <stddef.h>
+#include <stdint.h>
 
-/* What was said of a producer's counters last, and when. Begins with zeroes, but for the times. */
+#include "app/counters.h"
+
+/* What was said of the counters last, and when: rates are since then. */
 struct report {
-	struct stats_producer logged, summed;
+	enum config_mode mode;
+	struct counters logged, summed;
 	double logged_at, summed_at;
 };
 
+void report_init(struct report *r, enum config_mode mode, double now);
+
 /* Logs totals, and rates since the last call; a warning when more are lost since. */
-void report_producer(struct report *r, const struct stats_producer *st, double now);
+void report_log(struct report *r, const struct counters *counters, double now);
 /* One short line of rates since the last call of this function. */
-void report_summary(struct report *r, const struct stats_producer *st, double now, char *buf,
-		    size_t size);
-void report_consumer(const struct stats_consumer *now, const struct stats_consumer *prev,
-		     double seconds);
+void report_summarize(struct report *r, const struct counters *counters, double now, char *buf,
+		      size_t size);
 
 /* How a producer's run ended. Texts: "" where there is none. */
 struct report_end {
@@ -41,5 +45,5 @@ struct report_end {
  * Logs the closing lines: the account, and what became of what was not delivered. Returns the exit
  * status; with 1 the last line says how many packets are lost, and why the run failed.
  */
-int report_end(struct report *r, const struct stats_producer *st, const struct report_end *end,
+int report_end(struct report *r, const struct counters *counters, const struct report_end *end,
 	       double now);

@@ -2,58 +2,65 @@
 #include "app/stats.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static double rate(uint64_t now, uint64_t prev, double seconds)
+__attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size, const char *fmt,
+							 ...)
 {
-	return seconds > 0 ? (double)(now - prev) / seconds : 0;
+	size_t len = strlen(buf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf + len, size - len, fmt, ap);
+	va_end(ap);
 }
 
-int stats_format_producer(char *buf, size_t size, const struct stats_producer *now,
-			  const struct stats_producer *prev, double seconds)
+static void append_value(char *buf, size_t size, const struct counter *row, uint64_t value)
 {
-	char passed[32] = "", rtt[32] = "unknown";
-
-	if (now->rtt_us >= 0)
-		snprintf(rtt, sizeof(rtt), "%.1f", (double)now->rtt_us / 1e3);
-	if (now->passed_known)
-		snprintf(passed, sizeof(passed), "passed=%" PRIu64 " ", now->passed);
-	return snprintf(buf, size,
-			"%sreceived=%" PRIu64 " recovered=%" PRIu64 " delivered=%" PRIu64
-			" queued=%" PRIu64 " spooled=%" PRIu64 " failed=%" PRIu64
-			" dropped=%" PRIu64 " dropped_kernel=%" PRIu64 " dropped_interface=%" PRIu64
-			" own=%" PRIu64 " doubled=%" PRIu64 " rtt_ms=%s packets/s=%.0f bits/s=%.0f",
-			passed, now->received, now->recovered, now->delivered, now->queued,
-			now->spooled, now->failed, now->dropped, now->dropped_kernel,
-			now->dropped_interface, now->own, now->doubled, rtt,
-			rate(now->received, prev->received, seconds),
-			rate(now->bytes, prev->bytes, seconds) * 8);
-}
-
-static void format_lag(char *buf, size_t size, int64_t lag)
-{
-	if (lag < 0)
-		snprintf(buf, size, "unknown");
+	if (value == COUNTER_UNKNOWN)
+		append(buf, size, "unknown");
+	else if (row->unit == COUNTER_MICROSECONDS)
+		append(buf, size, "%.1f", (double)value / 1e3);
 	else
-		snprintf(buf, size, "%" PRId64, lag);
+		append(buf, size, "%" PRIu64, value);
 }
 
-int stats_format_consumer(char *buf, size_t size, const struct stats_consumer *now,
-			  const struct stats_consumer *prev, double seconds)
+/* Packets a second, or bits. */
+static double rate(const struct counter *row, const struct counters *now,
+		   const struct counters *prev, double seconds)
 {
-	char lag[24];
+	uint64_t more = counters_value(now, row) - counters_value(prev, row);
 
-	format_lag(lag, sizeof(lag), now->lag);
-	return snprintf(buf, size,
-			"read=%" PRIu64 " written=%" PRIu64 " skipped=%" PRIu64
-			" lag=%s packets/s=%.0f bits/s=%.0f",
-			now->read, now->written, now->skipped, lag,
-			rate(now->written, prev->written, seconds),
-			rate(now->bytes, prev->bytes, seconds) * 8);
+	return seconds > 0 ? (double)more / seconds * (row->unit == COUNTER_BYTES ? 8 : 1) : 0;
+}
+
+void stats_line(char *buf, size_t size, enum config_mode mode, const struct counters *now,
+		const struct counters *prev, double seconds)
+{
+	const struct counter *row;
+
+	*buf = '\0';
+	for (row = counters_first(mode); row; row = counters_next(row)) {
+		uint64_t value = counters_value(now, row);
+
+		if (!(row->shown & COUNTER_IN_LINE) ||
+		    (value == COUNTER_UNKNOWN && row->kind == COUNTER_TOTAL))
+			continue;
+		append(buf, size, "%s%s%s=", *buf ? " " : "", row->name,
+		       row->unit == COUNTER_MICROSECONDS ? "_ms" : "");
+		append_value(buf, size, row, value);
+	}
+	for (row = counters_first(mode); row; row = counters_next(row))
+		if (row->shown & COUNTER_AS_RATE)
+			append(buf, size, " %s/s=%.0f",
+			       row->unit == COUNTER_BYTES ? "bits" : "packets",
+			       rate(row, now, prev, seconds));
 }
 
 /* Bits a second with the unit that leaves one to three digits before the point. */
-static void format_bits(char *buf, size_t size, double bits)
+static void append_bits(char *buf, size_t size, double bits)
 {
 	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
 	size_t u = 0;
@@ -62,32 +69,58 @@ static void format_bits(char *buf, size_t size, double bits)
 		bits /= 1000;
 		u++;
 	}
-	snprintf(buf, size, "%.*f %s", u ? 1 : 0, bits, units[u]);
+	append(buf, size, ", %.*f %s", u ? 1 : 0, bits, units[u]);
 }
 
-int stats_summarize_producer(char *buf, size_t size, const struct stats_producer *now,
-			     const struct stats_producer *prev, double seconds)
+void stats_status(char *buf, size_t size, enum config_mode mode, const struct counters *now,
+		  const struct counters *prev, double seconds)
 {
-	char bits[32];
+	const char *before = "; ";
+	const struct counter *row;
+	bool can_lose = false;
 
-	format_bits(bits, sizeof(bits), rate(now->bytes, prev->bytes, seconds) * 8);
-	return snprintf(buf, size,
-			"%.0f packets/s, %s; delivered %" PRIu64 ", queued %" PRIu64
-			", spooled %" PRIu64 ", lost %" PRIu64,
-			rate(now->received, prev->received, seconds), bits, now->delivered,
-			now->queued, now->spooled,
-			now->failed + now->dropped + now->dropped_kernel + now->dropped_interface);
+	*buf = '\0';
+	for (row = counters_first(mode); row; row = counters_next(row)) {
+		can_lose |= row->shown & COUNTER_AS_LOSS;
+		if (!(row->shown & COUNTER_AS_RATE))
+			continue;
+		if (row->unit == COUNTER_BYTES)
+			append_bits(buf, size, rate(row, now, prev, seconds));
+		else
+			append(buf, size, "%.0f packets/s", rate(row, now, prev, seconds));
+	}
+	for (row = counters_first(mode); row; row = counters_next(row)) {
+		if (!(row->shown & COUNTER_IN_STATUS))
+			continue;
+		append(buf, size, "%s%s ", before, row->name);
+		append_value(buf, size, row, counters_value(now, row));
+		before = ", ";
+	}
+	if (can_lose)
+		append(buf, size, ", lost %" PRIu64, counters_lost(now));
 }
 
-int stats_summarize_consumer(char *buf, size_t size, const struct stats_consumer *now,
-			     const struct stats_consumer *prev, double seconds)
+static void name_field(char *buf, size_t size, const struct counter *row)
 {
-	char bits[32], lag[24];
+	snprintf(buf, size, "pycapa_%s%s", row->name,
+		 row->unit == COUNTER_MICROSECONDS ? "_us" : "");
+	for (; *buf; buf++)
+		if (*buf >= 'a' && *buf <= 'z') /* in whatever locale */
+			*buf = (char)(*buf - 'a' + 'A');
+}
 
-	format_bits(bits, sizeof(bits), rate(now->bytes, prev->bytes, seconds) * 8);
-	format_lag(lag, sizeof(lag), now->lag);
-	return snprintf(buf, size,
-			"%.0f packets/s, %s; written %" PRIu64 ", skipped %" PRIu64 ", lag %s",
-			rate(now->written, prev->written, seconds), bits, now->written,
-			now->skipped, lag);
+void stats_fields(struct stats_fields *out, enum config_mode mode, const struct counters *now)
+{
+	const struct counter *row;
+
+	out->n = 0;
+	for (row = counters_first(mode); row; row = counters_next(row)) {
+		uint64_t value = counters_value(now, row);
+
+		if (!(row->shown & COUNTER_IN_JOURNAL) || value == COUNTER_UNKNOWN)
+			continue;
+		name_field(out->names[out->n], sizeof(out->names[0]), row);
+		out->fields[out->n] = (struct log_field){out->names[out->n], value};
+		out->n++;
+	}
 }

@@ -432,9 +432,9 @@ bool kafka_connected(const struct kafka *k)
 	return reach_is_connected(&k->reach);
 }
 
-int64_t kafka_take_rtt(struct kafka *k)
+void kafka_begin_rtt(struct kafka *k)
 {
-	return kafkastats_take_rtt(&k->stats);
+	kafkastats_begin_rtt(&k->stats);
 }
 
 const struct kafkastats *kafka_stats(const struct kafka *k)

@@ -78,14 +78,12 @@ bool kafka_connected(const struct kafka *k);
 const char *kafka_last_error(const struct kafka *k);
 
 /*
- * The longest time a broker took to answer a request, of the statistics that came since the last
- * call, or else of the last ones; microseconds. -1: not known, as no broker answered, no
- * statistics came yet, or the user turned them off.
+ * The last statistics; of a consumer with the partitions of its topic. Empty until some came, and
+ * when the user turned them off. The round trip is the longest since the last kafka_begin_rtt(), or
+ * of the last interval when none has ended since.
  */
-int64_t kafka_take_rtt(struct kafka *k);
-
-/* The last statistics; of a consumer with the partitions of its topic. Empty until some came. */
 const struct kafkastats *kafka_stats(const struct kafka *k);
+void kafka_begin_rtt(struct kafka *k);
 
 /*
  * Bridges one more queue to the loop: `on_ready` is called when the queue has something, and

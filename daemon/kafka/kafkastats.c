@@ -102,17 +102,16 @@ int kafkastats_update(struct kafkastats *s, const char *text, const char *topic)
 	struct kafkastats now;
 	int r = kafkastats_parse(&now, text, strlen(text), *topic ? topic : NULL);
 
-	if (!s->rtt_taken && s->rtt_us > now.rtt_us)
+	if (!s->rtt_ended && s->rtt_us > now.rtt_us)
 		now.rtt_us = s->rtt_us;
 	kafkastats_clear(s);
 	*s = now;
 	return r;
 }
 
-int64_t kafkastats_take_rtt(struct kafkastats *s)
+void kafkastats_begin_rtt(struct kafkastats *s)
 {
-	s->rtt_taken = true;
-	return s->rtt_us;
+	s->rtt_ended = true;
 }
 
 const struct kafkastats_partition *kafkastats_find(const struct kafkastats *s, int32_t id)

@@ -21,8 +21,8 @@ struct kafkastats_partition {
 };
 
 struct kafkastats {
-	int64_t rtt_us; /* the longest answer of a broker within the interval; -1: none came */
-	bool rtt_taken;
+	int64_t rtt_us;                          /* the longest answer of a broker; -1: none came */
+	bool rtt_ended;                          /* kafkastats_begin_rtt() was called since */
 	bool no_broker;                          /* it knows of none that it could connect to */
 	struct kafkastats_partition *partitions; /* of the topic that was asked for */
 	int32_t n;
@@ -35,13 +35,13 @@ struct kafkastats {
 int kafkastats_parse(struct kafkastats *out, const char *text, size_t len, const char *topic);
 
 /*
- * Puts the next interval's in place of those before, but keeps a longer round trip that was not
- * taken yet. `topic` may be "". Returns as kafkastats_parse().
+ * Puts the next interval's in place of those before, but keeps a longer round trip since the last
+ * kafkastats_begin_rtt(). `topic` may be "". Returns as kafkastats_parse().
  */
 int kafkastats_update(struct kafkastats *s, const char *text, const char *topic);
 
-/* The longest round trip of the intervals since the last call, of the last one when none ended. */
-int64_t kafkastats_take_rtt(struct kafkastats *s);
+/* The longest round trip was told: that of the intervals from now on; until one ends it stays. */
+void kafkastats_begin_rtt(struct kafkastats *s);
 
 /* The partition, or NULL. */
 const struct kafkastats_partition *kafkastats_find(const struct kafkastats *s, int32_t id);

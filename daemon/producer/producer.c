@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkalog.h"
+#include "kafka/kafkastats.h"
 #include "kafka/login_backoff.h"
 #include "producer/inflight.h"
 #include "producer/outclient.h"
@@ -288,9 +289,14 @@ void producer_read_counters(const struct producer *p, struct producer_counters *
 	out->queued = producer_queued(p);
 }
 
-int64_t producer_take_rtt(struct producer *p)
+int64_t producer_rtt(const struct producer *p)
 {
-	return kafka_take_rtt(outclient_kafka(p->client));
+	return kafka_stats(outclient_kafka(p->client))->rtt_us;
+}
+
+void producer_begin_rtt(struct producer *p)
+{
+	kafka_begin_rtt(outclient_kafka(p->client));
 }
 
 struct outclient *producer_client(const struct producer *p)

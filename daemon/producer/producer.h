@@ -54,8 +54,9 @@ void producer_abandon(struct producer *p);
 
 void producer_read_counters(const struct producer *p, struct producer_counters *out);
 
-/* The longest answer of a broker since the last call, microseconds; 0: none came. */
-int64_t producer_take_rtt(struct producer *p);
+/* The longest answer of a broker since the last producer_begin_rtt(), microseconds; -1: unknown. */
+int64_t producer_rtt(const struct producer *p);
+void producer_begin_rtt(struct producer *p);
 
 /* The client in use, borrowed: a reload or a failure changes it. */
 struct outclient *producer_client(const struct producer *p);

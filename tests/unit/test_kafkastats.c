@@ -191,6 +191,29 @@ static void test_text_without_escapes_is_refused(void **state)
 	assert_int_equal(s.rtt_us, -1);
 }
 
+static void update(struct kafkastats *s, const char *json, int64_t expected)
+{
+	assert_int_equal(kafkastats_update(s, json, ""), 0);
+	assert_int_equal(s->rtt_us, expected);
+}
+
+/* It is not up to who reads it, nor how often, when that begins anew. */
+static void test_the_longest_since_it_was_begun(void **state)
+{
+	static const char long_one[] = "{\"brokers\":{\"a\":{\"rtt\":{\"max\":9,\"cnt\":1}}}}";
+	static const char short_one[] = "{\"brokers\":{\"a\":{\"rtt\":{\"max\":3,\"cnt\":1}}}}";
+	struct kafkastats s = {.rtt_us = -1};
+
+	update(&s, short_one, 3);
+	update(&s, long_one, 9);
+	update(&s, short_one, 9);
+	kafkastats_begin_rtt(&s);
+	assert_int_equal(s.rtt_us, 9); /* until another interval has ended */
+	update(&s, short_one, 3);
+	update(&s, long_one, 9);
+	kafkastats_clear(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_no_broker_only_where_that_is_said),
 		cmocka_unit_test(test_what_is_no_partition_is_not_known),
 		cmocka_unit_test(test_text_without_escapes_is_refused),
+		cmocka_unit_test(test_the_longest_since_it_was_begun),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,10 @@
 
 #include "app/stats.h"
 
-static const struct stats_producer nothing;
-static const struct stats_consumer nothing_read;
+static const struct counters nothing;
 
-static const struct stats_producer producer = {
+static const struct counters producer = {
+	.passed = COUNTER_UNKNOWN,
 	.received = 1000,
 	.bytes = 500000,
 	.recovered = 20,
@@ -26,10 +27,10 @@ static const struct stats_producer producer = {
 	.dropped_kernel = 7,
 	.dropped_interface = 8,
 	.doubled = 9,
-	.rtt_us = 12345,
+	.rtt = 12345,
 };
 
-static const struct stats_consumer consumer = {
+static const struct counters consumer = {
 	.read = 300,
 	.written = 290,
 	.bytes = 29000,
@@ -37,145 +38,142 @@ static const struct stats_consumer consumer = {
 	.lag = 42,
 };
 
+static const enum config_mode modes[] = {CONFIG_MODE_PRODUCER, CONFIG_MODE_CONSUMER};
+
+static const char *line(enum config_mode mode, const struct counters *now,
+			const struct counters *prev, double seconds)
+{
+	static char buf[512];
+
+	stats_line(buf, sizeof(buf), mode, now, prev, seconds);
+	return buf;
+}
+
+static const char *status(enum config_mode mode, const struct counters *now,
+			  const struct counters *prev, double seconds)
+{
+	static char buf[192];
+
+	stats_status(buf, sizeof(buf), mode, now, prev, seconds);
+	return buf;
+}
+
 static void test_line_of_a_producer(void **state)
 {
-	char line[512];
-	int n = stats_format_producer(line, sizeof(line), &producer, &nothing, 10);
-
-	assert_string_equal(line, "received=1000 recovered=20 delivered=900 queued=50 spooled=40 "
-				  "failed=3 dropped=2 dropped_kernel=7 dropped_interface=8 own=25 "
-				  "doubled=9 rtt_ms=12.3 packets/s=100 bits/s=400000");
-	assert_int_equal(n, strlen(line));
+	assert_string_equal(line(CONFIG_MODE_PRODUCER, &producer, &nothing, 10),
+			    "received=1000 recovered=20 delivered=900 queued=50 spooled=40 "
+			    "failed=3 dropped=2 dropped_kernel=7 dropped_interface=8 own=25 "
+			    "doubled=9 rtt_ms=12.3 packets/s=100 bits/s=400000");
 }
 
 static void test_line_of_a_consumer(void **state)
 {
-	char line[256];
-	int n = stats_format_consumer(line, sizeof(line), &consumer, &nothing_read, 10);
-
-	assert_string_equal(line, "read=300 written=290 skipped=10 lag=42 packets/s=29 "
-				  "bits/s=23200");
-	assert_int_equal(n, strlen(line));
+	assert_string_equal(line(CONFIG_MODE_CONSUMER, &consumer, &nothing, 10),
+			    "read=300 written=290 skipped=10 lag=42 packets/s=29 bits/s=23200");
 }
 
 static void test_what_passed_the_filter_is_told_when_it_is_known(void **state)
 {
-	struct stats_producer now = {.passed = 1007};
-	char line[512];
+	struct counters now = {.passed = COUNTER_UNKNOWN};
+	const char *text = line(CONFIG_MODE_PRODUCER, &now, &nothing, 1);
 
-	stats_format_producer(line, sizeof(line), &now, &nothing, 1);
-	assert_null(strstr(line, "passed"));
-	now.passed_known = true;
-	stats_format_producer(line, sizeof(line), &now, &nothing, 1);
-	assert_ptr_equal(strstr(line, "passed=1007 received=0 "), line);
+	assert_null(strstr(text, "passed"));
+	now.passed = 1007;
+	text = line(CONFIG_MODE_PRODUCER, &now, &nothing, 1);
+	assert_ptr_equal(strstr(text, "passed=1007 received=0 "), text);
 }
 
 static void test_rates_are_since_the_last_line_and_totals_are_not(void **state)
 {
-	struct stats_producer now = producer;
-	struct stats_consumer read = consumer;
-	char line[512];
+	struct counters now = producer, read = consumer;
+	const char *text;
 
 	now.received += 5;
 	now.bytes += 1000;
-	stats_format_producer(line, sizeof(line), &now, &producer, 0.5);
-	assert_non_null(strstr(line, "received=1005 "));
-	assert_non_null(strstr(line, " packets/s=10 bits/s=16000"));
+	text = line(CONFIG_MODE_PRODUCER, &now, &producer, 0.5);
+	assert_non_null(strstr(text, "received=1005 "));
+	assert_non_null(strstr(text, " packets/s=10 bits/s=16000"));
 	read.written += 7;
 	read.bytes += 700;
-	stats_format_consumer(line, sizeof(line), &read, &consumer, 2);
-	assert_non_null(strstr(line, "written=297 "));
-	assert_non_null(strstr(line, " packets/s=4 bits/s=2800")); /* 3.5, to the even one */
+	text = line(CONFIG_MODE_CONSUMER, &read, &consumer, 2);
+	assert_non_null(strstr(text, "written=297 "));
+	assert_non_null(strstr(text, " packets/s=4 bits/s=2800")); /* 3.5, to the even one */
 }
 
 static void test_no_time_has_no_rate(void **state)
 {
-	char line[512];
+	const char *text = line(CONFIG_MODE_PRODUCER, &producer, &nothing, 0);
 
-	stats_format_producer(line, sizeof(line), &producer, &nothing, 0);
-	assert_non_null(strstr(line, " packets/s=0 bits/s=0"));
-	stats_format_consumer(line, sizeof(line), &consumer, &nothing_read, 0);
-	assert_non_null(strstr(line, " packets/s=0 bits/s=0"));
-	stats_summarize_producer(line, sizeof(line), &producer, &nothing, 0);
-	assert_non_null(strstr(line, "0 packets/s, 0 bit/s;"));
-	stats_summarize_consumer(line, sizeof(line), &consumer, &nothing_read, 0);
-	assert_non_null(strstr(line, "0 packets/s, 0 bit/s;"));
+	assert_non_null(strstr(text, " packets/s=0 bits/s=0"));
+	text = line(CONFIG_MODE_CONSUMER, &consumer, &nothing, 0);
+	assert_non_null(strstr(text, " packets/s=0 bits/s=0"));
+	text = status(CONFIG_MODE_PRODUCER, &producer, &nothing, 0);
+	assert_non_null(strstr(text, "0 packets/s, 0 bit/s;"));
+	text = status(CONFIG_MODE_CONSUMER, &consumer, &nothing, 0);
+	assert_non_null(strstr(text, "0 packets/s, 0 bit/s;"));
 }
 
 static void test_an_unknown_lag_is_no_number(void **state)
 {
-	struct stats_consumer now = {.lag = -1};
-	char line[256];
+	struct counters now = {.lag = COUNTER_UNKNOWN};
 
-	stats_format_consumer(line, sizeof(line), &now, &nothing_read, 1);
-	assert_non_null(strstr(line, " lag=unknown "));
-	stats_summarize_consumer(line, sizeof(line), &now, &nothing_read, 1);
-	assert_string_equal(line, "0 packets/s, 0 bit/s; written 0, skipped 0, lag unknown");
+	assert_non_null(strstr(line(CONFIG_MODE_CONSUMER, &now, &nothing, 1), " lag=unknown "));
+	assert_string_equal(status(CONFIG_MODE_CONSUMER, &now, &nothing, 1),
+			    "0 packets/s, 0 bit/s; written 0, skipped 0, lag unknown");
 }
 
 static void test_an_unknown_round_trip_is_no_number(void **state)
 {
-	struct stats_producer now = {.rtt_us = -1};
-	char line[512];
+	struct counters now = {.rtt = COUNTER_UNKNOWN};
 
-	stats_format_producer(line, sizeof(line), &now, &nothing, 1);
-	assert_non_null(strstr(line, " rtt_ms=unknown "));
-	now.rtt_us = 0;
-	stats_format_producer(line, sizeof(line), &now, &nothing, 1);
-	assert_non_null(strstr(line, " rtt_ms=0.0 "));
+	assert_non_null(strstr(line(CONFIG_MODE_PRODUCER, &now, &nothing, 1), " rtt_ms=unknown "));
+	now.rtt = 0;
+	assert_non_null(strstr(line(CONFIG_MODE_PRODUCER, &now, &nothing, 1), " rtt_ms=0.0 "));
 }
 
 static void test_counters_of_64_bits(void **state)
 {
-	struct stats_producer now;
-	char line[512];
+	struct counters now = {
+		.passed = UINT64_MAX - 1,
+		.received = UINT64_MAX,
+		.doubled = UINT64_MAX - 1,
+		.written = UINT64_MAX - 1,
+		.lag = INT64_MAX,
+	};
+	const char *text = line(CONFIG_MODE_PRODUCER, &now, &now, 1);
 
-	memset(&now, 0xff, sizeof(now));
-	now.passed_known = true;
-	stats_format_producer(line, sizeof(line), &now, &now, 1);
-	assert_non_null(strstr(line, "passed=18446744073709551615 received=18446744073709551615 "));
-	assert_non_null(strstr(line, " doubled=18446744073709551615 "));
-	assert_non_null(strstr(line, " packets/s=0 bits/s=0"));
-
-	struct stats_consumer read = {.read = UINT64_MAX, .lag = INT64_MAX};
-
-	stats_format_consumer(line, sizeof(line), &read, &read, 1);
-	assert_non_null(strstr(line, "read=18446744073709551615 "));
-	assert_non_null(strstr(line, " lag=9223372036854775807 "));
+	assert_non_null(strstr(text, "passed=18446744073709551614 "));
+	assert_non_null(strstr(text, " doubled=18446744073709551614 "));
+	assert_non_null(strstr(text, " packets/s=0 bits/s=0"));
+	text = line(CONFIG_MODE_CONSUMER, &now, &now, 1);
+	assert_non_null(strstr(text, " written=18446744073709551614 "));
+	assert_non_null(strstr(text, " lag=9223372036854775807 "));
 }
 
 static void test_a_short_buffer_is_cut_and_ended(void **state)
 {
-	char line[512], small[16];
-	int whole = stats_format_producer(line, sizeof(line), &producer, &nothing, 1);
+	char small[16];
 
 	memset(small, 'x', sizeof(small));
-	assert_int_equal(stats_format_producer(small, 9, &producer, &nothing, 1), whole);
+	stats_line(small, 9, CONFIG_MODE_PRODUCER, &producer, &nothing, 1);
 	assert_string_equal(small, "received");
 	assert_int_equal(small[9], 'x');
-	whole = stats_format_consumer(line, sizeof(line), &consumer, &nothing_read, 1);
-	assert_int_equal(stats_format_consumer(small, 5, &consumer, &nothing_read, 1), whole);
-	assert_string_equal(small, "read");
-	assert_int_equal(stats_format_consumer(NULL, 0, &consumer, &nothing_read, 1), whole);
+	stats_status(small, 1, CONFIG_MODE_CONSUMER, &consumer, &nothing, 1);
+	assert_string_equal(small, "");
 }
 
 static void test_summary_of_a_producer(void **state)
 {
-	char text[192];
-	int n = stats_summarize_producer(text, sizeof(text), &producer, &nothing, 10);
-
 	/* Lost is what failed and all that was dropped. */
-	assert_string_equal(text, "100 packets/s, 400.0 kbit/s; delivered 900, queued 50, spooled "
-				  "40, lost 20");
-	assert_int_equal(n, strlen(text));
+	assert_string_equal(status(CONFIG_MODE_PRODUCER, &producer, &nothing, 10),
+			    "100 packets/s, 400.0 kbit/s; delivered 900, queued 50, spooled 40, "
+			    "lost 20");
 }
 
 static void test_summary_of_a_consumer(void **state)
 {
-	char text[192];
-
-	stats_summarize_consumer(text, sizeof(text), &consumer, &nothing_read, 10);
-	assert_string_equal(text, "29 packets/s, 23.2 kbit/s; written 290, skipped 10, lag 42");
+	assert_string_equal(status(CONFIG_MODE_CONSUMER, &consumer, &nothing, 10),
+			    "29 packets/s, 23.2 kbit/s; written 290, skipped 10, lag 42");
 }
 
 static void test_bits_have_the_unit_that_fits(void **state)
@@ -192,14 +190,128 @@ static void test_bits_have_the_unit_that_fits(void **state)
 		{125000000, " 1.0 Gbit/s"},
 		{1250000000000, " 10000.0 Gbit/s"},
 	};
-	char text[192];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct stats_producer now = {.bytes = rows[i].bytes};
+		struct counters now = {.bytes = rows[i].bytes};
 
-		stats_summarize_producer(text, sizeof(text), &now, &nothing, 1);
-		assert_non_null(strstr(text, rows[i].shown));
+		assert_non_null(
+			strstr(status(CONFIG_MODE_PRODUCER, &now, &nothing, 1), rows[i].shown));
 	}
+}
+
+/* What people's queries name: a row that is renamed breaks them. */
+static void assert_fields(enum config_mode mode, const struct counters *now, const char *expected)
+{
+	struct stats_fields f;
+	char text[512] = "";
+
+	stats_fields(&f, mode, now);
+	for (size_t i = 0; i < f.n; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%llu ",
+			 f.fields[i].name, (unsigned long long)f.fields[i].value);
+	assert_string_equal(text, expected);
+}
+
+static void test_fields_of_the_journal(void **state)
+{
+	struct counters now = {.passed = 1, .rtt = COUNTER_UNKNOWN, .lag = COUNTER_UNKNOWN};
+
+	assert_fields(CONFIG_MODE_PRODUCER, &producer,
+		      "PYCAPA_RECEIVED=1000 PYCAPA_RECOVERED=20 PYCAPA_DELIVERED=900 "
+		      "PYCAPA_QUEUED=50 PYCAPA_SPOOLED=40 PYCAPA_FAILED=3 PYCAPA_DROPPED=2 "
+		      "PYCAPA_DROPPED_KERNEL=7 PYCAPA_DROPPED_INTERFACE=8 PYCAPA_OWN=25 "
+		      "PYCAPA_DOUBLED=9 PYCAPA_BYTES=500000 PYCAPA_RTT_US=12345 ");
+	assert_fields(CONFIG_MODE_CONSUMER, &consumer,
+		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_SKIPPED=10 PYCAPA_BYTES=29000 "
+		      "PYCAPA_LAG=42 ");
+	/* What is not known has none. */
+	assert_fields(CONFIG_MODE_PRODUCER, &now,
+		      "PYCAPA_PASSED=1 PYCAPA_RECEIVED=0 PYCAPA_RECOVERED=0 PYCAPA_DELIVERED=0 "
+		      "PYCAPA_QUEUED=0 PYCAPA_SPOOLED=0 PYCAPA_FAILED=0 PYCAPA_DROPPED=0 "
+		      "PYCAPA_DROPPED_KERNEL=0 PYCAPA_DROPPED_INTERFACE=0 PYCAPA_OWN=0 "
+		      "PYCAPA_DOUBLED=0 PYCAPA_BYTES=0 ");
+	assert_fields(CONFIG_MODE_CONSUMER, &now,
+		      "PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_SKIPPED=0 PYCAPA_BYTES=0 ");
+}
+
+/* ---- each row of the table ---- */
+
+/* With one counter of its own value, all others 0. */
+static struct counters only(const struct counter *row, uint64_t value)
+{
+	struct counters c = nothing;
+
+	memcpy((char *)&c + row->offset, &value, sizeof(value));
+	return c;
+}
+
+static bool has(const char *text, const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+static void assert_shown(const struct counter *row)
+{
+	const struct counters now = only(row, 7777000);
+	bool is_time = row->unit == COUNTER_MICROSECONDS, is_bytes = row->unit == COUNTER_BYTES;
+	const char *value = is_time ? "7777.0" : "7777000";
+	char expected[64];
+	struct stats_fields f;
+	size_t with_value = 0;
+
+	snprintf(expected, sizeof(expected), "%s%s=%s ", row->name, is_time ? "_ms" : "", value);
+	assert_int_equal(has(line(row->mode, &now, &nothing, 1), expected),
+			 (row->shown & COUNTER_IN_LINE) != 0);
+	snprintf(expected, sizeof(expected), "%s=%u", is_bytes ? "bits/s" : "packets/s",
+		 is_bytes ? 8 * 7777000U : 7777000U);
+	assert_int_equal(has(line(row->mode, &now, &nothing, 1), expected),
+			 (row->shown & COUNTER_AS_RATE) != 0);
+	snprintf(expected, sizeof(expected), " %s %s", row->name, value);
+	assert_int_equal(has(status(row->mode, &now, &nothing, 1), expected),
+			 (row->shown & COUNTER_IN_STATUS) != 0);
+	assert_int_equal(has(status(row->mode, &now, &nothing, 1), "lost 7777000"),
+			 (row->shown & COUNTER_AS_LOSS) != 0);
+	stats_fields(&f, row->mode, &now);
+	for (size_t i = 0; i < f.n; i++)
+		with_value += f.fields[i].value == 7777000;
+	assert_int_equal(with_value, (row->shown & COUNTER_IN_JOURNAL) != 0);
+}
+
+static void test_each_counter_is_in_what_its_row_says(void **state)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (const struct counter *row = counters_first(modes[i]); row;
+		     row = counters_next(row))
+			assert_shown(row);
+}
+
+/* What an exporter needs: a name and a help that its format can hold, none twice. */
+static void assert_exportable(const struct counter *row)
+{
+	const struct counter *other = row;
+
+	assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(row->name));
+	assert_true(strlen(row->name) > 1 && row->help[strlen(row->help) - 1] == '.');
+	assert_null(strpbrk(row->help, "\n\\\""));
+	assert_true(row->offset + sizeof(uint64_t) <= sizeof(struct counters));
+	while ((other = counters_next(other))) {
+		assert_string_not_equal(other->name, row->name);
+		assert_int_not_equal(other->offset, row->offset);
+	}
+}
+
+/* Each member of struct counters has a row. */
+static void test_the_table_is_whole(void **state)
+{
+	unsigned char in_table[sizeof(struct counters)] = {0};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (const struct counter *row = counters_first(modes[i]); row;
+		     row = counters_next(row)) {
+			assert_exportable(row);
+			memset(in_table + row->offset, 1, sizeof(uint64_t));
+		}
+	assert_null(memchr(in_table, 0, sizeof(in_table)));
 }
 
 int main(void)
@@ -217,6 +329,9 @@ int main(void)
 		cmocka_unit_test(test_summary_of_a_producer),
 		cmocka_unit_test(test_summary_of_a_consumer),
 		cmocka_unit_test(test_bits_have_the_unit_that_fits),
+		cmocka_unit_test(test_fields_of_the_journal),
+		cmocka_unit_test(test_each_counter_is_in_what_its_row_says),
+		cmocka_unit_test(test_the_table_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

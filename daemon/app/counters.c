@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/counters.h"
+
+#include <assert.h>
+
+#define IN_BOTH (COUNTER_IN_LINE | COUNTER_IN_JOURNAL)
+#define IN_ALL  (IN_BOTH | COUNTER_IN_STATUS)
+#define IS_LOSS (IN_BOTH | COUNTER_AS_LOSS)
+
+#define ROW(of, field, what, how, where, text)                                                     \
+	{                                                                                          \
+		.name = #field, .offset = offsetof(struct counters, field),                        \
+		.mode = CONFIG_MODE_##of, .unit = COUNTER_##what, .kind = COUNTER_##how,           \
+		.shown = (where), .help = (text)                                                   \
+	}
+
+/* clang-format off */
+static const struct counter table[] = {
+	ROW(PRODUCER, passed, PACKETS, TOTAL, IN_BOTH,
+	    "Packets that passed the filter in the kernel; known once the input was drained."),
+	ROW(PRODUCER, received, PACKETS, TOTAL, IN_BOTH | COUNTER_AS_RATE,
+	    "Packets that passed the filter and were read."),
+	ROW(PRODUCER, recovered, PACKETS, TOTAL, IN_BOTH,
+	    "Packets of earlier runs that were in the spool at the start."),
+	ROW(PRODUCER, delivered, PACKETS, TOTAL, IN_ALL,
+	    "Packets that Kafka acknowledged."),
+	ROW(PRODUCER, queued, PACKETS, GAUGE, IN_ALL,
+	    "Packets in memory that Kafka has not acknowledged yet."),
+	ROW(PRODUCER, spooled, PACKETS, GAUGE, IN_ALL,
+	    "Packets on disk that Kafka has not acknowledged yet."),
+	ROW(PRODUCER, failed, PACKETS, TOTAL, IS_LOSS,
+	    "Packets that Kafka refused for good, or that the shutdown gave up."),
+	ROW(PRODUCER, dropped, PACKETS, TOTAL, IS_LOSS,
+	    "Packets given up by pycapa: spool damaged or its disk full, or left unread at the end."),
+	ROW(PRODUCER, dropped_kernel, PACKETS, TOTAL, IS_LOSS,
+	    "Packets lost before they could be read, as the capture buffer was full."),
+	ROW(PRODUCER, dropped_interface, PACKETS, TOTAL, IS_LOSS,
+	    "Packets lost by the device or its driver."),
+	ROW(PRODUCER, own, PACKETS, TOTAL, IN_BOTH,
+	    "Packets of pycapa's own connections to Kafka, left out."),
+	ROW(PRODUCER, doubled, PACKETS, TOTAL, IN_BOTH,
+	    "Packets sent again although Kafka may have them."),
+	ROW(PRODUCER, bytes, BYTES, TOTAL, COUNTER_IN_JOURNAL | COUNTER_AS_RATE,
+	    "Captured bytes of the packets taken from the input."),
+	ROW(PRODUCER, rtt, MICROSECONDS, GAUGE, IN_BOTH,
+	    "Longest round trip to a broker since the last stats line."),
+	ROW(CONSUMER, read, RECORDS, TOTAL, IN_BOTH,
+	    "Records read from the topic."),
+	ROW(CONSUMER, written, PACKETS, TOTAL, IN_ALL | COUNTER_AS_RATE,
+	    "Packets written whole to the output."),
+	ROW(CONSUMER, skipped, RECORDS, TOTAL, IN_ALL,
+	    "Records skipped, as they are not packets that the output can hold."),
+	ROW(CONSUMER, bytes, BYTES, TOTAL, COUNTER_IN_JOURNAL | COUNTER_AS_RATE,
+	    "Captured bytes of the packets handed to the output."),
+	ROW(CONSUMER, lag, RECORDS, GAUGE, IN_ALL,
+	    "Records between the consumer and the end of the topic."),
+};
+/* clang-format on */
+
+#define ROWS (sizeof(table) / sizeof(table[0]))
+
+static_assert(ROWS <= COUNTERS_MAX, "COUNTERS_MAX");
+
+static const struct counter *find(const struct counter *row, enum config_mode mode)
+{
+	while (row < table + ROWS && row->mode != mode)
+		row++;
+	return row < table + ROWS ? row : NULL;
+}
+
+const struct counter *counters_first(enum config_mode mode)
+{
+	return find(table, mode);
+}
+
+const struct counter *counters_next(const struct counter *row)
+{
+	return find(row + 1, row->mode);
+}
+
+uint64_t counters_value(const struct counters *counters, const struct counter *row)
+{
+	return *(const uint64_t *)(const void *)((const char *)counters + row->offset);
+}
+
+uint64_t counters_lost(const struct counters *counters)
+{
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < ROWS; i++)
+		if (table[i].shown & COUNTER_AS_LOSS)
+			lost += counters_value(counters, &table[i]);
+	return lost;
+}

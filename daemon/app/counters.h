@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of counters: the stats line, the journal's fields and STATUS= are made from its
+ * rows, and so is whatever else exports them. Pure: knows no clock, no loop, no module.
+ *
+ * A new counter is a member of struct counters, a row in counters.c, and its value where the role
+ * reads its counters: read_counters() of producer_account.c or consumer_role.c.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+/* The value of what is not known now; no counter gets there. */
+#define COUNTER_UNKNOWN UINT64_MAX
+
+/*
+ * The values at one moment; reading them changes nothing. What they mean, the rows say. At every
+ * moment, of a producer,
+ *	received + recovered = delivered + queued + spooled + failed + dropped + own
+ * and where `passed` is known
+ *	passed = received + dropped_kernel
+ */
+struct counters {
+	uint64_t passed, received, recovered, delivered, queued, spooled, failed, dropped;
+	uint64_t dropped_kernel, dropped_interface, own, doubled, rtt;
+	uint64_t read, written, skipped, lag; /* of a consumer */
+	uint64_t bytes;                       /* of both */
+};
+
+/* What a value counts. A rate of packets is shown as packets/s, one of bytes as bits/s. */
+enum counter_unit {
+	COUNTER_PACKETS,
+	COUNTER_RECORDS,
+	COUNTER_BYTES,
+	COUNTER_MICROSECONDS, /* _ms in the line, _US in the journal */
+};
+
+enum counter_kind {
+	COUNTER_TOTAL, /* only grows, from the start of the process; unknown: not shown */
+	COUNTER_GAUGE, /* as it is now; unknown: the line says so */
+};
+
+/* Where a row is shown; the values of a set. */
+enum counter_shown {
+	COUNTER_IN_LINE = 1,
+	COUNTER_IN_JOURNAL = 2,
+	COUNTER_IN_STATUS = 4,
+	COUNTER_AS_RATE = 8, /* at the end of the line, at the begin of the status */
+	COUNTER_AS_LOSS =
+		16, /* a part of the status's `lost`; a line with more of it is a warning */
+};
+
+struct counter {
+	const char *name; /* without the unit, which is another in each place */
+	const char *help; /* one sentence on one line */
+	size_t offset;    /* of its value in struct counters */
+	enum config_mode mode;
+	enum counter_unit unit;
+	enum counter_kind kind;
+	unsigned int shown; /* a set of enum counter_shown */
+};
+
+/* No mode has more (checked at compile time); for arrays beside the table. */
+#define COUNTERS_MAX 24
+
+/* The first row of a mode, and the one after `row`, in the order of the line; NULL at the end. */
+const struct counter *counters_first(enum config_mode mode);
+const struct counter *counters_next(const struct counter *row);
+
+uint64_t counters_value(const struct counters *counters, const struct counter *row);
+
+/* Packets that will never be in Kafka. */
+uint64_t counters_lost(const struct counters *counters);
