@@ -9,6 +9,7 @@
 
 #include <pcap/pcap.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/printable.h"
 #include "capture/capture.h"
@@ -29,7 +30,7 @@ int capture_file_linktype(void *pcap, uint16_t *out)
 	if (dumper) {
 		pcap_dump_close(dumper);
 		if (size >= 24)
-			memcpy(&network, header + 20, sizeof(network));
+			network = bytes_get32((const uint8_t *)header + 20);
 		network &= UINT16_MAX;
 	} else if (f) {
 		fclose(f);

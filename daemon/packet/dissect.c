@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "packet/frame.h"
 #include "packet/linktype.h"
 
@@ -50,7 +51,7 @@ static bool dissect_ipv4(const uint8_t *p, uint32_t len, struct dissect_ip *out)
 		return false;
 	out->version = 4;
 	out->proto = p[9];
-	out->fragment = frame_get16(p + 6) & 0x3fff;
+	out->fragment = bytes_get_be16(p + 6) & 0x3fff;
 	out->src = p + 12;
 	out->dst = p + 16;
 	out->payload = p + hlen;
@@ -82,7 +83,7 @@ static bool skip_extension(struct dissect_ip *ip)
 		if (ip->len < 8)
 			return false;
 		n = 8;
-		ip->fragment = frame_get16(ip->payload + 2) & 0xfff9;
+		ip->fragment = bytes_get_be16(ip->payload + 2) & 0xfff9;
 		break;
 	case 51:
 		if (ip->len < 12)
@@ -139,8 +140,8 @@ bool dissect_ports(const struct dissect_ip *ip, uint16_t *sport, uint16_t *dport
 	}
 	if (ip->fragment || ip->len < 4)
 		return false;
-	*sport = frame_get16(ip->payload);
-	*dport = frame_get16(ip->payload + 2);
+	*sport = bytes_get_be16(ip->payload);
+	*dport = bytes_get_be16(ip->payload + 2);
 	return true;
 }
 
@@ -169,7 +170,7 @@ static bool inner_gre(const uint8_t *p, uint32_t len, struct frame *out)
 		return false;
 	if (len < n)
 		return false;
-	type = frame_get16(p + 2);
+	type = bytes_get_be16(p + 2);
 	if (type == 0x6558) {
 		frame_ethernet(p + n, len - n, out);
 		return true;
@@ -202,11 +203,11 @@ static bool inner_geneve(const uint8_t *p, uint32_t len, struct frame *out)
 	n = 8 + (p[0] & 0x3fU) * 4;
 	if (len < n)
 		return false;
-	if (frame_get16(p + 2) == 0x6558) {
+	if (bytes_get_be16(p + 2) == 0x6558) {
 		frame_ethernet(p + n, len - n, out);
 		return true;
 	}
-	*out = (struct frame){.net = p + n, .len = len - n, .type = frame_get16(p + 2)};
+	*out = (struct frame){.net = p + n, .len = len - n, .type = bytes_get_be16(p + 2)};
 	frame_strip_shims(out);
 	return true;
 }
@@ -278,7 +279,8 @@ bool dissect_inner(const struct dissect_ip *ip, struct frame *out)
 
 static void fill_plain(const uint8_t *ip, struct dissect_tcp *out)
 {
-	*out = (struct dissect_tcp){.sport = frame_get16(ip + 20), .dport = frame_get16(ip + 22)};
+	*out = (struct dissect_tcp){.sport = bytes_get_be16(ip + 20),
+				    .dport = bytes_get_be16(ip + 22)};
 	memcpy(out->src, ip + 12, 4);
 	memcpy(out->dst, ip + 16, 4);
 }

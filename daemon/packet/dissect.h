@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "base/bytes.h"
 #include "packet/frame.h"
 #include "packet/packet.h"
 
@@ -50,13 +50,11 @@ struct dissect_tcp {
 static inline const uint8_t *dissect_plain(const struct packet *pkt)
 {
 	const uint8_t *ip = pkt->data + 14;
-	uint16_t type, fragment;
 
 	if (pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->caplen < 14 + 20 + 4)
 		return NULL;
-	memcpy(&type, pkt->data + 12, sizeof(type));
-	memcpy(&fragment, ip + 6, sizeof(fragment));
-	if (type != htobe16(0x0800) || ip[0] != 0x45 || (fragment & htobe16(0x3fff)))
+	if (bytes_get16(pkt->data + 12) != htobe16(0x0800) || ip[0] != 0x45 ||
+	    (bytes_get16(ip + 6) & htobe16(0x3fff)))
 		return NULL;
 	return ip;
 }

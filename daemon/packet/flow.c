@@ -10,6 +10,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "packet/dissect.h"
 #include "packet/frame.h"
 
@@ -41,10 +42,7 @@ static uint32_t hash_pair(uint64_t a, uint64_t b, enum kind kind, uint16_t numbe
 
 static uint64_t end_ipv4(const uint8_t *addr, uint16_t port)
 {
-	uint32_t a;
-
-	memcpy(&a, addr, sizeof(a));
-	return (uint64_t)be32toh(a) << 16 | port;
+	return (uint64_t)bytes_get_be32(addr) << 16 | port;
 }
 
 static uint32_t hash_ipv6(const struct dissect_ip *ip, uint16_t sport, uint16_t dport,
@@ -136,8 +134,8 @@ static bool hash_plain(const struct packet *pkt, const struct flow_options *opt,
 	if (opt->host_only)
 		*out = hash_pair(end_ipv4(ip + 12, 0), end_ipv4(ip + 16, 0), KIND_IPV4, 0);
 	else
-		*out = hash_pair(end_ipv4(ip + 12, frame_get16(ip + 20)),
-				 end_ipv4(ip + 16, frame_get16(ip + 22)), KIND_IPV4, proto);
+		*out = hash_pair(end_ipv4(ip + 12, bytes_get_be16(ip + 20)),
+				 end_ipv4(ip + 16, bytes_get_be16(ip + 22)), KIND_IPV4, proto);
 	return true;
 }
 

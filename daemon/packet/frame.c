@@ -4,6 +4,8 @@
  */
 #include "packet/frame.h"
 
+#include "base/bytes.h"
+
 /* A chain of tags or labels longer than this is not followed. */
 #define MAX_CHAIN 16
 
@@ -60,7 +62,7 @@ bool frame_strip_ppp(struct frame *l)
 		n += 2;
 	if (l->len < n)
 		return false;
-	proto = frame_get16(l->net + n - 2);
+	proto = bytes_get_be16(l->net + n - 2);
 	if (proto & 0x0100) {
 		proto >>= 8;
 		n--;
@@ -83,7 +85,7 @@ bool frame_strip_snap(struct frame *l)
 {
 	if (l->len < 8 || l->net[0] != 0xaa || l->net[1] != 0xaa || l->net[2] != 0x03)
 		return false;
-	l->type = frame_get16(l->net + 6);
+	l->type = bytes_get_be16(l->net + 6);
 	l->net += 8;
 	l->len -= 8;
 	return true;
@@ -112,7 +114,7 @@ void frame_strip_shims(struct frame *l)
 		} else if (is_vlan(l->type)) {
 			if (l->len < 4)
 				return;
-			l->type = frame_get16(l->net + 2);
+			l->type = bytes_get_be16(l->net + 2);
 			l->net += 4;
 			l->len -= 4;
 		} else if (l->type == FRAME_TYPE_MPLS || l->type == FRAME_TYPE_MPLS_UP) {
@@ -139,7 +141,7 @@ void frame_ethernet(const uint8_t *p, uint32_t len, struct frame *out)
 	out->end_len = 6;
 	out->end[0] = p;
 	out->end[1] = p + 6;
-	out->type = frame_get16(p + 12);
+	out->type = bytes_get_be16(p + 12);
 	out->net = p + 14;
 	out->len = len - 14;
 	frame_strip_shims(out);

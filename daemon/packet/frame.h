@@ -5,10 +5,8 @@
  */
 #pragma once
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #define FRAME_TYPE_IPV4    0x0800
 #define FRAME_TYPE_IPV6    0x86dd
@@ -24,14 +22,6 @@ struct frame {
 	uint8_t end_len;       /* bytes of each link-layer address; 0: the frame tells no pair */
 	const uint8_t *end[2]; /* the pair of link-layer addresses, receiver first */
 };
-
-static inline uint16_t frame_get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be16toh(v);
-}
 
 /* Reads an Ethernet frame (one that begins with its two addresses) of `len` bytes. */
 void frame_ethernet(const uint8_t *p, uint32_t len, struct frame *out);

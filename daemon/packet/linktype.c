@@ -7,10 +7,10 @@
  */
 #include "packet/linktype.h"
 
-#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "packet/packet.h"
 
 /* PKTAP frames in PKTAP frames are not followed further than this. */
@@ -54,7 +54,7 @@ static void read_typed(const struct linktype *lt, struct frame *l)
 
 	if (!skip(l, lt->skip))
 		return;
-	l->type = frame_get16(p + lt->at);
+	l->type = bytes_get_be16(p + lt->at);
 	frame_strip_shims(l);
 }
 
@@ -71,7 +71,7 @@ static void read_tagged(const struct linktype *lt, struct frame *l)
 	if (l->len < 14U + lt->skip)
 		return;
 	set_ends(l, p, p + 6, 6);
-	l->type = frame_get16(p + 12 + lt->skip);
+	l->type = bytes_get_be16(p + 12 + lt->skip);
 	skip(l, 14U + lt->skip);
 	frame_strip_shims(l);
 }
@@ -107,7 +107,7 @@ static void read_frame_relay(const struct linktype *lt, struct frame *l)
 	if (!skip(l, n + 1) || l->len < 2)
 		return;
 	if (l->net[0] != 0x03) { /* Cisco's: an Ethertype at once */
-		l->type = frame_get16(l->net);
+		l->type = bytes_get_be16(l->net);
 		skip(l, 2);
 		frame_strip_shims(l);
 		return;
@@ -120,7 +120,7 @@ static void read_frame_relay(const struct linktype *lt, struct frame *l)
 	else if (l->net[0] == 0x8e)
 		l->type = FRAME_TYPE_IPV6;
 	else if (l->net[0] == 0x80 && l->len >= 6)
-		l->type = frame_get16(l->net + 4);
+		l->type = bytes_get_be16(l->net + 4);
 	else
 		return;
 	skip(l, l->net[0] == 0x80 ? 6 : 1);
@@ -160,13 +160,10 @@ static void read_nflog(const struct linktype *lt, struct frame *l)
 	if (!skip(l, 4))
 		return;
 	for (int i = 0; i < 64 && l->len >= 4; i++) {
-		uint16_t n, type; /* in the byte order of the host that captured: mostly little */
+		/* In the byte order of the host that captured: mostly little. */
+		uint16_t n = bytes_get_le16(l->net), type = bytes_get_le16(l->net + 2);
 		uint32_t step;
 
-		memcpy(&n, l->net, sizeof(n));
-		memcpy(&type, l->net + 2, sizeof(type));
-		n = le16toh(n);
-		type = le16toh(type);
 		if (n < 4 || n > l->len)
 			return;
 		if (type == 9) {
@@ -189,7 +186,7 @@ static void read_juniper_ethernet(const struct linktype *lt, struct frame *l)
 	if (l->len < 6 || memcmp(l->net, magic, sizeof(magic)))
 		return;
 	flags = l->net[3];
-	if (!skip(l, flags & 0x80 ? 6U + frame_get16(l->net + 4) : 4U))
+	if (!skip(l, flags & 0x80 ? 6U + bytes_get_be16(l->net + 4) : 4U))
 		return;
 	if (!(flags & 0x02)) /* "no layer 2 header" */
 		frame_ethernet(l->net, l->len, l);
@@ -315,10 +312,8 @@ static bool unwrap_pktap(uint16_t *number, struct frame *l)
 
 	if (l->len < 12)
 		return false;
-	memcpy(&n, l->net, sizeof(n));
-	memcpy(&dlt, l->net + 8, sizeof(dlt));
-	n = le32toh(n);
-	dlt = le32toh(dlt);
+	n = bytes_get_le32(l->net);
+	dlt = bytes_get_le32(l->net + 8);
 	if (n < 12 || dlt > UINT16_MAX || !skip(l, n))
 		return false;
 	*number = (uint16_t)(dlt == 12 || dlt == 14 ? 101 : dlt); /* DLT_RAW differs by system */

@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
+
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 
 #define OPTION_END        0
@@ -15,45 +17,6 @@
 #define OPTION_DELIVERED  8      /* of statistics */
 #define OPTION_ID         0x8001 /* of a section; ours, as the next one */
 #define OPTION_CHECKSUM   0x8002 /* the last but the end, over the body before its value */
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
-
-static void put64(uint8_t *p, uint64_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 static size_t padded(size_t n)
 {
@@ -73,16 +36,16 @@ size_t pcapng_packet_size(uint32_t caplen)
 /* Type in front, and the length on both sides, as every block has. */
 static size_t frame_block(uint8_t *buf, uint32_t type, size_t size)
 {
-	put32(buf, type);
-	put32(buf + 4, (uint32_t)size);
-	put32(buf + size - 4, (uint32_t)size);
+	bytes_put32(buf, type);
+	bytes_put32(buf + 4, (uint32_t)size);
+	bytes_put32(buf + size - 4, (uint32_t)size);
 	return size;
 }
 
 static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
 {
-	put16(buf, code);
-	put16(buf + 2, (uint16_t)len);
+	bytes_put16(buf, code);
+	bytes_put16(buf + 2, (uint16_t)len);
 	memset(buf + 4 + len, 0, padded(len) - len);
 	memcpy(buf + 4, value, len);
 	return 4 + padded(len);
@@ -111,10 +74,10 @@ static uint32_t packet_kind(uint16_t linktype, uint8_t resolution)
 /* The end of a block of options, `at` bytes from its start. Returns where the next byte goes. */
 static size_t put_checksum(uint8_t *buf, size_t at, uint32_t kind)
 {
-	put16(buf + at, OPTION_CHECKSUM);
-	put16(buf + at + 2, 4);
-	put32(buf + at + 4, checksum(buf + 8, at - 4, kind));
-	put32(buf + at + 8, OPTION_END);
+	bytes_put16(buf + at, OPTION_CHECKSUM);
+	bytes_put16(buf + at + 2, 4);
+	bytes_put32(buf + at + 4, checksum(buf + 8, at - 4, kind));
+	bytes_put32(buf + at + 8, OPTION_END);
 	return at + 12;
 }
 
@@ -122,10 +85,10 @@ size_t pcapng_put_section(uint8_t *buf, const char *application, const char *com
 {
 	size_t n = 24;
 
-	put32(buf + 8, BYTE_ORDER_MAGIC);
-	put16(buf + 12, 1);
-	put16(buf + 14, 0);
-	put64(buf + 16, UINT64_MAX); /* length of the section: not given */
+	bytes_put32(buf + 8, BYTE_ORDER_MAGIC);
+	bytes_put16(buf + 12, 1);
+	bytes_put16(buf + 14, 0);
+	bytes_put64(buf + 16, UINT64_MAX); /* length of the section: not given */
 	n += put_text(buf + n, OPTION_COMMENT, comment);
 	n += put_text(buf + n, OPTION_USERAPPL, application);
 	n += put_option(buf + n, OPTION_ID, &id, sizeof(id));
@@ -137,9 +100,9 @@ size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
 {
 	size_t n = 16;
 
-	put16(buf + 8, linktype);
-	put16(buf + 10, 0);
-	put32(buf + 12, PACKET_MAX_LEN);
+	bytes_put16(buf + 8, linktype);
+	bytes_put16(buf + 10, 0);
+	bytes_put32(buf + 12, PACKET_MAX_LEN);
 	n += put_option(buf + n, OPTION_RESOLUTION, &resolution, 1);
 	n += put_option(buf + n, OPTION_END, "", 0);
 	return frame_block(buf, PCAPNG_INTERFACE, n + 4);
@@ -151,13 +114,13 @@ size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 	uint64_t ticks = resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
 	size_t size = pcapng_packet_size(pkt->caplen);
 
-	put32(buf + 8, interface);
-	put32(buf + 12, (uint32_t)(ticks >> 32));
-	put32(buf + 16, (uint32_t)ticks);
-	put32(buf + 20, pkt->caplen);
-	put32(buf + 24, pkt->wirelen);
+	bytes_put32(buf + 8, interface);
+	bytes_put32(buf + 12, (uint32_t)(ticks >> 32));
+	bytes_put32(buf + 16, (uint32_t)ticks);
+	bytes_put32(buf + 20, pkt->caplen);
+	bytes_put32(buf + 24, pkt->wirelen);
 	if (pkt->caplen % 4)
-		put32(buf + size - 20, 0); /* the padding; the data goes over it */
+		bytes_put32(buf + size - 20, 0); /* the padding; the data goes over it */
 	if (pkt->caplen)
 		memcpy(buf + 28, pkt->data, pkt->caplen);
 	put_checksum(buf, size - 16, packet_kind(pkt->linktype, resolution));
@@ -178,13 +141,13 @@ int pcapng_next(const uint8_t *p, size_t len, struct pcapng_block *out)
 {
 	if (len < 8)
 		return PCAPNG_E_SHORT;
-	out->type = get32(p);
-	out->size = get32(p + 4);
+	out->type = bytes_get32(p);
+	out->size = bytes_get32(p + 4);
 	if (out->size < 12 || out->size % 4 || out->size > PCAPNG_BLOCK_MAX)
 		return PCAPNG_E_BAD;
 	if (len < out->size)
 		return PCAPNG_E_SHORT;
-	if (get32(p + out->size - 4) != out->size)
+	if (bytes_get32(p + out->size - 4) != out->size)
 		return PCAPNG_E_BAD;
 	out->body = p + 8;
 	out->len = out->size - 12;
@@ -196,7 +159,7 @@ static const uint8_t *find_option(const struct pcapng_block *b, uint32_t at, uin
 				  uint16_t *len)
 {
 	while (at + 4 <= b->len) {
-		uint16_t n = get16(b->body + at + 2), found = get16(b->body + at);
+		uint16_t n = bytes_get16(b->body + at + 2), found = bytes_get16(b->body + at);
 
 		if (found == OPTION_END || at + 4 + padded(n) > b->len)
 			return NULL;
@@ -214,9 +177,10 @@ static bool is_intact(const struct pcapng_block *b, uint32_t at, uint32_t kind, 
 {
 	const uint8_t *option = b->body + b->len - 12; /* where put_checksum() has it */
 
-	if (b->len < at + 12 || get16(option) != OPTION_CHECKSUM || get16(option + 2) != 4)
+	if (b->len < at + 12 || bytes_get16(option) != OPTION_CHECKSUM ||
+	    bytes_get16(option + 2) != 4)
 		return !checked;
-	return get32(option + 4) == checksum(b->body, b->len - 8, kind);
+	return bytes_get32(option + 4) == checksum(b->body, b->len - 8, kind);
 }
 
 bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size, uint64_t *id)
@@ -224,13 +188,13 @@ bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size
 	const uint8_t *text, *value;
 	uint16_t len;
 
-	if (b->type != PCAPNG_SECTION || b->len < 16 || get32(b->body) != BYTE_ORDER_MAGIC ||
-	    get16(b->body + 4) != 1)
+	if (b->type != PCAPNG_SECTION || b->len < 16 || bytes_get32(b->body) != BYTE_ORDER_MAGIC ||
+	    bytes_get16(b->body + 4) != 1)
 		return false;
 	value = find_option(b, 16, OPTION_ID, &len);
 	if ((value && len != sizeof(*id)) || !is_intact(b, 16, 0, value))
 		return false;
-	*id = value ? get64(value) : 0;
+	*id = value ? bytes_get64(value) : 0;
 	comment[0] = '\0';
 	text = find_option(b, 16, OPTION_COMMENT, &len);
 	if (text) {
@@ -249,7 +213,7 @@ bool pcapng_get_interface(const struct pcapng_block *b, uint16_t *linktype, uint
 
 	if (b->type != PCAPNG_INTERFACE || b->len < 8)
 		return false;
-	*linktype = get16(b->body);
+	*linktype = bytes_get16(b->body);
 	value = find_option(b, 8, OPTION_RESOLUTION, &len);
 	*resolution = value && len == 1 ? value[0] : 6;
 	return *resolution == 6 || *resolution == 9;
@@ -265,7 +229,7 @@ bool pcapng_get_statistics(const struct pcapng_block *b, bool checked, uint64_t 
 	value = find_option(b, 12, OPTION_DELIVERED, &len);
 	if (!value || len != sizeof(*delivered))
 		return false;
-	*delivered = get64(value);
+	*delivered = bytes_get64(value);
 	return true;
 }
 
@@ -273,9 +237,9 @@ bool pcapng_is_packet(const struct pcapng_block *b)
 {
 	size_t data;
 
-	if (b->type != PCAPNG_PACKET || b->len < 20 || get32(b->body + 12) > PACKET_MAX_LEN)
+	if (b->type != PCAPNG_PACKET || b->len < 20 || bytes_get32(b->body + 12) > PACKET_MAX_LEN)
 		return false;
-	data = padded(get32(b->body + 12));
+	data = padded(bytes_get32(b->body + 12));
 	return b->len == 20 + data || b->len == 32 + data; /* without or with a checksum */
 }
 
@@ -283,15 +247,15 @@ bool pcapng_get_packet_interface(const struct pcapng_block *b, uint32_t *interfa
 {
 	if (b->type != PCAPNG_PACKET || b->len < 20)
 		return false;
-	*interface = get32(b->body);
+	*interface = bytes_get32(b->body);
 	return true;
 }
 
 bool pcapng_get_packet(const struct pcapng_block *b, uint16_t linktype, uint8_t resolution,
 		       bool checked, struct packet *pkt)
 {
-	uint64_t ticks = (uint64_t)get32(b->body + 4) << 32 | get32(b->body + 8);
-	uint32_t caplen = get32(b->body + 12);
+	uint64_t ticks = (uint64_t)bytes_get32(b->body + 4) << 32 | bytes_get32(b->body + 8);
+	uint32_t caplen = bytes_get32(b->body + 12);
 
 	if (caplen > PACKET_MAX_LEN || padded(caplen) > b->len - 20 ||
 	    !is_intact(b, 20 + (uint32_t)padded(caplen), packet_kind(linktype, resolution),
@@ -299,7 +263,7 @@ bool pcapng_get_packet(const struct pcapng_block *b, uint16_t linktype, uint8_t 
 		return false;
 	pkt->data = b->body + 20;
 	pkt->caplen = caplen;
-	pkt->wirelen = get32(b->body + 16);
+	pkt->wirelen = bytes_get32(b->body + 16);
 	pkt->linktype = linktype;
 	pkt->time_us = resolution == 9 ? ticks / 1000 : ticks;
 	pkt->nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0;

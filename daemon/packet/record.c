@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "packet/record.h"
 
-#include <endian.h>
 #include <limits.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 void record_put_key(uint8_t key[RECORD_KEY_LEN], uint64_t time_us)
 {
-	uint64_t be = htobe64(time_us);
-
-	memcpy(key, &be, sizeof(be));
+	bytes_put_be64(key, time_us);
 }
 
 bool record_get_key(const void *key, size_t len, uint64_t *time_us)
 {
-	uint64_t be;
-
 	if (!key || len != RECORD_KEY_LEN)
 		return false;
-	memcpy(&be, key, sizeof(be));
-	*time_us = be64toh(be);
+	*time_us = bytes_get_be64(key);
 	return true;
 }
 

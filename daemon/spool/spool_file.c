@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "packet/pcapng.h"
 
 /* Bytes read at a time; it holds the largest block, and then some. */
@@ -277,12 +278,7 @@ static int pass_damage(struct spool_reader *r, uint64_t limit)
  */
 static bool ends_a_block(const struct spool_reader *r, uint64_t size)
 {
-	uint32_t length;
-
-	if (r->fill < sizeof(length))
-		return false;
-	memcpy(&length, r->buf + r->fill - sizeof(length), sizeof(length));
-	return length == size;
+	return r->fill >= 4 && bytes_get32(r->buf + r->fill - 4) == size;
 }
 
 /* No block begins here, or one that would end behind the limit: damage, or the end of it all. */
