@@ -22,6 +22,7 @@
 #include "app/service.h"
 #include "app/signals.h"
 #include "base/log.h"
+#include "config/config_ref.h"
 
 #define STATUS_S      1. /* how often STATUS= is refreshed */
 #define LAST_RESORT_S 5. /* from giving up to leaving the loop */
@@ -265,8 +266,7 @@ static void release(struct app *a)
 	signals_free(a->signals);
 	service_free(a->service);
 	app_reload_release(a);
-	config_clear(a->cfg);
-	free(a->cfg);
+	config_unref(a->cfg);
 	if (a->loop)
 		ev_loop_destroy(a->loop);
 }
@@ -293,7 +293,7 @@ static int finish(struct app *a)
 	return r ? r : a->exit_status;
 }
 
-int app_run(struct config *cfg, const struct options *options)
+int app_run(const struct config *cfg, const struct options *options)
 {
 	struct app a = {.cfg = cfg, .options = options};
 	int r;

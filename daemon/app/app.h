@@ -8,8 +8,8 @@
 #include "config/config.h"
 
 /*
- * Runs the instance until it ends. `cfg` (heap) is taken over; `options` is what reloads read
- * again. Returns the exit status: 0, 1, or 2 when the Kafka client cannot be made of these
+ * Runs the instance until it ends. the reference to `cfg` is taken over; `options` is what reloads
+ * read again. Returns the exit status: 0, 1, or 2 when the Kafka client cannot be made of these
  * settings. Signals must be blocked (signals_block()).
  */
-int app_run(struct config *cfg, const struct options *options);
+int app_run(const struct config *cfg, const struct options *options);

@@ -16,14 +16,14 @@
 
 struct app {
 	struct ev_loop *loop;
-	struct config *cfg;
+	const struct config *cfg;
 	const struct options *options;
 	const struct role_ops *ops;
 	struct role *role;
 	struct signals *signals;
 	struct service *service;
 	struct control *control;
-	struct config *fresh; /* of a reload that is pending */
+	const struct config *fresh; /* of a reload that is pending */
 	ev_timer stats, status, stall, deadline, leave, patience, reload;
 	char state[480];
 	uint64_t progress;

@@ -17,6 +17,8 @@
 #include "app/service.h"
 #include "base/log.h"
 #include "cli/config_faults.h"
+#include "config/config_ref.h"
+#include "config/settings_value.h"
 #include "kafka/kafkawarn.h"
 
 #define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
@@ -52,16 +54,17 @@ static void refuse_restart(void *ctx, const struct difference *d)
 /* A filter is compiled for the link type of the interface, when its line is long read. */
 static void name_place_of_filter(const struct config *cfg, char *why, size_t size)
 {
+	const char *origin = settings_origin(cfg, "filter");
 	char text[1024];
 
-	if (!cfg->filter_origin || !strstr(why, "filter '"))
+	if (!origin || !strstr(why, "filter '"))
 		return;
 	snprintf(text, sizeof(text), "%s", why);
-	snprintf(why, size, "%s: %s", cfg->filter_origin, text);
+	snprintf(why, size, "%s: %s", origin, text);
 }
 
 /* Applies `fresh` in full or not at all. */
-static int apply(struct app *a, struct config *fresh, char *why, size_t size)
+static int apply(struct app *a, const struct config *fresh, char *why, size_t size)
 {
 	struct refusal refusal = {why, size};
 	int r;
@@ -74,30 +77,25 @@ static int apply(struct app *a, struct config *fresh, char *why, size_t size)
 	}
 	if (change_between(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
 		return -EINVAL;
-	/* "-15m" goes on to be the time that it was at the start. */
-	fresh->offset_value = a->cfg->offset_value;
 	r = a->ops->reload(a->role, fresh, why, size);
 	if (r < 0)
 		name_place_of_filter(fresh, why, size);
 	return r;
 }
 
-static void discard(struct app *a, struct config *fresh)
+static void discard(struct app *a, const struct config *fresh)
 {
 	log_set_level(a->cfg->log_level);
-	if (fresh)
-		config_clear(fresh);
-	free(fresh);
+	config_unref(fresh);
 }
 
-static void adopt(struct app *a, struct config *fresh)
+static void adopt(struct app *a, const struct config *fresh)
 {
-	struct config *old = a->cfg;
+	const struct config *old = a->cfg;
 
 	a->cfg = fresh;
 	change_between(old, fresh, log_difference, NULL);
-	config_clear(old);
-	free(old);
+	config_unref(old);
 	config_set_identity(fresh);
 	kafkawarn(fresh);
 	log_set_level(fresh->log_level);
@@ -106,8 +104,8 @@ static void adopt(struct app *a, struct config *fresh)
 
 static int reload(struct app *a, char *why, size_t size)
 {
-	struct config *fresh = calloc(1, sizeof(*fresh));
-	int r = fresh ? options_reload(a->options, fresh, why, size) : -ENOMEM;
+	const struct config *fresh = NULL;
+	int r = options_reload(a->options, &fresh, why, size);
 
 	if (r == 0) {
 		/* Neither the old level nor the new one hides what is said of the change. */
@@ -148,7 +146,7 @@ static void answer(struct app *a, int r, const char *why)
 void app_reload_done(void *ctx, int r, const char *why)
 {
 	struct app *a = ctx;
-	struct config *fresh = a->fresh;
+	const struct config *fresh = a->fresh;
 	char text[1024];
 
 	snprintf(text, sizeof(text), "%s", why);
@@ -215,7 +213,6 @@ int app_reload(void *ctx, char *why, size_t size)
 
 void app_reload_release(struct app *a)
 {
-	if (a->fresh)
-		discard(a, a->fresh);
+	config_unref(a->fresh);
 	a->fresh = NULL;
 }

@@ -19,6 +19,7 @@
 #include "base/thread.h"
 #include "capture/capture.h"
 #include "cli/options.h"
+#include "config/config_ref.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
@@ -106,25 +107,19 @@ static int prepare(void)
 	return r;
 }
 
-static int run(struct config *cfg, const struct options *options)
+static int run(const struct config **held, const struct options *options)
 {
-	struct config *own;
+	const struct config *cfg = *held;
 
 	config_set_identity(cfg);
 	if (cfg->mode == CONFIG_MODE_CONSUMER && consumer_role_check_output(cfg) < 0)
 		return EXIT_USAGE;
 	if (prepare() < 0)
 		return EXIT_FAILURE;
-	own = malloc(sizeof(*own));
-	if (!own) {
-		log_error("Cannot start: out of memory");
-		return EXIT_FAILURE;
-	}
-	*own = *cfg;
-	*cfg = (struct config){0};
-	log_set_level(own->log_level);
-	kafkawarn(own);
-	return app_run(own, options);
+	*held = NULL;
+	log_set_level(cfg->log_level);
+	kafkawarn(cfg);
+	return app_run(cfg, options);
 }
 
 static int reload(const char *instance)
@@ -159,8 +154,11 @@ static int run_kinit(const char *report_fd, char *argument)
 	return status;
 }
 
-static int act(enum options_action action, struct config *cfg, const struct options *options)
+static int act(enum options_action action, const struct config **held,
+	       const struct options *options)
 {
+	const struct config *cfg = *held;
+
 	switch (action) {
 	case OPTIONS_HELP:
 		options_print_help(stdout);
@@ -186,7 +184,7 @@ static int act(enum options_action action, struct config *cfg, const struct opti
 	case OPTIONS_RUN:
 		break;
 	}
-	return run(cfg, options);
+	return run(held, options);
 }
 
 /* What was printed may not have come through: a full disk, a standard output that is closed. */
@@ -202,7 +200,7 @@ int main(int argc, char **argv)
 {
 	struct options *options = NULL;
 	enum options_action action;
-	struct config cfg = {0};
+	const struct config *cfg = NULL;
 	int status;
 
 	if (hardening_apply() < 0)
@@ -220,7 +218,7 @@ int main(int argc, char **argv)
 		fflush(NULL);
 		_exit(status);
 	}
-	config_clear(&cfg);
+	config_unref(cfg);
 	options_free(options);
 	return status;
 }

@@ -15,6 +15,7 @@
 
 #include "base/closest_name.h"
 #include "cli/cfgtext.h"
+#include "config/settings_value.h"
 
 struct walk {
 	struct config_builder *builder;
@@ -46,42 +47,19 @@ static const char *kind_of(const config_setting_t *node)
 	}
 }
 
-static const char *wanted(const struct setting *setting)
-{
-	switch (setting->type) {
-	case SETTING_BOOL:
-		return "true or false";
-	case SETTING_INTEGER:
-		return "a number";
-	case SETTING_SIZE:
-		return "a size such as \"64M\"";
-	case SETTING_TIME:
-		return "a time such as \"20ms\"";
-	case SETTING_OFFSET:
-		return "a text or a number";
-	case SETTING_PROPERTIES:
-		return "a list such as ( \"linger.ms=5\" )";
-	default:
-		return "a text in double quotes";
-	}
-}
-
 /* Whether a value of that libconfig type is one for this setting. */
 static bool fits(const struct setting *setting, int type)
 {
-	bool number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+	unsigned int literals = settings_literals(setting);
 
-	switch (setting->type) {
-	case SETTING_BOOL:
-		return type == CONFIG_TYPE_BOOL;
-	case SETTING_INTEGER:
-		return number;
-	case SETTING_SIZE:
-	case SETTING_TIME:
-	case SETTING_OFFSET:
-		return number || type == CONFIG_TYPE_STRING;
+	switch (type) {
+	case CONFIG_TYPE_BOOL:
+		return literals & SETTING_LITERAL_BOOL;
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return literals & SETTING_LITERAL_NUMBER;
 	default:
-		return type == CONFIG_TYPE_STRING;
+		return type == CONFIG_TYPE_STRING && (literals & SETTING_LITERAL_TEXT);
 	}
 }
 
@@ -94,7 +72,7 @@ static void take_value(struct walk *walk, const struct setting *setting,
 
 	if (!fits(setting, type)) {
 		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
-				  setting->name, wanted(setting), kind_of(node));
+				  setting->name, settings_wanted(setting), kind_of(node));
 		return;
 	}
 	if (type == CONFIG_TYPE_STRING)
@@ -118,7 +96,7 @@ static void take_properties(struct walk *walk, const struct setting *setting,
 
 	if (!config_setting_is_list(node) && !config_setting_is_array(node)) {
 		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
-				  setting->name, wanted(setting), kind_of(node));
+				  setting->name, settings_wanted(setting), kind_of(node));
 		return;
 	}
 	for (int i = 0; i < n; i++) {

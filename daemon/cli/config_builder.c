@@ -12,7 +12,9 @@
 #include "base/units.h"
 #include "capture/filter.h"
 #include "config/brokers.h"
+#include "config/config_ref.h"
 #include "config/property.h"
+#include "config/settings_value.h"
 #include "kafka/kafkacheck.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/user_properties.h"
@@ -21,16 +23,14 @@
 #define STATE_DIRECTORY "$" STATE_VARIABLE
 #define FILTER_WAIT_MS  5000
 
-int config_builder_start(struct config_builder *builder, struct config *cfg, struct faults *faults,
-			 int64_t now_ms)
+int config_builder_start(struct config_builder *builder, struct faults *faults, int64_t now_ms)
 {
 	int r;
 
 	memset(builder, 0, sizeof(*builder));
-	builder->cfg = cfg;
 	builder->faults = faults;
 	builder->now_ms = now_ms;
-	r = settings_init(cfg);
+	r = config_new(&builder->cfg);
 	if (r < 0)
 		config_faults_add(faults, NULL, "out of memory");
 	return r;
@@ -41,8 +41,8 @@ static void note_source(struct config_builder *builder, const struct setting *se
 {
 	size_t i = settings_index(setting);
 
-	free(builder->where[i]);
-	builder->where[i] = strdup(where);
+	free(builder->cfg->where[i]);
+	builder->cfg->where[i] = strdup(where);
 	builder->source[i] = source;
 }
 
@@ -75,7 +75,7 @@ void config_builder_add_property(struct config_builder *builder, const char *tex
 	}
 	if (r != 0 || kafkacheck_property(prop.name, prop.value, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, where, "%s", why);
-	else if (prop.value != NULL && config_add_property(builder->cfg, &prop) < 0)
+	else if (prop.value != NULL && properties_add(&builder->cfg->properties, &prop) < 0)
 		config_faults_add(builder->faults, where, "out of memory");
 	property_clear(&prop);
 }
@@ -87,7 +87,7 @@ static enum config_builder_source source_of(const struct config_builder *builder
 
 static const char *where_of(const struct config_builder *builder, const char *name)
 {
-	return builder->where[settings_index(settings_find(name))];
+	return settings_origin(builder->cfg, name);
 }
 
 /* Without a word on it, a file makes a producer; the command line has to say. */
@@ -116,9 +116,7 @@ static void reset(struct config_builder *builder, const struct setting *setting)
 {
 	char why[128];
 
-	if (setting->initial == NULL)
-		forget((char **)((char *)builder->cfg + setting->offset));
-	else if (settings_set(builder->cfg, setting, setting->initial, 0, why, sizeof(why)) < 0)
+	if (settings_reset(builder->cfg, setting, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, NULL, "%s", why);
 }
 
@@ -135,7 +133,7 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 			"'%s' is no option, and a filter expression is for a producer (-p) only",
 			builder->cfg->filter);
 	else
-		config_faults_add(builder->faults, builder->where[i],
+		config_faults_add(builder->faults, builder->cfg->where[i],
 				  "%s%sonly for a %s: leave it out, or %s",
 				  in_file ? setting->name : "", in_file ? " is " : "", other,
 				  in_file    ? (producer ? "set mode = \"consumer\""
@@ -220,7 +218,7 @@ static void check_live(struct config_builder *builder)
 			reset(builder, &table[i]);
 		else
 			config_faults_add(
-				builder->faults, builder->where[i],
+				builder->faults, builder->cfg->where[i],
 				"%s%sonly for an interface, not for a file that is read: leave "
 				"it out",
 				in_file ? table[i].name : "", in_file ? " is " : "");
@@ -279,17 +277,6 @@ static void decide_offset(struct config_builder *builder)
 	    source_of(builder, "kafka-offset") == CONFIG_BUILDER_DEFAULT &&
 	    settings_set(builder->cfg, offset, "begin", builder->now_ms, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, NULL, "%s", why);
-}
-
-static void note_filter(struct config_builder *builder)
-{
-	const char *where = where_of(builder, "filter");
-
-	if (where == NULL || builder->cfg->filter == NULL)
-		return;
-	builder->cfg->filter_origin = strdup(where);
-	if (builder->cfg->filter_origin == NULL)
-		config_faults_add(builder->faults, NULL, "out of memory");
 }
 
 static void check_topic(struct config_builder *builder)
@@ -386,8 +373,8 @@ static void check_spool(struct config_builder *builder)
 /* The place of the last property that the text names, else of the last one of all. */
 static const char *where_of_property(const struct config_builder *builder, const char *text)
 {
-	for (size_t i = builder->cfg->n_properties; i > 0; i--) {
-		const struct config_property *prop = &builder->cfg->properties[i - 1];
+	for (size_t i = builder->cfg->properties.n; i > 0; i--) {
+		const struct config_property *prop = &builder->cfg->properties.list[i - 1];
 
 		if (strstr(text, prop->name) != NULL)
 			return prop->origin;
@@ -431,8 +418,8 @@ static void decide_brokers(struct config_builder *builder)
 {
 	struct config *cfg = builder->cfg;
 
-	for (size_t i = cfg->n_properties; i > 0; i--) {
-		const struct config_property *prop = &cfg->properties[i - 1];
+	for (size_t i = cfg->properties.n; i > 0; i--) {
+		const struct config_property *prop = &cfg->properties.list[i - 1];
 		char *copy;
 
 		if (strcmp(prop->name, "bootstrap.servers") != 0 &&
@@ -457,7 +444,6 @@ void config_builder_finish(struct config_builder *builder)
 	decide_input(builder);
 	decide_output(builder);
 	decide_offset(builder);
-	note_filter(builder);
 	check_topic(builder);
 	decide_spool(builder);
 	check_spool(builder);
@@ -477,10 +463,13 @@ void config_builder_check_filter(struct config_builder *builder)
 				  cfg->filter, why);
 }
 
-void config_builder_clear(struct config_builder *builder)
+const struct config *config_builder_take(struct config_builder *builder)
 {
-	for (size_t i = 0; i < SETTINGS_MAX; i++) {
-		free(builder->where[i]);
-		builder->where[i] = NULL;
-	}
+	const struct config *cfg = builder->cfg;
+
+	builder->cfg = NULL;
+	if (builder->faults->count == 0)
+		return cfg;
+	config_unref(cfg);
+	return NULL;
 }

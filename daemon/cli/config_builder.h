@@ -20,18 +20,16 @@ enum config_builder_source {
 };
 
 struct config_builder {
-	struct config *cfg;    /* borrowed; filled in */
+	struct config *cfg;    /* ours until config_builder_take() */
 	struct faults *faults; /* borrowed */
 	int64_t now_ms;        /* what relative times count from, milliseconds since the epoch */
-	enum config_builder_source source[SETTINGS_MAX];
-	char *where[SETTINGS_MAX]; /* "-s/--snaplen", "eth0.cfg:12"; NULL: default */
-	bool checking;             /* only to be checked: a credential need not be there */
-	bool unknown;              /* one was not: what goes together cannot be told */
+	enum config_builder_source source[CONFIG_SETTINGS_MAX];
+	bool checking; /* only to be checked: a credential need not be there */
+	bool unknown;  /* one was not: what goes together cannot be told */
 };
 
-/* Starts with the defaults. Returns 0 or -ENOMEM (a fault is added). */
-int config_builder_start(struct config_builder *builder, struct config *cfg, struct faults *faults,
-			 int64_t now_ms);
+/* Starts with the defaults. Returns 0 or -ENOMEM (a fault is added, there is no cfg). */
+int config_builder_start(struct config_builder *builder, struct faults *faults, int64_t now_ms);
 
 /* Sets one setting from text; what is wrong with it becomes a fault. Not for actions. */
 void config_builder_set(struct config_builder *builder, const struct setting *setting,
@@ -53,5 +51,8 @@ void config_builder_finish(struct config_builder *builder);
  */
 void config_builder_check_filter(struct config_builder *builder);
 
-/* Frees what the draft owns itself; the config stays. */
-void config_builder_clear(struct config_builder *builder);
+/*
+ * Ends it: hands the configuration over, immutable from now on, with its reference. NULL when there
+ * is a fault.
+ */
+const struct config *config_builder_take(struct config_builder *builder);

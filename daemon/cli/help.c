@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cli/options.h"
-#include "config/settings.h"
+#include "config/settings_value.h"
 
 #define COLUMN 32 /* where the texts begin */
 #define WIDTH  96

@@ -27,6 +27,7 @@ struct options {
 	const char *instance; /* --reload, borrowed from words; NULL: none */
 	unsigned int modes;   /* -p and -c, enum config_mode as bits */
 	enum options_action action;
+	int64_t now_ms; /* the start, which relative times count from */
 };
 
 static int64_t now_ms(void)
@@ -197,21 +198,21 @@ static int name_instance(struct config *cfg, const char *path, struct faults *fa
 }
 
 /*
- * Makes a configuration of file and options. Any fault: -EINVAL, and *cfg is all zero. A filter is
+ * Makes a configuration of file and options. Any fault: -EINVAL, and *cfg is NULL. A filter is
  * compiled at the start only: a reload opens a capture with it, and the loop must not wait twice.
  */
-static int make_config(const struct options *opt, struct config *cfg, struct faults *faults,
+static int make_config(const struct options *opt, const struct config **cfg, struct faults *faults,
 		       bool start)
 {
 	struct config_builder builder;
 	int r;
 
-	r = config_builder_start(&builder, cfg, faults, now_ms());
+	r = config_builder_start(&builder, faults, opt->now_ms);
 	if (r < 0)
 		return r;
 	builder.checking = opt->action == OPTIONS_CHECK_CONFIG;
 	if (opt->file != NULL)
-		r = name_instance(cfg, opt->file, faults);
+		r = name_instance(builder.cfg, opt->file, faults);
 	if (r == 0 && opt->file != NULL)
 		r = cfgfile_load(&builder, opt->file);
 	if (r == 0) {
@@ -220,12 +221,8 @@ static int make_config(const struct options *opt, struct config *cfg, struct fau
 		if (start)
 			config_builder_check_filter(&builder);
 	}
-	config_builder_clear(&builder);
-	if (faults->count > 0 && r == 0)
-		r = -EINVAL;
-	if (r < 0)
-		config_clear(cfg);
-	return r;
+	*cfg = config_builder_take(&builder);
+	return r == 0 && *cfg == NULL ? -EINVAL : r;
 }
 
 /* What is wrong with a file at the start is logged under its name; a reload has one already. */
@@ -237,7 +234,7 @@ static void log_as_instance(const char *path)
 	free(name);
 }
 
-int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
+int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action)
 {
 	struct options *opt = calloc(1, sizeof(*opt));
@@ -245,12 +242,13 @@ int options_parse(struct options **out, int argc, char **argv, struct config *cf
 	struct faults faults = {.report = report_start, .ctx = &report};
 	int r;
 
-	memset(cfg, 0, sizeof(*cfg));
+	*cfg = NULL;
 	if (opt == NULL) {
 		fprintf(stderr, "pycapa: out of memory\n");
 		return -ENOMEM;
 	}
 	opt->action = OPTIONS_RUN;
+	opt->now_ms = now_ms();
 	r = argwords_parse(&opt->words, argc, argv, &faults);
 	if (r == 0) {
 		take_words(opt);
@@ -287,12 +285,12 @@ static void report_log(void *ctx, const char *where, const char *text)
 	config_faults_append(report->why, report->size, line);
 }
 
-int options_reload(const struct options *opt, struct config *cfg, char *why, size_t size)
+int options_reload(const struct options *opt, const struct config **cfg, char *why, size_t size)
 {
 	struct log_report report = {.why = why, .size = size};
 	struct faults faults = {.report = report_log, .ctx = &report};
 
-	memset(cfg, 0, sizeof(*cfg));
+	*cfg = NULL;
 	why[0] = '\0';
 	if (opt->file == NULL) {
 		snprintf(why, size, "no configuration file was given (-C)");

@@ -28,22 +28,24 @@ enum options_action {
 struct options;
 
 /*
- * Parses argv into *cfg: defaults, then the file of -C, then the options; everything is checked.
- * Secrets in argv are overwritten, in whatever spelling they stand there.
+ * Parses argv into a configuration: defaults, then the file of -C, then the options; everything is
+ * checked. Secrets in argv are overwritten, in whatever spelling they stand there.
  *
- * Returns 0 with *out (options_free()), *cfg (config_clear()) and *action. For HELP, VERSION,
- * LIST_INTERFACES, RELOAD and LIST_PROPERTIES cfg is all zero. -EINVAL or -ENOMEM when something is
+ * Returns 0 with *out (options_free()), *cfg (config_unref()) and *action. For HELP, VERSION,
+ * LIST_INTERFACES, RELOAD and LIST_PROPERTIES cfg is NULL. -EINVAL or -ENOMEM when something is
  * wrong: said on stderr (one line, or every fault of a file), the caller exits with 2.
  */
-int options_parse(struct options **out, int argc, char **argv, struct config *cfg,
+int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action);
 
 /*
  * Reads the file of -C afresh under the same options. Without a file nothing can change: -ENOENT.
+ * Relative times count from the start still: "-15m" goes on to be the time that it was.
  * Returns 0 with *cfg, or a negative errno: every fault is logged, and a line of `why`
- * (config_faults_append()); *cfg is all zero.
+ * (config_faults_append()); *cfg is NULL.
  */
-int options_reload(const struct options *options, struct config *cfg, char *why, size_t size);
+int options_reload(const struct options *options, const struct config **cfg, char *why,
+		   size_t size);
 
 /* What --reload names; NULL without it. Lives as long as options. */
 const char *options_reload_instance(const struct options *options);

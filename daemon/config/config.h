@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of one capture instance: plain data, immutable once validated.
+ * The settings of one capture instance: plain data, immutable once validated, and shared by
+ * references (config_ref.h).
  *
  * Made by options_parse() from argv and, with -C, from a libconfig file under it. One table
  * (settings.c) holds for every setting its name, type, unit, range, default, help text and what a
@@ -36,10 +37,19 @@ enum config_offset {
 	CONFIG_OFFSET_END, /* the default */
 	CONFIG_OFFSET_BEGIN,
 	CONFIG_OFFSET_STORED,
-	CONFIG_OFFSET_ABSOLUTE, /* offset_value = the offset */
-	CONFIG_OFFSET_TAIL,     /* offset_value = how many from the end of each partition */
-	CONFIG_OFFSET_TIME,     /* offset_value = milliseconds since the epoch */
+	CONFIG_OFFSET_ABSOLUTE, /* value = the offset */
+	CONFIG_OFFSET_TAIL,     /* value = how many from the end of each partition */
+	CONFIG_OFFSET_TIME,     /* value = milliseconds since the epoch */
 };
+
+struct config_start {
+	enum config_offset offset;
+	int64_t value;
+	char *text; /* as it was given */
+};
+
+/* No table of settings has more rows (checked at compile time). */
+#define CONFIG_SETTINGS_MAX 64
 
 struct config {
 	enum config_mode mode;
@@ -49,14 +59,12 @@ struct config {
 	/* Kafka */
 	char *brokers;
 	char *topic;
-	struct config_property *properties; /* in the order given, later wins */
-	size_t n_properties;
+	struct config_properties properties;
 
 	/* producer: input */
 	char *interface;
 	char *read_file;            /* NULL: live */
 	char *filter;               /* pcap-filter(7); NULL or "" = everything */
-	char *filter_origin;        /* "EXPRESSION" or "file:line", for messages; NULL: not set */
 	uint32_t snaplen;           /* bytes */
 	uint64_t buffer_size;       /* kernel ring, bytes */
 	uint32_t buffer_timeout_ms; /* block retire time */
@@ -72,10 +80,8 @@ struct config {
 	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */
 
 	/* consumer */
-	enum config_offset offset;
-	int64_t offset_value;
-	char *offset_text; /* as it was given: "-15m" is another time at every parse */
-	char *write_file;  /* NULL: stdout */
+	struct config_start start;
+	char *write_file; /* NULL: stdout */
 	enum config_format format;
 	bool exit_at_end;
 
@@ -86,13 +92,10 @@ struct config {
 	uint32_t stats_interval_ms;   /* 0: off */
 	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */
 	uint32_t shutdown_timeout_ms; /* how long a stop waits for what is queued */
+
+	char *where[CONFIG_SETTINGS_MAX]; /* settings_origin() */
+	unsigned int refs;                /* config_ref.h; 0: not counted */
 };
-
-/* Appends to the properties and takes over what *prop owns. Returns 0 or -ENOMEM. */
-int config_add_property(struct config *cfg, struct config_property *prop);
-
-/* Frees everything the config owns (secrets are overwritten first) and zeroes it. */
-void config_clear(struct config *cfg);
 
 /* Has every log entry from now on name this instance. 0 or -ENOMEM. */
 int config_set_identity(const struct config *cfg);

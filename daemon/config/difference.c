@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/settings_value.h"
+
 /* A setting's value as text of any length; NULL without memory. */
 static char *format(const struct config *cfg, const struct setting *setting)
 {

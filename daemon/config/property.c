@@ -152,6 +152,27 @@ void property_clear(struct config_property *prop)
 	memset(prop, 0, sizeof(*prop));
 }
 
+int properties_add(struct config_properties *props, struct config_property *prop)
+{
+	struct config_property *grown;
+
+	grown = reallocarray(props->list, props->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	props->list = grown;
+	props->list[props->n++] = *prop;
+	memset(prop, 0, sizeof(*prop));
+	return 0;
+}
+
+void properties_clear(struct config_properties *props)
+{
+	for (size_t i = 0; i < props->n; i++)
+		property_clear(&props->list[i]);
+	free(props->list);
+	memset(props, 0, sizeof(*props));
+}
+
 uint64_t property_file_stamp(const char *name, const char *value)
 {
 	const char *end = strrchr(name, '.');

@@ -21,6 +21,11 @@ struct config_property {
 			   it */
 };
 
+struct config_properties {
+	struct config_property *list; /* in the order given, later wins */
+	size_t n;
+};
+
 /*
  * Takes `NAME=VALUE` apart. VALUE may hold more '='. `@FILE` reads the value from FILE (a relative
  * one from `directory`, NULL: the working directory), less one newline at its end; it has to be a
@@ -35,6 +40,12 @@ int property_parse(struct config_property *out, const char *text, const char *or
 
 /* Overwrites the value, frees everything and zeroes *prop. */
 void property_clear(struct config_property *prop);
+
+/* Appends one and takes over what *prop owns. Returns 0 or -ENOMEM. */
+int properties_add(struct config_properties *props, struct config_property *prop);
+
+/* Clears each and frees the list. */
+void properties_clear(struct config_properties *props);
 
 /*
  * What identifies the state of the file that a property's value names (a certificate, a keytab),

@@ -187,7 +187,7 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_NOW, .initial = "1s", .max = HOUR, .unit = "s", .plain = SECOND,
 	 .help = "How often to sync the spool to disk; 0 leaves it to the kernel."},
 
-	{.name = "kafka-offset", .short_name = "o", .metavar = "OFFSET", FIELD(offset),
+	{.name = "kafka-offset", .short_name = "o", .metavar = "OFFSET", FIELD(start),
 	 .type = SETTING_OFFSET, .scope = SETTING_BOTH, .role = SETTING_CONSUMER,
 	 .group = SETTING_GROUP_CONSUMER, .change = CONFIG_CHANGE_RESTART, .initial = "end",
 	 .help = "Where to start: begin, end, stored (where the group left off), an offset N, "
@@ -259,7 +259,7 @@ static const struct setting table[] = {
 /* clang-format on */
 
 #define N_SETTINGS (sizeof(table) / sizeof(table[0]))
-static_assert(N_SETTINGS <= SETTINGS_MAX, "SETTINGS_MAX is too small for the table");
+static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "CONFIG_SETTINGS_MAX is too small for the table");
 
 const struct setting *settings_table(size_t *n)
 {

@@ -3,15 +3,14 @@
  * The one table of all settings: what the command line, the configuration file, the help text,
  * --check-config, a reload and the documentation's tests know of each.
  *
- * A new setting is a field in struct config and a row in settings.c; nothing else parses, prints
- * or compares it.
+ * A new setting is a field in struct config and a row in settings.c; nothing else parses, prints,
+ * compares or frees it, or knows what a change of it costs.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "config/config.h"
 
@@ -91,9 +90,6 @@ struct setting {
 	int (*check)(const char *text, char *why, size_t size);
 };
 
-/* No table has more rows (checked at compile time); for arrays beside it. */
-#define SETTINGS_MAX 64
-
 /* The rows, in the order of the help text. */
 const struct setting *settings_table(size_t *n);
 
@@ -104,29 +100,3 @@ const struct setting *settings_find(const char *name);
 size_t settings_index(const struct setting *setting);
 
 const char *settings_group_title(enum setting_group group);
-
-/*
- * Parses `text` as the value of a setting and puts it into its field (what was there is freed).
- * `now_ms` is what relative times count from. Not for actions and properties.
- * Returns 0; -EINVAL with one line in `why` that names neither the setting nor its place: cfg is
- * unchanged; -ENOMEM, `why` filled too.
- */
-int settings_set(struct config *cfg, const struct setting *setting, const char *text,
-		 int64_t now_ms, char *why, size_t size);
-
-/* The value of a setting as a user would write it; "" when it is not set. As snprintf. */
-int settings_format(char *buf, size_t size, const struct config *cfg,
-		    const struct setting *setting);
-
-/* The range of a setting in words ("1 to 262144", "flow, host, random or key"); "": any. */
-void settings_format_range(char *buf, size_t size, const struct setting *setting);
-
-/* Zeroes *cfg and fills in every default. Returns 0 or -ENOMEM. */
-int settings_init(struct config *cfg);
-
-/*
- * The table for programs, a line a setting, fields separated by tabs: name, short option, type,
- * scope (option, file, both), role (producer, consumer, both), default, range, unit, what a
- * change costs (now, capture, client, restart), help. An empty field is "-".
- */
-void settings_dump(FILE *out);

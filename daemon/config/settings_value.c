@@ -1,50 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Values of settings: text into fields, fields into text, ranges into words.
- */
+#include "config/settings_value.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/closest_name.h"
 #include "base/units.h"
 #include "config/offset.h"
-#include "config/settings.h"
 #include "packet/packet.h"
 
-static void *field_of(struct config *cfg, const struct setting *setting)
+/* A text that a setting is given, and the line that says what is wrong with it. */
+struct given {
+	const char *text;
+	int64_t now_ms;
+	char *why;
+	size_t size;
+};
+
+/* What can be done with a type of value; `field` is where it stands in struct config. */
+struct type {
+	const char *name;
+	unsigned int literals; /* what a file writes for it */
+	const char *wanted;    /* the same in words */
+	int (*set)(void *field, const struct setting *setting, const struct given *given);
+	int (*format)(char *buf, size_t size, const void *field, const struct setting *setting);
+	void (*format_range)(char *buf, size_t size, const struct setting *setting); /* NULL: any */
+	void (*clear)(void *field); /* NULL: 0 is enough */
+};
+
+/* -EINVAL, and why. */
+__attribute__((format(printf, 2, 3))) static int refuse(const struct given *given,
+							const char *format, ...)
 {
-	return (char *)cfg + setting->offset;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(given->why, given->size, format, args);
+	va_end(args);
+	return -EINVAL;
 }
 
-static void put_number(struct config *cfg, const struct setting *setting, uint64_t value)
+static void put_number(void *field, const struct setting *setting, uint64_t value)
 {
-	void *field = field_of(cfg, setting);
-
 	if (setting->size == sizeof(uint64_t))
 		*(uint64_t *)field = value;
 	else
 		*(uint32_t *)field = (uint32_t)value;
 }
 
-static uint64_t get_number(const struct config *cfg, const struct setting *setting)
+static uint64_t get_number(const void *field, const struct setting *setting)
 {
-	const void *field = (const char *)cfg + setting->offset;
-
 	if (setting->size == sizeof(uint64_t))
 		return *(const uint64_t *)field;
 	return *(const uint32_t *)field;
 }
 
-static int set_string(char **field, const char *text, char *why, size_t size)
+static int put_string(char **field, const char *text, const struct given *given)
 {
 	char *copy = strdup(text);
 
 	if (copy == NULL) {
-		snprintf(why, size, "out of memory");
+		refuse(given, "out of memory");
 		return -ENOMEM;
 	}
 	free(*field);
@@ -52,185 +72,157 @@ static int set_string(char **field, const char *text, char *why, size_t size)
 	return 0;
 }
 
-static bool parse_bool(const char *text, bool *value)
+static int set_bool(void *field, const struct setting *setting, const struct given *given)
 {
 	static const char *const yes[] = {"true", "yes", "on", "1"};
 	static const char *const no[] = {"false", "no", "off", "0"};
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
-			*value = strcasecmp(text, yes[i]) == 0;
-			return true;
+		bool value = strcasecmp(given->text, yes[i]) == 0;
+
+		if (value || strcasecmp(given->text, no[i]) == 0) {
+			*(bool *)field = value;
+			return 0;
 		}
 	}
-	return false;
+	return refuse(given, "'%s' is neither true nor false", given->text);
 }
 
-static int out_of_range(const struct setting *setting, const char *text, char *why, size_t size)
+static int format_bool(char *buf, size_t size, const void *field, const struct setting *setting)
+{
+	return snprintf(buf, size, "%s", *(const bool *)field ? "true" : "false");
+}
+
+static void format_range_of_bool(char *buf, size_t size, const struct setting *setting)
+{
+	snprintf(buf, size, "true or false");
+}
+
+static int out_of_range(const struct setting *setting, const struct given *given)
 {
 	char range[128];
 
 	settings_format_range(range, sizeof(range), setting);
-	snprintf(why, size, "'%s' is out of range: %s", text, range);
-	return -EINVAL;
+	return refuse(given, "'%s' is out of range: %s", given->text, range);
 }
 
 /* Says why a text is no number for this setting; errno is what its parser left. */
-static int refuse_number(const struct setting *setting, const char *text, char *why, size_t size)
+static int refuse_number(const struct setting *setting, const struct given *given)
 {
 	if (errno == ERANGE && setting->max < INT64_MAX)
-		return out_of_range(setting, text, why, size);
+		return out_of_range(setting, given);
 	if (errno == ERANGE)
-		snprintf(why, size, "'%s' is out of range: %" PRIu64 " to %" PRIu64, text,
-			 setting->min, setting->max);
-	else
-		snprintf(why, size, "'%s' is not a %s", text,
-			 setting->type == SETTING_SIZE ? "size such as 64M (units K, M, G, T)"
-			 : setting->type == SETTING_TIME
-				 ? "time such as 20ms (units ms, s, m, h, d)"
-				 : "whole number");
-	return -EINVAL;
+		return refuse(given, "'%s' is out of range: %" PRIu64 " to %" PRIu64, given->text,
+			      setting->min, setting->max);
+	return refuse(given, "'%s' is not a %s", given->text,
+		      setting->type == SETTING_SIZE   ? "size such as 64M (units K, M, G, T)"
+		      : setting->type == SETTING_TIME ? "time such as 20ms (units ms, s, m, h, d)"
+						      : "whole number");
 }
 
-static int set_number(struct config *cfg, const struct setting *setting, const char *text,
-		      char *why, size_t size)
+static int set_number(void *field, const struct setting *setting, const struct given *given)
 {
 	uint64_t value = 0;
 	int64_t number;
 	bool ok;
 
 	if (setting->type == SETTING_SIZE) {
-		ok = units_parse_size(text, setting->plain, &value);
+		ok = units_parse_size(given->text, setting->plain, &value);
 	} else if (setting->type == SETTING_TIME) {
-		ok = units_parse_time(text, setting->plain, &value);
+		ok = units_parse_time(given->text, setting->plain, &value);
 	} else {
-		ok = units_parse_integer(text, &number);
+		ok = units_parse_integer(given->text, &number);
 		if (ok && number < 0)
-			return out_of_range(setting, text, why, size);
+			return out_of_range(setting, given);
 		value = ok ? (uint64_t)number : 0;
 	}
 	if (!ok)
-		return refuse_number(setting, text, why, size);
+		return refuse_number(setting, given);
 	if (value < setting->min || value > setting->max)
-		return out_of_range(setting, text, why, size);
+		return out_of_range(setting, given);
 	/* As tcpdump: a snaplen of 0 asks for everything. */
 	if (value == 0 && setting->max == PACKET_MAX_LEN)
 		value = PACKET_MAX_LEN;
-	put_number(cfg, setting, value);
+	put_number(field, setting, value);
 	return 0;
 }
 
-static int set_choice(struct config *cfg, const struct setting *setting, const char *text,
-		      char *why, size_t size)
+static int write_number(char *buf, size_t size, const struct setting *setting, uint64_t number)
+{
+	if (setting->type == SETTING_SIZE)
+		return units_format_size(buf, size, number);
+	if (setting->type == SETTING_TIME)
+		return units_format_time(buf, size, number);
+	return snprintf(buf, size, "%" PRIu64, number);
+}
+
+static int format_number(char *buf, size_t size, const void *field, const struct setting *setting)
+{
+	return write_number(buf, size, setting, get_number(field, setting));
+}
+
+static void format_range_of_number(char *buf, size_t size, const struct setting *setting)
+{
+	char min[32], max[32];
+
+	write_number(min, sizeof(min), setting, setting->min);
+	write_number(max, sizeof(max), setting, setting->max);
+	if (setting->type == SETTING_INTEGER && setting->max == INT64_MAX)
+		snprintf(buf, size, "%s or more", min);
+	else
+		snprintf(buf, size, "%s to %s", min, max);
+}
+
+static int set_string(void *field, const struct setting *setting, const struct given *given)
+{
+	size_t len = strlen(given->text);
+
+	if (len < setting->min)
+		return refuse(given, "must not be empty");
+	if (setting->max > 0 && len > setting->max)
+		return refuse(given, "longer than %" PRIu64 " characters", setting->max);
+	if (setting->check != NULL && setting->check(given->text, given->why, given->size) < 0)
+		return -EINVAL;
+	return put_string(field, given->text, given);
+}
+
+static int format_string(char *buf, size_t size, const void *field, const struct setting *setting)
+{
+	const char *text = *(char *const *)field;
+
+	return snprintf(buf, size, "%s", text != NULL ? text : "");
+}
+
+static void clear_string(void *field)
+{
+	free(*(char **)field);
+}
+
+static int set_choice(void *field, const struct setting *setting, const struct given *given)
 {
 	char range[128];
 
 	for (const struct setting_choice *c = setting->choices; c->name != NULL; c++) {
-		if (strcasecmp(c->name, text) == 0) {
-			put_number(cfg, setting, (uint64_t)c->value);
+		if (strcasecmp(c->name, given->text) == 0) {
+			put_number(field, setting, (uint64_t)c->value);
 			return 0;
 		}
 	}
 	settings_format_range(range, sizeof(range), setting);
-	snprintf(why, size, "'%s' is not one of %s", text, range);
-	return -EINVAL;
+	return refuse(given, "'%s' is not one of %s", given->text, range);
 }
 
-static int set_offset(struct config *cfg, const char *text, int64_t now_ms, char *why, size_t size)
+static int format_choice(char *buf, size_t size, const void *field, const struct setting *setting)
 {
-	enum config_offset kind;
-	int64_t value;
-	int r;
+	uint64_t value = get_number(field, setting);
+	const struct setting_choice *c = setting->choices;
 
-	if (!offset_parse(text, now_ms, &kind, &value)) {
-		offset_explain(text, why, size);
-		return -EINVAL;
-	}
-	r = set_string(&cfg->offset_text, offset_word(kind, text), why, size);
-	if (r == 0) {
-		cfg->offset = kind;
-		cfg->offset_value = value;
-	}
-	return r;
+	while (c->name != NULL && (uint64_t)c->value != value)
+		c++;
+	return snprintf(buf, size, "%s", c->name != NULL ? c->name : "");
 }
 
-int settings_set(struct config *cfg, const struct setting *setting, const char *text,
-		 int64_t now_ms, char *why, size_t size)
-{
-	switch (setting->type) {
-	case SETTING_BOOL:
-		if (parse_bool(text, field_of(cfg, setting)))
-			return 0;
-		snprintf(why, size, "'%s' is neither true nor false", text);
-		return -EINVAL;
-	case SETTING_INTEGER:
-	case SETTING_SIZE:
-	case SETTING_TIME:
-		return set_number(cfg, setting, text, why, size);
-	case SETTING_STRING:
-		if (strlen(text) < setting->min) {
-			snprintf(why, size, "must not be empty");
-			return -EINVAL;
-		}
-		if (setting->max > 0 && strlen(text) > setting->max) {
-			snprintf(why, size, "longer than %" PRIu64 " characters", setting->max);
-			return -EINVAL;
-		}
-		if (setting->check != NULL && setting->check(text, why, size) < 0)
-			return -EINVAL;
-		return set_string(field_of(cfg, setting), text, why, size);
-	case SETTING_ENUM:
-		return set_choice(cfg, setting, text, why, size);
-	case SETTING_OFFSET:
-		return set_offset(cfg, text, now_ms, why, size);
-	case SETTING_ACTION:
-	case SETTING_PROPERTIES:
-		break;
-	}
-	assert(!"settings_set() of a setting without a value of its own");
-	return -EINVAL;
-}
-
-static const char *choice_name(const struct setting *setting, uint64_t value)
-{
-	for (const struct setting_choice *c = setting->choices; c->name != NULL; c++) {
-		if ((uint64_t)c->value == value)
-			return c->name;
-	}
-	return "";
-}
-
-int settings_format(char *buf, size_t size, const struct config *cfg, const struct setting *setting)
-{
-	const char *text = "";
-
-	switch (setting->type) {
-	case SETTING_BOOL:
-		text = *(const bool *)((const char *)cfg + setting->offset) ? "true" : "false";
-		break;
-	case SETTING_INTEGER:
-		return snprintf(buf, size, "%" PRIu64, get_number(cfg, setting));
-	case SETTING_SIZE:
-		return units_format_size(buf, size, get_number(cfg, setting));
-	case SETTING_TIME:
-		return units_format_time(buf, size, get_number(cfg, setting));
-	case SETTING_STRING:
-		text = *(char *const *)((const char *)cfg + setting->offset);
-		break;
-	case SETTING_ENUM:
-		text = choice_name(setting, get_number(cfg, setting));
-		break;
-	case SETTING_OFFSET:
-		text = cfg->offset_text;
-		break;
-	case SETTING_ACTION:
-	case SETTING_PROPERTIES:
-		break;
-	}
-	return snprintf(buf, size, "%s", text != NULL ? text : "");
-}
-
-static void format_choices(char *buf, size_t size, const struct setting *setting)
+static void format_range_of_choices(char *buf, size_t size, const struct setting *setting)
 {
 	size_t len = 0;
 
@@ -245,79 +237,128 @@ static void format_choices(char *buf, size_t size, const struct setting *setting
 	}
 }
 
-void settings_format_range(char *buf, size_t size, const struct setting *setting)
+static int set_start(void *field, const struct setting *setting, const struct given *given)
 {
-	char min[32], max[32];
+	struct config_start *start = field;
+	enum config_offset kind;
+	int64_t value;
+	int r;
 
-	buf[0] = '\0';
-	switch (setting->type) {
-	case SETTING_BOOL:
-		snprintf(buf, size, "true or false");
-		return;
-	case SETTING_ENUM:
-		format_choices(buf, size, setting);
-		return;
-	case SETTING_INTEGER:
-		snprintf(min, sizeof(min), "%" PRIu64, setting->min);
-		snprintf(max, sizeof(max), "%" PRIu64, setting->max);
-		break;
-	case SETTING_SIZE:
-		units_format_size(min, sizeof(min), setting->min);
-		units_format_size(max, sizeof(max), setting->max);
-		break;
-	case SETTING_TIME:
-		units_format_time(min, sizeof(min), setting->min);
-		units_format_time(max, sizeof(max), setting->max);
-		break;
-	default:
-		return;
+	if (!offset_parse(given->text, given->now_ms, &kind, &value)) {
+		offset_explain(given->text, given->why, given->size);
+		return -EINVAL;
 	}
-	if (setting->type == SETTING_INTEGER && setting->max == INT64_MAX)
-		snprintf(buf, size, "%s or more", min);
-	else
-		snprintf(buf, size, "%s to %s", min, max);
+	r = put_string(&start->text, offset_word(kind, given->text), given);
+	if (r == 0) {
+		start->offset = kind;
+		start->value = value;
+	}
+	return r;
 }
 
-int settings_init(struct config *cfg)
+static int format_start(char *buf, size_t size, const void *field, const struct setting *setting)
 {
-	const struct setting *table;
-	char why[256];
-	size_t n;
+	return format_string(buf, size, &((const struct config_start *)field)->text, setting);
+}
 
-	memset(cfg, 0, sizeof(*cfg));
-	table = settings_table(&n);
-	for (size_t i = 0; i < n; i++) {
-		int r;
+static void clear_start(void *field)
+{
+	free(((struct config_start *)field)->text);
+}
 
-		if (table[i].initial == NULL)
-			continue;
-		r = settings_set(cfg, &table[i], table[i].initial, 0, why, sizeof(why));
-		if (r < 0) {
-			assert(r == -ENOMEM);
-			config_clear(cfg);
-			return r;
-		}
-	}
-	return 0;
+static void clear_properties(void *field)
+{
+	properties_clear(field);
+}
+
+#define BOOL   SETTING_LITERAL_BOOL
+#define NUMBER SETTING_LITERAL_NUMBER
+#define TEXT   SETTING_LITERAL_TEXT
+
+static const struct type types[] = {
+	[SETTING_ACTION] = {.name = "action"},
+	[SETTING_BOOL] = {"bool", BOOL, "true or false", set_bool, format_bool,
+			  format_range_of_bool, NULL},
+	[SETTING_INTEGER] = {"integer", NUMBER, "a number", set_number, format_number,
+			     format_range_of_number, NULL},
+	[SETTING_SIZE] = {"size", NUMBER | TEXT, "a size such as \"64M\"", set_number,
+			  format_number, format_range_of_number, NULL},
+	[SETTING_TIME] = {"time", NUMBER | TEXT, "a time such as \"20ms\"", set_number,
+			  format_number, format_range_of_number, NULL},
+	[SETTING_STRING] = {"string", TEXT, "a text in double quotes", set_string, format_string,
+			    NULL, clear_string},
+	[SETTING_ENUM] = {"enum", TEXT, "a text in double quotes", set_choice, format_choice,
+			  format_range_of_choices, NULL},
+	[SETTING_OFFSET] = {"offset", NUMBER | TEXT, "a text or a number", set_start, format_start,
+			    NULL, clear_start},
+	[SETTING_PROPERTIES] = {.name = "list",
+				.wanted = "a list such as ( \"linger.ms=5\" )",
+				.clear = clear_properties},
+};
+static_assert(sizeof(types) / sizeof(types[0]) == SETTING_PROPERTIES + 1, "a row a type");
+
+const char *settings_type_name(const struct setting *setting)
+{
+	return types[setting->type].name;
+}
+
+unsigned int settings_literals(const struct setting *setting)
+{
+	return types[setting->type].literals;
+}
+
+const char *settings_wanted(const struct setting *setting)
+{
+	return types[setting->type].wanted;
+}
+
+int settings_set(struct config *cfg, const struct setting *setting, const char *text,
+		 int64_t now_ms, char *why, size_t size)
+{
+	const struct given given = {text, now_ms, why, size};
+
+	assert(types[setting->type].set != NULL);
+	return types[setting->type].set((char *)cfg + setting->offset, setting, &given);
+}
+
+void settings_clear(struct config *cfg, const struct setting *setting)
+{
+	void *field = (char *)cfg + setting->offset;
+
+	if (types[setting->type].clear != NULL)
+		types[setting->type].clear(field);
+	memset(field, 0, setting->size);
+}
+
+int settings_reset(struct config *cfg, const struct setting *setting, char *why, size_t size)
+{
+	settings_clear(cfg, setting);
+	return setting->initial != NULL ? settings_set(cfg, setting, setting->initial, 0, why, size)
+					: 0;
+}
+
+int settings_format(char *buf, size_t size, const struct config *cfg, const struct setting *setting)
+{
+	if (types[setting->type].format == NULL)
+		return snprintf(buf, size, "%s", "");
+	return types[setting->type].format(buf, size, (const char *)cfg + setting->offset, setting);
+}
+
+void settings_format_range(char *buf, size_t size, const struct setting *setting)
+{
+	snprintf(buf, size, "%s", "");
+	if (types[setting->type].format_range != NULL)
+		types[setting->type].format_range(buf, size, setting);
+}
+
+const char *settings_origin(const struct config *cfg, const char *name)
+{
+	return cfg->where[settings_index(settings_find(name))];
 }
 
 static const char *dash(const char *text)
 {
 	return text != NULL && text[0] != '\0' ? text : "-";
-}
-
-static const char *type_name(enum setting_type type)
-{
-	static const char *const names[] = {
-		[SETTING_ACTION] = "action",   [SETTING_BOOL] = "bool",
-		[SETTING_INTEGER] = "integer", [SETTING_SIZE] = "size",
-		[SETTING_TIME] = "time",       [SETTING_STRING] = "string",
-		[SETTING_ENUM] = "enum",       [SETTING_OFFSET] = "offset",
-		[SETTING_PROPERTIES] = "list",
-	};
-
-	static_assert(sizeof(names) / sizeof(names[0]) == SETTING_PROPERTIES + 1, "a name a type");
-	return names[type];
 }
 
 static const char *change_name(enum config_change change)
@@ -350,8 +391,8 @@ void settings_dump(FILE *out)
 	for (; n > 0; n--, s++) {
 		settings_format_range(range, sizeof(range), s);
 		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s->name,
-			dash(s->short_name), type_name(s->type), scopes[s->scope], roles[s->role],
-			dash(s->initial != NULL ? s->initial : s->shown), dash(range),
-			dash(s->unit), change_name(s->change), s->help);
+			dash(s->short_name), settings_type_name(s), scopes[s->scope],
+			roles[s->role], dash(s->initial != NULL ? s->initial : s->shown),
+			dash(range), dash(s->unit), change_name(s->change), s->help);
 	}
 }

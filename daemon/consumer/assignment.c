@@ -384,8 +384,8 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 		.loop = opt->loop,
 		.rk = opt->rk,
 		.topic = opt->cfg->topic,
-		.offset = opt->cfg->offset,
-		.offset_value = opt->cfg->offset_value,
+		.offset = opt->cfg->start.offset,
+		.offset_value = opt->cfg->start.value,
 		.on_result = on_lookup,
 		.ctx = a,
 	};
@@ -394,7 +394,7 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	if (!a)
 		return -ENOMEM;
 	a->opt = *opt;
-	a->group = opt->cfg->offset == CONFIG_OFFSET_STORED;
+	a->group = opt->cfg->start.offset == CONFIG_OFFSET_STORED;
 	a->topic = strdup(opt->cfg->topic);
 	r = a->topic ? copy_resume(a) : -ENOMEM;
 	if (r == 0)

@@ -358,7 +358,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	if (!c)
 		return -ENOMEM;
 	c->opt = *opt;
-	c->group = opt->cfg->offset == CONFIG_OFFSET_STORED;
+	c->group = opt->cfg->start.offset == CONFIG_OFFSET_STORED;
 	c->drained = true;
 	ev_timer_init(&c->tick, on_tick, 0, TICK_SEC);
 	c->tick.data = c;

@@ -110,8 +110,8 @@ static void find_conflict(struct conflict *out, const struct user_properties *gi
 
 	out->own_in_flight = user_properties_find(given, "max.in.flight") != NULL;
 	out->prop = NULL;
-	for (size_t i = 0; i < cfg->n_properties; i++) {
-		const struct config_property *prop = &cfg->properties[i];
+	for (size_t i = 0; i < cfg->properties.n; i++) {
+		const struct config_property *prop = &cfg->properties.list[i];
 		const char *real = kafkaprops_real_name(props, prop->name);
 
 		if (user_properties_find(given, real) == prop && contradicts(given, real)) {
@@ -213,13 +213,13 @@ static void plan_consumer(struct plan *plan, const struct user_properties *given
 	for (size_t i = 0; i < sizeof(consumer_defaults) / sizeof(consumer_defaults[0]); i++)
 		plan_default(plan, given, consumer_defaults[i].name, consumer_defaults[i].value);
 	plan_default(plan, given, "enable.auto.commit",
-		     cfg->offset == CONFIG_OFFSET_STORED ? "true" : "false");
+		     cfg->start.offset == CONFIG_OFFSET_STORED ? "true" : "false");
 	/* In some librdkafka after 2.0.2 (2.12.1 is one) the end that comes with a batch counts as
 	 * a record: a partition that is paused there, by us or by a rebalance, misses its next one.
 	 */
 	plan_default(plan, given, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
 	/* How soon a group notices partitions that are added; without one, the look-ups do. */
-	if (cfg->offset == CONFIG_OFFSET_STORED)
+	if (cfg->start.offset == CONFIG_OFFSET_STORED)
 		plan_default(plan, given, "topic.metadata.refresh.interval.ms", "5000");
 	yield_backoff(plan, given);
 }
@@ -272,8 +272,8 @@ static int set_all(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf,
 	for (size_t i = 0; i < plan.n && r == 0; i++)
 		r = set_or_log(conf, topic_conf, props, plan.defaults[i].name,
 			       plan.defaults[i].value);
-	for (size_t i = 0; i < cfg->n_properties && r == 0; i++) {
-		const struct config_property *prop = &cfg->properties[i];
+	for (size_t i = 0; i < cfg->properties.n && r == 0; i++) {
+		const struct config_property *prop = &cfg->properties.list[i];
 
 		/* librdkafka would warn of each; kafkaconf_warn() did, once. */
 		if (!kafkaprops_wrong_role(props, prop->name, cfg->mode))
@@ -310,13 +310,13 @@ static void warn_roles(const struct kafkaprops *props, const struct config *cfg)
 {
 	bool producer = cfg->mode == CONFIG_MODE_PRODUCER;
 
-	for (size_t i = 0; i < cfg->n_properties; i++) {
-		const char *name = cfg->properties[i].name;
+	for (size_t i = 0; i < cfg->properties.n; i++) {
+		const char *name = cfg->properties.list[i].name;
 
 		if (kafkaprops_wrong_role(props, name, cfg->mode))
 			log_warn("%s: the Kafka property %s is for a %s and has no effect in this "
 				 "%s",
-				 cfg->properties[i].origin, name,
+				 cfg->properties.list[i].origin, name,
 				 producer ? "consumer" : "producer",
 				 producer ? "producer" : "consumer");
 	}
@@ -441,7 +441,7 @@ int kafkaconf_check_together(const struct config *cfg, char *why, size_t size)
 	}
 	user_properties_free(given);
 	/* Our defaults alone are known to be good. */
-	if (r == 0 && cfg->n_properties > 0)
+	if (r == 0 && cfg->properties.n > 0)
 		r = try_client(cfg, why, size);
 	return r;
 }

@@ -66,15 +66,15 @@ static void compare_all(struct comparison *cmp, const struct config *before,
 			const struct config *after, const struct user_properties *old,
 			const struct user_properties *new)
 {
-	for (size_t i = 0; i < before->n_properties; i++) {
-		const struct config_property *was = &before->properties[i];
+	for (size_t i = 0; i < before->properties.n; i++) {
+		const struct config_property *was = &before->properties.list[i];
 		const struct config_property *is = user_properties_find(new, was->name);
 
 		if (user_properties_find(old, was->name) == was)
 			compare(cmp, was, is, is != NULL && is_same_value(old, was, new, is));
 	}
-	for (size_t i = 0; i < after->n_properties; i++) {
-		const struct config_property *is = &after->properties[i];
+	for (size_t i = 0; i < after->properties.n; i++) {
+		const struct config_property *is = &after->properties.list[i];
 
 		if (user_properties_find(new, is->name) == is &&
 		    user_properties_find(old, is->name) == NULL)

@@ -108,9 +108,9 @@ static void put_pair(FILE *out, bool first, const char *name, const char *value)
 /* The last property of that name; NULL: none. */
 static const struct config_property *last_of(const struct config *cfg, const char *name)
 {
-	for (size_t i = cfg->n_properties; i > 0; i--) {
-		if (strcmp(cfg->properties[i - 1].name, name) == 0)
-			return &cfg->properties[i - 1];
+	for (size_t i = cfg->properties.n; i > 0; i--) {
+		if (strcmp(cfg->properties.list[i - 1].name, name) == 0)
+			return &cfg->properties.list[i - 1];
 	}
 	return NULL;
 }
@@ -133,8 +133,8 @@ void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
 	}
 	/* The old tool's line names a group for both modes. */
 	put_pair(out, first, "group.id", group != NULL ? group->value : "pycapa");
-	for (size_t i = 0; i < cfg->n_properties; i++) {
-		const struct config_property *prop = &cfg->properties[i];
+	for (size_t i = 0; i < cfg->properties.n; i++) {
+		const struct config_property *prop = &cfg->properties.list[i];
 
 		if (prop != group && last_of(cfg, prop->name) == prop)
 			put_pair(out, false, prop->name, prop->value);

@@ -32,13 +32,13 @@ static void warn_exposed(const struct config *cfg)
 	char path[4096], last[4096] = "";
 	struct stat st;
 
-	for (size_t i = 0; i < cfg->n_properties; i++) {
-		if (!secret_file(&cfg->properties[i], path, sizeof(path)) ||
+	for (size_t i = 0; i < cfg->properties.n; i++) {
+		if (!secret_file(&cfg->properties.list[i], path, sizeof(path)) ||
 		    strcmp(path, last) == 0 || stat(path, &st) < 0 || (st.st_mode & S_IROTH) == 0)
 			continue;
 		memcpy(last, path, sizeof(last));
 		log_warn("%s holds a secret (%s) and everyone can read it: chmod o-rwx %s", path,
-			 cfg->properties[i].name, path);
+			 cfg->properties.list[i].name, path);
 	}
 }
 

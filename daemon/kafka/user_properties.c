@@ -31,9 +31,9 @@ struct user_properties *user_properties_new(const struct config *cfg)
 	}
 	g->conf = rd_kafka_conf_new();
 	/* What it refuses is told elsewhere. */
-	for (size_t i = 0; i < cfg->n_properties; i++)
-		rd_kafka_conf_set(g->conf, cfg->properties[i].name, cfg->properties[i].value, NULL,
-				  0);
+	for (size_t i = 0; i < cfg->properties.n; i++)
+		rd_kafka_conf_set(g->conf, cfg->properties.list[i].name,
+				  cfg->properties.list[i].value, NULL, 0);
 	return g;
 }
 
@@ -56,8 +56,8 @@ const struct config_property *user_properties_find(const struct user_properties 
 {
 	const char *real = kafkaprops_real_name(g->props, name);
 
-	for (size_t i = g->cfg->n_properties; i > 0; i--) {
-		const struct config_property *prop = &g->cfg->properties[i - 1];
+	for (size_t i = g->cfg->properties.n; i > 0; i--) {
+		const struct config_property *prop = &g->cfg->properties.list[i - 1];
 
 		if (strcmp(kafkaprops_real_name(g->props, prop->name), real) == 0)
 			return prop;

@@ -269,7 +269,7 @@ static int open_capture(struct output *o)
 	o->linktype = PACKET_LINKTYPE_DEFAULT;
 	pcapfile_put_header(header, o->linktype);
 	stream_put_header(o->capture, header, sizeof(header));
-	if (stream_is_stream(o->capture) && cfg->offset != CONFIG_OFFSET_END) {
+	if (stream_is_stream(o->capture) && cfg->start.offset != CONFIG_OFFSET_END) {
 		ev_timer_start(o->opt.loop, &o->hold);
 		return 0;
 	}

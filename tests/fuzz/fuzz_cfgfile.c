@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cli/cfgfile.h"
+#include "config/config_ref.h"
+#include "config/settings_value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
@@ -30,7 +32,7 @@ static void check_ranges(const struct config *cfg)
 	size_t n;
 
 	for (s = settings_table(&n); n > 0; n--, s++) {
-		struct config again;
+		struct config *again;
 		char why[512], *text;
 		int len;
 
@@ -38,12 +40,12 @@ static void check_ranges(const struct config *cfg)
 			continue;
 		len = settings_format(NULL, 0, cfg, s);
 		text = malloc((size_t)len + 1);
-		if (text == NULL || settings_init(&again) < 0)
+		if (text == NULL || config_new(&again) < 0)
 			abort();
 		settings_format(text, (size_t)len + 1, cfg, s);
-		if (len > 0 && settings_set(&again, s, text, INT64_MAX / 2, why, sizeof(why)) < 0)
+		if (len > 0 && settings_set(again, s, text, INT64_MAX / 2, why, sizeof(why)) < 0)
 			abort();
-		config_clear(&again);
+		config_unref(again);
 		free(text);
 	}
 }
@@ -51,7 +53,7 @@ static void check_ranges(const struct config *cfg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct faults faults = {.report = ignore};
-	struct config cfg;
+	const struct config *cfg;
 	struct config_builder builder;
 	char *text = malloc(size + 1);
 
@@ -62,16 +64,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Neither files nor credentials are read. */
 	for (char *at = text; (at = strchr(at, '@')) != NULL;)
 		*at = '?';
-	if (config_builder_start(&builder, &cfg, &faults, 1795435200000) < 0)
+	if (config_builder_start(&builder, &faults, 1795435200000) < 0)
 		abort();
-	cfg.file = strdup("fuzz.cfg");
-	cfg.instance = strdup("fuzz");
+	builder.cfg->file = strdup("fuzz.cfg");
+	builder.cfg->instance = strdup("fuzz");
 	if (cfgfile_load_text(&builder, "fuzz.cfg", text) == 0)
 		config_builder_finish(&builder);
-	config_builder_clear(&builder);
-	if (faults.count == 0)
-		check_ranges(&cfg);
-	config_clear(&cfg);
+	cfg = config_builder_take(&builder);
+	if (cfg != NULL)
+		check_ranges(cfg);
+	config_unref(cfg);
 	free(text);
 	return 0;
 }

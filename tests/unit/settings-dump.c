@@ -2,7 +2,7 @@
 /*
  * Prints the table of settings for the checks of what is written about them (see settings.h).
  */
-#include "config/settings.h"
+#include "config/settings_value.h"
 
 int main(void)
 {

@@ -102,13 +102,11 @@ const struct role_ops consumer_role_ops;
 /* Runs an instance that stalls after 50 ms, and may take a minute to stop. */
 static int run(void)
 {
-	struct config *cfg = calloc(1, sizeof(*cfg));
+	static const struct config cfg = {.max_packets = 1,
+					  .stall_timeout_ms = 50,
+					  .shutdown_timeout_ms = 60000};
 
-	assert_non_null(cfg);
-	cfg->max_packets = 1;
-	cfg->stall_timeout_ms = 50;
-	cfg->shutdown_timeout_ms = 60000;
-	return app_run(cfg, NULL);
+	return app_run(&cfg, NULL);
 }
 
 static void assert_last_line(const char *want)

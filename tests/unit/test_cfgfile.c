@@ -57,14 +57,14 @@ static const char *mode_for(const struct setting *s)
 
 static void expect(const struct setting *s, const char *name, const char *value, const char *words)
 {
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 	char text[512];
 	size_t n;
 
 	snprintf(text, sizeof(text), "%s\n# 99999999999\n%s = %s;\n", mode_for(s), name, value);
 	n = load_text(&cfg, &kept, text);
-	config_clear(&cfg);
+	config_unref(cfg);
 	if (words == NULL && n > 0)
 		fail_msg("%s = %s was refused: %s", name, value, kept.text);
 	if (words != NULL &&
@@ -101,7 +101,7 @@ static void test_every_key(void **state)
 
 static void test_numbers(void **state)
 {
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	assert_int_equal(load_text(&cfg, &kept,
@@ -109,22 +109,22 @@ static void test_numbers(void **state)
 				   "filter = \"port 99999999999\"; /* 88888888888888888888\n"
 				   "77777777777777777777 */ pretty-print = 5000000000L;\n"),
 			 0);
-	assert_int_equal(cfg.spool_size, 10737418240);
-	assert_int_equal(cfg.max_packets, 0x1ffffffff);
-	assert_int_equal(cfg.pretty_print, 5000000000);
-	assert_string_equal(cfg.filter, "port 99999999999");
-	config_clear(&cfg);
+	assert_int_equal(cfg->spool_size, 10737418240);
+	assert_int_equal(cfg->max_packets, 0x1ffffffff);
+	assert_int_equal(cfg->pretty_print, 5000000000);
+	assert_string_equal(cfg->filter, "port 99999999999");
+	config_unref(cfg);
 	assert_true(load_text(&cfg, &kept, "\nmax-packets = 9223372036854775808;") > 0);
 	assert_non_null(strstr(kept.text, "t.cfg:2: a number is too large"));
-	config_clear(&cfg);
+	config_unref(cfg);
 	assert_true(load_text(&cfg, &kept, "snaplen = 4294967296;") > 0);
 	assert_non_null(strstr(kept.text, "t.cfg:1: snaplen: '4294967296' is out of range"));
-	config_clear(&cfg);
+	config_unref(cfg);
 }
 
 static void test_all_faults(void **state)
 {
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	assert_int_equal(
@@ -137,7 +137,7 @@ static void test_all_faults(void **state)
 	assert_non_null(strstr(kept.text, "t.cfg:5: acks: 'x' is not valid"));
 	assert_non_null(strstr(kept.text, "t.cfg:7: no Kafka property 'nosuch'"));
 	assert_non_null(strstr(kept.text, "t.cfg:8: format is only for a consumer"));
-	config_clear(&cfg);
+	config_unref(cfg);
 }
 
 static void test_syntax(void **state)
@@ -162,14 +162,14 @@ static void test_syntax(void **state)
 		{"\n@include \"/nonexistent/x\"",
 		 "t.cfg:2: cannot read /nonexistent/x: No such file"},
 	};
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(load_text(&cfg, &kept, cases[i].text), 1);
 		if (strstr(kept.text, cases[i].words) == NULL)
 			fail_msg("'%s' said: %s", cases[i].text, kept.text);
-		config_clear(&cfg);
+		config_unref(cfg);
 	}
 }
 
@@ -189,7 +189,6 @@ static void write_cfg(const char *dir, const char *name, const char *text)
 static void test_includes(void **state)
 {
 	char dir[] = "/tmp/pycapa-test-XXXXXX", sub[64], path[128], words[256];
-	struct config cfg;
 	struct kept kept;
 	struct config_builder builder;
 
@@ -201,17 +200,16 @@ static void test_includes(void **state)
 	write_cfg(sub, "b.cfg", "# b\n@include \"c.cfg\"\nkafka-topic = \"b\";\n");
 	write_cfg(sub, "c.cfg", "\n\npretty-print = true;\n");
 	kept_start(&kept);
-	assert_int_equal(config_builder_start(&builder, &cfg, &kept.faults, NOW_MS), 0);
+	assert_int_equal(config_builder_start(&builder, &kept.faults, NOW_MS), 0);
 	assert_int_equal(cfgfile_load(&builder, path), 0);
 	assert_int_equal(kept.faults.count, 2);
 	snprintf(words, sizeof(words), "%s/c.cfg:3: pretty-print must be a number", sub);
 	assert_non_null(strstr(kept.text, words));
 	snprintf(words, sizeof(words), "%s:3: max-packets must be a number", path);
 	assert_non_null(strstr(kept.text, words));
-	assert_string_equal(cfg.topic, "b");
-	assert_int_equal(cfg.snaplen, 9);
-	config_builder_clear(&builder);
-	config_clear(&cfg);
+	assert_string_equal(builder.cfg->topic, "b");
+	assert_int_equal(builder.cfg->snaplen, 9);
+	assert_null(config_builder_take(&builder));
 	for (int i = 0; i < 3; i++) {
 		static const char *const names[] = {"sub/c.cfg", "sub/b.cfg", "a.cfg"};
 
@@ -225,20 +223,20 @@ static void test_includes(void **state)
 /* A mark that Windows' editors put in front; two texts outside of a list are one, as ever. */
 static void test_accepted(void **state)
 {
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	assert_int_equal(load_text(&cfg, &kept, "\xef\xbb\xbf# x\nsnaplen = 7;"), 0);
-	assert_int_equal(cfg.snaplen, 7);
-	config_clear(&cfg);
+	assert_int_equal(cfg->snaplen, 7);
+	config_unref(cfg);
 	assert_int_equal(load_text(&cfg, &kept,
 				   "filter = \"tcp or\"\n\" udp\"; kafka-config = (\"acks=all\","
 				   "\"client.id=a\"); kafka-topic = \"b\" \"c\";"),
 			 0);
-	assert_string_equal(cfg.filter, "tcp or udp");
-	assert_string_equal(cfg.topic, "bc");
-	assert_int_equal(cfg.n_properties, 2);
-	config_clear(&cfg);
+	assert_string_equal(cfg->filter, "tcp or udp");
+	assert_string_equal(cfg->topic, "bc");
+	assert_int_equal(cfg->properties.n, 2);
+	config_unref(cfg);
 }
 
 /* Messages name the broker that the client is given. */
@@ -254,13 +252,13 @@ static void test_brokers(void **state)
 		 "\"linger.ms=1\");",
 		 "c:3"},
 	};
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(load_text(&cfg, &kept, cases[i].text), 0);
-		assert_string_equal(cfg.brokers, cases[i].brokers);
-		config_clear(&cfg);
+		assert_string_equal(cfg->brokers, cases[i].brokers);
+		config_unref(cfg);
 	}
 }
 
@@ -281,30 +279,30 @@ static void test_same_rule_as_options(void **state)
 		{"mode = \"consumer\";\nkafka-offset = \"@1795428900000\";",
 		 "t.cfg:2: kafka-offset: '@1795428900000' looks like milliseconds"},
 	};
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (load_text(&cfg, &kept, cases[i].text) != 1 ||
 		    strstr(kept.text, cases[i].words) == NULL)
 			fail_msg("'%s' said: %s", cases[i].text, kept.text);
-		config_clear(&cfg);
+		config_unref(cfg);
 	}
 }
 
 /* A name that no interface can have is one of the key or of the file. */
 static void test_long_interface(void **state)
 {
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	assert_int_equal(load_text(&cfg, &kept, "interface = \"fifteen-letters\";"), 0);
-	config_clear(&cfg);
+	config_unref(cfg);
 	assert_int_equal(load_text(&cfg, &kept, "interface = \"bluetooth-monitor\";"), 0);
-	config_clear(&cfg);
+	config_unref(cfg);
 	assert_int_equal(load_text(&cfg, &kept, "\ninterface = \"sixteen-letters0\";"), 1);
 	assert_non_null(strstr(kept.text, "t.cfg:2: 'sixteen-letters0': no interface has"));
-	config_clear(&cfg);
+	config_unref(cfg);
 }
 
 struct seen {
@@ -322,7 +320,7 @@ static void see(void *ctx, const struct difference *d)
 
 static void test_differences(void **state)
 {
-	struct config a, b;
+	const struct config *a, *b;
 	struct kept kept;
 	struct seen seen = {""};
 
@@ -335,7 +333,7 @@ static void test_differences(void **state)
 				   "kafka-config = (\"linger.ms=2\",\"sasl.password=two\","
 				   "\"client.id=c\");"),
 			 0);
-	assert_int_equal(change_between(&a, &b, see, &seen),
+	assert_int_equal(change_between(a, b, see, &seen),
 			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT | CONFIG_CHANGE_NOW |
 				 CONFIG_CHANGE_RESTART);
 	assert_string_equal(seen.text, "kafka-config linger.ms:1>2:4\n"
@@ -345,22 +343,22 @@ static void test_differences(void **state)
 				       "snaplen:100>65535:2\n"
 				       "spool-directory:>/x:8\n"
 				       "stats-interval:1m>5s:1\n");
-	config_clear(&a);
-	config_clear(&b);
+	config_unref(a);
+	config_unref(b);
 }
 
 /* Whether a reload from one list of properties to the other makes a new client. */
 static bool costs_a_client(const char *before, const char *after)
 {
-	struct config a, b;
+	const struct config *a, *b;
 	struct kept kept;
 	unsigned int changes;
 
 	assert_int_equal(load_text(&a, &kept, before), 0);
 	assert_int_equal(load_text(&b, &kept, after), 0);
-	changes = change_between(&a, &b, NULL, NULL);
-	config_clear(&a);
-	config_clear(&b);
+	changes = change_between(a, b, NULL, NULL);
+	config_unref(a);
+	config_unref(b);
 	assert_int_equal(changes & ~(unsigned int)CONFIG_CHANGE_CLIENT, 0);
 	return changes != 0;
 }
@@ -430,7 +428,7 @@ static void test_example_has_all(void **state)
 {
 	char *example = read_example();
 	const struct setting *s;
-	struct config cfg, plain;
+	const struct config *cfg, *plain;
 	struct kept kept;
 	size_t n;
 
@@ -448,16 +446,16 @@ static void test_example_has_all(void **state)
 		if (load_text(&cfg, &kept, text) > 0)
 			fail_msg("%s: %s", line, kept.text);
 		assert_int_equal(load_text(&plain, &kept, mode_for(s)), 0);
-		if (s->initial != NULL && change_between(&plain, &cfg, NULL, NULL) != 0)
+		if (s->initial != NULL && change_between(plain, cfg, NULL, NULL) != 0)
 			fail_msg("%s is not the default", line);
 		free(line);
-		config_clear(&cfg);
-		config_clear(&plain);
+		config_unref(cfg);
+		config_unref(plain);
 	}
 	assert_non_null(strstr(example, "\n#kafka-config = ("));
 	assert_non_null(strstr(example, "\n#spool-directory = \"$STATE_DIRECTORY\";"));
 	assert_int_equal(load_text(&cfg, &kept, example), 0);
-	config_clear(&cfg);
+	config_unref(cfg);
 	free(example);
 }
 
@@ -479,7 +477,7 @@ static void test_spool_in_a_service(void **state)
 		{NULL, "spool-directory = \"\";", NULL},
 		{NULL, "spool-directory = \"$STATE_DIRECTORY\";", "/var/lib/pycapa/t"},
 	};
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -488,10 +486,10 @@ static void test_spool_in_a_service(void **state)
 		if (load_text(&cfg, &kept, cases[i].text) > 0)
 			fail_msg("'%s' said: %s", cases[i].text, kept.text);
 		if (cases[i].directory == NULL)
-			assert_null(cfg.spool_directory);
+			assert_null(cfg->spool_directory);
 		else
-			assert_string_equal(cfg.spool_directory, cases[i].directory);
-		config_clear(&cfg);
+			assert_string_equal(cfg->spool_directory, cases[i].directory);
+		config_unref(cfg);
 		unsetenv("STATE_DIRECTORY");
 	}
 }

@@ -24,8 +24,7 @@ static struct config settings(enum config_mode mode)
 	return (struct config){.mode = mode,
 			       .brokers = brokers,
 			       .topic = topic,
-			       .properties = &often,
-			       .n_properties = 1};
+			       .properties = {&often, 1}};
 }
 
 static struct kafka *open_client(struct ev_loop *loop, struct config *cfg)
@@ -113,8 +112,7 @@ static size_t left_by(const struct refused *case_)
 	size_t before = 0;
 
 	memcpy(properties, case_->properties, sizeof(properties));
-	cfg.properties = properties;
-	cfg.n_properties = 2;
+	cfg.properties = (struct config_properties){properties, 2};
 	for (int i = 0; i < 1 + TIMES; i++) {
 		if (i == 1) /* what librdkafka and OpenSSL keep once is there now */
 			before = mallinfo2().uordblks;

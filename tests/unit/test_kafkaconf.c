@@ -17,17 +17,17 @@ static void in_force(const char *text, const char *name, char *value, size_t siz
 {
 	rd_kafka_topic_conf_t *topic_conf;
 	rd_kafka_conf_t *conf;
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	if (load_text(&cfg, &kept, text) > 0)
 		fail_msg("%s", kept.text);
-	assert_int_equal(kafkaconf_new(&conf, &topic_conf, &cfg), 0);
+	assert_int_equal(kafkaconf_new(&conf, &topic_conf, cfg), 0);
 	if (rd_kafka_topic_conf_get(topic_conf, name, value, &size) != RD_KAFKA_CONF_OK)
 		assert_int_equal(rd_kafka_conf_get(conf, name, value, &size), RD_KAFKA_CONF_OK);
 	rd_kafka_topic_conf_destroy(topic_conf);
 	rd_kafka_conf_destroy(conf);
-	config_clear(&cfg);
+	config_unref(cfg);
 }
 
 #define CONSUMER "mode = \"consumer\";"
@@ -141,23 +141,23 @@ static void test_clients_are_made(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		rd_kafka_topic_conf_t *topic_conf;
 		rd_kafka_conf_t *conf;
-		struct config cfg;
+		const struct config *cfg;
 		struct kept kept;
 		rd_kafka_t *rk;
 
 		if (load_text(&cfg, &kept, texts[i]) > 0)
 			fail_msg("%s: %s", texts[i], kept.text);
-		assert_int_equal(kafkaconf_new(&conf, &topic_conf, &cfg), 0);
+		assert_int_equal(kafkaconf_new(&conf, &topic_conf, cfg), 0);
 		rd_kafka_conf_set_default_topic_conf(conf, topic_conf);
 		/* Its own words on an address where nobody listens are none of this test's. */
 		rd_kafka_conf_set_log_cb(conf, NULL);
-		rk = rd_kafka_new(cfg.mode == CONFIG_MODE_PRODUCER ? RD_KAFKA_PRODUCER
-								   : RD_KAFKA_CONSUMER,
+		rk = rd_kafka_new(cfg->mode == CONFIG_MODE_PRODUCER ? RD_KAFKA_PRODUCER
+								    : RD_KAFKA_CONSUMER,
 				  conf, errstr, sizeof(errstr));
 		if (rk == NULL)
 			fail_msg("%s: %s", texts[i], errstr);
 		rd_kafka_destroy(rk);
-		config_clear(&cfg);
+		config_unref(cfg);
 	}
 }
 
@@ -189,7 +189,7 @@ static void test_check_together(void **state)
 		 "\"sasl.kerberos.kinit.cmd=false\", \"sasl.kerberos.keytab=/nonexistent\");",
 		 NULL},
 	};
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -198,7 +198,7 @@ static void test_check_together(void **state)
 		if (n != (cases[i].words != NULL) ||
 		    (n > 0 && strstr(kept.text, cases[i].words) == NULL))
 			fail_msg("%s: said '%s'", cases[i].text, kept.text);
-		config_clear(&cfg);
+		config_unref(cfg);
 	}
 }
 
@@ -294,7 +294,7 @@ static void test_every_secret_of_the_library(void **state)
 static void test_shown_without_secrets(void **state)
 {
 	char line[1024], *dump = NULL;
-	struct config cfg;
+	const struct config *cfg;
 	struct kept kept;
 	size_t size;
 	FILE *out;
@@ -303,19 +303,19 @@ static void test_shown_without_secrets(void **state)
 				   "kafka-config = (\"sasl.password=MARKER\", \"client.id=it's\","
 				   "\"ssl.key.pem=MARKER\", \"client.id=b\");"),
 			 0);
-	kafkashow_describe(line, sizeof(line), &cfg);
+	kafkashow_describe(line, sizeof(line), cfg);
 	assert_string_equal(line,
 			    "{'bootstrap.servers': 'localhost:9092', 'group.id': 'pycapa', "
 			    "'sasl.password': '****', 'ssl.key.pem': '****', 'client.id': 'b'}");
 	out = open_memstream(&dump, &size);
 	assert_non_null(out);
-	assert_int_equal(kafkashow_dump(out, &cfg), 0);
+	assert_int_equal(kafkashow_dump(out, cfg), 0);
 	fclose(out);
 	assert_null(strstr(dump, "MARKER"));
 	assert_non_null(strstr(dump, "\nsasl.password=****\n"));
 	assert_non_null(strstr(dump, "\nmessage.timeout.ms=0\n"));
 	free(dump);
-	config_clear(&cfg);
+	config_unref(cfg);
 }
 
 static void test_list(void **state)

@@ -19,7 +19,7 @@ static void summary(char *buf, size_t size, const struct config *cfg)
 		 cfg->mode == CONFIG_MODE_PRODUCER ? "p" : "c", cfg->brokers, cfg->topic,
 		 cfg->interface != NULL ? cfg->interface : "-",
 		 (unsigned long long)cfg->max_packets, (unsigned long long)cfg->pretty_print,
-		 (int)cfg->log_level, cfg->snaplen, cfg->n_properties);
+		 (int)cfg->log_level, cfg->snaplen, cfg->properties.n);
 }
 
 static void test_old_options(void **state)
@@ -52,7 +52,7 @@ static void test_old_options(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024], text[512];
 
@@ -61,9 +61,9 @@ static void test_old_options(void **state)
 		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
 			fail_msg("'%s': %s", cases[i].line, said);
 		assert_int_equal(action, OPTIONS_RUN);
-		summary(text, sizeof(text), &cfg);
+		summary(text, sizeof(text), cfg);
 		assert_string_equal(text, cases[i].expect);
-		config_clear(&cfg);
+		config_unref(cfg);
 		options_free(opt);
 	}
 }
@@ -116,52 +116,52 @@ static void test_new_options(void **state)
 {
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
 	line_set(&line, "-p -B 4096 --no-promisc --own-traffic --partition host --buffer-timeout 4 "
 			"--spool-size 1G --stats-interval 0 ip[0] -t dns -- -1 = 68");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_int_equal(cfg.buffer_size, 4 << 20);
-	assert_int_equal(cfg.buffer_timeout_ms, 4);
-	assert_false(cfg.promiscuous);
-	assert_true(cfg.own_traffic);
-	assert_int_equal(cfg.partition, CONFIG_PARTITION_HOST);
-	assert_int_equal(cfg.spool_size, 1 << 30);
-	assert_int_equal(cfg.stats_interval_ms, 0);
-	assert_string_equal(cfg.topic, "dns");
-	assert_string_equal(cfg.filter, "ip[0] -1 = 68");
-	config_clear(&cfg);
+	assert_int_equal(cfg->buffer_size, 4 << 20);
+	assert_int_equal(cfg->buffer_timeout_ms, 4);
+	assert_false(cfg->promiscuous);
+	assert_true(cfg->own_traffic);
+	assert_int_equal(cfg->partition, CONFIG_PARTITION_HOST);
+	assert_int_equal(cfg->spool_size, 1 << 30);
+	assert_int_equal(cfg->stats_interval_ms, 0);
+	assert_string_equal(cfg->topic, "dns");
+	assert_string_equal(cfg->filter, "ip[0] -1 = 68");
+	config_unref(cfg);
 	options_free(opt);
 
 	line_set(&line, "-ce -w -");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_true(cfg.exit_at_end);
-	assert_int_equal(cfg.offset, CONFIG_OFFSET_BEGIN);
-	assert_null(cfg.write_file);
-	config_clear(&cfg);
+	assert_true(cfg->exit_at_end);
+	assert_int_equal(cfg->start.offset, CONFIG_OFFSET_BEGIN);
+	assert_null(cfg->write_file);
+	config_unref(cfg);
 	options_free(opt);
 
 	line_set(&line, "-c -o Earliest -t a -t a");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_int_equal(cfg.offset, CONFIG_OFFSET_BEGIN);
-	assert_string_equal(cfg.offset_text, "begin");
-	config_clear(&cfg);
+	assert_int_equal(cfg->start.offset, CONFIG_OFFSET_BEGIN);
+	assert_string_equal(cfg->start.text, "begin");
+	config_unref(cfg);
 	options_free(opt);
 
 	line_set(&line, "-c -e -o -10");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_int_equal(cfg.offset, CONFIG_OFFSET_TAIL);
-	assert_int_equal(cfg.offset_value, 10);
-	config_clear(&cfg);
+	assert_int_equal(cfg->start.offset, CONFIG_OFFSET_TAIL);
+	assert_int_equal(cfg->start.value, 10);
+	config_unref(cfg);
 	options_free(opt);
 
 	line_set(&line, "-p -r -");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_string_equal(cfg.read_file, "-");
-	assert_null(cfg.interface);
-	config_clear(&cfg);
+	assert_string_equal(cfg->read_file, "-");
+	assert_null(cfg->interface);
+	config_unref(cfg);
 	options_free(opt);
 }
 
@@ -178,7 +178,7 @@ static void test_filters_that_compile_somewhere(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
@@ -186,7 +186,7 @@ static void test_filters_that_compile_somewhere(void **state)
 		line_set(&line, lines[i]);
 		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
 			fail_msg("'%s' said: %s", lines[i], said);
-		config_clear(&cfg);
+		config_unref(cfg);
 		options_free(opt);
 	}
 }
@@ -208,7 +208,7 @@ static void test_actions(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
@@ -218,7 +218,7 @@ static void test_actions(void **state)
 		assert_int_equal(action, cases[i].action);
 		if (action == OPTIONS_RELOAD)
 			assert_string_equal(options_reload_instance(opt), "eth0");
-		config_clear(&cfg);
+		config_unref(cfg);
 		options_free(opt);
 	}
 }
@@ -306,7 +306,7 @@ static void test_refused(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
@@ -322,7 +322,7 @@ static void test_refused(void **state)
 		newline = strchr(said, '\n');
 		assert_non_null(newline);
 		assert_string_equal(newline, "\n");
-		config_clear(&cfg);
+		config_unref(cfg);
 	}
 }
 
@@ -343,7 +343,7 @@ static void test_secrets_in_argv(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
@@ -360,15 +360,15 @@ static void test_secrets_in_argv(void **state)
 				 said);
 		if (!taken)
 			continue;
-		assert_int_equal(cfg.n_properties, 1);
-		assert_non_null(strstr(cfg.properties[0].value, "MARKER"));
-		config_clear(&cfg);
+		assert_int_equal(cfg->properties.n, 1);
+		assert_non_null(strstr(cfg->properties.list[0].value, "MARKER"));
+		config_unref(cfg);
 		options_free(opt);
 	}
 	line_set(&line, "-p -X client.id=plain");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
 	assert_string_equal(line.argv[3], "client.id=plain");
-	config_clear(&cfg);
+	config_unref(cfg);
 	options_free(opt);
 }
 
@@ -393,7 +393,7 @@ static void test_secrets_in_faults(void **state)
 	};
 	enum options_action action;
 	struct options *opt;
-	struct config cfg;
+	const struct config *cfg;
 	struct line line = {.argc = 0};
 	char said[1024];
 
@@ -419,7 +419,7 @@ static void test_reload(void **state)
 {
 	char dir[] = "/tmp/pycapa-test-XXXXXX", path[64], words[128], said[1024], why[512];
 	enum options_action action;
-	struct config cfg, fresh;
+	const struct config *cfg, *fresh;
 	struct options *opt;
 	struct line line = {.argc = 0};
 
@@ -429,20 +429,20 @@ static void test_reload(void **state)
 	snprintf(words, sizeof(words), "-C %s -s 50 -X sasl.password=abc", path);
 	line_set(&line, words);
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	assert_string_equal(cfg.interface, "br-lan");
-	assert_int_equal(cfg.mode, CONFIG_MODE_PRODUCER);
-	assert_int_equal(cfg.snaplen, 50);
+	assert_string_equal(cfg->interface, "br-lan");
+	assert_int_equal(cfg->mode, CONFIG_MODE_PRODUCER);
+	assert_int_equal(cfg->snaplen, 50);
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
-	assert_int_equal(change_between(&cfg, &fresh, NULL, NULL), 0);
-	config_clear(&fresh);
+	assert_int_equal(change_between(cfg, fresh, NULL, NULL), 0);
+	config_unref(fresh);
 
 	write_cfg(path, "snaplen = 70; filter = \"udp\"; kafka-topic = \"b\";");
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
-	assert_int_equal(change_between(&cfg, &fresh, NULL, NULL),
+	assert_int_equal(change_between(cfg, fresh, NULL, NULL),
 			 CONFIG_CHANGE_CAPTURE | CONFIG_CHANGE_CLIENT);
-	assert_int_equal(fresh.snaplen, 50);
-	assert_string_equal(fresh.properties[0].value, "abc");
-	config_clear(&fresh);
+	assert_int_equal(fresh->snaplen, 50);
+	assert_string_equal(fresh->properties.list[0].value, "abc");
+	config_unref(fresh);
 
 	write_cfg(path, "\nsnaplen = \"x\";\nbroken = 1;\n");
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), -EINVAL);
@@ -458,12 +458,38 @@ static void test_reload(void **state)
 	write_cfg(path, "\nfilter = \"port of call\";\n");
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
 	snprintf(words, sizeof(words), "%s:2", path);
-	assert_string_equal(fresh.filter_origin, words);
-	config_clear(&fresh);
+	assert_string_equal(settings_origin(fresh, "filter"), words);
+	config_unref(fresh);
 	unlink(path);
 	rmdir(dir);
-	config_clear(&cfg);
+	config_unref(cfg);
 	options_free(opt);
+}
+
+/* A time before now is counted from the start, however often the file is read. */
+static void test_reload_keeps_the_time(void **state)
+{
+	char path[] = "/tmp/pycapa-test-XXXXXX", words[128], said[1024], why[512];
+	const struct config *cfg, *fresh;
+	enum options_action action;
+	struct options *opt;
+	struct line line = {.argc = 0};
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(words, sizeof(words), "-c -o -15m -C %s", path);
+	line_set(&line, words);
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	usleep(2000); /* the clock counts milliseconds */
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
+	assert_int_equal(cfg->start.offset, CONFIG_OFFSET_TIME);
+	assert_int_equal(fresh->start.value, cfg->start.value);
+	assert_int_equal(change_between(cfg, fresh, NULL, NULL), 0);
+	config_unref(fresh);
+	config_unref(cfg);
+	options_free(opt);
+	unlink(path);
 }
 
 static void test_help_names_all(void **state)
@@ -497,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secrets_in_argv),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_reload_keeps_the_time),
 		cmocka_unit_test(test_help_names_all),
 		cmocka_unit_test(test_secrets_in_faults),
 	};

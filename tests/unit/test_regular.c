@@ -29,15 +29,13 @@ struct folder {
 static size_t load_file(const struct folder *folder, const char *name, struct kept *kept)
 {
 	char path[128];
-	struct config cfg;
 	struct config_builder builder;
 
 	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
 	kept_start(kept);
-	assert_int_equal(config_builder_start(&builder, &cfg, &kept->faults, NOW_MS), 0);
+	assert_int_equal(config_builder_start(&builder, &kept->faults, NOW_MS), 0);
 	cfgfile_load(&builder, path);
-	config_builder_clear(&builder);
-	config_clear(&cfg);
+	config_unref(config_builder_take(&builder));
 	return kept->faults.count;
 }
 

@@ -169,25 +169,97 @@ static void test_nearest(void **state)
 static void test_defaults(void **state)
 {
 	const struct setting *s;
-	struct config cfg;
+	struct config *cfg;
 	char text[256];
 	size_t n;
 
-	assert_int_equal(settings_init(&cfg), 0);
+	assert_int_equal(config_new(&cfg), 0);
 	for (s = settings_table(&n); n > 0; n--, s++) {
 		assert_non_null(s->help);
 		assert_ptr_equal(settings_find(s->name), s);
 		if (s->type == SETTING_ACTION || s->type == SETTING_PROPERTIES)
 			continue;
-		settings_format(text, sizeof(text), &cfg, s);
+		settings_format(text, sizeof(text), cfg, s);
 		assert_string_equal(text, s->initial != NULL ? s->initial : "");
 	}
-	assert_int_equal(cfg.buffer_size, 64 << 20);
-	assert_int_equal(cfg.buffer_timeout_ms, 20);
-	assert_int_equal(cfg.spool_size, 10ULL << 30);
-	assert_int_equal(cfg.snaplen, 65535);
-	assert_true(cfg.promiscuous);
-	config_clear(&cfg);
+	assert_int_equal(cfg->buffer_size, 64 << 20);
+	assert_int_equal(cfg->buffer_timeout_ms, 20);
+	assert_int_equal(cfg->spool_size, 10ULL << 30);
+	assert_int_equal(cfg->snaplen, 65535);
+	assert_true(cfg->promiscuous);
+	config_unref(cfg);
+}
+
+/* A text that a setting takes, and that is not its default. */
+static const char *another_value(const struct setting *s)
+{
+	switch (s->type) {
+	case SETTING_BOOL:
+		return s->initial != NULL && strcmp(s->initial, "true") == 0 ? "false" : "true";
+	case SETTING_SIZE:
+		return "2M";
+	case SETTING_TIME:
+		return "7s";
+	case SETTING_ENUM:
+		return s->choices[s->choices[1].name != NULL].name;
+	case SETTING_OFFSET:
+		return "-15m";
+	default:
+		return "77";
+	}
+}
+
+/*
+ * A field and a row are all that a setting needs: it is set, shown, and put back to its default.
+ * What a row would leave behind is a leak, which the sanitizers find.
+ */
+static void test_all_follows_from_the_row(void **state)
+{
+	const struct setting *s;
+	struct config *cfg;
+	char text[256], why[256];
+	size_t n;
+
+	assert_int_equal(config_new(&cfg), 0);
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		if (s->type == SETTING_ACTION || s->type == SETTING_PROPERTIES)
+			continue;
+		for (int twice = 0; twice < 2; twice++) {
+			if (settings_set(cfg, s, another_value(s), NOW_MS, why, sizeof(why)) < 0)
+				fail_msg("%s: %s", s->name, why);
+			settings_format(text, sizeof(text), cfg, s);
+			assert_string_equal(text, another_value(s));
+		}
+		assert_int_equal(settings_reset(cfg, s, why, sizeof(why)), 0);
+		settings_format(text, sizeof(text), cfg, s);
+		assert_string_equal(text, s->initial != NULL ? s->initial : "");
+		assert_int_equal(settings_set(cfg, s, another_value(s), NOW_MS, why, sizeof(why)),
+				 0);
+	}
+	config_unref(cfg);
+}
+
+/* Whoever keeps a configuration has it until he lets it go; one that was not made is not counted.
+ */
+static void test_references(void **state)
+{
+	static const struct config fixture;
+	const struct config *held = &fixture;
+	struct config *cfg;
+
+	assert_int_equal(config_new(&cfg), 0);
+	config_hold(&held, cfg);
+	assert_int_equal(cfg->refs, 2);
+	config_hold(&held, cfg);
+	assert_int_equal(cfg->refs, 2);
+	config_unref(cfg);
+	assert_int_equal(cfg->refs, 1);
+	assert_string_equal(held->topic, "pcap");
+	config_hold(&held, config_ref(&fixture));
+	assert_ptr_equal(held, &fixture);
+	config_hold(&held, NULL);
+	assert_null(held);
+	config_unref(NULL);
 }
 
 static void test_short_names_are_unique(void **state)
@@ -364,6 +436,8 @@ int main(void)
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_all_follows_from_the_row),
+		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_short_names_are_unique),
 		cmocka_unit_test(test_property_values),
 		cmocka_unit_test(test_file_stamp),

@@ -12,6 +12,8 @@
 #include "cli/cfgfile.h"
 #include "cli/config_builder.h"
 #include "cli/options.h"
+#include "config/config_ref.h"
+#include "config/settings_value.h"
 
 /* A fixed present, 2026-11-23T12:00:00Z. */
 #define NOW_MS 1795435200000LL
@@ -64,23 +66,23 @@ static inline void kept_start(struct kept *kept)
 }
 
 /* Reads text as the file t.cfg of an instance and checks it; returns the number of faults. */
-static inline size_t load_text(struct config *cfg, struct kept *kept, const char *text)
+static inline size_t load_text(const struct config **cfg, struct kept *kept, const char *text)
 {
 	struct config_builder builder;
 
 	kept_start(kept);
-	if (config_builder_start(&builder, cfg, &kept->faults, NOW_MS) < 0)
+	if (config_builder_start(&builder, &kept->faults, NOW_MS) < 0)
 		abort();
-	cfg->file = strdup("t.cfg");
-	cfg->instance = strdup("t");
+	builder.cfg->file = strdup("t.cfg");
+	builder.cfg->instance = strdup("t");
 	if (cfgfile_load_text(&builder, "t.cfg", text) == 0)
 		config_builder_finish(&builder);
-	config_builder_clear(&builder);
+	*cfg = config_builder_take(&builder);
 	return kept->faults.count;
 }
 
 /* Runs options_parse() on a command line; what it says on stderr comes back in `said`. */
-static inline int parse_line(struct options **opt, struct line *line, struct config *cfg,
+static inline int parse_line(struct options **opt, struct line *line, const struct config **cfg,
 			     enum options_action *action, char *said, size_t size)
 {
 	FILE *file = tmpfile();
