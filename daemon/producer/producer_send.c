@@ -104,9 +104,10 @@ static int offer(struct producer *p, const struct outclient_item *item)
 	}
 }
 
-/* Offers a new packet. */
-static int offer_new(struct producer *p, const struct packet *pkt, enum outclient_source source,
-		     int other)
+/* Offers a new packet. Inlined into both callers: one of them is called for each packet. */
+static inline __attribute__((always_inline)) int offer_new(struct producer *p,
+							   const struct packet *pkt,
+							   enum outclient_source source, int other)
 {
 	const struct outclient_item item = {
 		.pkt = pkt,
