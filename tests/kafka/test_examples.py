@@ -55,6 +55,7 @@ def test_example_2_capture_until_interrupted(spawn, pair, topic):
                  'INFO:root:Clean shutdown process started',
                  r"INFO:root:Waiting for '0' message\(s\) to flush",
                  r"INFO:root:'7' packet\(s\) in, '7' packet\(s\) out")
+    assert [captures.sequence(r.value) for r in topic.records()] == list(range(7))
 
 
 def test_example_3_diagnostics_every_ten_packets(spawn, pair, topic):
@@ -63,7 +64,7 @@ def test_example_3_diagnostics_every_ten_packets(spawn, pair, topic):
                     '--kafka-topic', topic.name, '--pretty-print', '10').wait_capturing()
     traffic.send(pair, 20, 100, size=74)
     topic.wait_count(20)
-    assert process.stop(signal.SIGINT) == 0
+    assert process.stop(signal.SIGINT) == 0, process.describe()
     values = [r.value for r in topic.records()]
     expected = []
     for n in (10, 20):
@@ -88,7 +89,9 @@ def test_example_4_consume_into_tshark(topic, user_env, spawn):
     finally:
         process.kill()
     text = process.stdout.decode()
-    assert len(re.findall(r'^ +\d+ +\d+\.\d+ +10\.1\.0\.\d → 10\.2\.0\.1', text, re.M)) == 10, process.describe() + text
+    shown = re.findall(r'^ +\d+ +\d+\.\d+ +10\.1\.0\.\d → 10\.2\.0\.1', text, re.M)
+    assert len(shown) == 10, process.describe() + text
+    assert process.status == 0, process.describe()
     assert '10 packets captured' in process.stderr
     assert process.grep(r"^INFO:root:'10' packet\(s\) in, '10' packet\(s\) out$")
 
@@ -105,8 +108,8 @@ def test_example_5_consume_into_a_file(topic, user_env, tmp_path):
     assert process.status == 0, process.describe()
     shown = run('tshark', '-n', '-r', out).stdout
     assert len(shown.splitlines()) == 10
-    first = captures.sequence(captures.read(out)[1][0].data)
-    assert [captures.sequence(p.data) for p in captures.read(out)[1]] == list(range(first, first + 10))
+    got = [captures.sequence(p.data) for p in captures.read(out)[1]]
+    assert got == list(range(got[0], got[0] + 10))
 
 
 def spawn_shell(command, env):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Partitions that are added to a topic while a producer runs."""
+from pathlib import Path
+
 import pytest
 
-from harness import traffic, wait
+from harness import captures, traffic, wait
 
 pytestmark = pytest.mark.waits
 
@@ -19,3 +21,9 @@ def test_new_partitions_are_used_within_seconds(make_topic, pair, producer):
     finally:
         stream.kill()
     assert process.stop() == 0, process.describe()
+    # All that the interface got, by the kernel's account, once each.
+    sent = int(Path(f'/sys/class/net/{pair.inside}/statistics/rx_packets').read_text())
+    assert process.counts() == (sent, sent)
+    records = topic.records()
+    assert sorted(captures.sequence(r.value) for r in records) == list(range(sent))
+    assert {r.partition for r in records} == {0, 1, 2}

@@ -126,21 +126,24 @@ def test_a_replay_refuses_what_a_reload_cannot_change(topic, spawn, tmp_path):
         f.write(captures.header())
         f.flush()
         process.wait_capturing()
-        configure(filter='"icmp"', spool_directory=f'"{tmp_path}"', max_packets='20')
+        configure(filter='"icmp"', spool_directory=f'"{tmp_path}/spool"', max_packets='20')
         process.send_signal(signal.SIGHUP)
         process.wait_line('^ERROR:root:Reload refused, the old settings stay: filter: .*restart')
-        for change in (r'filter: \(unset\) -> icmp', rf'spool-directory: \(unset\) -> {tmp_path}'):
+        for change in (r'filter: \(unset\) -> icmp', rf'spool-directory: \(unset\) -> {tmp_path}/spool'):
             assert process.grep(f'^ERROR:root:reload: {change} needs a restart'), (
                 process.describe())
         assert not process.grep('^INFO:root:reload: ') and not process.grep(RELOADED)
         configure(max_packets='20')
         process.send_signal(signal.SIGHUP)
         process.wait_line('^INFO:root:reload: max-packets: 0 -> 20')
-        path = captures.write(tmp_path / 'all.pcap', captures.sample(20, size=200))
+        # More than the new limit, none of it ICMP.
+        path = captures.write(tmp_path / 'all.pcap', captures.sample(30, size=200))
         with open(path, 'rb') as whole:
             f.write(whole.read()[24:])
     assert process.wait(30) == 0, process.describe()
-    assert [len(r.value) for r in topic.records()] == [200] * 20
+    assert process.counts() == (20, 20), process.describe()
+    assert [captures.sequence(r.value) for r in topic.records()] == list(range(20))
+    assert not (tmp_path / 'spool').exists()
 
 
 def test_a_reload_warns_as_a_start_does(topic, spawn, tmp_path):
