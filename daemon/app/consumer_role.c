@@ -6,18 +6,15 @@
  * closes the old one in the background (`retired`); one packet is the last of the old and the next
  * one the first of the new.
  */
+#include "app/consumer_role_impl.h"
+
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/change.h"
-#include "app/consumer_role.h"
-#include "app/report.h"
-#include "app/role.h"
 #include "base/log.h"
-#include "consumer/consumer.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -25,42 +22,6 @@
 #define FREE_WAIT_MS  1000 /* at the end */
 #define RETIRE_TICK_S 0.05
 #define RETIRE_TICKS  200 /* a look-up of a broker that hangs takes as long */
-
-struct role {
-	struct role_options opt;
-	struct output *output;
-	struct consumer *consumer;
-	struct consumer *retired; /* being closed after a reload; else NULL */
-	ev_timer retire;          /* when it is closed: looks whether it can be freed */
-	int retire_ticks;
-	struct kafkalog *log; /* of whichever consumer */
-	ev_timer tell_end;    /* outside of everybody's callbacks */
-
-	uint64_t bytes;                /* captured bytes of the packets put */
-	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
-	struct consumer_counts before; /* of the consumers that were replaced */
-
-	bool ended;       /* nothing more is taken */
-	bool reader_gone; /* no failure */
-	bool cut_short;   /* stopped before all that was asked for was taken */
-	int status;
-	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
-	bool stopping; /* app has called stop() */
-	bool closing;  /* the consumer is being closed */
-	bool stopped;  /* app is to be told so by `tell_end` */
-
-	struct report report;
-};
-
-int consumer_role_check_output(const struct config *cfg)
-{
-	return output_check(cfg);
-}
-
-void consumer_role_warn_output(const struct config *cfg)
-{
-	output_warn(cfg);
-}
 
 /* ---- the end ---- */
 
@@ -376,7 +337,7 @@ static int role_reload(struct role *s, const struct config *cfg, char *why, size
 	return 0;
 }
 
-/* ---- the account ---- */
+/* ---- reports ---- */
 
 /* A reader that takes its time is no stall. */
 static uint64_t role_progress(const struct role *s)
@@ -391,98 +352,6 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 	consumer_waiting_for(s->consumer, buf, size);
 }
 
-static void count(const struct role *s, struct consumer_counts *out)
-{
-	consumer_counts(s->consumer, out);
-	out->read += s->before.read;
-	out->skipped += s->before.skipped;
-}
-
-static void read_counters(const struct role *s, struct counters *out)
-{
-	struct consumer_counts counts;
-
-	count(s, &counts);
-	*out = (struct counters){
-		.read = counts.read,
-		.written = output_written(s->output),
-		.bytes = s->bytes,
-		.skipped = counts.skipped + s->foreign,
-		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
-	};
-}
-
-static void role_log_stats(struct role *s)
-{
-	struct counters now;
-
-	read_counters(s, &now);
-	report_log(&s->report, &now, ev_now(s->opt.loop));
-}
-
-static void role_summary(struct role *s, char *buf, size_t size)
-{
-	struct counters now;
-
-	read_counters(s, &now);
-	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
-}
-
-/* How far a bounded read came, and what ended it. */
-static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
-{
-	const struct config *cfg = s->opt.cfg;
-	int64_t left = consumer_left(s->consumer);
-	bool waited = !interrupted || read == 0;
-	char far[384];
-
-	if (cfg->max_packets)
-		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
-			 output_taken(s->output), cfg->max_packets);
-	else if (left >= 0)
-		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
-			 cfg->topic);
-	else
-		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
-	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
-		  waited ? "; waited for " : "", waited ? s->why : "");
-}
-
-/* Why it ended with 1; the last line names what caused the others. */
-static void log_failures(const struct role *s, bool interrupted, uint64_t read)
-{
-	uint64_t missing = output_taken(s->output) - output_written(s->output);
-
-	if (s->foreign)
-		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
-			  "capture's",
-			  s->foreign);
-	if (missing)
-		log_error("%" PRIu64 " packet(s) not written: %s", missing,
-			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
-	if (s->cut_short)
-		log_cut_short(s, interrupted, read);
-	else if (*s->why)
-		log_error("Given up: %s", s->why);
-	output_log_failure(s->output);
-}
-
-static int role_finish(struct role *s, bool interrupted)
-{
-	uint64_t taken = output_taken(s->output), written = output_written(s->output);
-	struct consumer_counts counts;
-
-	count(s, &counts);
-	if (counts.skipped)
-		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
-	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
-		 written);
-	if (s->reader_gone)
-		return s->status;
-	log_failures(s, interrupted, counts.read);
-	return s->status || s->foreign || s->cut_short || taken > written;
-}
-
 const struct role_ops consumer_role_ops = {
 	.new = role_new,
 	.stop = role_stop,
@@ -490,8 +359,8 @@ const struct role_ops consumer_role_ops = {
 	.reload = role_reload,
 	.progress = role_progress,
 	.waiting_for = role_waiting_for,
-	.log_stats = role_log_stats,
-	.summary = role_summary,
-	.finish = role_finish,
+	.log_stats = consumer_account_log,
+	.summary = consumer_account_summarize,
+	.finish = consumer_account_close,
 	.free = role_free,
 };

@@ -3,9 +3,10 @@
 
 #include <assert.h>
 
-#define IN_BOTH (COUNTER_IN_LINE | COUNTER_IN_JOURNAL)
-#define IN_ALL  (IN_BOTH | COUNTER_IN_STATUS)
-#define IS_LOSS (IN_BOTH | COUNTER_AS_LOSS)
+#define LINE   COUNTER_IN_LINE
+#define STATUS COUNTER_IN_STATUS
+#define RATE   COUNTER_AS_RATE
+#define LOSS   COUNTER_AS_LOSS
 
 #define ROW(of, field, what, how, where, text)                                                     \
 	{                                                                                          \
@@ -16,43 +17,43 @@
 
 /* clang-format off */
 static const struct counter table[] = {
-	ROW(PRODUCER, passed, PACKETS, TOTAL, IN_BOTH,
+	ROW(PRODUCER, passed, PACKETS, TOTAL, LINE,
 	    "Packets that passed the filter in the kernel; known once the input was drained."),
-	ROW(PRODUCER, received, PACKETS, TOTAL, IN_BOTH | COUNTER_AS_RATE,
+	ROW(PRODUCER, received, PACKETS, TOTAL, LINE | RATE,
 	    "Packets that passed the filter and were read."),
-	ROW(PRODUCER, recovered, PACKETS, TOTAL, IN_BOTH,
+	ROW(PRODUCER, recovered, PACKETS, TOTAL, LINE,
 	    "Packets of earlier runs that were in the spool at the start."),
-	ROW(PRODUCER, delivered, PACKETS, TOTAL, IN_ALL,
+	ROW(PRODUCER, delivered, PACKETS, TOTAL, LINE | STATUS,
 	    "Packets that Kafka acknowledged."),
-	ROW(PRODUCER, queued, PACKETS, GAUGE, IN_ALL,
+	ROW(PRODUCER, queued, PACKETS, GAUGE, LINE | STATUS,
 	    "Packets in memory that Kafka has not acknowledged yet."),
-	ROW(PRODUCER, spooled, PACKETS, GAUGE, IN_ALL,
+	ROW(PRODUCER, spooled, PACKETS, GAUGE, LINE | STATUS,
 	    "Packets on disk that Kafka has not acknowledged yet."),
-	ROW(PRODUCER, failed, PACKETS, TOTAL, IS_LOSS,
+	ROW(PRODUCER, failed, PACKETS, TOTAL, LINE | LOSS,
 	    "Packets that Kafka refused for good, or that the shutdown gave up."),
-	ROW(PRODUCER, dropped, PACKETS, TOTAL, IS_LOSS,
+	ROW(PRODUCER, dropped, PACKETS, TOTAL, LINE | LOSS,
 	    "Packets given up by pycapa: spool damaged or its disk full, or left unread at the end."),
-	ROW(PRODUCER, dropped_kernel, PACKETS, TOTAL, IS_LOSS,
+	ROW(PRODUCER, dropped_kernel, PACKETS, TOTAL, LINE | LOSS,
 	    "Packets lost before they could be read, as the capture buffer was full."),
-	ROW(PRODUCER, dropped_interface, PACKETS, TOTAL, IS_LOSS,
+	ROW(PRODUCER, dropped_interface, PACKETS, TOTAL, LINE | LOSS,
 	    "Packets lost by the device or its driver."),
-	ROW(PRODUCER, own, PACKETS, TOTAL, IN_BOTH,
+	ROW(PRODUCER, own, PACKETS, TOTAL, LINE,
 	    "Packets of pycapa's own connections to Kafka, left out."),
-	ROW(PRODUCER, doubled, PACKETS, TOTAL, IN_BOTH,
+	ROW(PRODUCER, doubled, PACKETS, TOTAL, LINE,
 	    "Packets sent again although Kafka may have them."),
-	ROW(PRODUCER, bytes, BYTES, TOTAL, COUNTER_IN_JOURNAL | COUNTER_AS_RATE,
+	ROW(PRODUCER, bytes, BYTES, TOTAL, RATE,
 	    "Captured bytes of the packets taken from the input."),
-	ROW(PRODUCER, rtt, MICROSECONDS, GAUGE, IN_BOTH,
+	ROW(PRODUCER, rtt, MICROSECONDS, GAUGE, LINE,
 	    "Longest round trip to a broker since the last stats line."),
-	ROW(CONSUMER, read, RECORDS, TOTAL, IN_BOTH,
+	ROW(CONSUMER, read, RECORDS, TOTAL, LINE,
 	    "Records read from the topic."),
-	ROW(CONSUMER, written, PACKETS, TOTAL, IN_ALL | COUNTER_AS_RATE,
+	ROW(CONSUMER, written, PACKETS, TOTAL, LINE | STATUS | RATE,
 	    "Packets written whole to the output."),
-	ROW(CONSUMER, skipped, RECORDS, TOTAL, IN_ALL,
+	ROW(CONSUMER, skipped, RECORDS, TOTAL, LINE | STATUS,
 	    "Records skipped, as they are not packets that the output can hold."),
-	ROW(CONSUMER, bytes, BYTES, TOTAL, COUNTER_IN_JOURNAL | COUNTER_AS_RATE,
+	ROW(CONSUMER, bytes, BYTES, TOTAL, RATE,
 	    "Captured bytes of the packets handed to the output."),
-	ROW(CONSUMER, lag, RECORDS, GAUGE, IN_ALL,
+	ROW(CONSUMER, lag, RECORDS, GAUGE, LINE | STATUS,
 	    "Records between the consumer and the end of the topic."),
 };
 /* clang-format on */

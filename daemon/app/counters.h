@@ -4,13 +4,14 @@
  * rows, and so is whatever else exports them. Pure: knows no clock, no loop, no module.
  *
  * A new counter is a member of struct counters, a row in counters.c, and its value where the role
- * reads its counters: read_counters() of producer_account.c or consumer_role.c.
+ * reads its counters: read_counters() of producer_account.c or consumer_account.c.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "config/config.h"
 
 /* The value of what is not known now; no counter gets there. */
@@ -43,14 +44,12 @@ enum counter_kind {
 	COUNTER_GAUGE, /* as it is now; unknown: the line says so */
 };
 
-/* Where a row is shown; the values of a set. */
+/* Where a row is shown beside the journal, which has all; the values of a set. */
 enum counter_shown {
 	COUNTER_IN_LINE = 1,
-	COUNTER_IN_JOURNAL = 2,
-	COUNTER_IN_STATUS = 4,
-	COUNTER_AS_RATE = 8, /* at the end of the line, at the begin of the status */
-	COUNTER_AS_LOSS =
-		16, /* a part of the status's `lost`; a line with more of it is a warning */
+	COUNTER_IN_STATUS = 2,
+	COUNTER_AS_RATE = 4, /* at the end of the line, at the start of the status */
+	COUNTER_AS_LOSS = 8, /* part of the status's `lost`; a line with more of it is a warning */
 };
 
 struct counter {
@@ -64,7 +63,7 @@ struct counter {
 };
 
 /* No mode has more (checked at compile time); for arrays beside the table. */
-#define COUNTERS_MAX 24
+#define COUNTERS_MAX LOG_FIELDS_MAX
 
 /* The first row of a mode, and the one after `row`, in the order of the line; NULL at the end. */
 const struct counter *counters_first(enum config_mode mode);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "app/app.h"
-#include "app/consumer_role.h"
 #include "app/control.h"
 #include "app/hardening.h"
 #include "app/signals.h"
@@ -24,6 +23,7 @@
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
 #include "kafka/kinit.h"
+#include "output/output.h"
 #include "version.h"
 
 #if PYCAPA_JEMALLOC
@@ -112,7 +112,7 @@ static int run(const struct config **held, const struct options *options)
 	const struct config *cfg = *held;
 
 	config_set_identity(cfg);
-	if (cfg->mode == CONFIG_MODE_CONSUMER && consumer_role_check_output(cfg) < 0)
+	if (cfg->mode == CONFIG_MODE_CONSUMER && output_check(cfg) < 0)
 		return EXIT_USAGE;
 	if (prepare() < 0)
 		return EXIT_FAILURE;
@@ -175,7 +175,7 @@ static int act(enum options_action action, const struct config **held,
 	case OPTIONS_CHECK_CONFIG:
 		kafkawarn(cfg);
 		if (cfg->mode == CONFIG_MODE_CONSUMER)
-			consumer_role_warn_output(cfg);
+			output_warn(cfg);
 		printable_print(stdout, cfg->file ? cfg->file : "command line");
 		printf(": valid\n");
 		return 0;

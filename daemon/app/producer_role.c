@@ -460,8 +460,8 @@ const struct role_ops producer_role_ops = {
 	.progress = role_progress,
 	.is_done = role_is_done,
 	.waiting_for = role_waiting_for,
-	.log_stats = role_account_log,
-	.summary = role_account_summarize,
-	.finish = role_account_close,
+	.log_stats = producer_account_log,
+	.summary = producer_account_summarize,
+	.finish = producer_account_close,
 	.free = role_free,
 };

@@ -39,8 +39,8 @@ struct role {
 	char waiting[256]; /* what for, when the end was given up */
 };
 
-void role_account_log(struct role *s);
-void role_account_summarize(struct role *s, char *buf, size_t size);
+void producer_account_log(struct role *s);
+void producer_account_summarize(struct role *s, char *buf, size_t size);
 
 /* The closing lines; the exit status. */
-int role_account_close(struct role *s, bool interrupted);
+int producer_account_close(struct role *s, bool interrupted);

@@ -117,7 +117,7 @@ void stats_fields(struct stats_fields *out, enum config_mode mode, const struct 
 	for (row = counters_first(mode); row; row = counters_next(row)) {
 		uint64_t value = counters_value(now, row);
 
-		if (!(row->shown & COUNTER_IN_JOURNAL) || value == COUNTER_UNKNOWN)
+		if (value == COUNTER_UNKNOWN)
 			continue;
 		name_field(out->names[out->n], sizeof(out->names[0]), row);
 		out->fields[out->n] = (struct log_field){out->names[out->n], value};

@@ -22,7 +22,6 @@
 
 #define MESSAGE_MAX     2048
 #define IDENTITY_FIELDS 4
-#define EXTRA_FIELDS    24
 #define LINE_SIZE       8192
 #define QUEUE_BYTES     (1024 * 1024)
 #define END_WAIT_MS     1000
@@ -152,7 +151,7 @@ static void compose_fields(struct line *l, enum log_level level, const char *id,
 	append_field(l, "PRIORITY=%d", levels[level].priority);
 	if (id)
 		append_field(l, "MESSAGE_ID=%s", id);
-	for (size_t i = 0; i < n_fields && i < EXTRA_FIELDS; i++)
+	for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++)
 		append_field(l, "%s=%" PRIu64, fields[i].name, fields[i].value);
 	for (size_t i = 0; i < IDENTITY_FIELDS; i++)
 		if (g.identity[i])
@@ -196,7 +195,7 @@ static int write_stderr(const char *line, size_t len)
 
 static int write_journal(const char *line, size_t len)
 {
-	struct iovec iov[3 + IDENTITY_FIELDS + EXTRA_FIELDS];
+	struct iovec iov[3 + IDENTITY_FIELDS + LOG_FIELDS_MAX];
 	int n = 0;
 
 	for (const char *at = line; at < line + len; at += iov[n++].iov_len + 1)

@@ -28,6 +28,9 @@ struct log_field {
 	uint64_t value;
 };
 
+/* An entry has no more. */
+#define LOG_FIELDS_MAX 24
+
 /* What happened, for the journal's catalog; NONE carries no MESSAGE_ID. */
 enum log_event {
 	LOG_EVENT_NONE,

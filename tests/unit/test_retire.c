@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "app/change.h"
-#include "app/consumer_role.h"
 #include "app/role.h"
 #include "consumer/consumer.h"
 #include "kafka/kafkashow.h"

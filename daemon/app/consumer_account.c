@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/consumer_role_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "output/output.h"
+
+static void count(const struct role *s, struct consumer_counts *out)
+{
+	consumer_counts(s->consumer, out);
+	out->read += s->before.read;
+	out->skipped += s->before.skipped;
+}
+
+static void read_counters(const struct role *s, struct counters *out)
+{
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	*out = (struct counters){
+		.read = counts.read,
+		.written = output_written(s->output),
+		.bytes = s->bytes,
+		.skipped = counts.skipped + s->foreign,
+		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
+	};
+}
+
+void consumer_account_log(struct role *s)
+{
+	struct counters now;
+
+	read_counters(s, &now);
+	report_log(&s->report, &now, ev_now(s->opt.loop));
+}
+
+void consumer_account_summarize(struct role *s, char *buf, size_t size)
+{
+	struct counters now;
+
+	read_counters(s, &now);
+	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
+}
+
+/* How far a bounded read came, and what ended it. */
+static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
+{
+	const struct config *cfg = s->opt.cfg;
+	int64_t left = consumer_left(s->consumer);
+	bool waited = !interrupted || read == 0;
+	char far[384];
+
+	if (cfg->max_packets)
+		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
+			 output_taken(s->output), cfg->max_packets);
+	else if (left >= 0)
+		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
+			 cfg->topic);
+	else
+		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
+	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
+		  waited ? "; waited for " : "", waited ? s->why : "");
+}
+
+/* Why it ended with 1; the last line names what caused the others. */
+static void log_failures(const struct role *s, bool interrupted, uint64_t read)
+{
+	uint64_t missing = output_taken(s->output) - output_written(s->output);
+
+	if (s->foreign)
+		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
+			  "capture's",
+			  s->foreign);
+	if (missing)
+		log_error("%" PRIu64 " packet(s) not written: %s", missing,
+			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+	if (s->cut_short)
+		log_cut_short(s, interrupted, read);
+	else if (*s->why)
+		log_error("Given up: %s", s->why);
+	output_log_failure(s->output);
+}
+
+int consumer_account_close(struct role *s, bool interrupted)
+{
+	uint64_t taken = output_taken(s->output), written = output_written(s->output);
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	if (counts.skipped)
+		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
+	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
+		 written);
+	if (s->reader_gone)
+		return s->status;
+	log_failures(s, interrupted, counts.read);
+	return s->status || s->foreign || s->cut_short || taken > written;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a consuming instance, for its own files: consumer_role.c is its life,
+ * consumer_account.c what it counts and what is said of that.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/report.h"
+#include "app/role.h"
+#include "consumer/consumer.h"
+
+struct role {
+	struct role_options opt;
+	struct output *output;
+	struct consumer *consumer;
+	struct consumer *retired; /* being closed after a reload; else NULL */
+	ev_timer retire;          /* when it is closed: looks whether it can be freed */
+	int retire_ticks;
+	struct kafkalog *log; /* of whichever consumer */
+	ev_timer tell_end;    /* outside of everybody's callbacks */
+
+	uint64_t bytes;                /* captured bytes of the packets put */
+	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
+	struct consumer_counts before; /* of the consumers that were replaced */
+
+	bool ended;       /* nothing more is taken */
+	bool reader_gone; /* no failure */
+	bool cut_short;   /* stopped before all that was asked for was taken */
+	int status;
+	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
+	bool stopping; /* app has called stop() */
+	bool closing;  /* the consumer is being closed */
+	bool stopped;  /* app is to be told so by `tell_end` */
+
+	struct report report;
+};
+
+void consumer_account_log(struct role *s);
+void consumer_account_summarize(struct role *s, char *buf, size_t size);
+
+/* The closing lines; the exit status. */
+int consumer_account_close(struct role *s, bool interrupted);
