@@ -164,9 +164,9 @@ static void read_nflog(const struct linktype *lt, struct frame *l)
 		uint16_t n = bytes_get_le16(l->net), type = bytes_get_le16(l->net + 2);
 		uint32_t step;
 
-		if (n < 4 || n > l->len)
+		if (n < 4)
 			return;
-		if (type == 9) {
+		if (type == 9) { /* its end may be cut off */
 			skip(l, 4);
 			l->type = frame_type_by_version(l->net, l->len);
 			return;
