@@ -26,33 +26,66 @@ const char *__lsan_default_suppressions(void)
  */
 struct values {
 	const char *valid, *wrong_type, *out_of_range; /* NULL: there is none such */
+	const char *words;                             /* of what is said of the last one */
 };
 
 static struct values values_of(const struct setting *s)
 {
 	switch (s->type) {
 	case SETTING_BOOL:
-		return (struct values){"true", "1", NULL};
+		return (struct values){strcmp(s->initial, "true") == 0 ? "false" : "true", "1",
+				       NULL, NULL};
 	case SETTING_INTEGER:
-		return (struct values){"12", "\"12\"", "-1"};
+		return (struct values){"12", "\"12\"", "-1", "'-1' is out of range"};
 	case SETTING_SIZE:
-		return (struct values){"\"64M\"", "true", "\"1000000T\""};
+		return (struct values){"\"64M\"", "true", "\"1000000T\"",
+				       "'1000000T' is out of range"};
 	case SETTING_TIME:
-		return (struct values){"\"5s\"", "1.5", "\"400d\""};
+		return (struct values){"\"5s\"", "1.5", "\"400d\"", "'400d' is out of range"};
 	case SETTING_ENUM:
-		return (struct values){NULL, "7", "\"frob\""};
+		return (struct values){NULL, "7", "\"frob\"", "'frob' is not one of"};
 	case SETTING_OFFSET:
-		return (struct values){"\"-15m\"", "false", "\"soon\""};
+		return (struct values){"\"-15m\"", "false", "\"soon\"", "'soon'"};
 	case SETTING_PROPERTIES:
-		return (struct values){"( \"client.id=a\" )", "5", "( \"linger.ms=-1\" )"};
+		return (struct values){"( \"client.id=a\" )", "5", "( \"linger.ms=-1\" )",
+				       "linger.ms"};
 	default:
-		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL};
+		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,
+				       "must not be empty"};
 	}
+}
+
+/* One that is not the default, where there is more than one. */
+static const char *another_choice(const struct setting *s)
+{
+	const struct setting_choice *c = s->choices;
+
+	while (c[1].name != NULL && strcmp(c->name, s->initial) == 0)
+		c++;
+	return c->name;
 }
 
 static const char *mode_for(const struct setting *s)
 {
 	return s->role == SETTING_CONSUMER ? "mode = \"consumer\";" : "";
+}
+
+/* It is what was set, and not by default. */
+static void assert_took(const struct config *cfg, const struct setting *s, const char *value)
+{
+	char plain[64], text[256];
+	size_t len = strlen(value);
+	bool quoted = value[0] == '"';
+
+	if (s->type == SETTING_PROPERTIES) {
+		assert_int_equal(cfg->properties.n, 1);
+		assert_string_equal(cfg->properties.list[0].name, "client.id");
+		assert_string_equal(cfg->properties.list[0].value, "a");
+		return;
+	}
+	snprintf(plain, sizeof(plain), "%.*s", (int)(quoted ? len - 2 : len), value + quoted);
+	settings_format(text, sizeof(text), cfg, s);
+	assert_string_equal(text, plain);
 }
 
 static void expect(const struct setting *s, const char *name, const char *value, const char *words)
@@ -64,9 +97,11 @@ static void expect(const struct setting *s, const char *name, const char *value,
 
 	snprintf(text, sizeof(text), "%s\n# 99999999999\n%s = %s;\n", mode_for(s), name, value);
 	n = load_text(&cfg, &kept, text);
-	config_unref(cfg);
 	if (words == NULL && n > 0)
 		fail_msg("%s = %s was refused: %s", name, value, kept.text);
+	if (words == NULL)
+		assert_took(cfg, s, value);
+	config_unref(cfg);
 	if (words != NULL &&
 	    (n == 0 || strncmp(kept.text, "t.cfg:3: ", 9) != 0 || strstr(kept.text, words) == NULL))
 		fail_msg("%s = %s said '%s', not '%s'", name, value, kept.text, words);
@@ -84,7 +119,7 @@ static void test_every_key(void **state)
 		if (!(s->scope & SETTING_FILE))
 			continue;
 		if (s->type == SETTING_ENUM && strcmp(s->name, "mode") != 0) {
-			snprintf(valid, sizeof(valid), "\"%s\"", s->choices[0].name);
+			snprintf(valid, sizeof(valid), "\"%s\"", another_choice(s));
 			v.valid = valid;
 		}
 		if (v.valid != NULL)
@@ -92,7 +127,7 @@ static void test_every_key(void **state)
 		/* A second `mode` is a duplicate key for a consumer's, but this is a producer's. */
 		expect(s, s->name, v.wrong_type, "must be");
 		if (v.out_of_range != NULL)
-			expect(s, s->name, v.out_of_range, "");
+			expect(s, s->name, v.out_of_range, v.words);
 		snprintf(typo, sizeof(typo), "%sx", s->name);
 		snprintf(hint, sizeof(hint), "did you mean %s?", s->name);
 		expect(s, typo, v.wrong_type, hint);

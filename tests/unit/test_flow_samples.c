@@ -55,6 +55,59 @@ static void check_addresses(pcap_t *p, const char *name, const struct packet *pk
 		fail_msg("%s: libpcap does not find %s", name, expression);
 }
 
+/* What a packet carries behind its first IP header, libpcap's filters do not always find. */
+static bool is_plain(const struct frame *l, const struct dissect_ip *ip)
+{
+	return ip->payload == l->net + (ip->version == 4 ? (l->net[0] & 0xfU) * 4 : 40);
+}
+
+static void exchange(const uint8_t *at, const uint8_t *with, size_t n)
+{
+	uint8_t keep[16], *a = (uint8_t *)at, *b = (uint8_t *)with; /* check_file()'s copy */
+
+	memcpy(keep, a, n);
+	memcpy(a, b, n);
+	memcpy(b, keep, n);
+}
+
+/* The answer to a packet has its flow. */
+static void check_answer(const char *name, const struct packet *pkt, const struct dissect_ip *ip,
+			 const struct tally *n)
+{
+	static const struct flow_options plain = {0}, inner = {.inner = true};
+	uint32_t hash = flow_hash(pkt, &plain), inside = flow_hash(pkt, &inner);
+	uint16_t sport, dport;
+
+	exchange(ip->src, ip->dst, ip->version == 4 ? 4 : 16);
+	if (dissect_ports(ip, &sport, &dport))
+		exchange(ip->payload, ip->payload + 2, 2);
+	if (flow_hash(pkt, &plain) != hash || flow_hash(pkt, &inner) != inside)
+		fail_msg("%s: the answer to packet %u is another flow", name, n->packets);
+}
+
+static void check_tcp(pcap_t *p, const char *name, const struct packet *pkt,
+		      const struct pcap_pkthdr *h, const struct dissect_ip *ip, struct tally *n)
+{
+	struct dissect_tcp tcp;
+	char expression[64];
+	size_t len = ip->version == 4 ? 4 : 16;
+
+	if (!dissect_tcp(pkt, &tcp)) {
+		if (matches(p, "ip[6] & 0x20 = 0 and tcp[0:2] >= 0 and tcp[2:2] >= 0", h,
+			    pkt->data))
+			fail_msg("%s: packet %u is TCP to libpcap only", name, n->packets);
+		return;
+	}
+	snprintf(expression, sizeof(expression), "tcp src port %u and dst port %u", tcp.sport,
+		 tcp.dport);
+	if (!matches(p, expression, h, pkt->data))
+		fail_msg("%s: packet %u: libpcap does not find %s", name, n->packets, expression);
+	assert_int_equal(tcp.v6, ip->version == 6);
+	assert_memory_equal(tcp.src, ip->src, len);
+	assert_memory_equal(tcp.dst, ip->dst, len);
+	n->tcp++;
+}
+
 static void check_packet(pcap_t *p, const char *name, const struct packet *pkt,
 			 const struct pcap_pkthdr *h, struct tally *n)
 {
@@ -64,29 +117,22 @@ static void check_packet(pcap_t *p, const char *name, const struct packet *pkt,
 	bool v6 = matches(p, "ip6[0] & 0xf0 = 0x60 and ip6[39] >= 0", h, pkt->data);
 	struct frame l;
 	struct dissect_ip ip = {0};
-	struct dissect_tcp tcp;
 
-	assert_int_equal(flow_hash(pkt, &plain), flow_hash(pkt, &plain));
+	/* Nothing behind its end is read: AddressSanitizer sees to that. */
+	flow_hash(pkt, &plain);
 	flow_hash(pkt, &inner);
 	dissect_link(pkt, &l);
-	if ((v4 || v6) && dissect_ip(&l, &ip)) {
-		if (ip.version != (v4 ? 4 : 6))
-			fail_msg("%s: packet %u is of the other IP version", name, n->packets);
-		check_addresses(p, name, pkt, &ip, h);
-		n->ip++;
-	} else if (v4 || v6) {
+	if (!v4 && !v6)
+		return;
+	if (!dissect_ip(&l, &ip))
 		fail_msg("%s: packet %u is IP to libpcap only", name, n->packets);
-	}
-	if (dissect_tcp(pkt, &tcp)) {
-		char expression[64];
-
-		snprintf(expression, sizeof(expression), "tcp src port %u and dst port %u",
-			 tcp.sport, tcp.dport);
-		n->tcp += matches(p, expression, h, pkt->data); /* not behind extensions */
-	} else if (matches(p, "ip[6] & 0x20 = 0 and tcp[0:2] >= 0 and tcp[2:2] >= 0", h,
-			   pkt->data)) {
-		fail_msg("%s: packet %u is TCP to libpcap only", name, n->packets);
-	}
+	if (ip.version != (v4 ? 4 : 6))
+		fail_msg("%s: packet %u is of the other IP version", name, n->packets);
+	check_addresses(p, name, pkt, &ip, h);
+	if (is_plain(&l, &ip))
+		check_tcp(p, name, pkt, h, &ip, n);
+	check_answer(name, pkt, &ip, n);
+	n->ip++;
 }
 
 static void check_file(const char *name, struct tally *n)

@@ -492,23 +492,66 @@ static void test_reload_keeps_the_time(void **state)
 	unlink(path);
 }
 
+/* Words with one blank between them, so that it does not matter where a line is broken. */
+static void fold(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		char c = *from == '\n' ? ' ' : *from;
+
+		if (c != ' ' || (to > text && to[-1] != ' '))
+			*to++ = c;
+	}
+	*to = '\0';
+}
+
+/* A row as the help is to show it, folded: the option, what it takes, its text, its default. */
+static void help_of(char *buf, size_t size, const struct setting *s)
+{
+	bool no = s->type == SETTING_BOOL && s->initial != NULL && strcmp(s->initial, "true") == 0;
+	const char *initial = s->initial != NULL ? s->initial : s->shown;
+	size_t n = (size_t)snprintf(buf, size, " %s%s%s--%s%s%s%s %s%c%s",
+				    s->short_name != NULL ? "-" : "",
+				    s->short_name != NULL ? s->short_name : "",
+				    s->short_name != NULL ? ", " : "", no ? "no-" : "", s->name,
+				    s->metavar != NULL ? " " : "",
+				    s->metavar != NULL ? s->metavar : "", no ? "Do not " : "",
+				    no ? s->help[0] | 0x20 : s->help[0], s->help + 1);
+
+	for (const struct setting_choice *c = s->choices; c != NULL && c->name != NULL; c++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s",
+				      c == s->choices     ? " Values: "
+				      : c[1].name != NULL ? ", "
+							  : " or ",
+				      c->name);
+	if (s->choices != NULL)
+		n += (size_t)snprintf(buf + n, size - n, ".");
+	if (s->metavar != NULL && initial != NULL)
+		snprintf(buf + n, size - n, " (default %s", initial);
+}
+
 static void test_help_names_all(void **state)
 {
 	const struct setting *s;
-	char *text = NULL, option[64];
+	char *text = NULL, *copy, row[1024];
 	size_t size, n;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
 	options_print_help(out);
 	fclose(out);
-	for (s = settings_table(&n); n > 0; n--, s++) {
-		snprintf(option, sizeof(option), "-%s", s->name);
-		if (s->scope & SETTING_OPTION)
-			assert_non_null(strstr(text, option));
-	}
-	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+	copy = strdup(text);
+	assert_non_null(copy);
+	for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) <= 100);
+	free(copy);
+	fold(text);
+	for (s = settings_table(&n); n > 0; n--, s++) {
+		help_of(row, sizeof(row), s);
+		if ((strstr(text, row) != NULL) != ((s->scope & SETTING_OPTION) != 0))
+			fail_msg("not as it should be: '%s' in '%s'", row, text);
+	}
 	free(text);
 }
 

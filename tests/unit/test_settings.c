@@ -39,6 +39,25 @@ static void test_units(void **state)
 		{"18446744073709551616B", UINT64_MAX},
 		{"16777216T", UINT64_MAX},
 		{"1M1", UINT64_MAX},
+		{"3k", 3ULL << 10},
+		{"3kb", 3ULL << 10},
+		{"3kib", 3ULL << 10},
+		{"3mb", 3ULL << 20},
+		{"3MiB", 3ULL << 20},
+		{"3GB", 3ULL << 30},
+		{"3gib", 3ULL << 30},
+		{"3T", 3ULL << 40},
+		{"3TiB", 3ULL << 40},
+	};
+	static const struct {
+		const char *text;
+		uint64_t ms; /* UINT64_MAX: refused */
+	} times[] = {
+		{"20ms", 20},       {"2", 2000},         {"2S", 2000},
+		{"3m", 180000},     {"3min", 180000},    {"2h", 7200000},
+		{"2d", 172800000},  {"1w", 604800000},   {"0", 0},
+		{"1y", UINT64_MAX}, {"1 s", UINT64_MAX}, {"-1s", UINT64_MAX},
+		{"", UINT64_MAX},   {"s", UINT64_MAX},   {"99999999999999999w", UINT64_MAX},
 	};
 	uint64_t v;
 
@@ -49,27 +68,49 @@ static void test_units(void **state)
 		if (ok)
 			assert_int_equal(v, sizes[i].bytes);
 	}
-	assert_true(units_parse_time("20ms", 1000, &v) && v == 20);
-	assert_true(units_parse_time("2", 1000, &v) && v == 2000);
-	assert_true(units_parse_time("3m", 1000, &v) && v == 180000);
-	assert_true(units_parse_time("1w", 1000, &v) && v == 604800000);
-	assert_false(units_parse_time("1y", 1000, &v));
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		bool ok = units_parse_time(times[i].text, 1000, &v);
+
+		assert_int_equal(ok, times[i].ms != UINT64_MAX);
+		if (ok)
+			assert_int_equal(v, times[i].ms);
+	}
 }
 
 static void test_units_round_trip(void **state)
 {
-	static const uint64_t values[] = {0,    1,     999,   1000,  1024,
-					  1536, 60000, 90000, 65536, 1ULL << 40};
+	static const struct {
+		uint64_t value;
+		const char *size, *time; /* in the greatest unit that leaves no rest */
+	} cases[] = {
+		{0, "0", "0"},
+		{1, "1B", "1ms"},
+		{999, "999B", "999ms"},
+		{1000, "1000B", "1s"},
+		{1024, "1K", "1024ms"},
+		{1536, "1536B", "1536ms"},
+		{60000, "60000B", "1m"},
+		{90000, "90000B", "90s"},
+		{65536, "64K", "65536ms"},
+		{7200000, "7200000B", "2h"},
+		{172800000, "168750K", "2d"},
+		{1209600000, "1181250K", "2w"},
+		{5ULL << 20, "5M", "5242880ms"},
+		{3ULL << 30, "3G", "3221225472ms"},
+		{1ULL << 40, "1T", "1099511627776ms"},
+	};
 	char text[32];
 	uint64_t back;
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		units_format_size(text, sizeof(text), values[i]);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		units_format_size(text, sizeof(text), cases[i].value);
+		assert_string_equal(text, cases[i].size);
 		assert_true(units_parse_size(text, 1, &back));
-		assert_int_equal(back, values[i]);
-		units_format_time(text, sizeof(text), values[i]);
+		assert_int_equal(back, cases[i].value);
+		units_format_time(text, sizeof(text), cases[i].value);
+		assert_string_equal(text, cases[i].time);
 		assert_true(units_parse_time(text, 1, &back));
-		assert_int_equal(back, values[i]);
+		assert_int_equal(back, cases[i].value);
 	}
 }
 
