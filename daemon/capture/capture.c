@@ -7,6 +7,10 @@
  * all is rejected again, and the ring is read until what we saw equals what the kernel counted. A
  * device that is gone ends the same way: its last block is handed over all the same.
  *
+ * The kernel's counts have 32 bits, so they are looked at (capture_sample()) before a reading, and
+ * each minute without one (handover.c); ours have 64. Of the device's own losses two handles of one
+ * interface see the same: each counts those from its begin to its end.
+ *
  * The reject-all filter goes straight to the socket: pcap_setfilter() on a running handle rejects
  * packets for a moment and says nothing of it. On lo the kernel shows each packet twice and counts
  * both; PACKET_IGNORE_OUTGOING leaves one.
@@ -69,7 +73,11 @@ static int64_t clock_ns(clockid_t id)
 
 /* ---- counters ---- */
 
-static void read_kernel(struct capture *c)
+/*
+ * What the device loses falls when it goes, as libpcap takes a counter that is not there for 0: the
+ * highest stays. What it loses after our end is not ours: the next handle has it too.
+ */
+void capture_sample(struct capture *c)
 {
 	struct pcap_stat st;
 	int32_t ifdrop;
@@ -78,10 +86,11 @@ static void read_kernel(struct capture *c)
 		return;
 	c->k_recv += (uint32_t)(st.ps_recv - c->last.ps_recv);
 	c->k_drop += (uint32_t)(st.ps_drop - c->last.ps_drop);
-	/* It falls when the device goes: libpcap takes a counter that is not there for 0. */
 	ifdrop = (int32_t)(st.ps_ifdrop - c->last.ps_ifdrop);
-	if (ifdrop > 0)
+	if (ifdrop > 0 && !c->stopping && !c->end)
 		c->k_ifdrop += (uint32_t)ifdrop;
+	else
+		st.ps_ifdrop = c->last.ps_ifdrop;
 	c->last = st;
 }
 
@@ -101,14 +110,11 @@ static uint64_t count_passed(const struct capture *c, uint64_t early)
 	return c->k_recv - c->cut - c->refused - early;
 }
 
-void capture_read_counters(struct capture *c, struct capture_counters *out)
+void capture_read_counters(const struct capture *c, struct capture_counters *out)
 {
-	uint64_t unseen, early;
-
-	read_kernel(c);
 	/* A packet on its way while the filters changed is counted, and yet from before ours. */
-	unseen = count_unseen(c);
-	early = unseen < c->early ? unseen : c->early;
+	uint64_t unseen = count_unseen(c), early = unseen < c->early ? unseen : c->early;
+
 	*out = (struct capture_counters){
 		.received = c->received,
 		.bytes = c->bytes,
@@ -240,7 +246,7 @@ static void watch(struct capture *c)
 
 static bool drained(struct capture *c, int last_batch)
 {
-	read_kernel(c);
+	capture_sample(c);
 	if (c->device.filter == DEVICE_FILTER_LIBPCAP && !c->device.packet_socket)
 		return last_batch <= 0 || clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
 	if (count_unseen(c) == 0)
@@ -316,6 +322,7 @@ void capture_stop(struct capture *c)
 {
 	if (c->stopping)
 		return;
+	capture_sample(c);
 	refuse_more(c);
 	c->stopping = true;
 	c->stop_deadline = clock_ns(CLOCK_MONOTONIC) +
@@ -335,8 +342,7 @@ static int begin_counting(struct capture *c, char *why, size_t size)
 {
 	int r;
 
-	read_kernel(c);
-	c->k_recv = c->k_drop = c->k_ifdrop = 0;
+	pcap_stats(c->device.pcap, &c->last); /* the baseline */
 	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(c, c->born);
 	r = device_begin(&c->device, why, size);
@@ -374,8 +380,12 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 
 void capture_hand_over(struct capture *older, struct capture *newer)
 {
+	capture_sample(older);
 	older->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(newer, older->end);
+	/* What the device lost until now the older one has counted. */
+	capture_sample(newer);
+	newer->k_ifdrop = 0;
 }
 
 enum capture_link capture_look(const struct capture *c)
@@ -418,7 +428,7 @@ bool capture_is_empty(struct capture *c)
 {
 	if (!c->stopping || c->inexact || c->has_parked)
 		return false;
-	read_kernel(c);
+	capture_sample(c);
 	return count_unseen(c) == 0 && clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
 }
 

@@ -65,8 +65,12 @@ bool capture_is_empty(struct capture *c); /* it was stopped, and nothing is left
 int capture_dlt(const struct capture *c); /* DLT_, for filter_check() */
 const char *capture_link_name(const struct capture *c); /* "Ethernet" */
 
-/* Reads the kernel's counters too (a system call): not per packet. */
-void capture_read_counters(struct capture *c, struct capture_counters *out);
+/*
+ * Has the kernel's counts as of now (a system call: not per packet). They have 32 bits: to be
+ * called before another 2^32 packets came. How often it is does not change what is counted.
+ */
+void capture_sample(struct capture *c);
+void capture_read_counters(const struct capture *c, struct capture_counters *out);
 
 /* Closes at once; what is still in the ring is lost. NULL is legal. */
 void capture_free(struct capture *c);

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define GRACE_S 0.02 /* from a cut to the older one's end */
+#define GRACE_S  0.02 /* from a cut to the older one's end */
+#define SAMPLE_S 60.  /* the kernel's counts have 32 bits, whether or not anybody reads them */
 
 static void add_counters(struct capture_counters *sum, const struct capture_counters *c)
 {
@@ -16,14 +17,22 @@ static void add_counters(struct capture_counters *sum, const struct capture_coun
 	sum->inexact |= c->inexact;
 }
 
-static void close_handle(struct handover *h, size_t i)
+static void read_handle(struct capture *handle, struct capture_counters *sum)
 {
 	struct capture_counters c;
 
-	capture_read_counters(h->handles[i], &c);
-	add_counters(&h->closed, &c);
+	capture_sample(handle);
+	capture_read_counters(handle, &c);
+	add_counters(sum, &c);
+}
+
+static void close_handle(struct handover *h, size_t i)
+{
+	read_handle(h->handles[i], &h->closed);
 	capture_free(h->handles[i]);
 	h->n--;
+	if (h->n == 0)
+		ev_timer_stop(h->loop, &h->sample);
 	memmove(h->handles + i, h->handles + i + 1, (h->n - i) * sizeof(h->handles[0]));
 }
 
@@ -34,6 +43,14 @@ static void on_grace(struct ev_loop *loop, ev_timer *w, int revents)
 
 	for (size_t i = 0; i + 1 < h->n; i++)
 		capture_stop(h->handles[i]);
+}
+
+static void on_sample(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct handover *h = w->data;
+
+	for (size_t i = 0; i < h->n; i++)
+		capture_sample(h->handles[i]);
 }
 
 static void start_grace(struct handover *h)
@@ -49,7 +66,8 @@ void handover_init(struct handover *h, struct ev_loop *loop)
 {
 	*h = (struct handover){.loop = loop};
 	ev_timer_init(&h->grace, on_grace, GRACE_S, 0.);
-	h->grace.data = h;
+	ev_timer_init(&h->sample, on_sample, 0., SAMPLE_S);
+	h->grace.data = h->sample.data = h;
 }
 
 struct capture *handover_newest(const struct handover *h)
@@ -69,6 +87,8 @@ void handover_add(struct handover *h, struct capture *fresh, bool cut)
 	if (cut)
 		capture_hand_over(handover_newest(h), fresh);
 	h->handles[h->n++] = fresh;
+	if (h->n == 1)
+		ev_timer_again(h->loop, &h->sample);
 	if (h->n > 1)
 		start_grace(h);
 	else if (h->running)
@@ -103,12 +123,8 @@ void handover_stop(struct handover *h)
 void handover_read_counters(const struct handover *h, struct capture_counters *out)
 {
 	*out = h->closed;
-	for (size_t i = 0; i < h->n; i++) {
-		struct capture_counters c;
-
-		capture_read_counters(h->handles[i], &c);
-		add_counters(out, &c);
-	}
+	for (size_t i = 0; i < h->n; i++)
+		read_handle(h->handles[i], out);
 }
 
 void handover_clear(struct handover *h)

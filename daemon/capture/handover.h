@@ -21,7 +21,7 @@ struct handover {
 	struct capture *handles[HANDOVER_MAX];
 	size_t n;
 	bool running; /* handover_run() was called, and not handover_pause() since */
-	ev_timer grace;
+	ev_timer grace, sample;
 	struct capture_counters closed; /* of the handles that are gone */
 };
 

@@ -1,0 +1,756 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One handle, from its baseline to its last count, over a kernel that does as a test says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/capture.h"
+#include "capture/device.h"
+#include "capture/filter.h"
+
+#define RING     32
+#define START_S  1600000000 /* when a test begins, wall clock */
+#define START_US (START_S * 1000000ULL)
+#define SNAPLEN  64
+
+/* A handle as the kernel and libpcap have it. */
+struct kernel {
+	struct pcap_stat stat;
+	uint64_t ring[RING]; /* the packets' times, µs */
+	size_t n, read;
+	int block; /* packets that pcap_dispatch() gives at most; 0: as many as it is asked for */
+	bool rejects, closed, broken, gone, mute; /* mute: has no counts to tell */
+};
+
+static struct {
+	struct kernel kernels[2];
+	size_t opened;
+	struct device device; /* what device_open() finds */
+	int open_answer;
+	int64_t now_us, wall_us; /* since the test began; how far the wall clock was set ahead */
+	int fd;                  /* always readable */
+	struct ev_loop *loop;
+	/* what the sink was given, and answers */
+	uint64_t calls, taken;
+	uint32_t caplen; /* of the last */
+	int answer;
+	int lost, stopped, errors;
+} world;
+
+/* ---- what stands around it ---- */
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int64_t us = world.now_us + (id == CLOCK_REALTIME ? world.wall_us : 0);
+
+	ts->tv_sec = (id == CLOCK_REALTIME ? START_S : 100) + us / 1000000;
+	ts->tv_nsec = us % 1000000 * 1000;
+	return 0;
+}
+
+int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size)
+{
+	*d = world.device;
+	d->pcap = (pcap_t *)(void *)&world.kernels[world.opened];
+	world.opened += world.open_answer == 0;
+	return world.open_answer;
+}
+
+int device_begin(struct device *d, char *why, size_t size)
+{
+	return 0;
+}
+
+enum capture_link device_look(const struct device *d)
+{
+	return CAPTURE_LINK_UP;
+}
+
+const char *device_link_name(const struct device *d)
+{
+	return "Ethernet";
+}
+
+void device_close(struct device *d)
+{
+	((struct kernel *)(void *)d->pcap)->closed = true;
+}
+
+int capture_file_linktype(void *pcap, uint16_t *out)
+{
+	*out = 1;
+	return 0;
+}
+
+int filter_reject_all(int fd)
+{
+	world.kernels[fd].rejects = true;
+	return 0;
+}
+
+int pcap_fileno(pcap_t *p)
+{
+	return (int)((struct kernel *)(void *)p - world.kernels);
+}
+
+int pcap_get_selectable_fd(pcap_t *p)
+{
+	return world.fd;
+}
+
+int pcap_datalink(pcap_t *p)
+{
+	return DLT_EN10MB;
+}
+
+char *pcap_geterr(pcap_t *p)
+{
+	static char text[] = "The interface disappeared";
+
+	return text;
+}
+
+int pcap_stats(pcap_t *p, struct pcap_stat *out)
+{
+	const struct kernel *k = (struct kernel *)(void *)p;
+
+	if (k->mute)
+		return PCAP_ERROR;
+	*out = k->stat;
+	return 0;
+}
+
+void pcap_breakloop(pcap_t *p)
+{
+	((struct kernel *)(void *)p)->broken = true;
+}
+
+/* A packet with an odd time does not match. */
+int pcap_offline_filter(const struct bpf_program *program, const struct pcap_pkthdr *h,
+			const u_char *bytes)
+{
+	return h->ts.tv_usec % 2 == 0;
+}
+
+int pcap_dispatch(pcap_t *p, int max, pcap_handler cb, u_char *user)
+{
+	struct kernel *k = (struct kernel *)(void *)p;
+	static const u_char bytes[2 * SNAPLEN];
+	int n = 0;
+
+	assert_true(max > 0);
+	max = k->block ? k->block : max;
+	for (k->broken = false; k->read < k->n && n < max && !k->broken; n++) {
+		uint64_t us = k->ring[k->read++];
+		struct pcap_pkthdr h = {
+			.ts = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)},
+			.caplen = sizeof(bytes),
+			.len = sizeof(bytes),
+		};
+
+		cb(user, &h, bytes);
+	}
+	return n == 0 && k->gone ? PCAP_ERROR : n;
+}
+
+/* ---- what happens ---- */
+
+static uint64_t now_us(void)
+{
+	return START_US + (uint64_t)(world.now_us + world.wall_us);
+}
+
+/* Packets with a time come into a handle's ring, as its socket's filter lets through. */
+static void arrive_at(struct kernel *k, unsigned int n, uint64_t us)
+{
+	while (n-- && !k->rejects) {
+		assert_true(k->n < RING);
+		k->ring[k->n++] = us;
+		k->stat.ps_recv++;
+	}
+}
+
+static void arrive(unsigned int n)
+{
+	world.now_us += 10;
+	arrive_at(&world.kernels[0], n, now_us());
+}
+
+/* They find no room in the ring. */
+static void lose_packets(struct kernel *k, unsigned int n)
+{
+	k->stat.ps_recv += n;
+	k->stat.ps_drop += n;
+}
+
+static void run(void)
+{
+	ev_run(world.loop, EVRUN_NOWAIT);
+}
+
+static int sink(void *ctx, const struct packet *pkt)
+{
+	world.calls++;
+	world.taken += world.answer == 0;
+	world.caplen = pkt->caplen;
+	return world.answer;
+}
+
+static void on_lost(void *ctx, const char *why)
+{
+	assert_string_equal(why, "The interface disappeared");
+	world.lost++;
+}
+
+static void on_stopped(void *ctx)
+{
+	world.stopped++;
+}
+
+static void on_error(void *ctx, int err)
+{
+	assert_int_equal(err, -ENOMEM);
+	world.errors++;
+}
+
+static int try_open(struct capture **out)
+{
+	const struct capture_options opt = {
+		.loop = world.loop,
+		.interface = "eth0",
+		.buffer_timeout_ms = 100,
+		.sink = sink,
+		.on_lost = on_lost,
+		.on_stopped = on_stopped,
+		.on_error = on_error,
+	};
+	char why[160];
+
+	return capture_new(out, &opt, why, sizeof(why));
+}
+
+static struct capture *open_capture(void)
+{
+	struct capture *c = NULL;
+
+	assert_int_equal(try_open(&c), 0);
+	return c;
+}
+
+static struct capture_counters counters_of(struct capture *c)
+{
+	struct capture_counters counters, again;
+
+	capture_sample(c);
+	capture_read_counters(c, &counters);
+	capture_sample(c);
+	capture_read_counters(c, &again);
+	assert_memory_equal(&counters, &again, offsetof(struct capture_counters, inexact));
+	assert_int_equal(counters.inexact, again.inexact);
+	return counters;
+}
+
+static void assert_counts(struct capture *c, uint64_t received, uint64_t dropped, uint64_t unread)
+{
+	struct capture_counters counters = counters_of(c);
+
+	assert_int_equal(counters.received, received);
+	assert_int_equal(counters.dropped_kernel, dropped);
+	assert_int_equal(counters.unread, unread);
+	if (world.stopped)
+		assert_int_equal(counters.passed, received + dropped + unread);
+}
+
+static int set_up(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	world.device.packet_socket = true;
+	world.device.snaplen = SNAPLEN;
+	world.fd = eventfd(1, EFD_NONBLOCK);
+	world.loop = ev_loop_new(0);
+	return world.fd < 0 || !world.loop;
+}
+
+static int tear_down(void **state)
+{
+	ev_loop_destroy(world.loop);
+	close(world.fd);
+	for (size_t i = 0; i < world.opened; i++)
+		assert_true(world.kernels[i].closed);
+	return 0;
+}
+
+/* ---- capturing ---- */
+
+static void test_what_was_counted_before_is_not_ours(void **state)
+{
+	world.kernels[0].stat = (struct pcap_stat){.ps_recv = 5, .ps_drop = 3, .ps_ifdrop = 2};
+
+	struct capture *c = open_capture();
+	struct capture_counters counters = counters_of(c);
+
+	assert_int_equal(counters.passed, 0);
+	assert_int_equal(counters.dropped_kernel, 0);
+	assert_int_equal(counters.dropped_interface, 0);
+	capture_free(c);
+}
+
+static void test_nothing_is_read_before_it_is_run(void **state)
+{
+	struct capture *c = open_capture();
+
+	arrive(2);
+	run();
+	assert_int_equal(world.taken, 0);
+	capture_run(c);
+	run();
+	assert_counts(c, 2, 0, 0);
+	assert_int_equal(counters_of(c).bytes, 4 * SNAPLEN);
+	capture_free(c);
+}
+
+static void test_what_the_ring_has_no_room_for_is_dropped(void **state)
+{
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	arrive(3);
+	lose_packets(&world.kernels[0], 2);
+	world.kernels[0].stat.ps_ifdrop += 4;
+	run();
+	assert_counts(c, 3, 2, 0);
+	assert_int_equal(counters_of(c).passed, 5);
+	assert_int_equal(counters_of(c).dropped_interface, 4);
+	capture_free(c);
+}
+
+/* The kernel's have 32 bits. */
+static void test_counters_that_wrap(void **state)
+{
+	struct capture *c;
+
+	world.kernels[0].stat = (struct pcap_stat){UINT32_MAX - 1, UINT32_MAX, UINT32_MAX - 2};
+	c = open_capture();
+	lose_packets(&world.kernels[0], 7);
+	world.kernels[0].stat.ps_ifdrop += 9;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(counters_of(c).dropped_kernel, 7 + i * (1ULL << 30));
+		lose_packets(&world.kernels[0], 1U << 30);
+	}
+	assert_int_equal(counters_of(c).passed, 7 + (1ULL << 32));
+	assert_int_equal(counters_of(c).dropped_interface, 9);
+	capture_free(c);
+}
+
+static void test_counts_that_cannot_be_had_stay(void **state)
+{
+	struct capture *c = open_capture();
+
+	lose_packets(&world.kernels[0], 2);
+	assert_counts(c, 0, 2, 0);
+	world.kernels[0].mute = true;
+	world.kernels[0].stat = (struct pcap_stat){0};
+	assert_counts(c, 0, 2, 0);
+	capture_free(c);
+}
+
+/* Without its device libpcap says 0, and with another one of that name what that has lost. */
+static void test_what_the_device_has_lost_does_not_depend_on_when_it_is_read(void **state)
+{
+	struct capture *c = open_capture();
+	static const u_int told[] = {10, 0, 5, 10, 12};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		world.kernels[0].stat.ps_ifdrop = told[i];
+		assert_int_equal(counters_of(c).dropped_interface, told[i] > 10 ? told[i] : 10);
+	}
+	capture_free(c);
+}
+
+/* On their way while the filters changed: the kernel counted some before the baseline. */
+static void test_packets_from_before_the_filter_are_left_out(void **state)
+{
+	struct capture *c;
+
+	arrive_at(&world.kernels[0], 3, now_us() - 2);
+	c = open_capture();
+	capture_run(c);
+	arrive_at(&world.kernels[0], 2, now_us() - 1);
+	arrive(1);
+	run();
+	capture_stop(c);
+	world.now_us += 1000000;
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_counts(c, 1, 0, 0);
+	capture_free(c);
+}
+
+static void test_a_filter_in_the_program_counts_what_matches(void **state)
+{
+	struct capture *c;
+
+	world.device.filter = DEVICE_FILTER_HERE;
+	c = open_capture();
+	capture_run(c);
+	arrive_at(&world.kernels[0], 3, START_US + 2);
+	arrive_at(&world.kernels[0], 4, START_US + 3);
+	run();
+	assert_int_equal(world.caplen, SNAPLEN);
+	assert_int_equal(counters_of(c).passed, 3);
+	capture_stop(c);
+	run();
+	assert_counts(c, 3, 0, 0);
+	capture_free(c);
+}
+
+static void test_where_the_kernel_counts_otherwise_it_is_inexact(void **state)
+{
+	struct capture *c;
+
+	world.device.any = true;
+	c = open_capture();
+	capture_run(c);
+	arrive(1);
+	lose_packets(&world.kernels[0], 2);
+	run();
+	world.kernels[0].stat.ps_recv += 5; /* what lo shows twice */
+	capture_stop(c);
+	assert_true(counters_of(c).inexact);
+	assert_int_equal(counters_of(c).unread, 0);
+	assert_false(capture_is_empty(c));
+	capture_free(c);
+
+	world.device.any = false;
+	world.device.packet_socket = false;
+	world.device.filter = DEVICE_FILTER_LIBPCAP;
+	c = open_capture();
+	world.kernels[1].stat.ps_recv += 5; /* of which the filter takes none */
+	lose_packets(&world.kernels[1], 2);
+	assert_true(counters_of(c).inexact);
+	assert_int_equal(counters_of(c).passed, 2);
+	capture_free(c);
+}
+
+/* ---- parked ---- */
+
+static void test_a_packet_that_is_not_taken_is_offered_again(void **state)
+{
+	struct capture *c = open_capture();
+
+	world.answer = PACKET_E_FULL;
+	capture_run(c);
+	arrive(3);
+	run();
+	run();
+	assert_true(capture_has_parked(c));
+	assert_int_equal(world.kernels[0].read, 1);
+	assert_int_equal(world.calls, 1); /* nobody is asked again and again */
+	capture_run(c);                   /* still none */
+	run();
+	assert_true(capture_has_parked(c));
+	world.answer = 0;
+	capture_run(c);
+	run();
+	assert_false(capture_has_parked(c));
+	assert_int_equal(world.taken, 3);
+	assert_counts(c, 3, 0, 0);
+	capture_free(c);
+}
+
+static void test_a_stop_waits_for_what_is_parked(void **state)
+{
+	struct capture *c = open_capture();
+
+	world.answer = PACKET_E_FULL;
+	capture_run(c);
+	arrive(1);
+	run();
+	capture_stop(c);
+	world.now_us += 1000000;
+	run();
+	assert_int_equal(world.stopped, 0);
+	assert_false(capture_is_empty(c));
+	assert_counts(c, 1, 0, 0);
+	world.answer = 0;
+	capture_run(c);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_counts(c, 1, 0, 0);
+	assert_true(capture_is_empty(c));
+	capture_free(c);
+}
+
+/* ---- the sink's errors ---- */
+
+static void test_what_the_sink_fails_for_is_not_received(void **state)
+{
+	struct capture *c = open_capture();
+
+	world.answer = -ENOMEM;
+	capture_run(c);
+	arrive(3);
+	run();
+	run();
+	assert_int_equal(world.errors, 1);
+	assert_int_equal(counters_of(c).received, 0);
+	assert_int_equal(counters_of(c).bytes, 0);
+	/* It may be run again, and reads on. */
+	world.answer = 0;
+	capture_run(c);
+	run();
+	assert_int_equal(world.errors, 1);
+	assert_int_equal(counters_of(c).received, 2);
+	capture_free(c);
+}
+
+static void test_a_sink_that_fails_for_a_parked_packet(void **state)
+{
+	struct capture *c = open_capture();
+
+	world.answer = PACKET_E_FULL;
+	capture_run(c);
+	arrive(2);
+	run();
+	world.answer = -ENOMEM;
+	capture_run(c);
+	run();
+	assert_int_equal(world.errors, 1);
+	assert_false(capture_has_parked(c));
+	assert_int_equal(counters_of(c).received, 0);
+	assert_int_equal(counters_of(c).bytes, 0);
+	capture_free(c);
+}
+
+/* ---- the end ---- */
+
+static void test_a_stop_reads_the_ring_empty(void **state)
+{
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	arrive(2);
+	lose_packets(&world.kernels[0], 1);
+	capture_stop(c);
+	arrive(5); /* nobody's */
+	assert_counts(c, 0, 1, 2);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_counts(c, 2, 1, 0);
+	run();
+	assert_int_equal(world.stopped, 1);
+	capture_free(c);
+}
+
+static void test_an_empty_ring_may_be_filled_until_the_deadline(void **state)
+{
+	struct capture *c = open_capture();
+
+	world.now_us += 1000000;
+	assert_false(capture_is_empty(c));
+	capture_stop(c);
+	assert_false(capture_is_empty(c));
+	world.now_us += 1000000;
+	assert_true(capture_is_empty(c));
+	capture_free(c);
+}
+
+/* A block is handed over when its time has passed; what never comes is waited for no longer. */
+static void test_a_stop_waits_for_what_the_kernel_counted(void **state)
+{
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	world.kernels[0].stat.ps_recv += 1;
+	capture_stop(c);
+	run();
+	assert_int_equal(world.stopped, 0);
+	assert_false(capture_is_empty(c));
+	world.kernels[0].rejects = false;
+	world.kernels[0].block = 1;
+	arrive(3);
+	world.now_us += 1000000;
+	while (!world.stopped) /* as long as something comes */
+		run();
+	assert_counts(c, 3, 0, 1);
+	capture_free(c);
+}
+
+static void test_libpcaps_own_devices_end_when_nothing_comes(void **state)
+{
+	struct capture *c;
+
+	world.device.packet_socket = false;
+	world.device.filter = DEVICE_FILTER_LIBPCAP;
+	c = open_capture();
+	capture_run(c);
+	arrive(2);
+	world.now_us += 10;
+	capture_stop(c);
+	arrive(1); /* after the stop */
+	run();
+	assert_int_equal(world.stopped, 0);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_int_equal(world.taken, 2);
+	capture_free(c);
+}
+
+static void test_a_device_that_is_lost_is_read_empty(void **state)
+{
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	arrive(2);
+	world.kernels[0].gone = true;
+	run();
+	assert_int_equal(world.lost, 0);
+	run();
+	assert_int_equal(world.lost, 1);
+	run();
+	assert_int_equal(world.lost, 1);
+	assert_int_equal(world.stopped, 1);
+	assert_counts(c, 2, 0, 0);
+	capture_free(c);
+}
+
+/* Else no packet would be ours any more until the clock is where it was. */
+static void test_a_clock_that_was_set_back_loses_nothing(void **state)
+{
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	world.wall_us = -3600000000LL;
+	arrive(2);
+	run();
+	assert_int_equal(counters_of(c).received, 2);
+	assert_true(counters_of(c).inexact);
+	capture_free(c);
+}
+
+/* ---- the hand-over ---- */
+
+static void arrive_in_both(unsigned int n)
+{
+	world.now_us += 10;
+	for (size_t i = 0; i < 2; i++)
+		arrive_at(&world.kernels[i], n, now_us());
+}
+
+static void test_two_handles_take_each_packet_once(void **state)
+{
+	struct capture *older = open_capture(), *newer = open_capture();
+
+	capture_run(older);
+	arrive_in_both(3);
+	world.now_us += 10;
+	capture_hand_over(older, newer);
+	arrive_at(&world.kernels[0], 1, now_us()); /* at the moment of the cut */
+	arrive_at(&world.kernels[1], 1, now_us());
+	arrive_in_both(3);
+	run();
+	capture_stop(older);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_counts(older, 3, 0, 0);
+	capture_run(newer);
+	run();
+	capture_stop(newer);
+	run();
+	assert_int_equal(world.stopped, 2);
+	assert_counts(newer, 4, 0, 0);
+	assert_int_equal(world.taken, 7);
+	capture_free(older);
+	capture_free(newer);
+}
+
+/* Both see the device's count. */
+static void lose_in_device(unsigned int n)
+{
+	world.kernels[0].stat.ps_ifdrop += n;
+	world.kernels[1].stat.ps_ifdrop += n;
+}
+
+static void test_what_the_device_loses_is_counted_by_one_handle(void **state)
+{
+	struct capture *older = open_capture(), *newer = open_capture();
+
+	lose_in_device(1);
+	capture_hand_over(older, newer);
+	lose_in_device(10);
+	capture_stop(older);
+	assert_int_equal(counters_of(older).dropped_interface, 1);
+	lose_in_device(100);
+	capture_stop(newer);
+	lose_in_device(1000);
+	assert_int_equal(counters_of(newer).dropped_interface, 110);
+	capture_free(older);
+	capture_free(newer);
+}
+
+/* ---- opening ---- */
+
+static void test_what_cannot_be_opened_is_closed(void **state)
+{
+	struct capture *c = NULL;
+
+	world.open_answer = CAPTURE_E_DOWN;
+	assert_int_equal(try_open(&c), CAPTURE_E_DOWN);
+	assert_null(c);
+	assert_true(world.kernels[0].closed);
+}
+
+static void test_errors_of_opening(void **state)
+{
+	assert_true(capture_is_away(CAPTURE_E_MISSING) && capture_is_away(CAPTURE_E_DOWN));
+	assert_false(capture_is_away(CAPTURE_E_PERMISSION) || capture_is_away(-ENODEV));
+	assert_int_equal(capture_errno(CAPTURE_E_MISSING), -ENODEV);
+	assert_int_equal(capture_errno(CAPTURE_E_DOWN), -ENODEV);
+	assert_int_equal(capture_errno(CAPTURE_E_PERMISSION), -EPERM);
+	assert_int_equal(capture_errno(CAPTURE_E_FILTER), -EINVAL);
+	assert_int_equal(capture_errno(CAPTURE_E_NAME), -EINVAL);
+	assert_int_equal(capture_errno(CAPTURE_E_OTHER), -EIO);
+	assert_int_equal(capture_errno(-ENOMEM), -ENOMEM);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_what_was_counted_before_is_not_ours),
+		TEST(test_nothing_is_read_before_it_is_run),
+		TEST(test_what_the_ring_has_no_room_for_is_dropped),
+		TEST(test_counters_that_wrap),
+		TEST(test_counts_that_cannot_be_had_stay),
+		TEST(test_what_the_device_has_lost_does_not_depend_on_when_it_is_read),
+		TEST(test_packets_from_before_the_filter_are_left_out),
+		TEST(test_a_filter_in_the_program_counts_what_matches),
+		TEST(test_where_the_kernel_counts_otherwise_it_is_inexact),
+		TEST(test_a_packet_that_is_not_taken_is_offered_again),
+		TEST(test_a_stop_waits_for_what_is_parked),
+		TEST(test_what_the_sink_fails_for_is_not_received),
+		TEST(test_a_sink_that_fails_for_a_parked_packet),
+		TEST(test_a_stop_reads_the_ring_empty),
+		TEST(test_an_empty_ring_may_be_filled_until_the_deadline),
+		TEST(test_a_stop_waits_for_what_the_kernel_counted),
+		TEST(test_libpcaps_own_devices_end_when_nothing_comes),
+		TEST(test_a_device_that_is_lost_is_read_empty),
+		TEST(test_a_clock_that_was_set_back_loses_nothing),
+		TEST(test_two_handles_take_each_packet_once),
+		TEST(test_what_the_device_loses_is_counted_by_one_handle),
+		TEST(test_what_cannot_be_opened_is_closed),
+		cmocka_unit_test(test_errors_of_opening),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
