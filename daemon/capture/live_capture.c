@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "capture/handover.h"
+#include "capture/interface_state.h"
 #include "capture/linkwatch.h"
 #include "capture/opening.h"
 #include "capture/retry.h"
@@ -37,9 +38,8 @@ struct live_capture {
 	bool started; /* on_opened() was called */
 	bool stopping;
 	bool waiting;    /* for the interface: what handles there are, are only read empty */
-	bool said_lost;  /* the interface's absence was logged */
-	int dlt;         /* of the newest handle there was; -1 none yet */
-	uint64_t opened; /* ms, when that was */
+	uint64_t opened; /* ms, when the newest handle was */
+	struct interface_state state;
 	struct linkwatch *links;
 	struct opening *opening;
 	struct retry retry;
@@ -53,44 +53,16 @@ static struct capture *newest(const struct live_capture *t)
 	return handover_newest(&t->queue);
 }
 
-static void tell_state(struct live_capture *t, const char *state)
+static void tell_state(const struct live_capture *t, const char *state)
 {
-	char buf[160];
-
-	snprintf(buf, sizeof(buf), "%s %s", state, t->cfg->interface);
-	t->opt.on_state(t->opt.ctx, buf);
-}
-
-static void say_lost(struct live_capture *t, const char *why)
-{
-	if (t->said_lost)
-		return;
-	t->said_lost = true;
-	log_write_event(LOG_LEVEL_WARN, LOG_EVENT_INTERFACE_LOST, NULL, 0,
-			"%s; waiting for the interface", why);
-}
-
-static void tell_waiting(struct live_capture *t, int r)
-{
-	tell_state(t, r == CAPTURE_E_DOWN ? "waiting, as it is down, for interface"
-					  : "waiting for interface");
+	interface_state_tell(&t->state, state, t->cfg->interface);
 }
 
 /* The newest handle captures. */
-static void say_back(struct live_capture *t)
+static void say_capturing(struct live_capture *t)
 {
-	int dlt = capture_dlt(newest(t));
-	bool changed = t->dlt >= 0 && t->dlt != dlt;
-
-	if (t->said_lost)
-		log_write_event(LOG_LEVEL_INFO, LOG_EVENT_INTERFACE_BACK, NULL, 0,
-				"%s: the interface is back, capturing%s%s", t->cfg->interface,
-				changed ? "; its link type is now " : "",
-				changed ? capture_link_name(newest(t)) : "");
-	t->said_lost = false;
+	interface_state_capturing(&t->state, t->cfg->interface, newest(t));
 	retry_clear(&t->retry);
-	t->dlt = dlt;
-	tell_state(t, "capturing on");
 }
 
 /* ---- handles ---- */
@@ -142,8 +114,8 @@ static void lose(struct live_capture *t, const char *why)
 		t->opt.on_failed(t->opt.ctx, text);
 		return;
 	}
-	say_lost(t, text);
-	tell_waiting(t, CAPTURE_E_MISSING);
+	interface_state_lost(&t->state, text);
+	interface_state_waiting(&t->state, t->cfg->interface, CAPTURE_E_MISSING);
 	look_soon(t);
 }
 
@@ -196,7 +168,7 @@ static int open_handle(struct live_capture *t, const struct config *cfg)
 		.ctx = t,
 	};
 
-	int r = opening_start(t->opening, &opt, t->dlt < 0 ? DLT_ETHERNET : t->dlt);
+	int r = opening_start(t->opening, &opt, t->state.dlt < 0 ? DLT_ETHERNET : t->state.dlt);
 
 	if (r == 0)
 		retry_begin(&t->retry);
@@ -237,13 +209,13 @@ static void look(struct live_capture *t)
 
 	switch (capture_look(newest(t))) {
 	case CAPTURE_LINK_UP:
-		if (t->said_lost)
-			say_back(t);
+		if (t->state.said_lost)
+			say_capturing(t);
 		break;
 	case CAPTURE_LINK_DOWN:
 		snprintf(why, sizeof(why), "%s: the interface is down", t->cfg->interface);
-		say_lost(t, why);
-		tell_waiting(t, CAPTURE_E_DOWN);
+		interface_state_lost(&t->state, why);
+		interface_state_waiting(&t->state, t->cfg->interface, CAPTURE_E_DOWN);
 		break;
 	case CAPTURE_LINK_GONE:
 		lose(t, "The interface disappeared");
@@ -260,21 +232,18 @@ static void append_handle(struct live_capture *t, struct capture *fresh)
 	handover_add(&t->queue, fresh, t->queue.n && !t->waiting);
 	t->waiting = false;
 	t->opened = thread_now_ms();
-	say_back(t);
+	say_capturing(t);
 	/* What became of it while it was opened was not looked at. */
 	look(t);
 }
 
 static void wait_for_interface(struct live_capture *t, const struct opening_result *res)
 {
-	if (capture_is_away(res->r)) {
-		say_lost(t, res->why);
-		tell_waiting(t, res->r);
-	} else {
-		if (retry_is_news(&t->retry, res->why))
-			log_warn("%s; tried again every %d s at least", res->why, RETRY_MAX_S);
-		tell_state(t, "waiting, as it cannot be opened, for interface");
-	}
+	if (capture_is_away(res->r))
+		interface_state_lost(&t->state, res->why);
+	else if (retry_is_news(&t->retry, res->why))
+		log_warn("%s; tried again every %d s at least", res->why, RETRY_MAX_S);
+	interface_state_waiting(&t->state, t->cfg->interface, res->r);
 	start_timer(t, &t->reopen, retry_fail(&t->retry, &res->tried));
 }
 
@@ -407,7 +376,7 @@ int live_capture_new(struct live_capture **out, const struct live_capture_option
 	t->opt = *opt;
 	t->cfg = opt->cfg;
 	t->waiting = true;
-	t->dlt = -1;
+	t->state = (struct interface_state){opt->on_state, opt->ctx, .dlt = -1};
 	handover_init(&t->queue, opt->loop);
 	ev_timer_init(&t->ended, on_ended, 0., 0.);
 	ev_timer_init(&t->reopen, on_reopen, 0., 0.);
