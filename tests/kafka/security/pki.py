@@ -77,6 +77,13 @@ class Ca:
         key.chmod(0o600)
         return cert, key
 
+    def pkcs12(self, file, password):
+        """The same in a PKCS#12 file, encrypted, as a client takes them (ssl.keystore.location)."""
+        path = self.dir / f"{file}.p12"
+        openssl("pkcs12", "-export", "-in", self.dir / f"{file}.crt", "-inkey",
+                self.dir / f"{file}.key", "-out", path, "-passout", f"pass:{password}")
+        return path
+
     def keystore(self, file):
         """The certificate and key of issue() in one PEM file, as a Kafka broker takes them."""
         path = self.dir / f"{file}.pem"

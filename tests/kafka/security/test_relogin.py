@@ -87,5 +87,10 @@ def test_the_consumer_ends_at_once(hung, login, offset):
     wait.until(lambda: process.stats(timeout=1)["read"] > 1, 10, process.describe)
     stands_still(process)
     started = time.monotonic()
-    process.stop(signal.SIGTERM, timeout=2 * HANGS_S)
+    assert process.stop(signal.SIGTERM, timeout=2 * HANGS_S) == 1, process.describe()
     assert time.monotonic() - started < 6, process.describe()
+    read, written = process.counts()
+    assert 1 <= written < read < COUNT, process.describe()
+    assert process.lines[-2:] == [
+        f"ERROR:root:{read - written} packet(s) not written: the reader was too slow",
+        f"ERROR:root:Cut short by a signal: {read} of {COUNT} packet(s) read"], process.describe()

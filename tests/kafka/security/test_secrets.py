@@ -26,6 +26,18 @@ SECRETS = {
                                 "enable.sasl.oauthbearer.unsecure.jwt=true"],
     "sasl.kerberos.kinit.cmd": ["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=GSSAPI"],
 }
+# What shows that it did look: the exit status (2: there is no client), and what is said.
+LOOKED_AT = {
+    "sasl.password": (1, r"sasl\.password is wrong"),
+    "ssl.key.password": (2, r"ssl\.key\.password is wrong"),
+    "ssl.keystore.password": (2, r"PKCS#?12"),
+    "ssl.key.pem": (2, r"ssl\.key\.pem failed"),
+    # Without libcurl.
+    "sasl.oauthbearer.client.secret": (2, "librdkafka refuses this value"),
+    "sasl.oauthbearer.config": (1, r"(Unrecognized|Invalid) sasl\.oauthbearer\.config [*]{4}|"
+                                   "OAUTHBEARER mechanism handshake failed"),
+    "sasl.kerberos.kinit.cmd": (1, "Kerberos: no ticket|Slow Kerberos ticket refresh: .*[*]{4}$"),
+}
 LISTENER = {"SASL_SSL": "SASLSSL", "SSL": "TLS", "SASL_PLAINTEXT": "GSSAPI"}
 LOUD = ["-X", "debug=all", "--log-level", "DEBUG"]
 
@@ -51,26 +63,30 @@ def test_no_secret_is_written_anywhere(name, secure, client, pcap, sample, librd
     beside = [o for p in SECRETS[name] for o in ("-X", p)]
     listener = LISTENER[SECRETS[name][0].split("=")[1]]
     if name == "ssl.keystore.password":
-        beside += ["-X", f"ssl.keystore.location={secure.ca.dir}/client.pem"]
+        beside += ["-X", f"ssl.keystore.location={secure.ca.pkcs12('client', KEY_PASSWORD)}"]
     if name == "ssl.key.password":
         beside += ["-X", f"ssl.key.location={secure.ca.dir}/client.encrypted.key"]
     where = ["-k", secure.address(listener), "-X", f"ssl.ca.location={secure.ca.cert}"]
-    said = ""
+    said, (status, words) = "", LOOKED_AT[name]
     for value in values(name):
         secret = ["-X", f"{name}={value}"]
         for work in (("-p", "-r", sample), ("-c", "-e")):
             options = [*work, "-t", pcap.name, *where, *beside, *secret, *LOUD]
             patience = "8s" if "sleep" in value else "2s"
             process = client(*options, "--stall-timeout", patience, libs=librdkafka)
-            status = process.wait(30)
-            assert status != 0, process.describe()
-            # Status 2: there was no client, and none of its lines.
+            assert process.wait(30) == status, process.describe()
+            assert process.grep(words), process.describe()
+            # Without a client there are none of its lines.
             assert status == 2 or process.grep(r"^DEBUG:root:Kafka: CONF: .* = "), \
                 process.describe()
             assert "sleep" not in value or process.grep("Slow Kerberos ticket refresh: .*[*]{4}$")
             said += everything(process)
             dump = client(*options, "-X", "dump", libs=librdkafka)
-            dump.wait(30)
+            if "client.secret" in name:
+                assert dump.wait(30) == 2 and dump.grep(words), dump.describe()
+            else:
+                assert dump.wait(30) == 0, dump.describe()
+                assert f"{name}=****" in dump.stdout.decode().splitlines(), dump.stdout
             said += everything(dump)
         # Mistakes, in which the value stands where it is shown: another name, another role.
         wrong = client("-p", "-t", "x", "-X", f"{name}x={value}", libs=librdkafka)
@@ -109,7 +125,7 @@ def test_a_value_comes_from_a_file(secure, client, pcap, sample, tmp_path):
     file.write_text(PASSWORD + "\n")
     process = client("-p", "-r", sample, "-t", pcap.name,
                      *secure.sasl("PLAIN", **{"sasl.password": f"@{file}"}))
-    assert process.wait(30) == 0, process.describe()
+    assert process.wait(30) == 0 and pcap.count() == 10, process.describe()
 
 
 def test_a_value_comes_from_a_systemd_credential(secure, client, pcap, sample, tmp_path):
@@ -117,7 +133,7 @@ def test_a_value_comes_from_a_systemd_credential(secure, client, pcap, sample, t
     process = client("-p", "-r", sample, "-t", pcap.name,
                      *secure.sasl("PLAIN", **{"sasl.password": "@credential:kafka-password"}),
                      env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
-    assert process.wait(30) == 0, process.describe()
+    assert process.wait(30) == 0 and pcap.count() == 10, process.describe()
 
 
 @pytest.fixture
@@ -154,7 +170,7 @@ def test_a_reload_masks_what_changed(secure, client, config, pair):
     process.send_signal(signal.SIGHUP)
     process.wait_line(r"reload: kafka-config sasl\.password: ", 20)
     process.wait_line("^INFO:root:Reloaded", 20)
-    process.stop()
+    assert process.stop() == 0, process.describe()
     assert MARKER not in process.stderr and PASSWORD not in process.stderr
 
 
@@ -206,7 +222,7 @@ def test_a_file_that_cannot_be_used_refuses_the_reload_and_the_old_client_goes_o
         "ssl.key.location": secure.ca.dir / "client-plain.key"}))
     sender.wait_capturing()
     if mode == "producer":
-        sender.stop()
+        assert sender.stop() == 0, sender.describe()
         process = client("-C", config(options, interface=pair.inside)).wait_capturing()
     else:
         out = tmp_path / "out.pcap"
@@ -217,7 +233,7 @@ def test_a_file_that_cannot_be_used_refuses_the_reload_and_the_old_client_goes_o
         """So many packets have come to the other end."""
         if mode == "producer":
             return pcap.count() == total
-        return out.exists() and out.stat().st_size >= 24 + total * (16 + 64)
+        return out.exists() and out.stat().st_size == 24 + total * (16 + 64)
     traffic.send(pair, 100, 1000)
     wait.until(lambda: passed(100), 20, process.describe)
     cert.write_text("no certificate")
@@ -228,6 +244,9 @@ def test_a_file_that_cannot_be_used_refuses_the_reload_and_the_old_client_goes_o
     traffic.send(pair, 100, 1000, first=100)
     wait.until(lambda: passed(200), 20, process.describe)
     assert process.stop() == 0, process.describe()
+    frames = ([r.value for r in pcap.records()] if mode == "producer" else
+              [p.data for p in captures.read(out)[1]])
+    assert [captures.sequence(f) for f in frames] == list(range(200))
 
 
 def test_core_dumps_are_off(secure, client, pcap, pair, tmp_path):

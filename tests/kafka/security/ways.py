@@ -36,3 +36,17 @@ def options(cluster, way, right, place=None):
 def works(way, library, right):
     """What must happen: SCRAM with the old library never works, whatever the password."""
     return right and not (way.startswith("SCRAM") and library == "debian")
+
+
+def refusal(way, library):
+    """When it does not work: (exit status, what the line says)."""
+    if way.startswith("SCRAM") and library == "debian":
+        return 1, "librdkafka below 2.6.1 cannot do SCRAM"
+    return {
+        "GSSAPI": (1, f"Kerberos: no ticket: .*no suitable keys for nobody@{REALM}"),
+        "TLS, server verified": (1, "other.example.*is for another host"),
+        "TLS, client certificate": (1, "the broker refused our certificate|"
+                                       "wants a client certificate that it trusts"),
+        # No client can be made of it: wrong usage.
+        "TLS, encrypted key": (2, r"ssl\.key\.location failed: .*ssl\.key\.password is wrong"),
+    }.get(way, (1, r"sasl\.username or sasl\.password is wrong"))
