@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
 
-from harness import captures, daemon  # noqa: E402
+from harness import captures, daemon, faults  # noqa: E402
 from harness.broker import Broker  # noqa: E402
 from harness.net import Pair  # noqa: E402
 from harness.proc import run  # noqa: E402
@@ -71,10 +71,34 @@ def broker(tmp_path_factory):
 
 @pytest.fixture
 def own_broker(tmp_path):
-    """A broker of this test alone, not started, for faults."""
+    """A broker of this test alone, not started: for settings of its own."""
     b = Broker(tmp_path / 'broker')
     yield b
     b.kill()
+
+
+@pytest.fixture(scope='session')
+def broker_for_outages(tmp_path_factory):
+    b = Broker(tmp_path_factory.mktemp('outages'), {'log.segment.delete.delay.ms': '100'},
+               java=faults.JAVA)
+    yield b
+    b.kill()
+
+
+@pytest.fixture
+def outage_broker(broker_for_outages):
+    """
+    A running broker that a test may pause, stop and kill, and leave so: others share it, but not at
+    the same time.
+    """
+    b = broker_for_outages
+    if b.process and b.process.running():
+        b.resume()
+    else:
+        b.start()
+    b.wait_taking()
+    b.clear()
+    return b
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def assert_gave_up(process, waited_for, status=1):
     lines = process.grep(rf'^ERROR:root:No progress for {STALL} s, giving up; waited for ')
     assert len(lines) == 1, process.describe()
     assert re.search(f'waited for {waited_for}', lines[0]), lines[0]
-    assert re.search(f'^ERROR:root:.*waited for {waited_for}', process.lines[-1]), process.describe()
+    assert re.search(f'^ERROR:root:.*waited for {waited_for}', process.lines[-1]), (
+        process.describe())
 
 
 def run(*argv):
@@ -112,6 +113,7 @@ def test_a_topic_that_is_there_but_empty_is_no_wait_with_e(topic):
     process = run('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e')
     assert process.status == 0, process.describe()
     assert not process.grep('^(WARN|ERROR)'), process.describe()
+    assert captures.parse(process.stdout) == (1, [])
 
 
 def test_a_slow_run_that_makes_progress_is_not_given_up(topic, consumer):
@@ -123,7 +125,8 @@ def test_a_slow_run_that_makes_progress_is_not_given_up(topic, consumer):
         process.wait_stdout(24 + sum(16 + len(p.data) for p in sample[:n]))
         if n < 5:
             wait.elapse(STALL / 2)
-    assert process.wait(10) == 0, process.describe()
+    assert process.wait(10) == 0 and process.counts() == (5, 5), process.describe()
+    assert captures.parse(process.stdout) == (1, sample)
 
 
 @pytest.mark.parametrize('role', ['producer', 'consumer'])
@@ -137,6 +140,11 @@ def test_a_broker_that_is_absent_for_8_s_makes_no_flood(role, nowhere, pair, spa
     assert process.running(), process.describe()
     assert len(process.grep('out of reach')) == 1, process.describe()
     assert len(process.lines) <= 6, process.describe()
+    counted = process.stats()
+    if role == 'producer':
+        assert counted['received'] == counted['queued'] == 100, process.describe()
+    else:
+        assert counted['read'] == 0, process.describe()
 
 
 def test_a_producer_waits_for_its_topic(broker, pair, spawn):
@@ -162,19 +170,19 @@ def test_a_consumer_waits_for_its_topic(broker, spawn, tmp_path):
     process.wait_stdout(24 + sum(16 + len(p.data) for p in packets))
     assert len(process.grep(rf'^(WARNING|ERROR):root:.*{name}')) == 1, process.describe()
     assert process.stop() == 0, process.describe()
+    assert captures.parse(process.stdout) == (1, packets)
 
 
-def test_a_consumer_waits_for_its_broker(own_broker, spawn):
-    own_broker.start()
-    topic = Topic(own_broker, own_broker.topic())
+def test_a_consumer_waits_for_its_broker(outage_broker, spawn):
+    topic = Topic(outage_broker, outage_broker.topic())
     packets = captures.sample(10)
     topic.produce(packets)
-    own_broker.stop()
-    process = spawn('-c', '-k', own_broker.bootstrap, '-t', topic.name, '-o', 'begin')
+    outage_broker.stop()
+    process = spawn('-c', '-k', outage_broker.bootstrap, '-t', topic.name, '-o', 'begin')
     process.wait_line('^WARNING:root:Kafka is out of reach')
-    # With a record of another client taken: it has said that it started some time before.
-    own_broker.warm = False
-    own_broker.start()
+    outage_broker.start()
+    outage_broker.wait_taking()
     process.wait_stdout(24 + sum(16 + len(p.data) for p in packets), timeout=5)
     assert process.stop() == 0, process.describe()
     assert len(process.grep('out of reach')) == 1, process.describe()
+    assert captures.parse(process.stdout) == (1, packets)

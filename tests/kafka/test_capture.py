@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import captures, faults, traffic, wait
-from harness.witness import Tcpdump, key_time
+from harness.witness import Tcpdump, Topic, key_time
 
 pytestmark = pytest.mark.alone
 
@@ -91,26 +91,15 @@ def test_stopped_for_3_s_loses_nothing(make_topic, pair, producer, pps):
     assert_complete(topic.records(), pps * 6)
 
 
-def takes_records(broker):
-    """
-    The time at which a broker takes the record of another client that comes to it now: it may well
-    have answered, and said that it had started, some seconds before.
-    """
-    broker.warm = False
-    broker.warm_up()
-    return time.monotonic()
-
-
-def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
+def test_a_full_queue_does_not_spin(outage_broker, pair, spawn):
     # The queue is full and stays full while the broker stands still: nothing is to be done. What
     # librdkafka's thread for that broker does is ended when the hang is seen (brake), within 7 s.
-    own_broker.start()
-    name = own_broker.topic()
-    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name,
+    name = outage_broker.topic()
+    process = spawn('-p', '-i', pair.inside, '-k', outage_broker.bootstrap, '-t', name,
                     '-X', 'queue.buffering.max.messages=1000').wait_capturing()
     traffic.send(pair, 100, 1000)
     wait.until(lambda: process.stats()['delivered'] == 100, 30, 'the first 100 delivered')
-    own_broker.pause()
+    outage_broker.pause()
     generator = traffic.start(pair, 4000, 1000, first=100)
     wait.until(lambda: process.stats()['queued'] >= 1000, 20, process.describe)
     before = process.cpu(first_thread=True)
@@ -121,8 +110,8 @@ def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
     used = process.cpu() - before
     assert generator.wait(30) == 0
     assert process.running(), process.describe()
-    own_broker.resume()
-    resumed = takes_records(own_broker)
+    outage_broker.resume()
+    resumed = outage_broker.wait_taking()
     wait.until(lambda: process.stats()['delivered'] > 100, 60, process.describe)
     late = time.monotonic() - resumed
     wait.until(lambda: process.stats()['delivered'] == 4100, 60, process.describe)
@@ -131,30 +120,30 @@ def test_a_full_queue_does_not_spin(own_broker, pair, spawn):
     assert late < 2, f'delivery resumed {late} s after the broker did'
     assert process.stop() == 0, process.describe()
     assert process.counts() == (4100, 4100)
+    assert_complete(Topic(outage_broker, name).records(), 4100)
 
 
-def test_broker_absent_at_start_then_started(own_broker, pair, spawn):
-    own_broker.start()
-    name = own_broker.topic()
-    own_broker.stop()
-    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', name)
+def test_broker_absent_at_start_then_started(outage_broker, pair, spawn):
+    name = outage_broker.topic()
+    outage_broker.stop()
+    process = spawn('-p', '-i', pair.inside, '-k', outage_broker.bootstrap, '-t', name)
     process.wait_capturing()
     traffic.send(pair, 500, 1000)
     wait.until(lambda: process.stats()['queued'] == 500, 20, process.describe)
-    own_broker.start(wait_ready=False)
-    own_broker.wait_ready()
-    ready = takes_records(own_broker)
+    outage_broker.start(wait_ready=False)
+    outage_broker.wait_ready()
+    ready = outage_broker.wait_taking()
     wait.until(lambda: process.stats()['delivered'] > 0, 30, process.describe)
     late = time.monotonic() - ready
     assert late <= 2, f'the first delivery {late} s after the broker was ready'
     wait.until(lambda: process.stats()['delivered'] == 500, 30, process.describe)
-    assert process.stop() == 0
+    assert process.stop() == 0, process.describe()
     assert process.counts() == (500, 500)
+    assert_complete(Topic(outage_broker, name).records(), 500)
     assert len(process.grep('^(ERROR|WARN)')) < 10, process.describe()
 
 
 def test_interrupt_on_a_silent_interface_ends_within_1_s(topic, pair, producer):
-
     process = producer(pair, topic)
     before = time.monotonic()
     assert process.stop(signal.SIGINT) == 0, process.describe()
@@ -162,19 +151,20 @@ def test_interrupt_on_a_silent_interface_ends_within_1_s(topic, pair, producer):
     assert process.counts() == (0, 0)
 
 
-def test_memory_stays_bounded_while_the_broker_stands_still(own_broker, pair, spawn):
-    own_broker.start()
-    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap,
-                    '-t', own_broker.topic()).wait_capturing()
+def test_memory_stays_bounded_while_the_broker_stands_still(outage_broker, pair, spawn):
+    topic = Topic(outage_broker, outage_broker.topic())
+    process = spawn('-p', '-i', pair.inside, '-k', outage_broker.bootstrap,
+                    '-t', topic.name).wait_capturing()
     traffic.send(pair, 1000, 1000)
     wait.until(lambda: process.stats()['delivered'] == 1000, 30, process.describe)
-    own_broker.pause()
+    outage_broker.pause()
     traffic.send(pair, 400000, 0, size=1400, first=1000)
     assert process.running(), process.describe()
     assert process.rss() < 400 << 20, f'{process.rss() >> 20} MiB'
-    own_broker.resume()
+    outage_broker.resume()
     wait.until(lambda: process.stats()['queued'] == 0, 120, process.describe)
     assert process.stop(timeout=120) == 0, process.describe()
     account = process.account()
     taken, delivered = process.counts()
     assert taken == delivered and taken + account['dropped_kernel'] == 401000, process.describe()
+    assert topic.count() == delivered

@@ -123,16 +123,15 @@ def test_a_fatal_error_is_the_last_word(topic, consumer):
 
 
 @pytest.mark.parametrize('offset', ['begin', 'stored'])
-def test_an_outage_of_the_broker_loses_and_doubles_nothing(own_broker, spawn, offset):
-    own_broker.start()
-    topic = Topic(own_broker, own_broker.topic(partitions=2))
+def test_an_outage_of_the_broker_loses_and_doubles_nothing(outage_broker, spawn, offset):
+    topic = Topic(outage_broker, outage_broker.topic(partitions=2))
     sample = captures.sample(200, size=80)
     topic.produce(sample[:100])
-    process = spawn('-c', '-k', own_broker.bootstrap, '-t', topic.name, '-o', offset)
+    process = spawn('-c', '-k', outage_broker.bootstrap, '-t', topic.name, '-o', offset)
     process.wait_stdout(whole(100, 80))
-    own_broker.stop()
+    outage_broker.stop()
     process.wait_line(r'^(WARNING|ERROR):root:')
-    own_broker.start()
+    outage_broker.start()
     topic.produce(sample[100:])
     process.wait_stdout(whole(200, 80), timeout=60)
     assert process.stop() == 0, process.describe()
@@ -240,13 +239,12 @@ def test_a_start_past_the_end_is_the_end(topic, consumer, offset):
     assert len(said) == (offset == '1000'), process.describe()
 
 
-def test_a_look_up_that_hangs_does_not_hold_up_the_end(own_broker, spawn):
+def test_a_look_up_that_hangs_does_not_hold_up_the_end(outage_broker, spawn):
     """The broker takes the connection and is silent: look-ups take their time, up to 8 s."""
-    own_broker.start()
-    topic = own_broker.topic()
-    own_broker.pause()
-    process = spawn('-c', '-k', own_broker.bootstrap, '-t', topic)
-    wait.elapse(9)
+    topic = outage_broker.topic()
+    outage_broker.pause()
+    process = spawn('-c', '-k', outage_broker.bootstrap, '-t', topic)
+    wait.elapse(9)  # those of 0.5, 1, 2 and 4 s are over, and one of 8 s has begun
     before = time.monotonic()
     assert process.stop(signal.SIGINT) == 0, process.describe()
     assert time.monotonic() - before < 5

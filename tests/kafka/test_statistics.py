@@ -36,17 +36,16 @@ def test_the_round_trip_of_a_capture(topic, pair, producer, interval):
     assert process.counts() == (100, 100)
 
 
-def test_the_round_trip_is_the_longest_since_the_line_before(own_broker, pair, producer):
-    own_broker.start()
-    topic = Topic(own_broker, own_broker.topic())
+def test_the_round_trip_is_the_longest_since_the_line_before(outage_broker, pair, producer):
+    topic = Topic(outage_broker, outage_broker.topic())
     process = producer(pair, topic, *OFTEN)
     traffic.send(pair, 10, 100)
     until_stats(process, lambda c: c['delivered'] == 10 and c.get('rtt_ms', 1e9) < 1000,
                 'short round trips')
-    own_broker.pause()
+    outage_broker.pause()
     traffic.send(pair, 10, 100)
     wait.elapse(1.5)
-    own_broker.resume()
+    outage_broker.resume()
     topic.wait_count(20)
     # Shorter ones follow; the long one is in the next line, and in that one only.
     wait.elapse(1)

@@ -125,6 +125,15 @@ class Broker:
         producer.produce(self.topic(name='warm-up'), b'x')
         assert producer.flush(60) == 0, 'the broker takes no record'
 
+    def wait_taking(self):
+        """
+        Waits for a record of another client that comes to it now, and returns the time: it may
+        well have answered, and said that it had started, some seconds before.
+        """
+        self.warm = False
+        self.warm_up()
+        return time.monotonic()
+
     def wait_ready(self):
         """Returns the monotonic time at which the broker said that it had started."""
         self.process.wait_line('Kafka Server started', timeout=120)
@@ -216,6 +225,13 @@ class Broker:
         self.tool('kafka.admin.ConfigCommand', '--bootstrap-server', self.bootstrap,
                   '--entity-type', 'topics', '--entity-name', name, '--alter',
                   '--add-config', pairs)
+
+    def clear(self):
+        """Deletes the topics that were made."""
+        admin = self.admin()
+        names = [n for n in admin.list_topics(timeout=20).topics if n[:2] != '__' and n != 'warm-up']
+        for deleted in admin.delete_topics(names, operation_timeout=30).values() if names else ():
+            deleted.result(30)
 
     def __enter__(self):
         return self.start()
