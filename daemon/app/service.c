@@ -20,6 +20,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/printable.h"
 
@@ -193,13 +194,11 @@ void service_ready(struct service *s)
 
 void service_reloading(struct service *s)
 {
-	struct timespec ts;
 	char text[CHANGE_MAX];
 
 	/* Newer systemd wants the time of the reload beside it; older ones ignore that. */
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	snprintf(text, sizeof(text), "%sMONOTONIC_USEC=%" PRIu64, reloading,
-		 (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
+	snprintf(text, sizeof(text), "%sMONOTONIC_USEC=%" PRId64, reloading,
+		 clock_ns(CLOCK_MONOTONIC) / 1000);
 	forget_reload(s);
 	tell_change(s, text);
 }

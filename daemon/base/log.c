@@ -16,6 +16,7 @@
 
 #include <systemd/sd-journal.h>
 
+#include "base/clock.h"
 #include "base/events.h"
 #include "base/logqueue.h"
 #include "base/printable.h"
@@ -309,11 +310,8 @@ bool log_last_was_error(void)
 
 bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed)
 {
-	struct timespec ts;
-	uint64_t now;
+	uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC) / 1000000;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	if (limit->next_ms && now < limit->next_ms) {
 		limit->suppressed++;
 		return false;

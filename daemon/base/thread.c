@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 static struct {
 	pthread_t *threads;
 	size_t n, room;
@@ -24,17 +26,21 @@ int thread_start(pthread_t *out, void *(*run)(void *arg), void *arg)
 	return -r;
 }
 
+uint64_t thread_now_ms(void)
+{
+	return (uint64_t)clock_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+static struct timespec timespec_of(uint64_t ms)
+{
+	return (struct timespec){.tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
 bool thread_join_within(pthread_t thread, unsigned int ms)
 {
-	struct timespec ts;
+	const struct timespec ts = timespec_of(thread_now_ms() + ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
 	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0;
 }
 
@@ -81,14 +87,6 @@ bool thread_may_exit(void)
 	return abandoned.n == 0 && !abandoned.unknown;
 }
 
-uint64_t thread_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 int thread_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
@@ -104,8 +102,7 @@ int thread_cond_init(pthread_cond_t *cond)
 
 void thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ms)
 {
-	const struct timespec ts = {.tv_sec = (time_t)(until_ms / 1000),
-				    .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	const struct timespec ts = timespec_of(until_ms);
 
 	if (until_ms == UINT64_MAX)
 		pthread_cond_wait(cond, lock);

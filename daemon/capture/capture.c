@@ -28,6 +28,7 @@
 
 #include <pcap/pcap.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "capture/device.h"
 #include "capture/filter.h"
@@ -62,14 +63,6 @@ struct capture {
 	struct pcap_stat last;             /* as last read: 32 bits that wrap */
 	uint64_t k_recv, k_drop, k_ifdrop; /* since the baseline */
 };
-
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
 
 /* ---- counters ---- */
 

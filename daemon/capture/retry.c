@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define FIRST_S 1
 
 void retry_begin(struct retry *r)
@@ -32,12 +34,7 @@ bool retry_tell(struct retry *r, const struct netdev *now)
 
 double retry_delay(struct retry *r)
 {
-	double delay = r->delay_s > 0 ? r->delay_s : FIRST_S;
-
-	if (delay > RETRY_MAX_S)
-		delay = RETRY_MAX_S;
-	r->delay_s = delay * 2;
-	return delay;
+	return r->delay_s = clock_backoff(r->delay_s, FIRST_S, RETRY_MAX_S);
 }
 
 double retry_fail(struct retry *r, const struct netdev *tried)

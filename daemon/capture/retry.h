@@ -14,7 +14,7 @@
 
 /* All zero: nothing has failed yet. */
 struct retry {
-	double delay_s;
+	double delay_s;      /* before the last try; 0: there was none */
 	char said[320];      /* the reason that was said last */
 	struct netdev tried; /* the interface at the last try */
 	struct netdev now;   /* as the kernel told since that began, */

@@ -382,58 +382,50 @@ static const char *where_of_property(const struct config_builder *builder, const
 	return where_of(builder, "kafka-config");
 }
 
-/* Only of those in force: each list was checked by itself. */
-static void check_broker_protocols(struct config_builder *builder)
+/* Messages name the broker that is talked to; the client takes the last one that it is given. */
+static void decide_brokers(struct config_builder *builder, const struct config_property *prop)
 {
-	struct user_properties *given = user_properties_new(builder->cfg);
-	const struct config_property *prop;
+	char *copy = strdup(prop->value);
+
+	if (copy == NULL) {
+		config_faults_add(builder->faults, NULL, "out of memory");
+		return;
+	}
+	free(builder->cfg->brokers);
+	builder->cfg->brokers = copy;
+}
+
+/* Brokers only as they are in force: each list was checked by itself. */
+static void check_brokers(struct config_builder *builder, const struct user_properties *given)
+{
+	const struct config_property *prop = user_properties_find(given, "bootstrap.servers");
 	char buf[64], why[1024];
 	const char *protocol;
 
-	if (given == NULL)
-		return;
+	if (prop != NULL)
+		decide_brokers(builder, prop);
 	protocol = user_properties_text(given, "security.protocol", buf, sizeof(buf));
-	prop = user_properties_find(given, "bootstrap.servers");
-	if (brokers_check_protocol(builder->cfg->brokers, protocol[0] ? protocol : "plaintext", why,
+	if (!builder->unknown &&
+	    brokers_check_protocol(builder->cfg->brokers, protocol[0] ? protocol : "plaintext", why,
 				   sizeof(why)) < 0)
 		config_faults_add(builder->faults,
 				  prop != NULL ? prop->origin : where_of(builder, "kafka-broker"),
 				  "%s", why);
-	user_properties_free(given);
 }
 
 static void check_properties(struct config_builder *builder)
 {
+	struct user_properties *given = user_properties_new(builder->cfg);
 	char why[512];
 
-	if (builder->unknown)
-		return;
-	check_broker_protocols(builder);
-	if (kafkaconf_check_together(builder->cfg, why, sizeof(why)) < 0)
-		config_faults_add(builder->faults, where_of_property(builder, why), "%s", why);
-}
-
-/* Messages name the broker that is talked to; the client takes the last one that it is given. */
-static void decide_brokers(struct config_builder *builder)
-{
-	struct config *cfg = builder->cfg;
-
-	for (size_t i = cfg->properties.n; i > 0; i--) {
-		const struct config_property *prop = &cfg->properties.list[i - 1];
-		char *copy;
-
-		if (strcmp(prop->name, "bootstrap.servers") != 0 &&
-		    strcmp(prop->name, "metadata.broker.list") != 0)
-			continue;
-		copy = strdup(prop->value);
-		if (copy == NULL) {
-			config_faults_add(builder->faults, NULL, "out of memory");
-			return;
-		}
-		free(cfg->brokers);
-		cfg->brokers = copy;
+	if (given == NULL) {
+		config_faults_add(builder->faults, NULL, "out of memory");
 		return;
 	}
+	check_brokers(builder, given);
+	user_properties_free(given);
+	if (!builder->unknown && kafkaconf_check_together(builder->cfg, why, sizeof(why)) < 0)
+		config_faults_add(builder->faults, where_of_property(builder, why), "%s", why);
 }
 
 void config_builder_finish(struct config_builder *builder)
@@ -447,7 +439,6 @@ void config_builder_finish(struct config_builder *builder)
 	check_topic(builder);
 	decide_spool(builder);
 	check_spool(builder);
-	decide_brokers(builder);
 	check_properties(builder);
 }
 

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/printable.h"
 #include "cli/argwords.h"
@@ -29,14 +29,6 @@ struct options {
 	enum options_action action;
 	int64_t now_ms; /* the start, which relative times count from */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Without a file one line says it all, the first. */
 struct start_report {
@@ -248,7 +240,7 @@ int options_parse(struct options **out, int argc, char **argv, const struct conf
 		return -ENOMEM;
 	}
 	opt->action = OPTIONS_RUN;
-	opt->now_ms = now_ms();
+	opt->now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
 	r = argwords_parse(&opt->words, argc, argv, &faults);
 	if (r == 0) {
 		take_words(opt);

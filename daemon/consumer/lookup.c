@@ -373,7 +373,8 @@ bool lookup_free(struct lookup *l, unsigned int wait_ms)
 
 void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
 {
-	const char *text, *advice;
+	const char *text;
+	struct hint hint;
 
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
@@ -394,8 +395,7 @@ void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
 		break;
 	default:
 		text = rd_kafka_err2str(err);
-		advice = hints_for(text, rd_kafka_version());
-		log_warn("topic %s: %s; trying again%s%s", topic, text, advice ? ": " : "",
-			 advice ? advice : "");
+		hint = hints_behind(text, ": ");
+		log_warn("topic %s: %s; trying again%s%s", topic, text, hint.mark, hint.advice);
 	}
 }

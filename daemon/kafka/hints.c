@@ -5,6 +5,7 @@
  */
 #include "kafka/hints.h"
 
+#include <librdkafka/rdkafka.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -175,6 +176,13 @@ const char *hints_for(const char *text, int rdkafka_version)
 		if ((!rows[i].below || rdkafka_version < rows[i].below) && matches(&rows[i], text))
 			return rows[i].advice;
 	return NULL;
+}
+
+struct hint hints_behind(const char *text, const char *mark)
+{
+	const char *advice = hints_for(text, rd_kafka_version());
+
+	return advice ? (struct hint){mark, advice} : (struct hint){"", ""};
 }
 
 bool hints_is_refusal(const char *text)

@@ -13,6 +13,15 @@
  */
 const char *hints_for(const char *text, int rdkafka_version);
 
+/* What is to stand behind a text, as two %s: a mark, and what to do; both "" when there is nothing.
+ */
+struct hint {
+	const char *mark, *advice;
+};
+
+/* hints_for() the librdkafka that runs; `mark` is what parts it from the text: ": ", "; ". */
+struct hint hints_behind(const char *text, const char *mark);
+
 /*
  * True when the text says that the other side refused us, or we it, for good reason (credentials,
  * certificates): trying again at once is of no use, and may lock an account.

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define BROKERS   64 /* that lead partitions of ours; of more, some are not watched */
 #define HANGS_MS  2000
 #define IN_FLIGHT 5 /* the most that librdkafka allows with idempotence */
@@ -90,10 +92,7 @@ int32_t hung_broker_next(struct hung_broker *b, uint64_t now_ms)
 
 static uint64_t clock_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
 }
 
 /* kafka.apache.org/protocol: API keys */

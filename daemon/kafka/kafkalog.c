@@ -286,7 +286,7 @@ static bool is_transport(rd_kafka_resp_err_t err)
 
 bool kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *text, bool fatal)
 {
-	const char *advice = hints_for(text, rd_kafka_version());
+	const struct hint hint = hints_behind(text, ": ");
 	char line[1024];
 
 	tell_kinits(l);
@@ -296,10 +296,10 @@ bool kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *tex
 	l->last_err = err;
 	snprintf(l->last_error, sizeof(l->last_error), "%s", text);
 	kafkalog_hide("", l->last_error);
-	snprintf(line, sizeof(line), "%s%s%s%s", fatal ? "fatal: " : "", l->last_error,
-		 advice ? ": " : "", advice ? advice : "");
+	snprintf(line, sizeof(line), "%s%s%s%s", fatal ? "fatal: " : "", l->last_error, hint.mark,
+		 hint.advice);
 	/* What has an advice is more than an outage. */
-	if (is_transport(err) && !advice && !l->lost && !*l->held) {
+	if (is_transport(err) && !*hint.advice && !l->lost && !*l->held) {
 		snprintf(l->held, sizeof(l->held), "%s", line);
 		l->held_err = err;
 		return true;
@@ -310,7 +310,7 @@ bool kafkalog_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *tex
 
 void kafkalog_refused(struct kafkalog *l, const char *text, char *why, size_t size)
 {
-	const char *advice = hints_for(text, rd_kafka_version());
+	const struct hint hint = hints_behind(text, ": ");
 	char shown[512];
 
 	if (!why) {
@@ -319,8 +319,7 @@ void kafkalog_refused(struct kafkalog *l, const char *text, char *why, size_t si
 	}
 	snprintf(shown, sizeof(shown), "%s", text);
 	kafkalog_hide("", shown);
-	snprintf(why, size, "Kafka client: %s%s%s", shown, advice ? ": " : "",
-		 advice ? advice : "");
+	snprintf(why, size, "Kafka client: %s%s%s", shown, hint.mark, hint.advice);
 }
 
 void kafkalog_release(struct kafkalog *l)

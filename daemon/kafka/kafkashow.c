@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/kafkaprops.h"
+#include "kafka/user_properties.h"
 
 #define MASK "****"
 
@@ -105,41 +106,36 @@ static void put_pair(FILE *out, bool first, const char *name, const char *value)
 	put_quoted(out, shown(name, value));
 }
 
-/* The last property of that name; NULL: none. */
-static const struct config_property *last_of(const struct config *cfg, const char *name)
+static void put_all(FILE *out, const struct config *cfg, const struct user_properties *given)
 {
-	for (size_t i = cfg->properties.n; i > 0; i--) {
-		if (strcmp(cfg->properties.list[i - 1].name, name) == 0)
-			return &cfg->properties.list[i - 1];
-	}
-	return NULL;
-}
+	const struct config_property *group = user_properties_find(given, "group.id");
+	bool first = user_properties_find(given, "bootstrap.servers") != NULL;
 
-void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
-{
-	const struct config_property *group = last_of(cfg, "group.id");
-	bool first = true;
-	FILE *out;
-
-	snprintf(buf, size, "{}");
-	out = size > 0 ? fmemopen(buf, size, "w") : NULL;
-	if (out == NULL)
-		return;
 	fputc('{', out);
-	if (last_of(cfg, "bootstrap.servers") == NULL &&
-	    last_of(cfg, "metadata.broker.list") == NULL) {
+	if (!first)
 		put_pair(out, true, "bootstrap.servers", cfg->brokers);
-		first = false;
-	}
 	/* The old tool's line names a group for both modes. */
 	put_pair(out, first, "group.id", group != NULL ? group->value : "pycapa");
 	for (size_t i = 0; i < cfg->properties.n; i++) {
 		const struct config_property *prop = &cfg->properties.list[i];
 
-		if (prop != group && last_of(cfg, prop->name) == prop)
+		if (prop != group && user_properties_find(given, prop->name) == prop)
 			put_pair(out, false, prop->name, prop->value);
 	}
 	fputc('}', out);
-	fclose(out);
-	buf[size - 1] = '\0';
+}
+
+void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
+{
+	struct user_properties *given = user_properties_new(cfg);
+	FILE *out = given != NULL && size > 0 ? fmemopen(buf, size, "w") : NULL;
+
+	if (out != NULL) {
+		put_all(out, cfg, given);
+		fclose(out);
+		buf[size - 1] = '\0';
+	} else {
+		snprintf(buf, size, "{}");
+	}
+	user_properties_free(given);
 }

@@ -32,6 +32,7 @@
 
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/thread.h"
 #include "kafka/hints.h"
 
 #define TIMEOUT_MS 15000
@@ -82,14 +83,6 @@ static void run_child(const char *command, int output)
 	_exit(127);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* False at the end of the output, or when there is none yet. */
 static bool read_output(struct run *r)
 {
@@ -126,13 +119,13 @@ static int end_all(const struct run *r, int why)
  */
 static int watch(struct run *r)
 {
-	const int64_t end = now_ms() + TIMEOUT_MS;
+	const int64_t end = (int64_t)thread_now_ms() + TIMEOUT_MS;
 	struct pollfd fds[] = {{.fd = r->output, .events = POLLIN},
 			       {.fd = r->signals, .events = POLLIN}};
 	int status;
 
 	while (waitpid(r->child, &status, WNOHANG) == 0) {
-		int64_t left = end - now_ms();
+		int64_t left = end - (int64_t)thread_now_ms();
 
 		if (left <= 0)
 			return end_all(r, TOOK_TOO_LONG);
@@ -179,7 +172,7 @@ __attribute__((format(printf, 1, 2))) static void report(const char *fmt, ...)
 
 static void report_failure(const char *line, int status)
 {
-	const char *advice = hints_for(line, rd_kafka_version());
+	const struct hint hint = hints_behind(line, "; ");
 
 	if (status == TOOK_TOO_LONG)
 		report("Kerberos: no ticket: kinit did not end within %d s: does the KDC answer?",
@@ -187,8 +180,7 @@ static void report_failure(const char *line, int status)
 	else if (!*line)
 		report("Kerberos: no ticket: kinit ended with status %d", status);
 	else
-		report("Kerberos: no ticket: %s%s%s", line, advice ? "; " : "",
-		       advice ? advice : "");
+		report("Kerberos: no ticket: %s%s%s", line, hint.mark, hint.advice);
 }
 
 static int start(struct run *r, const char *command)

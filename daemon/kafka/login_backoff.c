@@ -8,6 +8,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
+
 #define ADDRESSES   64
 #define FIRST_MS    1000
 #define MAX_MS      30000
@@ -17,7 +19,7 @@ struct
 try {
 	uint64_t address; /* its hash; 0: none */
 	uint64_t next_ms;
-	uint64_t wait_ms;
+	double wait_ms;
 };
 
 struct login_backoff {
@@ -96,8 +98,8 @@ bool login_backoff_may_connect(struct login_backoff *p, const struct sockaddr *a
 	} else {
 		may = now_ms >= t->next_ms;
 		if (may) {
-			t->wait_ms = t->wait_ms * 2 < MAX_MS ? t->wait_ms * 2 : MAX_MS;
-			t->next_ms = now_ms + t->wait_ms;
+			t->wait_ms = clock_backoff(t->wait_ms, FIRST_MS, MAX_MS);
+			t->next_ms = now_ms + (uint64_t)t->wait_ms;
 		}
 	}
 	pthread_mutex_unlock(&p->lock);

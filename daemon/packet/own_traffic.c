@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "packet/dissect.h"
 
@@ -71,10 +72,7 @@ void own_traffic_unref(struct own_traffic *o)
 
 static time_t now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return clock_ns(CLOCK_MONOTONIC) / 1000000000;
 }
 
 static bool read_endpoint(const struct sockaddr *sa, struct endpoint *out)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "kafka/hints.h"
 
 #define INTERVAL_S   60
@@ -32,27 +33,19 @@ void rejections_for_now(struct rejections *r, rd_kafka_resp_err_t err)
 		r->for_now = err;
 }
 
-static double longer(double hold)
-{
-	if (hold == 0)
-		return HOLD_FIRST_S;
-	return hold * 2 < HOLD_MAX_S ? hold * 2 : HOLD_MAX_S;
-}
-
 void rejections_new_round(struct rejections *r, const char *reason, rd_kafka_resp_err_t refusal,
 			  bool progressed)
 {
-	const char *advice;
+	const struct hint hint = hints_behind(reason, "; ");
 	uint64_t held;
 
 	if (refusal)
 		r->for_now = refusal;
-	r->hold = refusal && !progressed ? longer(r->hold) : 0;
+	r->hold = refusal && !progressed ? clock_backoff(r->hold, HOLD_FIRST_S, HOLD_MAX_S) : 0;
 	if (!log_limit_pass(&r->again_limit, INTERVAL_S, &held))
 		return;
-	advice = hints_for(reason, rd_kafka_version());
 	log_warn("Kafka did not take packets (%s): they are kept and sent again%s%s", reason,
-		 advice ? "; " : "", advice ? advice : "");
+		 hint.mark, hint.advice);
 }
 
 void rejections_delivered(struct rejections *r)

@@ -26,6 +26,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define NAME_FORMAT     "spool-%016" PRIx64 ".pcapng"
@@ -268,10 +269,7 @@ int spool_dir_sync(struct spool_dir *d)
 
 uint64_t spool_dir_fresh_number(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 }
 
 /* The checksum that follows so many bytes of text is theirs. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <librdkafka/rdkafka.h>
 
 #include "kafka/hints.h"
 
@@ -152,11 +153,24 @@ static void test_scram_depends_on_the_library(void **state)
 	assert_null(hints_for_mechanism("GSSAPI", OLD));
 }
 
+/* Put behind a text, marks and all, whatever there is to say. */
+static void test_behind_a_text(void **state)
+{
+	struct hint hint = hints_behind("Clock skew too great", "; ");
+
+	assert_string_equal(hint.mark, "; ");
+	assert_string_equal(hint.advice, hints_for("Clock skew too great", rd_kafka_version()));
+	hint = hints_behind("nothing that anybody knows", ": ");
+	assert_string_equal(hint.mark, "");
+	assert_string_equal(hint.advice, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_text_has_its_advice),
 		cmocka_unit_test(test_scram_depends_on_the_library),
+		cmocka_unit_test(test_behind_a_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,12 +355,14 @@ static void test_shown_without_secrets(void **state)
 
 	assert_int_equal(load_text(&cfg, &kept,
 				   "kafka-config = (\"sasl.password=MARKER\", \"client.id=it's\","
-				   "\"ssl.key.pem=MARKER\", \"client.id=b\");"),
+				   "\"ssl.key.pem=MARKER\", \"client.id=b\", \"acks=1\","
+				   "\"request.required.acks=all\");"),
 			 0);
 	kafkashow_describe(line, sizeof(line), cfg);
 	assert_string_equal(line,
 			    "{'bootstrap.servers': 'localhost:9092', 'group.id': 'pycapa', "
-			    "'sasl.password': '****', 'ssl.key.pem': '****', 'client.id': 'b'}");
+			    "'sasl.password': '****', 'ssl.key.pem': '****', 'client.id': 'b', "
+			    "'request.required.acks': 'all'}");
 	out = open_memstream(&dump, &size);
 	assert_non_null(out);
 	assert_int_equal(kafkashow_dump(out, cfg), 0);
