@@ -15,6 +15,7 @@
 
 #include "app/change.h"
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -201,6 +202,7 @@ static void role_free(struct role *s)
 	consumer_free(s->consumer, FREE_WAIT_MS);
 	kafkalog_unref(s->log);
 	output_free(s->output);
+	config_unref(s->opt.cfg);
 	free(s);
 }
 
@@ -227,6 +229,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 	if (!s)
 		return -ENOMEM;
 	s->opt = *opt;
+	config_ref(opt->cfg);
 	ev_timer_init(&s->tell_end, on_tell_end, 0, 0);
 	ev_timer_init(&s->retire, on_retire, 0., RETIRE_TICK_S);
 	s->tell_end.data = s->retire.data = s;
@@ -323,17 +326,14 @@ static int role_reload(struct role *s, const struct config *cfg, char *why, size
 				  : "the last reload is still being applied; try again");
 		return -EBUSY;
 	}
-	r = output_set_config(s->output, cfg, why, size);
+	r = output_reload(s->output, cfg, why, size);
 	if (r == 0 && (changes & CONFIG_CHANGE_CLIENT))
 		r = replace(s, cfg, why, size);
 	if (r < 0) {
-		output_set_config(s->output, s->opt.cfg, NULL, 0);
+		output_reload(s->output, s->opt.cfg, NULL, 0);
 		return r;
 	}
-	consumer_set_config(s->consumer, cfg);
-	if (s->retired)
-		consumer_set_config(s->retired, cfg);
-	s->opt.cfg = cfg;
+	config_hold(&s->opt.cfg, cfg);
 	return 0;
 }
 

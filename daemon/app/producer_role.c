@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "capture/live_capture.h"
 #include "capture/replay.h"
+#include "config/config_ref.h"
 #include "output/viewer.h"
 #include "packet/own_traffic.h"
 #include "producer/delivery.h"
@@ -326,8 +327,8 @@ static void end_reload(struct role *s, const struct config *cfg, struct outclien
 		outclient_free(next, 0);
 		return;
 	}
-	delivery_set_config(s->delivery, cfg, next);
-	s->cfg = cfg;
+	delivery_reload(s->delivery, cfg, next);
+	config_hold(&s->cfg, cfg);
 }
 
 static void on_tap_reloaded(void *ctx, int err, const char *why)
@@ -419,6 +420,7 @@ static void role_free(struct role *s)
 	delivery_free(s->delivery);
 	own_traffic_unref(s->own);
 	viewer_free(s->viewer);
+	config_unref(s->cfg);
 	free(s);
 }
 
@@ -430,7 +432,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 	if (!s)
 		return -ENOMEM;
 	s->opt = *opt;
-	s->cfg = opt->cfg;
+	s->cfg = config_ref(opt->cfg);
 	report_init(&s->report, CONFIG_MODE_PRODUCER, ev_now(opt->loop));
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
 	s->limit.data = s;

@@ -41,7 +41,7 @@ struct role_events {
 
 struct role_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* outlives the side, or is replaced by reload() */
+	const struct config *cfg; /* kept until reload() */
 	struct role_events events;
 };
 

@@ -24,6 +24,7 @@
 #include "capture/linkwatch.h"
 #include "capture/opening.h"
 #include "capture/retry.h"
+#include "config/config_ref.h"
 #include "config/difference.h"
 
 #define SETTLE_MS    500 /* a handle that did not live as long is not replaced at once */
@@ -284,7 +285,7 @@ static int reload_waiting(struct live_capture *t, const struct config *cfg,
 {
 	if (*res->filter_fault)
 		return -EINVAL;
-	t->cfg = cfg;
+	config_hold(&t->cfg, cfg);
 	if (!t->waiting)
 		capture_stop(newest(t));
 	t->waiting = true;
@@ -299,7 +300,7 @@ static void on_reload_opened(struct live_capture *t, struct opening_result *res)
 
 	t->next = NULL;
 	if (res->r == 0) {
-		t->cfg = cfg;
+		config_hold(&t->cfg, cfg);
 		append_handle(t, res->capture);
 		res->capture = NULL;
 		r = 0;
@@ -374,7 +375,7 @@ int live_capture_new(struct live_capture **out, const struct live_capture_option
 	if (!t)
 		return -ENOMEM;
 	t->opt = *opt;
-	t->cfg = opt->cfg;
+	t->cfg = config_ref(opt->cfg);
 	t->waiting = true;
 	t->state = (struct interface_state){opt->on_state, opt->ctx, .dlt = -1};
 	handover_init(&t->queue, opt->loop);
@@ -401,7 +402,7 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 	int r;
 
 	if (!difference_needs_capture(t->cfg, cfg)) {
-		t->cfg = cfg;
+		config_hold(&t->cfg, cfg);
 		/* Whoever reloads may have mended what it waits for. */
 		if (t->waiting)
 			look_soon(t);
@@ -479,5 +480,6 @@ void live_capture_free(struct live_capture *t)
 	handover_clear(&t->queue);
 	opening_free(t->opening);
 	linkwatch_free(t->links);
+	config_unref(t->cfg);
 	free(t);
 }

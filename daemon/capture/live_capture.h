@@ -16,7 +16,7 @@ struct live_capture;
 
 struct live_capture_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed until live_capture_reload() is done with it */
+	const struct config *cfg; /* kept until a reload has put another in its place */
 	bool wait;                /* wait for the interface instead of giving up */
 	packet_fn sink;
 	/*

@@ -273,9 +273,9 @@ static void lose(struct assignment *a, const rd_kafka_topic_partition_list_t *li
 
 static void log_group(const char *text)
 {
-	const char *advice = hints_for(text, rd_kafka_version());
+	const struct hint hint = hints_behind(text, ": ");
 
-	log_warn("group: %s%s%s", text, advice ? ": " : "", advice ? advice : "");
+	log_warn("group: %s%s%s", text, hint.mark, hint.advice);
 }
 
 static void log_rebalance(const struct assignment *a, const char *what,
@@ -407,11 +407,6 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	}
 	*out = a;
 	return 0;
-}
-
-void assignment_set_config(struct assignment *a, const struct config *cfg)
-{
-	a->opt.cfg = cfg;
 }
 
 void assignment_stop(struct assignment *a)

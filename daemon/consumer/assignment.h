@@ -34,9 +34,9 @@ struct kafkastats;
 
 struct assignment_options {
 	struct ev_loop *loop;
-	const struct config *cfg;               /* as assignment_set_config() */
+	const struct config *cfg;               /* borrowed until assignment_free() */
 	rd_kafka_t *rk;                         /* borrowed until assignment_free() returned true */
-	const struct consumer_position *resume; /* copied; start here instead of by cfg->offset */
+	const struct consumer_position *resume; /* copied; start here instead of by cfg->start */
 	size_t n_resume;
 
 	/* Partitions came, went, or are in trouble. */
@@ -54,7 +54,6 @@ struct assignment_options {
 
 /* Starts to look. Returns 0 or -errno (logged). */
 int assignment_new(struct assignment **out, const struct assignment_options *opt);
-void assignment_set_config(struct assignment *a, const struct config *cfg);
 
 /* The partitions that it knows of; the pointer is good as long as the assignment. */
 const struct partitions *assignment_partitions(const struct assignment *a);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "consumer/assignment.h"
 #include "consumer/group_leave.h"
 #include "consumer/reader.h"
@@ -60,10 +61,9 @@ static void describe_trouble(const struct consumer *c, char *buf, size_t size)
 	const char *error = kafka_last_error(c->k);
 	bool known = trouble(c) == RD_KAFKA_RESP_ERR__TRANSPORT && *error;
 	const char *text = known ? error : rd_kafka_err2str(trouble(c));
-	const char *advice = hints_for(text, rd_kafka_version());
+	const struct hint hint = hints_behind(text, ": ");
 
-	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, advice ? ": " : "",
-		 advice ? advice : "");
+	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, hint.mark, hint.advice);
 }
 
 static void describe_state(struct consumer *c)
@@ -101,7 +101,8 @@ static void check_end(struct consumer *c)
 
 static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
 {
-	const char *advice;
+	const char *text = rd_kafka_message_errstr(msg);
+	const struct hint hint = hints_behind(text, ": ");
 	uint64_t more;
 
 	/* Without a group, what the group coordinator says is no concern of ours. */
@@ -114,9 +115,7 @@ static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
 	}
 	if (!log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
 		return;
-	advice = hints_for(rd_kafka_message_errstr(msg), rd_kafka_version());
-	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, rd_kafka_message_errstr(msg),
-		 advice ? ": " : "", advice ? advice : "");
+	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, text, hint.mark, hint.advice);
 }
 
 static void clear_trouble(struct consumer *c)
@@ -358,6 +357,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	if (!c)
 		return -ENOMEM;
 	c->opt = *opt;
+	config_ref(opt->cfg);
 	c->group = opt->cfg->start.offset == CONFIG_OFFSET_STORED;
 	c->drained = true;
 	ev_timer_init(&c->tick, on_tick, 0, TICK_SEC);
@@ -373,12 +373,6 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	}
 	*out = c;
 	return 0;
-}
-
-void consumer_set_config(struct consumer *c, const struct config *cfg)
-{
-	c->opt.cfg = cfg;
-	assignment_set_config(c->assignment, cfg);
 }
 
 void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset)
@@ -458,13 +452,13 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
 	const char *topic = c->opt.cfg->topic;
 	const char *error = kafka_last_error(c->k);
-	const char *advice = hints_for(error, rd_kafka_version());
+	const struct hint hint = hints_behind(error, ": ");
 
 	if (c->blocked)
 		snprintf(buf, size, "the reader of the output");
 	else if (!kafka_connected(c->k))
 		snprintf(buf, size, "broker %s%s%s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
-			 error, advice ? ": " : "", advice ? advice : "");
+			 error, hint.mark, hint.advice);
 	else if (trouble(c))
 		describe_trouble(c, buf, size);
 	else if (c->group && !assignment_is_settled(c->assignment))
@@ -494,5 +488,6 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 	group_leave_clear(&c->leave);
 	if (c->queue)
 		rd_kafka_queue_destroy(c->queue);
+	config_unref(c->opt.cfg);
 	free(c);
 }

@@ -3,7 +3,7 @@
  * Kafka → packets: which partitions, from which offset, to which end; and at whose pace.
  *
  * Without a group (the default) all partitions of the topic are assigned, those that are added
- * later too. With cfg->offset = CONFIG_OFFSET_STORED the consumer joins its group instead, and
+ * later too. With kafka-offset = stored the consumer joins its group instead, and
  * commits what was written. Packets of one partition come in the order of their offsets.
  */
 #pragma once
@@ -22,8 +22,7 @@ struct kafkalog;
 
 struct consumer_options {
 	struct ev_loop *loop;
-	const struct config
-		*cfg; /* outlives the consumer, or is replaced by consumer_set_config() */
+	const struct config *cfg;               /* kept: what it reads by costs a new client */
 	const struct consumer_position *resume; /* borrowed for the call; may be NULL */
 	size_t n_resume;
 	struct kafkalog *log; /* shared with the consumer that this one is to replace */
@@ -56,7 +55,6 @@ struct consumer_counts {
 /* Makes the client. No broker need be there. 0, -ENOPROTOOPT (wrong settings) or -errno (logged).
  */
 int consumer_new(struct consumer **out, const struct consumer_options *opt);
-void consumer_set_config(struct consumer *c, const struct config *cfg);
 
 /* Where in the topic the packet that take() is looking at comes from. */
 void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset);

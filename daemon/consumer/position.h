@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* The next offset to read of a partition, whatever cfg->offset says. */
+/* The next offset to read of a partition, whatever cfg->start says. */
 struct consumer_position {
 	int32_t partition;
 	int64_t offset;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "output/stream.h"
 #include "packet/pcapfile.h"
 
@@ -286,6 +287,7 @@ int output_new(struct output **out, const struct output_options *opt)
 	if (!o)
 		return -ENOMEM;
 	o->opt = *opt;
+	config_ref(opt->cfg);
 	ev_timer_init(&o->hold, on_hold_over, HEADER_HOLD_SEC, 0);
 	o->hold.data = o;
 	r = open_capture(o);
@@ -299,7 +301,7 @@ int output_new(struct output **out, const struct output_options *opt)
 	return 0;
 }
 
-int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size)
+int output_reload(struct output *o, const struct config *cfg, char *why, size_t size)
 {
 	bool capture_on_stdout = o->capture && !o->opt.cfg->write_file;
 	int r = 0;
@@ -315,7 +317,7 @@ int output_set_config(struct output *o, const struct config *cfg, char *why, siz
 	if (r < 0)
 		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
 	else
-		o->opt.cfg = cfg;
+		config_hold(&o->opt.cfg, cfg);
 	return r;
 }
 
@@ -326,5 +328,6 @@ void output_free(struct output *o)
 	ev_timer_stop(o->opt.loop, &o->hold);
 	stream_free(o->text);
 	stream_free(o->capture);
+	config_unref(o->opt.cfg);
 	free(o);
 }

@@ -19,7 +19,7 @@ struct output;
 
 struct output_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* as output_set_config() */
+	const struct config *cfg; /* kept until output_reload() */
 	/* Where the packet comes from that is being put; asked only of those that are shown. */
 	void (*origin)(void *ctx, struct pretty_origin *out);
 	/* All that waited is written. */
@@ -44,7 +44,7 @@ void output_warn(const struct config *cfg);
 int output_new(struct output **out, const struct output_options *opt);
 
 /* Takes new settings (--pretty-print). Returns 0, or -errno with one line in `why`. */
-int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size);
+int output_reload(struct output *o, const struct config *cfg, char *why, size_t size);
 
 /* Puts a packet. Returns 0, PACKET_E_FULL (on_drained follows) or OUTPUT_E_LINKTYPE. */
 int output_put(struct output *o, const struct packet *pkt);

@@ -116,7 +116,6 @@ static int open_uptake(struct delivery *d)
 {
 	const struct outage_options opt = {
 		.loop = d->opt.loop,
-		.cfg = d->opt.cfg,
 		.producer = d->producer,
 		.relay = d->relay,
 		.on_change = d->opt.on_change,
@@ -147,15 +146,11 @@ int delivery_new(struct delivery **out, const struct delivery_options *opt)
 	return 0;
 }
 
-void delivery_set_config(struct delivery *d, const struct config *cfg, struct outclient *next)
+void delivery_reload(struct delivery *d, const struct config *cfg, struct outclient *next)
 {
 	if (next)
 		producer_replace(d->producer, cfg, next);
-	else
-		producer_set_config(d->producer, cfg);
-	relay_set_config(d->relay, cfg);
-	outage_set_config(d->outage, cfg);
-	d->opt.cfg = cfg;
+	relay_reload(d->relay, cfg);
 }
 
 void delivery_describe(const struct delivery *d, char *buf, size_t size)

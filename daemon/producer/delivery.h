@@ -19,7 +19,7 @@ struct own_traffic;
 
 struct delivery_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed until delivery_set_config() */
+	const struct config *cfg; /* borrowed for the call */
 	struct own_traffic *own;  /* may be NULL; borrowed */
 
 	/* As those of relay_options and producer_options. */
@@ -41,7 +41,7 @@ struct relay *delivery_relay(const struct delivery *d);
 struct producer *delivery_producer(const struct delivery *d);
 
 /* A reload: new settings, with the client that producer_prepare() made of them, or NULL. */
-void delivery_set_config(struct delivery *d, const struct config *cfg, struct outclient *next);
+void delivery_reload(struct delivery *d, const struct config *cfg, struct outclient *next);
 
 /* For STATUS=: "waiting for broker HOST:PORT", "waiting for topic TOPIC: REASON"; "": nothing. */
 void delivery_describe(const struct delivery *d, char *buf, size_t size);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <librdkafka/rdkafka.h>
-
 #include "base/log.h"
 #include "kafka/hints.h"
 #include "producer/outclient.h"
@@ -32,19 +30,20 @@ static bool is_there(const struct outage *u)
 void outage_waiting_for(const struct outage *u, char *buf, size_t size)
 {
 	const char *why = rejections_words(producer_refusals(u->opt.producer)->for_now);
-	const char *advice = hints_for(why, rd_kafka_version());
+	const struct hint hint = hints_behind(why, ": ");
+	const struct config *cfg = producer_config(u->opt.producer);
 
 	if (*why && is_there(u))
-		snprintf(buf, size, "topic %s: %s%s%s", u->opt.cfg->topic, why, advice ? ": " : "",
-			 advice ? advice : "");
+		snprintf(buf, size, "topic %s: %s%s%s", cfg->topic, why, hint.mark, hint.advice);
 	else
-		outclient_waiting_for(producer_client(u->opt.producer), u->opt.cfg, buf, size);
+		outclient_waiting_for(producer_client(u->opt.producer), cfg, buf, size);
 }
 
 void outage_describe(const struct outage *u, char *buf, size_t size)
 {
 	if (!is_there(u))
-		snprintf(buf, size, "waiting for broker %s", u->opt.cfg->brokers);
+		snprintf(buf, size, "waiting for broker %s",
+			 producer_config(u->opt.producer)->brokers);
 	else
 		snprintf(buf, size, "%s%s", *u->trouble ? "waiting for " : "", u->trouble);
 }
@@ -105,11 +104,6 @@ int outage_new(struct outage **out, const struct outage_options *opt)
 	ev_timer_start(opt->loop, &u->watch);
 	*out = u;
 	return 0;
-}
-
-void outage_set_config(struct outage *u, const struct config *cfg)
-{
-	u->opt.cfg = cfg;
 }
 
 void outage_free(struct outage *u)

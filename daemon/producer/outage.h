@@ -8,7 +8,6 @@
 #include <ev.h>
 #include <stddef.h>
 
-#include "config/config.h"
 #include "producer/producer.h"
 #include "producer/relay.h"
 
@@ -16,7 +15,6 @@ struct outage;
 
 struct outage_options {
 	struct ev_loop *loop;
-	const struct config *cfg;     /* borrowed until outage_set_config() */
 	struct producer *producer;    /* borrowed */
 	struct relay *relay;          /* borrowed */
 	void (*on_change)(void *ctx); /* outage_describe() may say something else */
@@ -25,7 +23,6 @@ struct outage_options {
 
 /* Returns 0 or -ENOMEM. */
 int outage_new(struct outage **out, const struct outage_options *opt);
-void outage_set_config(struct outage *u, const struct config *cfg);
 
 /* For STATUS=: "waiting for broker HOST:PORT", "waiting for topic TOPIC: REASON"; "": nothing. */
 void outage_describe(const struct outage *u, char *buf, size_t size);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkastats.h"
@@ -175,7 +176,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	p->opt = *opt;
 	p->progressed = true;
 	retry_rules_init(&p->rules);
-	p->cfg = opt->cfg;
+	p->cfg = config_ref(opt->cfg);
 	p->source = reads_a_file(p->cfg) ? OUTCLIENT_STORED : OUTCLIENT_LIVE;
 	ev_timer_init(&p->timer, on_timer, 0., RETRY_S);
 	ev_timer_init(&p->soon, on_timer, 0., 0.);
@@ -199,9 +200,9 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	return 0;
 }
 
-void producer_set_config(struct producer *p, const struct config *cfg)
+const struct config *producer_config(const struct producer *p)
 {
-	p->cfg = cfg;
+	return p->cfg;
 }
 
 int producer_prepare(struct producer *p, const struct config *cfg, struct outclient **next,
@@ -232,7 +233,7 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 	outtopics_replace(p->topics, p->topic, topic);
 	p->topic = topic;
 	p->delivers &= !strcmp(p->cfg->brokers, cfg->brokers);
-	p->cfg = cfg;
+	config_hold(&p->cfg, cfg);
 	outclient_free(p->next, 0); /* of a reload before this one, whose turn never came */
 	p->next = next;
 	if (producer_is_sending(p)) {
@@ -316,6 +317,7 @@ void producer_free(struct producer *p)
 	kafkalog_unref(p->log);
 	outtopics_free(p->topics);
 	inflight_free(p->inflight);
+	config_unref(p->cfg);
 	free(p);
 }
 

@@ -37,8 +37,8 @@ int producer_prepare(struct producer *p, const struct config *cfg, struct outcli
  */
 void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next);
 
-/* Reload: settings that need no new client; the old ones are not used any more. */
-void producer_set_config(struct producer *p, const struct config *cfg);
+/* The settings of its client, or of the one that is to replace it. */
+const struct config *producer_config(const struct producer *p);
 
 /* What it has taken and Kafka has not settled: for copies of it. Borrowed. */
 struct inflight *producer_inflight(struct producer *p);

@@ -15,7 +15,7 @@ struct own_traffic;
 
 struct producer_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed until producer_replace() */
+	const struct config *cfg; /* kept until producer_replace() */
 	struct own_traffic *own;  /* may be NULL; borrowed */
 
 	/* After PACKET_E_FULL: there is room again. */

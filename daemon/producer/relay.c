@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "producer/runs.h"
 #include "spool/spool.h"
 
@@ -426,6 +427,7 @@ int relay_new(struct relay **out, const struct relay_options *opt)
 	if (!r)
 		return -ENOMEM;
 	r->opt = *opt;
+	config_ref(opt->cfg);
 	ev_timer_init(&r->pump, on_pump, 0., 0.);
 	ev_timer_init(&r->watch, on_watch, 0., WATCH_S);
 	r->pump.data = r->watch.data = r;
@@ -444,9 +446,9 @@ void relay_set_producer(struct relay *r, struct producer *producer)
 	r->producer = producer;
 }
 
-void relay_set_config(struct relay *r, const struct config *cfg)
+void relay_reload(struct relay *r, const struct config *cfg)
 {
-	r->opt.cfg = cfg;
+	config_hold(&r->opt.cfg, cfg);
 	if (r->spool)
 		spool_set_limits(r->spool, cfg->spool_size, cfg->spool_segment, cfg->spool_sync_ms);
 }
@@ -492,5 +494,6 @@ void relay_free(struct relay *r)
 	ev_timer_stop(r->opt.loop, &r->watch);
 	spool_free(r->spool);
 	runs_clear(&r->runs);
+	config_unref(r->opt.cfg);
 	free(r);
 }

@@ -17,7 +17,7 @@ struct relay;
 
 struct relay_options {
 	struct ev_loop *loop;
-	const struct config *cfg;      /* borrowed until relay_set_config() */
+	const struct config *cfg;      /* kept until relay_reload() */
 	void (*on_room)(void *ctx);    /* after PACKET_E_FULL */
 	void (*on_emptied)(void *ctx); /* after relay_end(): the spool holds nothing unsent */
 	void *ctx;
@@ -68,7 +68,7 @@ int relay_send(struct relay *r, const struct packet *pkt);
 bool relay_end(struct relay *r, bool empty);
 
 /* A reload; settings of the spool itself need a restart. */
-void relay_set_config(struct relay *r, const struct config *cfg);
+void relay_reload(struct relay *r, const struct config *cfg);
 
 bool relay_has_spool(const struct relay *r);
 void relay_read_counters(const struct relay *r, struct relay_counters *out);

@@ -37,7 +37,7 @@ void relay_set_producer(struct relay *r, struct producer *producer)
 {
 }
 
-void relay_set_config(struct relay *r, const struct config *cfg)
+void relay_reload(struct relay *r, const struct config *cfg)
 {
 }
 
@@ -83,10 +83,6 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 	return 0;
 }
 
-void producer_set_config(struct producer *p, const struct config *cfg)
-{
-}
-
 void producer_replace(struct producer *p, const struct config *cfg, struct outclient *next)
 {
 }
@@ -108,10 +104,6 @@ void producer_free(struct producer *p)
 int outage_new(struct outage **out, const struct outage_options *opt)
 {
 	return 0;
-}
-
-void outage_set_config(struct outage *u, const struct config *cfg)
-{
 }
 
 void outage_describe(const struct outage *u, char *buf, size_t size)

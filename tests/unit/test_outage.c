@@ -47,6 +47,14 @@ bool producer_is_connected(const struct producer *p)
 	return world.connected;
 }
 
+const struct config *producer_config(const struct producer *p)
+{
+	static char brokers[] = "here:9092";
+	static const struct config cfg = {.brokers = brokers};
+
+	return &cfg;
+}
+
 const struct rejections *producer_refusals(const struct producer *p)
 {
 	return &world.refusals;
@@ -93,11 +101,7 @@ static void on_change(void *ctx)
 
 static int open_world(void **state)
 {
-	static char brokers[] = "here:9092";
-	static const struct config cfg = {.brokers = brokers};
-	const struct outage_options opt = {.cfg = &cfg,
-					   .on_change = on_change,
-					   .ctx = &world.changes};
+	const struct outage_options opt = {.on_change = on_change, .ctx = &world.changes};
 
 	memset(&world, 0, sizeof(world));
 	return outage_new((struct outage **)state, &opt);

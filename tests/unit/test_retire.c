@@ -9,6 +9,7 @@
 
 #include "app/change.h"
 #include "app/role.h"
+#include "config/config_ref.h"
 #include "consumer/consumer.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -61,10 +62,6 @@ void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 	*out = (struct consumer_counts){.read = 0};
 }
 
-void consumer_set_config(struct consumer *c, const struct config *cfg)
-{
-}
-
 void consumer_stop(struct consumer *c)
 {
 }
@@ -111,7 +108,7 @@ void output_free(struct output *o)
 {
 }
 
-int output_set_config(struct output *o, const struct config *cfg, char *why, size_t size)
+int output_reload(struct output *o, const struct config *cfg, char *why, size_t size)
 {
 	return 0;
 }
@@ -193,10 +190,37 @@ static void test_a_retired_client_is_freed_when_it_has_ended(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* The role has the settings that it works by, and a reference to no others. */
+static void test_a_reload_lets_go_of_the_old_settings(void **state)
+{
+	struct ev_loop *loop = ev_loop_new(0);
+	struct role_options opt = {.loop = loop};
+	struct config *first, *second;
+	struct role *s = NULL;
+	char why[160] = "";
+
+	assert_int_equal(config_new(&first), 0);
+	assert_int_equal(config_new(&second), 0);
+	opt.cfg = first;
+	memset(world.consumers, 0, sizeof(world.consumers));
+	world.n = 0;
+	assert_int_equal(consumer_role_ops.new(&s, &opt), 0);
+	assert_int_equal(first->refs, 2);
+	assert_int_equal(consumer_role_ops.reload(s, second, why, sizeof(why)), 0);
+	assert_int_equal(first->refs, 1);
+	assert_int_equal(second->refs, 2);
+	consumer_role_ops.free(s);
+	assert_int_equal(second->refs, 1);
+	config_unref(first);
+	config_unref(second);
+	ev_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_retired_client_is_freed_when_it_has_ended),
+		cmocka_unit_test(test_a_reload_lets_go_of_the_old_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
