@@ -209,8 +209,10 @@ int main(int argc, char **argv)
 	log_init();
 	if (argc == 4 && !strcmp(argv[1], KINIT_OPTION))
 		return run_kinit(argv[2], argv[3]);
-	if (options_parse(&options, argc, argv, &cfg, &action) < 0)
+	if (options_parse(&options, argc, argv, &cfg, &action) < 0) {
+		log_free();
 		return EXIT_USAGE;
+	}
 	status = flush_output(act(action, &cfg, options));
 	log_free();
 	if (!thread_may_exit()) {

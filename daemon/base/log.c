@@ -9,11 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/sockios.h>
 #include <systemd/sd-journal.h>
 
 #include "base/clock.h"
@@ -237,6 +241,33 @@ int log_start(void)
 	return logqueue_new(&g.queue, &opt);
 }
 
+/*
+ * journald looks up the unit of an entry by its sender's process when it reads the entry. When that
+ * process has ended by then, `systemctl status` and `journalctl -u` do not show the entry: often
+ * the reason of a failed start. What a socket has sent counts as unsent (SIOCOUTQ) until it is
+ * read, and journald reads in order: an empty datagram, which it ignores, comes after all that we
+ * wrote.
+ */
+static void wait_for_journald(int ms)
+{
+	const struct sockaddr_un to = {AF_UNIX, "/run/systemd/journal/socket"};
+	const struct timespec pause = {.tv_nsec = 1000000};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool sent = false;
+	int unread;
+
+	for (; fd >= 0 && ms > 0; ms--) {
+		sent = sent || sendto(fd, "", 0, 0, (const struct sockaddr *)&to, sizeof(to)) == 0;
+		if (sent && (ioctl(fd, SIOCOUTQ, &unread) < 0 || unread == 0))
+			break;
+		if (!sent && errno != EAGAIN)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 void log_free(void)
 {
 	struct logqueue *queue;
@@ -246,7 +277,8 @@ void log_free(void)
 	g.queue = NULL;
 	g.ended = true;
 	pthread_mutex_unlock(&g.lock);
-	logqueue_free(queue, END_WAIT_MS);
+	if (logqueue_free(queue, END_WAIT_MS) && g.journal)
+		wait_for_journald(END_WAIT_MS);
 	pthread_mutex_lock(&g.lock);
 	drop_identity();
 	pthread_mutex_unlock(&g.lock);

@@ -58,7 +58,8 @@ void log_init(void);
 int log_start(void);
 /*
  * Waits for what is still to be written, 1 s at most: a sink that takes nothing is given up, its
- * thread abandoned (thread.h). Nothing is written after it.
+ * thread abandoned (thread.h). Waits until journald has read it, 1 s at most as well: it cannot
+ * tell the unit of a process that has ended. Nothing is written after it.
  */
 void log_free(void);
 void log_set_level(enum log_level level);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the journal holds, as `journalctl -o json` shows it."""
+import contextlib
+import os
 import re
+import signal
 import time
 
 from harness import daemon, traffic, wait
@@ -36,6 +39,38 @@ def test_fault_at_the_start_has_native_fields(instances, host):
     entry = i.wait_message(r'faulty0\.cfg:1: ')
     assert (entry['PYCAPA_INSTANCE'], entry['PRIORITY']) == ('faulty0', '3'), entry
     assert entry['SYSLOG_IDENTIFIER'] == 'pycapa', entry
+
+
+@contextlib.contextmanager
+def stopped_journald(host):
+    pid, = host.processes('systemd-journald.service')
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def wchan(pid):
+    """Where in the kernel its first thread waits; '' when it has ended."""
+    try:
+        with open(f'/proc/{pid}/wchan') as f:
+            return f.read()
+    except OSError:
+        return ''
+
+
+def test_the_reason_of_a_failed_start_is_shown_however_late_journald_reads_it(instances, host):
+    """journald knows the unit of a process that lives: it must live for so long."""
+    i = instances('faulty1', None, None)
+    i.write('snaplen = ;\n')
+    with stopped_journald(host):
+        host.systemctl('start', '--no-block', i.unit)
+        pid, = wait.until(lambda: host.processes(i.unit, 'system.slice/system-pycapa.slice'), 30,
+                          f'a process of {i.unit}')
+        wait.until(lambda: wchan(pid) in ('hrtimer_nanosleep', ''), 30, lambda: wchan(pid))
+    wait.until(lambda: i.show('ActiveState') == 'failed', 10, lambda: i.show('ActiveState'))
+    assert 'faulty1.cfg:1: ' in i.systemctl('status', check=False).stdout, i.story()
 
 
 def test_refused_reload_has_native_fields_and_leaves_them_as_they_were(producer, link, topic):
