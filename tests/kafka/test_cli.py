@@ -76,6 +76,12 @@ def test_x_list_and_dump_mask_secrets(tmp_path):
     assert 'hunter2' not in shown.stdout.decode() + shown.stderr
 
 
+def assert_no_such_interface(process):
+    """All else was right: it came to open the interface `nosuch`."""
+    assert process.status == 1, process.describe()
+    assert process.lines[-1].startswith('ERROR:root:nosuch: no such interface'), process.describe()
+
+
 @pytest.mark.parametrize('given,warning', [
     ('acks=1', 'enable.idempotence switched off because acks=1 is set'),
     ('queue.buffering.backpressure.threshold=10', 'enable.idempotence switched off because '),
@@ -87,12 +93,14 @@ def test_x_list_and_dump_mask_secrets(tmp_path):
 ])
 def test_a_default_gives_way_with_one_warning(given, warning):
     process = pycapa('-p', '-X', given, '-i', 'nosuch')
+    assert_no_such_interface(process)
     assert len(process.grep('^WARNING:')) == 1, process.describe()
     assert process.grep(f'^WARNING:root:{re.escape(warning)}'), process.describe()
 
 
 def test_partition_key_leaves_the_partitioner_to_the_user():
     process = pycapa('-p', '--partition', 'key', '-X', 'partitioner=murmur2', '-i', 'nosuch')
+    assert_no_such_interface(process)
     assert not process.grep('^WARNING:'), process.describe()
 
 
@@ -122,6 +130,7 @@ def test_check_config_does_without_the_services_credentials(tmp_path):
 def test_a_property_of_the_other_role_is_a_warning():
     process = pycapa('-c', '-e', '-X', 'linger.ms=4', '-k', f'127.0.0.1:{free_port()}',
                      '--stall-timeout', '1s')
+    assert process.status == 1 and process.grep('^ERROR:root:No progress'), process.describe()
     assert len(process.grep('^WARNING:root:.*linger.ms is for a producer')) == 1
 
 
@@ -190,6 +199,7 @@ def test_the_runtime_directory_of_somebody_else_is_left_alone(directory, topic, 
                     env={'RUNTIME_DIRECTORY': directory})
     assert process.wait(30) == 0, process.describe()
     assert process.counts() == (10, 10)
+    assert topic.count() == 10
 
 
 def test_a_name_too_long_for_its_control_socket_is_a_wrong_setting(tmp_path):

@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from harness import captures, faults, traffic, wait
+from harness import captures, faults, wait
 from harness.broker import Broker
-from harness.faults import (COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial,
-                            assert_all_in_order)
+from harness.faults import COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
 from harness.witness import Topic, key_time
 
 pytestmark = pytest.mark.faults
@@ -181,60 +180,60 @@ def fill(trial, broker):
     wait.until(lambda: full_warnings(trial.process), OUTAGE + 10, trial.process.describe)
 
 
-def test_disk_full_then_freed(pair, spawn, tmp_path, full_disk):
-    with Broker(tmp_path / 'broker', java=JAVA) as broker:
-        trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
-        trial.start('--spool-segment', '4M')
-        fill(trial, broker)
-        full = trial.process.stats()
-        full_disk.free()
-        trial.wait_stats(lambda s: s['spooled'] > full['spooled'] + PPS, 20)
-        broker.start()
-        trial.assert_once(trial.finish())
+def test_disk_full_then_freed(outage_broker, pair, spawn, full_disk):
+    broker = outage_broker
+    trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
+    trial.start('--spool-segment', '4M')
+    fill(trial, broker)
+    full = trial.process.stats()
+    full_disk.free()
+    trial.wait_stats(lambda s: s['spooled'] > full['spooled'] + PPS, 20)
+    broker.start()
+    trial.assert_once(trial.finish())
     assert len(full_warnings(trial.process)) == 1, trial.process.describe()
 
 
-def test_a_hiccup_while_the_disk_is_full(pair, spawn, tmp_path, full_disk):
+def test_a_hiccup_while_the_disk_is_full(outage_broker, pair, spawn, full_disk):
     # It was full before the start, and stays so.
     full_disk.fill()
-    with Broker(tmp_path / 'broker', java=JAVA) as broker:
-        trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
-        trial.start()
-        trial.send(8 * PPS)
-        trial.wait_flowing()
-        for _ in range(2):
-            delivered = trial.process.stats()['delivered']
-            broker.pause()
-            trial.wait_stats(lambda s: s['queued'] + s['spooled'] > PPS, 20)
-            broker.resume()
-            trial.wait_stats(lambda s: s['delivered'] > delivered + PPS, 20)
-        stats = trial.wait_stats(lambda s: s['delivered'] == trial.sent, 30)
-        assert full_warnings(trial.process), trial.process.describe()
-        trial.assert_once(trial.finish())
+    broker = outage_broker
+    trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
+    trial.start()
+    trial.send(8 * PPS)
+    trial.wait_flowing()
+    for _ in range(2):
+        delivered = trial.process.stats()['delivered']
+        broker.pause()
+        trial.wait_stats(lambda s: s['queued'] + s['spooled'] > PPS, 20)
+        broker.resume()
+        trial.wait_stats(lambda s: s['delivered'] > delivered + PPS, 20)
+    stats = trial.wait_stats(lambda s: s['delivered'] == trial.sent, 30)
+    assert full_warnings(trial.process), trial.process.describe()
+    trial.assert_once(trial.finish())
     assert stats['spooled'] == stats['queued'] == 0, stats
 
 
-def test_sigterm_while_the_disk_is_full(pair, spawn, tmp_path, full_disk):
-    with Broker(tmp_path / 'broker', java=JAVA) as broker:
-        trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
-        trial.start('--spool-segment', '4M', '--shutdown-timeout', '2', '--buffer-size', '2M')
-        fill(trial, broker)
-        # What memory holds is full, too.
-        whole = trial.wait_stats(lambda s: s['dropped_kernel'] > PPS, OUTAGE + 10)
-        assert trial.process.stop(signal.SIGTERM) == 1, trial.process.describe()
-        stats = faults.assert_ended(trial.process)
-        maybe, again = faults.unanswered(trial.process), faults.sent_again(trial.process)
-        assert stats['spooled'] > 0 and stats['dropped'] + stats['failed'] > 0, stats
-        assert stats['queued'] <= 1, stats  # the one that waited before the queue
-        trial.generator.kill()
-        broker.start()
-        # All that it said is on disk comes from there.
-        full_disk.free()
-        trial.start()
-        second = trial.wait_stats(lambda s: s['queued'] == s['spooled'] == 0, 60)
-        assert trial.process.stop() == 0, trial.process.describe()
-        assert second['recovered'] == stats['spooled'] + again, (stats, again, second)
-        got = faults.content(trial.topic, COUNT)
+def test_sigterm_while_the_disk_is_full(outage_broker, pair, spawn, full_disk):
+    broker = outage_broker
+    trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
+    trial.start('--spool-segment', '4M', '--shutdown-timeout', '2', '--buffer-size', '2M')
+    fill(trial, broker)
+    # What memory holds is full, too.
+    whole = trial.wait_stats(lambda s: s['dropped_kernel'] > PPS, OUTAGE + 10)
+    assert trial.process.stop(signal.SIGTERM) == 1, trial.process.describe()
+    stats = faults.assert_ended(trial.process)
+    maybe, again = faults.unanswered(trial.process), faults.sent_again(trial.process)
+    assert stats['spooled'] > 0 and stats['dropped'] + stats['failed'] > 0, stats
+    assert stats['queued'] <= 1, stats  # the one that waited before the queue
+    trial.generator.kill()
+    broker.start()
+    # All that it said is on disk comes from there.
+    full_disk.free()
+    trial.start()
+    second = trial.wait_stats(lambda s: s['queued'] == s['spooled'] == 0, 60)
+    assert trial.process.stop() == 0, trial.process.describe()
+    assert second['recovered'] == stats['spooled'] + again, (stats, again, second)
+    got = faults.content(trial.topic, COUNT)
     # What the disk has not taken is lost, and nothing before it.
     first = whole['received'] - stats['dropped'] - stats['failed'] - PPS // 2
     assert got.counts.find(0) >= first, (got.counts.find(0), whole, stats)

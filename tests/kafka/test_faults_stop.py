@@ -5,8 +5,7 @@ import signal
 import pytest
 
 from harness import faults
-from harness.broker import Broker
-from harness.faults import BEFORE, COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
+from harness.faults import BEFORE, COUNT, OUTAGE, PARTITIONS, PPS, Trial
 
 pytestmark = pytest.mark.faults
 
@@ -17,23 +16,22 @@ def limit():
 
 
 @pytest.fixture(params=['killed', 'paused'])
-def trial(pair, spawn, tmp_path, request):
+def trial(outage_broker, pair, spawn, tmp_path, request):
     """
     In an outage, half of it over. A broker that was only paused answers late what it was sent
     before: that is how doubles come.
     """
-    with Broker(tmp_path / 'broker', java=JAVA) as broker:
-        t = Trial(broker, pair, spawn, broker.topic(PARTITIONS), tmp_path / 'spool')
-        t.start('--shutdown-timeout', '2')
-        t.send()
-        t.wait_flowing()
-        t.broker_paused = request.param == 'paused'
-        if t.broker_paused:
-            broker.pause()
-        else:
-            broker.kill()
-        t.wait_received(BEFORE + OUTAGE / 2)
-        yield t
+    t = Trial(outage_broker, pair, spawn, outage_broker.topic(PARTITIONS), tmp_path / 'spool')
+    t.start('--shutdown-timeout', '2')
+    t.send()
+    t.wait_flowing()
+    t.broker_paused = request.param == 'paused'
+    if t.broker_paused:
+        outage_broker.pause()
+    else:
+        outage_broker.kill()
+    t.wait_received(BEFORE + OUTAGE / 2)
+    return t
 
 
 def finish(trial):

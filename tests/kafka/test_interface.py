@@ -90,22 +90,21 @@ def assert_story(process, lost=1, back=1):
     assert (len(process.grep(LOST)), len(process.grep(BACK))) == (lost, back), process.describe()
 
 
-def test_deleted_and_made_again_while_kafka_takes_nothing(own_broker, pair, configured):
+def test_deleted_and_made_again_while_kafka_takes_nothing(outage_broker, pair, configured):
     # All that the kernel tells of the interface comes while no packet is being read.
-    own_broker.start()
-    topic = Topic(own_broker, own_broker.topic())
+    topic = Topic(outage_broker, outage_broker.topic())
     process = configured(pair.inside, topic, **{
         'kafka-config': '["queue.buffering.max.messages=100"]'}).start()
     traffic.send(pair, 10, 1000)
     wait_counts(process, delivered=10)
-    own_broker.pause()
+    outage_broker.pause()
     traffic.send(pair, 290, 1000, first=10)
     wait.until(lambda: process.stats()['queued'] >= 100, 20, process.describe)
     pair.delete_link()
     pair.create()
     wait_told(process, BACK)
     traffic.send(pair, 200, 1000, first=300)
-    own_broker.resume()
+    outage_broker.resume()
     wait_counts(process, delivered=500, queued=0)
     assert_story(process)
     assert process.stop() == 0, process.describe()
@@ -211,6 +210,12 @@ def test_link_type_of_the_same_device_changes(topic, pair, configured):
     assert types == [b'101'] * 10 + [None] * 10
 
 
+def operstate(name):
+    """As the kernel tells it, a moment after the carrier came."""
+    with open(f'/sys/class/net/{name}/operstate') as f:
+        return f.read().strip()
+
+
 def test_more_changes_than_the_kernel_keeps_for_us(topic, pair, configured, tmp_path):
     process = configured(pair.inside, topic).start()
     other = Pair()
@@ -226,7 +231,7 @@ def test_more_changes_than_the_kernel_keeps_for_us(topic, pair, configured, tmp_
         process.send_signal(signal.SIGSTOP)
         run('ip', '-batch', batch)
         pair.create()
-        wait.elapse(3)  # in which the kernel tells of the carrier, a moment later
+        wait.until(lambda: operstate(pair.inside) == 'up', 10, 'the kernel has told all')
         process.send_signal(signal.SIGCONT)
         wait_told(process, BACK)
     finally:
@@ -235,6 +240,7 @@ def test_more_changes_than_the_kernel_keeps_for_us(topic, pair, configured, tmp_
     wait_counts(process, delivered=1100)
     assert_story(process)
     assert process.stop() == 0, process.describe()
+    assert_numbers(topic, 1100)
 
 
 def switches(process, seconds):
@@ -264,6 +270,7 @@ def test_a_link_that_is_down_is_not_polled(topic, pair, configured):
     traffic.send(pair, 10, 1000, first=10)
     wait_counts(process, delivered=20)
     assert process.stop() == 0, process.describe()
+    assert_numbers(topic, 20)
 
 
 @pytest.mark.parametrize('gone', ['down', 'deleted'])
@@ -342,14 +349,13 @@ def test_drops_of_a_device_that_goes_are_not_counted_backwards(topic, pair, spaw
     assert process.stop() == 0, process.describe()
 
 
-def test_given_up_with_the_ring_full_counts_what_is_unread(own_broker, pair, spawn):
-    own_broker.start()
-    process = spawn('-p', '-i', pair.inside, '-k', own_broker.bootstrap, '-t', own_broker.topic(),
-                    '-X', 'queue.buffering.max.messages=100',
+def test_given_up_with_the_ring_full_counts_what_is_unread(outage_broker, pair, spawn):
+    process = spawn('-p', '-i', pair.inside, '-k', outage_broker.bootstrap,
+                    '-t', outage_broker.topic(), '-X', 'queue.buffering.max.messages=100',
                     '--shutdown-timeout', '1').wait_capturing()
     traffic.send(pair, 10, 1000)
     wait_counts(process, delivered=10)
-    own_broker.pause()
+    outage_broker.pause()
     traffic.send(pair, 4990, 0, first=10)
     wait.until(lambda: process.stats()['queued'] >= 100, 20, process.describe)
     assert process.stop(signal.SIGTERM) == 1, process.describe()

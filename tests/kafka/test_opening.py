@@ -11,7 +11,7 @@ import pytest
 
 from harness import captures, faults, traffic, wait
 from harness.daemon import BINARY, BUILD, pycapa
-from harness.net import RUN, Pair, free_port
+from harness.net import RUN, free_port
 from harness.proc import Process, run
 from harness.witness import Topic
 from test_interface import BACK, LOST, Configured, assert_numbers, wait_counts, wait_told
@@ -123,7 +123,7 @@ def test_a_start_whose_filter_waits_says_so_and_can_be_ended(pair, spawn, names,
     process.wait_line(TOLD)
     assert not process.grep('Connecting'), process.describe()
     before = time.monotonic()
-    process.stop(number)
+    assert process.stop(number) == -number, process.describe()
     assert time.monotonic() - before < 3, process.describe()
 
 
@@ -178,8 +178,9 @@ def test_a_savefile_whose_filter_waits_can_be_ended(spawn, names, tmp_path):
         f.flush()
         process.wait_line(TOLD)
         before = time.monotonic()
-        process.stop(signal.SIGTERM)
+        assert process.stop(signal.SIGTERM) == 0, process.describe()  # a pipe has no end
         assert time.monotonic() - before < 5, process.describe()
+        assert process.counts() == (0, 0)
 
 
 @pytest.mark.parametrize('promiscuous', ['true', 'false'])
@@ -284,11 +285,13 @@ def test_nflog_is_captured(topic, pair, spawn):
     pair.run('ip', 'link', 'set', pair.outside, 'mtu', 1400)
     pair.run('python3', '-c', SENDER, '127.0.0.1', 5000, 50)
     wait.until(lambda: process.stats()['received'] == 100, 10, process.describe)
-    process.stop()
-    assert process.counts()[0] == 100, process.describe()
+    # There is nobody to deliver to.
+    assert process.stop() == 1, process.describe()
+    assert process.counts() == (100, 0), process.describe()
 
 
 def test_every_device_that_is_listed_is_captured_or_refused_with_the_reason(tmp_path):
+    captured = set()
     for device in devices():
         process = Process([BINARY, '-p', '-i', device, '-k', f'127.0.0.1:{free_port()}',
                            '--shutdown-timeout', '0'])
@@ -296,13 +299,16 @@ def test_every_device_that_is_listed_is_captured_or_refused_with_the_reason(tmp_
             wait.until(lambda: process.grep(STARTED) or not process.running(), 10,
                        process.describe)
             if process.grep(STARTED):
-                process.stop()
+                status = process.stop()
+                assert status == ("not delivered" in process.lines[-1]), process.describe()
+                captured.add(device)
                 continue
             assert process.wait() == 1, process.describe()
             assert re.match(f'ERROR:root:{device}: .', process.lines[-1]), process.describe()
             assert len(process.lines) == 1, process.describe()
         finally:
             process.kill()
+    assert captured >= {'lo', 'any'}
 
 
 def test_reloads_one_after_the_other_are_all_applied(topic, pair, instance):
@@ -311,24 +317,23 @@ def test_reloads_one_after_the_other_are_all_applied(topic, pair, instance):
     stream = traffic.start(pair, 4000, 2000)
     for n in range(10):
         made.reload(process, snaplen=1000 + n)
-    stream.wait(30)
+    assert stream.wait(30) == 0
     wait_counts(process, delivered=4000)
     assert process.stop() == 0, process.describe()
     assert not process.grep(REFUSED), process.describe()
     assert_numbers(topic, 4000)
 
 
-def test_reloads_in_an_outage_count_each_packet_once_and_keep_two_rings(own_broker, pair,
+def test_reloads_in_an_outage_count_each_packet_once_and_keep_two_rings(outage_broker, pair,
                                                                         instance):
-    own_broker.start()
-    topic = Topic(own_broker, own_broker.topic())
+    topic = Topic(outage_broker, outage_broker.topic())
     made = instance(pair.inside, topic, **{
         'kafka-config': '["queue.buffering.max.messages=100"]', 'buffer-size': '"32M"',
         'shutdown-timeout': '"30s"'})
     process = made.start()
     traffic.send(pair, 10, 1000)
     wait_counts(process, delivered=10)
-    own_broker.pause()
+    outage_broker.pause()
     traffic.send(pair, 990, 0, first=10)
     wait.until(lambda: process.stats()['queued'] >= 100, 20, process.describe)
     before = process.rss()
@@ -340,7 +345,7 @@ def test_reloads_in_an_outage_count_each_packet_once_and_keep_two_rings(own_brok
     traffic.send(pair, 1000, 0, first=2000)
     process.stats()
     assert process.rss() - before < 48 << 20, (before, process.rss())
-    own_broker.resume()
+    outage_broker.resume()
     wait_counts(process, delivered=3000, queued=0)
     made.reload(process, snaplen=1003)
     assert process.stop() == 0, process.describe()

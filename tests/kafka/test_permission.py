@@ -60,5 +60,6 @@ def test_a_bounded_run_without_permission_gives_up(forbidden, tmp_path, mode):
     assert process.status == 1, process.describe()
     errors = process.grep('^ERROR:root:')
     assert any(forbidden.name in line for line in errors), process.describe()
+    assert process.counts() == (100 if mode == 'replay' else 0, 0), process.describe()
     assert re.search('(?i)permi|authori[sz]|ACL', process.stderr), process.describe()
     assert len(process.lines) < 15, 'a few lines, no flood\n' + process.describe()

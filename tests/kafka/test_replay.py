@@ -141,6 +141,7 @@ def test_a_file_that_is_interrupted_was_cut_short(topic, tmp_path, spawn):
     assert 0 < taken == delivered < 20000, process.describe()
     last = process.lines[-1]
     assert last == f'ERROR:root:Cut short: {source} was not read to its end', process.describe()
+    assert topic.count() == taken
 
 
 def test_read_file_from_standard_input(topic, tmp_path):
@@ -168,7 +169,7 @@ def test_kcat_reads_keys_values_and_times_of_what_we_produce(topic, tmp_path):
     expected = b''.join(b'8:' + p.time_us.to_bytes(8, 'big') + len(p.data).to_bytes(4, 'big')
                         + p.data for p in packets)
     assert blob == expected
-    for shown, p in zip(kcat(topic.broker, topic.name), packets):
+    for shown, p in zip(kcat(topic.broker, topic.name), packets, strict=True):
         assert shown['ts'] == p.time_us // 1000 and shown['tstype'] == 'create'
         assert not shown.get('headers')
 
