@@ -67,8 +67,8 @@ struct capture {
 /* ---- counters ---- */
 
 /*
- * What the device loses falls when it goes, as libpcap takes a counter that is not there for 0: the
- * highest stays. What it loses after our end is not ours: the next handle has it too.
+ * What the device has lost falls when it goes, as libpcap takes a counter that is not there for 0:
+ * what rises from then on counts again. What it loses after our end is the next handle's.
  */
 void capture_sample(struct capture *c)
 {
@@ -82,8 +82,6 @@ void capture_sample(struct capture *c)
 	ifdrop = (int32_t)(st.ps_ifdrop - c->last.ps_ifdrop);
 	if (ifdrop > 0 && !c->stopping && !c->end)
 		c->k_ifdrop += (uint32_t)ifdrop;
-	else
-		st.ps_ifdrop = c->last.ps_ifdrop;
 	c->last = st;
 }
 

@@ -67,7 +67,7 @@ const char *capture_link_name(const struct capture *c); /* "Ethernet" */
 
 /*
  * Has the kernel's counts as of now (a system call: not per packet). They have 32 bits: to be
- * called before another 2^32 packets came. How often it is does not change what is counted.
+ * called before another 2^32 packets came. To call it more often changes no count.
  */
 void capture_sample(struct capture *c);
 void capture_read_counters(const struct capture *c, struct capture_counters *out);
