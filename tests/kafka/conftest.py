@@ -19,7 +19,6 @@ from harness.witness import Topic  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line('markers', 'alone: needs the machine for itself (load or timing)')
     config.addinivalue_line('markers', 'faults: outages under load; two at a time')
-    config.addinivalue_line('markers', 'waits: mostly waits; runs beside others')
     config.addinivalue_line('markers', 'library: depends on librdkafka; runs with both')
 
 

@@ -9,7 +9,6 @@ from harness.daemon import pycapa
 from harness.net import free_port
 from harness.witness import Topic
 
-pytestmark = pytest.mark.waits
 STALL = 3
 
 

@@ -15,7 +15,7 @@ from harness.daemon import pycapa
 from harness.net import free_port
 from harness.witness import Topic
 
-pytestmark = [pytest.mark.waits, pytest.mark.library]
+pytestmark = pytest.mark.library
 
 
 def consume(topic, *argv, **kwargs):

@@ -2,11 +2,7 @@
 """Partitions that are added to a topic while a producer runs."""
 from pathlib import Path
 
-import pytest
-
 from harness import captures, traffic, wait
-
-pytestmark = pytest.mark.waits
 
 
 def test_new_partitions_are_used_within_seconds(make_topic, pair, producer):

@@ -9,7 +9,7 @@ from harness.broker import Broker
 from harness.daemon import pycapa
 from harness.witness import Topic
 
-pytestmark = [pytest.mark.waits, pytest.mark.library]
+pytestmark = [pytest.mark.library, pytest.mark.xdist_group('permission')]
 
 
 @pytest.fixture(scope='module')

@@ -117,7 +117,6 @@ def assert_lost_50(process):
     assert process.lines[-1].startswith('ERROR:root:50 packet(s) not delivered'), process.describe()
 
 
-@pytest.mark.waits
 def test_a_second_interrupt_gives_up_the_wait(outage_broker, pair, spawn):
     process = stalled_producer(outage_broker, pair, spawn)
     process.send_signal(signal.SIGINT)
@@ -130,7 +129,6 @@ def test_a_second_interrupt_gives_up_the_wait(outage_broker, pair, spawn):
     assert_lost_50(process)
 
 
-@pytest.mark.waits
 def test_the_wait_at_the_end_has_a_deadline(outage_broker, pair, spawn):
     process = stalled_producer(outage_broker, pair, spawn, '--shutdown-timeout', '2s')
     before = time.monotonic()
@@ -140,7 +138,6 @@ def test_the_wait_at_the_end_has_a_deadline(outage_broker, pair, spawn):
     assert_lost_50(process)
 
 
-@pytest.mark.waits
 def test_a_shutdown_timeout_of_0_gives_up_at_once(outage_broker, pair, spawn):
     process = stalled_producer(outage_broker, pair, spawn, '--shutdown-timeout', '0')
     before = time.monotonic()
@@ -180,7 +177,6 @@ def ending(spawn, tmp_path):
     return start
 
 
-@pytest.mark.waits
 def test_the_first_interrupt_of_a_run_that_is_ending_begins_the_wait(ending):
     process = ending()
     process.send_signal(signal.SIGINT)
@@ -193,7 +189,6 @@ def test_the_first_interrupt_of_a_run_that_is_ending_begins_the_wait(ending):
     assert process.counts() == (20, 0)
 
 
-@pytest.mark.waits
 def test_an_interrupt_gives_a_run_that_is_ending_its_deadline(ending):
     process = ending('--shutdown-timeout', '2s')
     before = time.monotonic()

@@ -20,10 +20,6 @@ from outer import OuterBroker  # noqa: E402
 NUMBERS = itertools.count()
 
 
-def pytest_configure(config):
-    config.addinivalue_line('markers', 'waits: mostly waits; runs beside others')
-
-
 def build_options():
     text = run('meson', 'introspect', '--buildoptions', daemon.BUILD).stdout
     return {o['name']: o['value'] for o in json.loads(text)}

@@ -129,7 +129,6 @@ def test_stop_while_it_waits_for_its_interface_is_immediate(instances, broker, t
     assert i.show('Result') == 'success'
 
 
-@pytest.mark.waits
 def test_stop_with_a_longer_shutdown_timeout_than_the_unit_s(own_broker, instances, link):
     """TimeoutStopSec is 45 s: pycapa asks systemd for the time that its own deadline takes."""
     own_broker.start()

@@ -226,7 +226,6 @@ def test_broker_absent_at_the_start(own_broker, instances, link):
     assert numbers(topic) == list(range(500))
 
 
-@pytest.mark.waits
 def test_topic_missing_for_60_s(instances, broker, link):
     i = instances(link.name, broker, f'late-{link.name}').start()
     i.wait_status('capturing')
@@ -263,7 +262,6 @@ def grant(broker, address, *resource):
                 '--operation', 'All', *resource)
 
 
-@pytest.mark.waits
 def test_write_permission_denied_for_60_s_then_granted(strict_broker, instances, link, host):
     topic = Topic(strict_broker, strict_broker.topic())
     # What has an ACL is closed to all others.

@@ -417,7 +417,6 @@ LIFE = 60
 CUT = 90
 
 
-@pytest.mark.waits
 def test_it_goes_on_past_the_tickets_lifetime(secure, client, make_pcap, tmp_path):
     """A ticket of a minute, relogin every 20 s, the connection cut after 90 s: it reconnects.
 

@@ -8,7 +8,6 @@ import pytest
 
 from harness import captures, wait
 
-pytestmark = pytest.mark.waits  # for the end of a kinit that hangs
 KINIT = "sasl.kerberos.kinit.cmd"
 COUNT = 20000  # of 1000 bytes: more than fits on the way to a reader that stands still
 HANGS_S = 15   # how long one may, before it is ended
