@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "base/units.h"
-#include "config/offset.h"
+#include "config/start_offset.h"
 #include "packet/packet.h"
 
 /* A text that a setting is given, and the line that says what is wrong with it. */
@@ -244,11 +244,11 @@ static int set_start(void *field, const struct setting *setting, const struct gi
 	int64_t value;
 	int r;
 
-	if (!offset_parse(given->text, given->now_ms, &kind, &value)) {
-		offset_explain(given->text, given->why, given->size);
+	if (!start_offset_parse(given->text, given->now_ms, &kind, &value)) {
+		start_offset_explain(given->text, given->why, given->size);
 		return -EINVAL;
 	}
-	r = put_string(&start->text, offset_word(kind, given->text), given);
+	r = put_string(&start->text, start_offset_word(kind, given->text), given);
 	if (r == 0) {
 		start->offset = kind;
 		start->value = value;

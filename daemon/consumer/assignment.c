@@ -12,7 +12,7 @@
 #include "consumer/consumer_calls.h"
 #include "consumer/gaps.h"
 #include "consumer/lag.h"
-#include "consumer/lookup.h"
+#include "consumer/offset_lookup.h"
 #include "consumer/pause.h"
 #include "kafka/hints.h"
 
@@ -21,7 +21,7 @@ struct assignment {
 	char *topic; /* outlives the settings it came from, as a closing client does */
 	struct consumer_position *resume;
 	size_t n_resume;
-	struct lookup *lookup;
+	struct offset_lookup *lookup;
 	struct worker *worker; /* rkcalls, all of them */
 	struct partitions partitions;
 	struct pause pause;
@@ -160,7 +160,7 @@ static int64_t resume_at(const struct assignment *a, int32_t partition)
 }
 
 /* Who goes on for another consumer reads a partition that one did not know from its beginning. */
-static int64_t start_of(const struct assignment *a, const struct lookup_partition *found)
+static int64_t start_of(const struct assignment *a, const struct offset_lookup_partition *found)
 {
 	int64_t offset = resume_at(a, found->id);
 
@@ -169,7 +169,7 @@ static int64_t start_of(const struct assignment *a, const struct lookup_partitio
 	return a->n_resume ? found->low : found->start;
 }
 
-static void learn(struct assignment *a, const struct lookup_partition *found)
+static void learn(struct assignment *a, const struct offset_lookup_partition *found)
 {
 	struct partition *p = partitions_get(&a->partitions, found->id);
 
@@ -229,7 +229,7 @@ static void subscribe(struct assignment *a)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
-	lookup_stop(a->lookup);
+	offset_lookup_stop(a->lookup);
 	rd_kafka_topic_partition_list_add(list, a->topic, RD_KAFKA_PARTITION_UA);
 	a->subscribed = true;
 	give(a, CONSUMER_CALLS_SUBSCRIBE, list, on_subscribed);
@@ -318,7 +318,7 @@ void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 
 /* ---- what the look-ups say ---- */
 
-static void on_lookup(void *ctx, const struct lookup_result *result)
+static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 {
 	struct assignment *a = ctx;
 	bool changed = result->n || result->err != a->trouble || result->complete != a->complete;
@@ -329,7 +329,7 @@ static void on_lookup(void *ctx, const struct lookup_result *result)
 	a->complete |= result->complete;
 	if (result->err != a->trouble) {
 		a->trouble = result->err;
-		lookup_log(a->topic, a->opt.cfg->brokers, a->trouble);
+		offset_lookup_log(a->topic, a->opt.cfg->brokers, a->trouble);
 	}
 	if (!a->group)
 		assign_new(a);
@@ -380,7 +380,7 @@ static int open_gate(struct assignment *a)
 int assignment_new(struct assignment **out, const struct assignment_options *opt)
 {
 	struct assignment *a = calloc(1, sizeof(*a));
-	const struct lookup_options lookup = {
+	const struct offset_lookup_options lookup = {
 		.loop = opt->loop,
 		.rk = opt->rk,
 		.topic = opt->cfg->topic,
@@ -400,7 +400,7 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	if (r == 0)
 		r = open_gate(a);
 	if (r == 0)
-		r = lookup_new(&a->lookup, &lookup);
+		r = offset_lookup_new(&a->lookup, &lookup);
 	if (r < 0) {
 		assignment_free(a, 0);
 		return r;
@@ -412,7 +412,7 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 void assignment_stop(struct assignment *a)
 {
 	pause_stop(&a->pause);
-	lookup_stop(a->lookup);
+	offset_lookup_stop(a->lookup);
 }
 
 bool assignment_has_subscribed(const struct assignment *a)
@@ -475,7 +475,7 @@ bool assignment_has_ended(struct assignment *a)
 {
 	assignment_stop(a);
 	worker_stop(a->worker);
-	return lookup_has_ended(a->lookup) && worker_have_ended(a->worker);
+	return offset_lookup_has_ended(a->lookup) && worker_have_ended(a->worker);
 }
 
 bool assignment_free(struct assignment *a, unsigned int wait_ms)
@@ -486,7 +486,7 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms)
 		return true;
 	if (a->worker)
 		worker_stop(a->worker);
-	gone = lookup_free(a->lookup, wait_ms);
+	gone = offset_lookup_free(a->lookup, wait_ms);
 	gone = worker_free(a->worker, gone ? wait_ms : 0) && gone;
 	partitions_clear(&a->partitions);
 	free(a->resume);

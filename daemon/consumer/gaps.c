@@ -12,7 +12,7 @@ static void log_gone(const char *topic, int32_t id, int64_t low, int64_t next)
 		 topic, id, low, low - next);
 }
 
-void gaps_log_start(const char *topic, const struct lookup_partition *found, bool group)
+void gaps_log_start(const char *topic, const struct offset_lookup_partition *found, bool group)
 {
 	if (found->wanted < 0)
 		return;

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "consumer/lookup.h"
+#include "consumer/offset_lookup.h"
 
 /* A partition is going to be read: says where it starts if that is not what was wanted. */
-void gaps_log_start(const char *topic, const struct lookup_partition *found, bool group);
+void gaps_log_start(const char *topic, const struct offset_lookup_partition *found, bool group);
 
 /*
  * A record is not the `next` one. Offsets that a transaction or compaction left out are no news.

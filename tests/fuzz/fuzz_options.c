@@ -9,7 +9,7 @@
 #include "base/closest_name.h"
 #include "base/units.h"
 #include "cli/argwords.h"
-#include "config/offset.h"
+#include "config/start_offset.h"
 
 #define MAX_WORDS 64
 
@@ -39,7 +39,7 @@ static void parse_values(const char *word)
 		if (!units_parse_time(text, 1, &back) || back != number)
 			abort();
 	}
-	if (offset_parse(word, 1795435200000, &kind, &value) && value < 0)
+	if (start_offset_parse(word, 1795435200000, &kind, &value) && value < 0)
 		abort();
 	closest_name_start(&near, word);
 	closest_name_offer(&near, "kafka-broker");

@@ -11,9 +11,9 @@
 #include "base/closest_name.h"
 #include "base/units.h"
 #include "config/brokers.h"
-#include "config/offset.h"
 #include "config/property.h"
 #include "config/settings.h"
+#include "config/start_offset.h"
 #include "with_cfg.h"
 
 static void test_units(void **state)
@@ -165,7 +165,7 @@ static void test_offsets(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		enum config_offset kind = CONFIG_OFFSET_END;
 		int64_t value = 0;
-		bool ok = offset_parse(cases[i].text, NOW_MS, &kind, &value);
+		bool ok = start_offset_parse(cases[i].text, NOW_MS, &kind, &value);
 
 		if (ok != (cases[i].kind >= 0))
 			fail_msg("'%s' was %s", cases[i].text, ok ? "taken" : "refused");
@@ -410,7 +410,7 @@ static void test_offsets_explained(void **state)
 	char why[512];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		offset_explain(cases[i].text, why, sizeof(why));
+		start_offset_explain(cases[i].text, why, sizeof(why));
 		if (strstr(why, cases[i].words) == NULL)
 			fail_msg("'%s' said: %s", cases[i].text, why);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/offset.h"
+#include "config/start_offset.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -113,7 +113,7 @@ static bool parse_epoch(const char *p, int64_t *ms)
 	return true;
 }
 
-bool offset_parse_time(const char *text, int64_t now_ms, int64_t *ms)
+bool start_offset_parse_time(const char *text, int64_t now_ms, int64_t *ms)
 {
 	uint64_t ago;
 	int64_t at;
@@ -155,7 +155,7 @@ static bool parse_word(const char *text, enum config_offset *kind)
 	return false;
 }
 
-bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value)
+bool start_offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value)
 {
 	int64_t v;
 
@@ -171,14 +171,14 @@ bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, in
 		*value = v < 0 ? -v : v;
 		return true;
 	}
-	if (!offset_parse_time(text, now_ms, &v))
+	if (!start_offset_parse_time(text, now_ms, &v))
 		return false;
 	*kind = CONFIG_OFFSET_TIME;
 	*value = v;
 	return true;
 }
 
-const char *offset_word(enum config_offset kind, const char *text)
+const char *start_offset_word(enum config_offset kind, const char *text)
 {
 	switch (kind) {
 	case CONFIG_OFFSET_BEGIN:
@@ -211,7 +211,7 @@ static bool explain_epoch(const char *text, char *why, size_t size)
 	return false;
 }
 
-void offset_explain(const char *text, char *why, size_t size)
+void start_offset_explain(const char *text, char *why, size_t size)
 {
 	size_t digits = strspn(text + (text[0] == '-'), "0123456789");
 	bool is_time = text[0] == '@' || (digits == 4 && text[4] == '-') || strchr(text, ':');

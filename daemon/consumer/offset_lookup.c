@@ -3,7 +3,7 @@
  * The time a look-up may take starts short, so that a stop need not wait for it, and doubles with
  * each one that timed out: a cluster that is far away is found too.
  */
-#include "consumer/lookup.h"
+#include "consumer/offset_lookup.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,8 +21,8 @@
 #define RETRY_MS       500  /* after an answer that said "not (all) there" */
 #define REFRESH_MS     5000 /* once everything is known */
 
-struct lookup {
-	struct lookup_options opt;
+struct offset_lookup {
+	struct offset_lookup_options opt;
 	ev_async answered;
 	pthread_t thread;
 	atomic_bool abandoned; /* whoever of free and thread comes second frees the rest */
@@ -30,7 +30,7 @@ struct lookup {
 	pthread_mutex_t lock; /* guards the next four */
 	pthread_cond_t wakeup;
 	bool stop;
-	struct lookup_result *results, **last;
+	struct offset_lookup_result *results, **last;
 
 	/* the thread's own */
 	rd_kafka_topic_t *rkt;
@@ -40,7 +40,7 @@ struct lookup {
 	int n_first; /* partitions of the first answer, -1 before it */
 };
 
-static void result_free(struct lookup_result *r)
+static void result_free(struct offset_lookup_result *r)
 {
 	if (!r)
 		return;
@@ -48,7 +48,7 @@ static void result_free(struct lookup_result *r)
 	free(r);
 }
 
-static bool stopping(struct lookup *l)
+static bool stopping(struct offset_lookup *l)
 {
 	bool stop;
 
@@ -58,7 +58,7 @@ static bool stopping(struct lookup *l)
 	return stop;
 }
 
-static void post(struct lookup *l, struct lookup_result *r)
+static void post(struct offset_lookup *l, struct offset_lookup_result *r)
 {
 	pthread_mutex_lock(&l->lock);
 	if (l->stop) {
@@ -71,7 +71,7 @@ static void post(struct lookup *l, struct lookup_result *r)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void sleep_unless_stopped(struct lookup *l, unsigned int ms)
+static void sleep_unless_stopped(struct offset_lookup *l, unsigned int ms)
 {
 	uint64_t until = thread_now_ms() + ms;
 
@@ -86,7 +86,7 @@ static void sleep_unless_stopped(struct lookup *l, unsigned int ms)
  * with "Bad message format" in 2.0.2, whatever the reason; the client reports its connections
  * itself.
  */
-static rd_kafka_resp_err_t judge(struct lookup *l, rd_kafka_resp_err_t err)
+static rd_kafka_resp_err_t judge(struct offset_lookup *l, rd_kafka_resp_err_t err)
 {
 	if (err == RD_KAFKA_RESP_ERR__BAD_MSG || err == RD_KAFKA_RESP_ERR__RESOLVE)
 		return RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -95,7 +95,8 @@ static rd_kafka_resp_err_t judge(struct lookup *l, rd_kafka_resp_err_t err)
 	return err;
 }
 
-static rd_kafka_resp_err_t offset_for_time(struct lookup *l, struct lookup_partition *p)
+static rd_kafka_resp_err_t offset_for_time(struct offset_lookup *l,
+					   struct offset_lookup_partition *p)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_t *elem =
@@ -117,7 +118,7 @@ static int64_t clamp(int64_t v, int64_t low, int64_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
-static rd_kafka_resp_err_t resolve_start(struct lookup *l, struct lookup_partition *p)
+static rd_kafka_resp_err_t resolve_start(struct offset_lookup *l, struct offset_lookup_partition *p)
 {
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 
@@ -146,7 +147,8 @@ static rd_kafka_resp_err_t resolve_start(struct lookup *l, struct lookup_partiti
 	return err;
 }
 
-static rd_kafka_resp_err_t look_up_partition(struct lookup *l, struct lookup_partition *p)
+static rd_kafka_resp_err_t look_up_partition(struct offset_lookup *l,
+					     struct offset_lookup_partition *p)
 {
 	rd_kafka_resp_err_t err;
 
@@ -156,12 +158,12 @@ static rd_kafka_resp_err_t look_up_partition(struct lookup *l, struct lookup_par
 	return err ? err : judge(l, resolve_start(l, p));
 }
 
-static bool is_known(const struct lookup *l, int32_t id)
+static bool is_known(const struct offset_lookup *l, int32_t id)
 {
 	return id >= 0 && id < l->n_known && l->known[id];
 }
 
-static void remember(struct lookup *l, int32_t id)
+static void remember(struct offset_lookup *l, int32_t id)
 {
 	if (id >= l->n_known) {
 		bool *known = reallocarray(l->known, (size_t)id + 1, sizeof(*known));
@@ -176,7 +178,7 @@ static void remember(struct lookup *l, int32_t id)
 }
 
 /* Only to tell of what is gone: where it is of no avail, the joining says why. */
-static void look_up_committed(struct lookup *l, struct lookup_result *r)
+static void look_up_committed(struct offset_lookup *l, struct offset_lookup_result *r)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->n);
 
@@ -190,8 +192,8 @@ static void look_up_committed(struct lookup *l, struct lookup_result *r)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-static void look_up_partitions(struct lookup *l, const rd_kafka_metadata_topic_t *topic,
-			       struct lookup_result *r)
+static void look_up_partitions(struct offset_lookup *l, const rd_kafka_metadata_topic_t *topic,
+			       struct offset_lookup_result *r)
 {
 	r->partitions = calloc((size_t)topic->partition_cnt, sizeof(*r->partitions));
 	if (!r->partitions) {
@@ -201,7 +203,7 @@ static void look_up_partitions(struct lookup *l, const rd_kafka_metadata_topic_t
 	if (l->n_first < 0)
 		l->n_first = topic->partition_cnt;
 	for (int i = 0; i < topic->partition_cnt && !stopping(l); i++) {
-		struct lookup_partition *p = &r->partitions[r->n];
+		struct offset_lookup_partition *p = &r->partitions[r->n];
 		rd_kafka_resp_err_t err;
 
 		p->id = topic->partitions[i].id;
@@ -220,7 +222,7 @@ static void look_up_partitions(struct lookup *l, const rd_kafka_metadata_topic_t
 	r->complete = !r->err;
 }
 
-static void look_up(struct lookup *l, struct lookup_result *r)
+static void look_up(struct offset_lookup *l, struct offset_lookup_result *r)
 {
 	const struct rd_kafka_metadata *md = NULL;
 
@@ -238,10 +240,10 @@ static void look_up(struct lookup *l, struct lookup_result *r)
 	rd_kafka_metadata_destroy(md);
 }
 
-static void lookup_destroy(struct lookup *l)
+static void offset_lookup_destroy(struct offset_lookup *l)
 {
 	while (l->results) {
-		struct lookup_result *r = l->results;
+		struct offset_lookup_result *r = l->results;
 
 		l->results = r->next;
 		result_free(r);
@@ -257,10 +259,10 @@ static void lookup_destroy(struct lookup *l)
 
 static void *run(void *arg)
 {
-	struct lookup *l = arg;
+	struct offset_lookup *l = arg;
 
 	while (!stopping(l)) {
-		struct lookup_result *r = calloc(1, sizeof(*r));
+		struct offset_lookup_result *r = calloc(1, sizeof(*r));
 		bool complete = false;
 
 		if (r) {
@@ -271,13 +273,13 @@ static void *run(void *arg)
 		sleep_unless_stopped(l, complete ? REFRESH_MS : RETRY_MS);
 	}
 	if (atomic_exchange(&l->abandoned, true))
-		lookup_destroy(l);
+		offset_lookup_destroy(l);
 	return NULL;
 }
 
-static struct lookup_result *take_result(struct lookup *l)
+static struct offset_lookup_result *take_result(struct offset_lookup *l)
 {
-	struct lookup_result *r;
+	struct offset_lookup_result *r;
 
 	pthread_mutex_lock(&l->lock);
 	r = l->stop ? NULL : l->results;
@@ -292,8 +294,8 @@ static struct lookup_result *take_result(struct lookup *l)
 
 static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 {
-	struct lookup *l = w->data;
-	struct lookup_result *r;
+	struct offset_lookup *l = w->data;
+	struct offset_lookup_result *r;
 
 	while ((r = take_result(l))) {
 		l->opt.on_result(l->opt.ctx, r);
@@ -301,7 +303,7 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 	}
 }
 
-static int start_thread(struct lookup *l)
+static int start_thread(struct offset_lookup *l)
 {
 	int r = thread_cond_init(&l->wakeup);
 
@@ -317,9 +319,9 @@ static int start_thread(struct lookup *l)
 	return -pthread_create(&l->thread, NULL, run, l);
 }
 
-int lookup_new(struct lookup **out, const struct lookup_options *opt)
+int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_options *opt)
 {
-	struct lookup *l = calloc(1, sizeof(*l));
+	struct offset_lookup *l = calloc(1, sizeof(*l));
 	int r;
 
 	if (!l)
@@ -334,14 +336,14 @@ int lookup_new(struct lookup **out, const struct lookup_options *opt)
 	r = l->opt.topic ? start_thread(l) : -ENOMEM;
 	if (r) {
 		ev_async_stop(opt->loop, &l->answered);
-		lookup_destroy(l);
+		offset_lookup_destroy(l);
 		return r;
 	}
 	*out = l;
 	return 0;
 }
 
-void lookup_stop(struct lookup *l)
+void offset_lookup_stop(struct offset_lookup *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->stop = true;
@@ -349,29 +351,29 @@ void lookup_stop(struct lookup *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-bool lookup_has_ended(const struct lookup *l)
+bool offset_lookup_has_ended(const struct offset_lookup *l)
 {
 	return atomic_load(&l->abandoned);
 }
 
-bool lookup_free(struct lookup *l, unsigned int wait_ms)
+bool offset_lookup_free(struct offset_lookup *l, unsigned int wait_ms)
 {
 	if (!l)
 		return true;
-	lookup_stop(l);
+	offset_lookup_stop(l);
 	ev_async_stop(l->opt.loop, &l->answered);
 	if (thread_join_within(l->thread, wait_ms)) {
-		lookup_destroy(l);
+		offset_lookup_destroy(l);
 		return true;
 	}
 	thread_abandon(l->thread);
 	if (!atomic_exchange(&l->abandoned, true))
 		return false;
-	lookup_destroy(l);
+	offset_lookup_destroy(l);
 	return true;
 }
 
-void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
+void offset_lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err)
 {
 	const char *text;
 	struct hint hint;

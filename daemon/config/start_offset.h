@@ -15,7 +15,7 @@
  * blank may stand for the T), `@N` or `@N.N` seconds since the epoch, or `-15m` (units ms, s, m,
  * h, d, w) before `now_ms`. All in milliseconds since the epoch; a finer fraction is cut.
  */
-bool offset_parse_time(const char *text, int64_t now_ms, int64_t *ms);
+bool start_offset_parse_time(const char *text, int64_t now_ms, int64_t *ms);
 
 /*
  * `begin`, `end`, `stored`, an offset N, `-N` (the last N of each partition) or a point in time;
@@ -23,10 +23,10 @@ bool offset_parse_time(const char *text, int64_t now_ms, int64_t *ms);
  * has them.
  * Returns false when the text is none of these; *kind and *value are then untouched.
  */
-bool offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value);
+bool start_offset_parse(const char *text, int64_t now_ms, enum config_offset *kind, int64_t *value);
 
 /* The one word for an offset of that kind, which may have been given by another; else `text`. */
-const char *offset_word(enum config_offset kind, const char *text);
+const char *start_offset_word(enum config_offset kind, const char *text);
 
-/* Says in one line why offset_parse() does not take a text, and how it is written. */
-void offset_explain(const char *text, char *why, size_t size);
+/* Says in one line why start_offset_parse() does not take a text, and how it is written. */
+void start_offset_explain(const char *text, char *why, size_t size);

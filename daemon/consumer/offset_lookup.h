@@ -16,9 +16,9 @@
 
 #include "config/config.h"
 
-struct lookup;
+struct offset_lookup;
 
-struct lookup_partition {
+struct offset_lookup_partition {
 	int32_t id;
 	int64_t low, high; /* watermarks; high is the end of what may be read now */
 	int64_t start;     /* where to start; low <= start <= high */
@@ -27,39 +27,39 @@ struct lookup_partition {
 };
 
 /* One answer: partitions that no answer before had, or why there is none. */
-struct lookup_result {
-	struct lookup_result *next; /* private */
-	rd_kafka_resp_err_t err;    /* of the topic, or of a partition that cannot be asked */
-	bool complete;              /* every partition there is has been in an answer by now */
+struct offset_lookup_result {
+	struct offset_lookup_result *next; /* private */
+	rd_kafka_resp_err_t err; /* of the topic, or of a partition that cannot be asked */
+	bool complete;           /* every partition there is has been in an answer by now */
 	size_t n;
-	struct lookup_partition *partitions;
+	struct offset_lookup_partition *partitions;
 };
 
-struct lookup_options {
+struct offset_lookup_options {
 	struct ev_loop *loop;
-	rd_kafka_t *rk;            /* borrowed until lookup_free() returned true */
+	rd_kafka_t *rk;            /* borrowed until offset_lookup_free() returned true */
 	const char *topic;         /* copied */
 	enum config_offset offset; /* _STORED looks watermarks up and starts at the low one */
 	int64_t offset_value;
 	/* Called from the loop for each answer; the result is borrowed. */
-	void (*on_result)(void *ctx, const struct lookup_result *result);
+	void (*on_result)(void *ctx, const struct offset_lookup_result *result);
 	void *ctx;
 };
 
 /* Starts to ask. Returns 0 or -errno (logged). */
-int lookup_new(struct lookup **out, const struct lookup_options *opt);
+int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_options *opt);
 
 /* Tells the thread to end after the look-up it is in; no result comes any more. */
-void lookup_stop(struct lookup *l);
+void offset_lookup_stop(struct offset_lookup *l);
 
-/* After lookup_stop(): true once lookup_free() need not wait for the thread. */
-bool lookup_has_ended(const struct lookup *l);
+/* After offset_lookup_stop(): true once offset_lookup_free() need not wait for the thread. */
+bool offset_lookup_has_ended(const struct offset_lookup *l);
 
 /*
  * Frees it, after waiting for the thread for at most `wait_ms`. Returns true when the thread is
  * gone; false: it ends when its look-up does, and uses the client until then. NULL is legal (true).
  */
-bool lookup_free(struct lookup *l, unsigned int wait_ms);
+bool offset_lookup_free(struct offset_lookup *l, unsigned int wait_ms);
 
 /* Says what is wrong with the topic by a result, once it has changed; `brokers` as configured. */
-void lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err);
+void offset_lookup_log(const char *topic, const char *brokers, rd_kafka_resp_err_t err);
