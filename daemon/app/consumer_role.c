@@ -20,9 +20,7 @@
 #include "kafka/kafkashow.h"
 #include "output/output.h"
 
-#define FREE_WAIT_MS  1000 /* at the end */
-#define RETIRE_TICK_S 0.05
-#define RETIRE_TICKS  200 /* a look-up of a broker that hangs takes as long */
+#define FREE_WAIT_MS 1000 /* at the end */
 
 /* ---- the end ---- */
 
@@ -138,26 +136,13 @@ static void on_state(void *ctx, const char *text)
 	s->opt.events.on_state(s->opt.events.ctx, text);
 }
 
-/* The loop waits for nobody while it runs. */
-static void on_retire(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct role *s = w->data;
-	struct consumer *c = s->retired;
-
-	if (!consumer_has_ended(c) && ++s->retire_ticks < RETIRE_TICKS)
-		return;
-	ev_timer_stop(loop, w);
-	s->retired = NULL;
-	consumer_free(c, 0);
-}
-
 static void on_consumer_closed(void *ctx, struct consumer *c)
 {
 	struct role *s = ctx;
 
 	if (c == s->retired) {
-		s->retire_ticks = 0;
-		ev_timer_again(s->opt.loop, &s->retire);
+		s->retired = NULL;
+		consumer_free(c, 0);
 		return;
 	}
 	report_stopped(s);
@@ -197,7 +182,6 @@ static void role_free(struct role *s)
 	if (!s)
 		return;
 	ev_timer_stop(s->opt.loop, &s->tell_end);
-	ev_timer_stop(s->opt.loop, &s->retire);
 	consumer_free(s->retired, FREE_WAIT_MS);
 	consumer_free(s->consumer, FREE_WAIT_MS);
 	kafkalog_unref(s->log);
@@ -231,8 +215,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 	s->opt = *opt;
 	config_ref(opt->cfg);
 	ev_timer_init(&s->tell_end, on_tell_end, 0, 0);
-	ev_timer_init(&s->retire, on_retire, 0., RETIRE_TICK_S);
-	s->tell_end.data = s->retire.data = s;
+	s->tell_end.data = s;
 	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
 	r = open_output(s);
 	if (r == 0)

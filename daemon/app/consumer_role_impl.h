@@ -19,10 +19,8 @@ struct role {
 	struct output *output;
 	struct consumer *consumer;
 	struct consumer *retired; /* being closed after a reload; else NULL */
-	ev_timer retire;          /* when it is closed: looks whether it can be freed */
-	int retire_ticks;
-	struct kafkalog *log; /* of whichever consumer */
-	ev_timer tell_end;    /* outside of everybody's callbacks */
+	struct kafkalog *log;     /* of whichever consumer */
+	ev_timer tell_end;        /* outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets of a link type that the capture cannot hold */

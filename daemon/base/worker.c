@@ -25,8 +25,10 @@ struct worker {
 	ev_async ran;
 	pthread_t thread;
 	bool started;
-	size_t pending;        /* the loop's own */
-	atomic_bool abandoned; /* by free or thread; whoever comes second frees the rest */
+	size_t pending;          /* the loop's own */
+	atomic_bool abandoned;   /* by free or thread; whoever comes second frees the rest */
+	void (*gone)(void *arg); /* set before the loop's side has abandoned it */
+	void *gone_arg;
 
 	pthread_mutex_t lock; /* guards the next three */
 	pthread_cond_t wakeup;
@@ -127,8 +129,11 @@ static void *run(void *arg)
 		it->worker_job.run(it->worker_job.arg);
 		post(e, it);
 	}
-	if (atomic_exchange(&e->abandoned, true))
-		worker_destroy(e);
+	if (!atomic_exchange(&e->abandoned, true))
+		return NULL;
+	if (e->gone)
+		e->gone(e->gone_arg);
+	worker_destroy(e);
 	return NULL;
 }
 
@@ -244,12 +249,7 @@ void worker_stop(struct worker *e)
 	list_clear(&dropped);
 }
 
-bool worker_have_ended(const struct worker *e)
-{
-	return !e->started || atomic_load(&e->abandoned);
-}
-
-bool worker_free(struct worker *e, unsigned int wait_ms)
+bool worker_release(struct worker *e, unsigned int wait_ms, void (*gone)(void *arg), void *arg)
 {
 	if (!e)
 		return true;
@@ -258,6 +258,8 @@ bool worker_free(struct worker *e, unsigned int wait_ms)
 		worker_destroy(e);
 		return true;
 	}
+	e->gone = gone;
+	e->gone_arg = arg;
 	thread_abandon(e->thread);
 	if (!atomic_exchange(&e->abandoned, true))
 		return false;

@@ -41,12 +41,14 @@ size_t worker_pending(const struct worker *e);
 /* Those that have not begun are dropped, done() is called no more, later ones are refused. */
 void worker_stop(struct worker *e);
 
-/* After worker_stop(): true once worker_free() need not wait for the thread. */
-bool worker_have_ended(const struct worker *e);
-
 /*
  * Stops, and frees it after waiting at most `wait_ms` for the job that runs. Returns true when
- * the thread is gone; false: it ends with that job, and what the job uses must live until
- * then. NULL is legal (true).
+ * the thread is gone; false: it ends with that job, and what the job uses must live until then:
+ * the thread calls gone(arg) as its last act. NULL is legal, for the worker (true) and for gone().
  */
-bool worker_free(struct worker *e, unsigned int wait_ms);
+bool worker_release(struct worker *e, unsigned int wait_ms, void (*gone)(void *arg), void *arg);
+
+static inline bool worker_free(struct worker *e, unsigned int wait_ms)
+{
+	return worker_release(e, wait_ms, NULL, NULL);
+}

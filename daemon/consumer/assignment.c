@@ -1,4 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The assignment itself:
+ *
+ *	state     is                        event and what follows
+ *	-----     --                        ----------------------
+ *	looking   not complete              a look-up names partitions: learned; without a group
+ *	                                    asked for at once (-> reading, once all are named).
+ *	                                    With one, all named: subscribes (-> joining).
+ *	                                    A look-up fails: trouble, told once; asked again
+ *	joining   subscribed, not joined    the group gives partitions, or none: -> reading
+ *	reading   complete (and joined)     a look-up names an added one: asked for, from its start;
+ *	                                    the group gives or takes
+ *	stopped   assignment_stop()         nothing is looked up, paused or resumed any more; what
+ *the group takes is still stored and given back
+ *
+ * A partition of it, where "asked" is a call given to the worker, in the order of the events:
+ *
+ *	state     known assigned paused done   event and what follows
+ *	-----     ----- -------- ------ ----   ----------------------
+ *	unheard   -     -        -      -      a look-up names it: -> found; nothing in it below its
+ *	                                       end: -> empty. The group gives it: -> flowing
+ *	found     x     -        -      -      no group: assign asked, -> flowing.
+ *	                                       A group gives it: -> flowing
+ *	empty     x     -        -      x      none: it is never asked for
+ *	flowing   any   x        -      -      assignment_done(): pause asked, -> ended.
+ *	                                       assignment_pause(): pause asked, -> held
+ *	held      any   x        x      -      assignment_pause(false): resume asked, -> flowing
+ *	ended     any   x        x      x      assignment_pause(false): stays
+ *	lost      any   -        any    any    the group gives it again: not done, and resumed where
+ *	                                       librdkafka still has it paused, -> flowing
+ *
+ * From flowing, held or ended the group takes it: what was written is stored, -> lost.
+ */
 #include "consumer/assignment.h"
 
 #include <errno.h>
@@ -9,8 +42,10 @@
 
 #include "base/log.h"
 #include "base/worker.h"
+#include "consumer/client_users.h"
 #include "consumer/consumer_calls.h"
 #include "consumer/gaps.h"
+#include "consumer/group_log.h"
 #include "consumer/lag.h"
 #include "consumer/offset_lookup.h"
 #include "consumer/pause.h"
@@ -19,10 +54,9 @@
 struct assignment {
 	struct assignment_options opt;
 	char *topic; /* outlives the settings it came from, as a closing client does */
-	struct consumer_position *resume;
-	size_t n_resume;
+	struct positions resume;
 	struct offset_lookup *lookup;
-	struct worker *worker; /* rkcalls, all of them */
+	struct worker *worker; /* consumer_calls, all of them */
 	struct partitions partitions;
 	struct pause pause;
 	bool group;
@@ -151,22 +185,14 @@ void assignment_store(struct assignment *a)
 
 /* ---- without a group ---- */
 
-static int64_t resume_at(const struct assignment *a, int32_t partition)
-{
-	for (size_t i = 0; i < a->n_resume; i++)
-		if (a->resume[i].partition == partition)
-			return a->resume[i].offset;
-	return -1;
-}
-
 /* Who goes on for another consumer reads a partition that one did not know from its beginning. */
 static int64_t start_of(const struct assignment *a, const struct offset_lookup_partition *found)
 {
-	int64_t offset = resume_at(a, found->id);
+	int64_t offset = positions_find(&a->resume, found->id);
 
 	if (offset >= 0)
 		return offset;
-	return a->n_resume ? found->low : found->start;
+	return a->resume.n ? found->low : found->start;
 }
 
 static void learn(struct assignment *a, const struct offset_lookup_partition *found)
@@ -177,7 +203,7 @@ static void learn(struct assignment *a, const struct offset_lookup_partition *fo
 		return;
 	p->known = true;
 	p->added = found->added;
-	if (a->n_resume == 0)
+	if (a->resume.n == 0)
 		gaps_log_start(a->topic, found, a->group);
 	if (a->opt.cfg->exit_at_end)
 		p->end = found->added ? 0 : found->high;
@@ -240,7 +266,7 @@ static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt; i++) {
 		rd_kafka_topic_partition_t *elem = &list->elems[i];
 		struct partition *p = partitions_get(&a->partitions, elem->partition);
-		int64_t resume = resume_at(a, elem->partition);
+		int64_t resume = positions_find(&a->resume, elem->partition);
 
 		if (!p)
 			continue;
@@ -254,7 +280,7 @@ static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
 			elem->offset = resume;
 	}
 	/* Later on the group knows better. */
-	a->n_resume = 0;
+	positions_clear(&a->resume);
 	a->joined = true;
 }
 
@@ -271,31 +297,12 @@ static void lose(struct assignment *a, const rd_kafka_topic_partition_list_t *li
 	a->opt.on_lost(a->opt.ctx);
 }
 
-static void log_group(const char *text)
-{
-	const struct hint hint = hints_behind(text, ": ");
-
-	log_warn("group: %s%s%s", text, hint.mark, hint.advice);
-}
-
-static void log_rebalance(const struct assignment *a, const char *what,
-			  const rd_kafka_topic_partition_list_t *list)
-{
-	char text[256] = "";
-	size_t n = 0;
-
-	for (int i = 0; i < list->cnt && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%" PRId32, i ? ", " : ": ",
-				      list->elems[i].partition);
-	log_info("group: %s %d partition(s) of topic %s%s", what, list->cnt, a->topic, text);
-}
-
 static void on_rebalanced(void *ctx, const struct consumer_calls *call)
 {
 	struct assignment *a = ctx;
 
 	if (call->error)
-		log_group(rd_kafka_error_string(call->error));
+		group_log_trouble(rd_kafka_error_string(call->error));
 	pause_settle(&a->pause);
 }
 
@@ -305,8 +312,8 @@ void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 	bool gained = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
 	if (!gained && err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
-		log_group(rd_kafka_err2str(err));
-	log_rebalance(a, gained ? "reading" : "leaving", list);
+		group_log_trouble(rd_kafka_err2str(err));
+	group_log_rebalance(a->topic, gained, list);
 	if (gained)
 		gain(a, list);
 	else
@@ -341,18 +348,6 @@ static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 
 /* ---- life ---- */
 
-static int copy_resume(struct assignment *a)
-{
-	if (a->opt.n_resume == 0)
-		return 0;
-	a->resume = calloc(a->opt.n_resume, sizeof(*a->resume));
-	if (!a->resume)
-		return -ENOMEM;
-	memcpy(a->resume, a->opt.resume, a->opt.n_resume * sizeof(*a->resume));
-	a->n_resume = a->opt.n_resume;
-	return 0;
-}
-
 static void on_flow(void *ctx)
 {
 	const struct assignment *a = ctx;
@@ -360,7 +355,7 @@ static void on_flow(void *ctx)
 	a->opt.on_flow(a->opt.ctx);
 }
 
-static int open_gate(struct assignment *a)
+static int open_pause(struct assignment *a)
 {
 	int r = worker_new(&a->worker, a->opt.loop, NULL);
 	const struct pause_options opt = {
@@ -396,13 +391,13 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	a->opt = *opt;
 	a->group = opt->cfg->start.offset == CONFIG_OFFSET_STORED;
 	a->topic = strdup(opt->cfg->topic);
-	r = a->topic ? copy_resume(a) : -ENOMEM;
+	r = a->topic ? positions_copy(&a->resume, opt->resume, opt->n_resume) : -ENOMEM;
 	if (r == 0)
-		r = open_gate(a);
+		r = open_pause(a);
 	if (r == 0)
 		r = offset_lookup_new(&a->lookup, &lookup);
 	if (r < 0) {
-		assignment_free(a, 0);
+		assignment_free(a, 0, NULL, NULL);
 		return r;
 	}
 	*out = a;
@@ -449,48 +444,41 @@ int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stat
 	return lag_of(&a->partitions, a->opt.rk, a->topic, stats);
 }
 
-/* What it was to resume at counts where it has not come to reading yet. */
 int assignment_positions(const struct assignment *a, struct consumer_position **out)
 {
-	struct consumer_position *all =
-		calloc((size_t)a->partitions.n + a->n_resume + 1, sizeof(*all));
-	int n = 0;
+	return positions_after(&a->resume, &a->partitions, out);
+}
 
-	if (!all)
-		return -ENOMEM;
-	for (int32_t i = 0; i < a->partitions.n; i++)
-		if (a->partitions.all[i].next >= 0)
-			all[n++] = (struct consumer_position){i, a->partitions.all[i].next};
-	for (size_t i = 0; i < a->n_resume; i++) {
-		const struct partition *p = partitions_find(&a->partitions, a->resume[i].partition);
+/* Without memory the client lives on. */
+static bool end_calls(struct assignment *a, unsigned int wait_ms, void (*gone)(void *arg),
+		      void *arg)
+{
+	struct client_users *users = client_users_new(3, gone, arg);
 
-		if (!p || p->next < 0)
-			all[n++] = a->resume[i];
+	if (!users) {
+		offset_lookup_free(a->lookup, 0, NULL, NULL);
+		worker_free(a->worker, 0);
+		return false;
 	}
-	*out = all;
-	return n;
+	if (offset_lookup_free(a->lookup, wait_ms, client_users_on_gone, users))
+		client_users_let_go(users);
+	else
+		wait_ms = 0;
+	if (worker_release(a->worker, wait_ms, client_users_on_gone, users))
+		client_users_let_go(users);
+	return client_users_let_go(users);
 }
 
-bool assignment_has_ended(struct assignment *a)
+bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(void *arg), void *arg)
 {
-	assignment_stop(a);
-	worker_stop(a->worker);
-	return offset_lookup_has_ended(a->lookup) && worker_have_ended(a->worker);
-}
-
-bool assignment_free(struct assignment *a, unsigned int wait_ms)
-{
-	bool gone;
+	bool ended;
 
 	if (!a)
 		return true;
-	if (a->worker)
-		worker_stop(a->worker);
-	gone = offset_lookup_free(a->lookup, wait_ms);
-	gone = worker_free(a->worker, gone ? wait_ms : 0) && gone;
+	ended = end_calls(a, wait_ms, gone, arg);
 	partitions_clear(&a->partitions);
-	free(a->resume);
+	positions_clear(&a->resume);
 	free(a->topic);
 	free(a);
-	return gone;
+	return ended;
 }

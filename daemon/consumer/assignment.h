@@ -34,8 +34,8 @@ struct kafkastats;
 
 struct assignment_options {
 	struct ev_loop *loop;
-	const struct config *cfg;               /* borrowed until assignment_free() */
-	rd_kafka_t *rk;                         /* borrowed until assignment_free() returned true */
+	const struct config *cfg; /* borrowed until assignment_free() */
+	rd_kafka_t *rk;           /* borrowed until assignment_free() says it is gone */
 	const struct consumer_position *resume; /* copied; start here instead of by cfg->start */
 	size_t n_resume;
 
@@ -97,8 +97,9 @@ uint64_t assignment_progress(const struct assignment *a);
 int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stats);
 int assignment_positions(const struct assignment *a, struct consumer_position **out);
 
-/* Gives up what it still asks for; true once assignment_free() need not wait for it. */
-bool assignment_has_ended(struct assignment *a);
-
-/* Returns true when the client is no longer used; else it must live on. NULL is legal (true). */
-bool assignment_free(struct assignment *a, unsigned int wait_ms);
+/*
+ * Returns true when the client is no longer used; false: a call still does, and gone(arg) is called
+ * on a thread once it has ended. NULL is legal (true).
+ */
+bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(void *arg),
+		     void *arg);

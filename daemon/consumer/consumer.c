@@ -467,9 +467,21 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 		snprintf(buf, size, "packets of topic %s", topic);
 }
 
-bool consumer_has_ended(struct consumer *c)
+static void free_rest(struct consumer *c)
 {
-	return assignment_has_ended(c->assignment);
+	group_leave_clear(&c->leave);
+	if (c->queue)
+		rd_kafka_queue_destroy(c->queue);
+	free(c);
+}
+
+/* On the thread of the call that used the client until now. */
+static void on_gone(void *arg)
+{
+	struct consumer *c = arg;
+
+	kafka_free_abandoned(c->k);
+	free_rest(c);
 }
 
 void consumer_free(struct consumer *c, unsigned int wait_ms)
@@ -479,15 +491,10 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 	ev_timer_stop(c->opt.loop, &c->tick);
 	group_leave_stop(&c->leave);
 	reader_clear(&c->reader);
-	/* A call that still hangs uses the client: both live on until the process ends. */
-	if (!assignment_free(c->assignment, wait_ms)) {
-		kafka_abandon(c->k);
+	config_unref(c->opt.cfg); /* which is the loop's */
+	kafka_abandon(c->k);
+	if (!assignment_free(c->assignment, wait_ms, on_gone, c))
 		return;
-	}
 	kafka_free(c->k, wait_ms);
-	group_leave_clear(&c->leave);
-	if (c->queue)
-		rd_kafka_queue_destroy(c->queue);
-	config_unref(c->opt.cfg);
-	free(c);
+	free_rest(c);
 }

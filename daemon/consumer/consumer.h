@@ -84,11 +84,8 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size);
  */
 int consumer_positions(struct consumer *c, struct consumer_position **out);
 
-/* After on_closed: true once no call that hangs uses the client any more. */
-bool consumer_has_ended(struct consumer *c);
-
 /*
- * Waits at most about `wait_ms` for what hangs; the client then goes when it can. While a call
- * still uses it (!consumer_has_ended()) it stays until the process ends. NULL is legal.
+ * Waits at most about `wait_ms` for what hangs. The client then goes when it can: the last call
+ * that uses it takes it along. NULL is legal.
  */
 void consumer_free(struct consumer *c, unsigned int wait_ms);

@@ -392,6 +392,12 @@ void kafka_abandon(struct kafka *k)
 		workarounds_drop_events(k->rk, k->main_queue);
 }
 
+void kafka_free_abandoned(struct kafka *k)
+{
+	atomic_store(&k->abandoned, true);
+	run_destroy(k);
+}
+
 void kafka_free(struct kafka *k, unsigned int wait_ms)
 {
 	if (!k)

@@ -115,10 +115,13 @@ void kafka_brake(struct kafka *k, const char *topic);
 void kafka_free(struct kafka *k, unsigned int wait_ms);
 
 /*
- * Instead of kafka_free() while another thread still uses the client: stops the watchers, so that
- * the loop may go; the client itself lives on until the process ends. NULL is legal.
+ * Before kafka_free(), while another thread still uses the client: stops the watchers, so that the
+ * loop may go. NULL is legal.
  */
 void kafka_abandon(struct kafka *k);
+
+/* After kafka_abandon(), instead of kafka_free(), on any thread: destroys the client, and waits. */
+void kafka_free_abandoned(struct kafka *k);
 
 /* The version of librdkafka in use now, "2.0.2". */
 const char *kafka_library_version(void);

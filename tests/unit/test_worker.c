@@ -224,6 +224,31 @@ static void test_one_that_hangs_does_not_hold_the_end(void **state)
 	assert_int_equal(rig->n_dropped, 2);
 }
 
+static void on_gone(void *arg)
+{
+	struct rig *rig = arg;
+
+	assert_int_equal(atomic_load(&rig->n_dropped), 1); /* what the job owned is freed by then */
+	sem_post(&rig->began);
+}
+
+static void test_the_thread_that_was_left_tells_of_its_end(void **state)
+{
+	struct rig *rig = *state;
+	time_t deadline;
+
+	add(rig, 1, true);
+	sem_wait(&rig->began);
+	assert_false(worker_release(rig->worker, 0, on_gone, rig));
+	assert_int_equal(rig->n_dropped, 0);
+	sem_post(&rig->go);
+	deadline = time(NULL) + DEADLINE_S;
+	while (sem_trywait(&rig->began) != 0)
+		assert_true(time(NULL) < deadline);
+	while (!thread_may_exit())
+		assert_true(time(NULL) < deadline);
+}
+
 static void give_one_more(void *ctx, void *arg)
 {
 	add(ctx, 7, false);
@@ -277,6 +302,7 @@ int main(void)
 		TEST(test_one_that_never_ran_needs_no_wait),
 		TEST(test_what_has_not_begun_is_dropped_when_it_is_stopped),
 		TEST(test_one_that_hangs_does_not_hold_the_end),
+		TEST(test_the_thread_that_was_left_tells_of_its_end),
 		TEST(test_the_end_of_one_may_give_another),
 		TEST(test_the_end_of_one_may_stop_all),
 	};

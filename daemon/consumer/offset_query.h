@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question to Kafka: which partitions a topic has, and where to start in each.
+ *
+ * librdkafka's calls wait for the answer: offset_query_ask() belongs on a thread. The rest is for
+ * whoever has the query while nobody asks it.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+struct offset_lookup_partition {
+	int32_t id;
+	int64_t low, high; /* watermarks; high is the end of what may be read now */
+	int64_t start;     /* where to start; low <= start <= high */
+	int64_t wanted;    /* the offset that was asked for, or the group's; -1: none is known */
+	bool added;        /* it did not exist at the first answer; starts at its beginning */
+};
+
+/* One answer: partitions that no answer before had, or why there is none. */
+struct offset_lookup_result {
+	rd_kafka_resp_err_t err; /* of the topic, or of a partition that cannot be asked */
+	bool complete;           /* every partition there is has been in an answer by now */
+	size_t n;
+	struct offset_lookup_partition *partitions;
+};
+
+struct offset_query {
+	rd_kafka_t *rk; /* borrowed */
+	enum config_offset offset;
+	int64_t offset_value;
+	atomic_bool
+		cancelled; /* by any thread: no further call is made, but for the one it is in */
+	struct offset_lookup_result result; /* of the last offset_query_ask() */
+
+	/* private */
+	char *topic;
+	rd_kafka_topic_t *rkt;
+	int timeout_ms;
+	bool *known; /* by partition number */
+	int n_known; /* length of known */
+	int n_first; /* partitions of the first answer, -1 before it */
+};
+
+/* A question about `topic`, which is copied. Returns 0 or -errno (logged). */
+int offset_query_new(struct offset_query **out, rd_kafka_t *rk, const char *topic);
+
+/* Asks; no call waits for longer than 8 s. */
+void offset_query_ask(struct offset_query *q);
+
+/* NULL is legal. */
+void offset_query_free(struct offset_query *q);

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* At whose pace a consumer reads: the client, the reader and the assignment are the test's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "consumer/assignment.h"
+#include "consumer/consumer.h"
+#include "consumer/group_leave.h"
+#include "consumer/reader.h"
+#include "kafka/kafka.h"
+
+static struct {
+	struct kafka_options kafka;
+	struct assignment_options assignment;
+	struct group_leave_options leave;
+	struct reader_options reader;
+	ev_timer *clock;
+	bool (*on_ready)(void *ctx);
+	void *ready_ctx;
+	bool watch_paused;
+	/* what the assignment says */
+	bool paused, pausing, busy, settled, subscribed, ended, hangs;
+	rd_kafka_resp_err_t trouble;
+	int stored, stopped;
+	void (*gone)(void *arg);
+	void *gone_arg;
+	/* what the reader does */
+	int answer; /* of reader_run() */
+	bool more, full_inbox;
+	uint64_t reads; /* records, each time */
+	int runs, polls, revoked;
+	/* what became of the client */
+	int abandoned, freed, freed_by_call;
+	bool connected, fatal;
+	/* downstream */
+	bool written; /* what flush() says */
+	int flushes, ends, closed, failures;
+	char state[256], why[256];
+} world;
+
+static char topic[] = "pcap", brokers[] = "kafka:9092";
+static struct config cfg;
+static struct consumer *c;
+
+/* ---- the clock ---- */
+
+void ev_timer_again(struct ev_loop *l, ev_timer *w)
+{
+	world.clock = w;
+	w->at = w->repeat;
+	ev_timer_start(l, w);
+}
+
+/* A second passes. */
+static void tick(struct ev_loop *l)
+{
+	if (ev_is_active(world.clock))
+		ev_invoke(l, world.clock, EV_TIMER);
+}
+
+/* ---- the client ---- */
+
+int kafka_new(struct kafka **out, const struct kafka_options *opt)
+{
+	world.kafka = *opt;
+	*out = (struct kafka *)&world;
+	return 0;
+}
+
+rd_kafka_t *kafka_client(const struct kafka *k)
+{
+	return NULL;
+}
+
+bool kafka_connected(const struct kafka *k)
+{
+	return world.connected;
+}
+
+const char *kafka_last_error(const struct kafka *k)
+{
+	return "";
+}
+
+const struct kafkastats *kafka_stats(const struct kafka *k)
+{
+	return NULL;
+}
+
+int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)(void *ctx),
+		      void *ctx)
+{
+	world.on_ready = on_ready;
+	world.ready_ctx = ctx;
+	return 0;
+}
+
+void kafka_watch_pause(struct kafka *k, bool paused)
+{
+	world.watch_paused = paused;
+}
+
+void kafka_abandon(struct kafka *k)
+{
+	world.abandoned++;
+}
+
+void kafka_free(struct kafka *k, unsigned int wait_ms)
+{
+	world.freed++;
+}
+
+void kafka_free_abandoned(struct kafka *k)
+{
+	world.freed_by_call++;
+}
+
+rd_kafka_queue_t *rd_kafka_queue_get_consumer(rd_kafka_t *rk)
+{
+	return NULL;
+}
+
+rd_kafka_resp_err_t rd_kafka_fatal_error(rd_kafka_t *rk, char *errstr, size_t size)
+{
+	snprintf(errstr, size, "fenced");
+	return world.fatal ? RD_KAFKA_RESP_ERR__FATAL : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+const char *rd_kafka_message_errstr(const rd_kafka_message_t *msg)
+{
+	return "what is wrong";
+}
+
+/* ---- the assignment ---- */
+
+int assignment_new(struct assignment **out, const struct assignment_options *opt)
+{
+	world.assignment = *opt;
+	*out = (struct assignment *)&world;
+	return 0;
+}
+
+bool assignment_ended(const struct assignment *a)
+{
+	return world.ended;
+}
+
+int64_t assignment_left(const struct assignment *a)
+{
+	return 0;
+}
+
+void assignment_pause(struct assignment *a, bool pause)
+{
+	world.paused = pause;
+}
+
+bool assignment_is_paused(const struct assignment *a)
+{
+	return world.paused;
+}
+
+bool assignment_is_pausing(const struct assignment *a)
+{
+	return world.pausing;
+}
+
+bool assignment_is_busy(const struct assignment *a)
+{
+	return world.busy;
+}
+
+void assignment_store(struct assignment *a)
+{
+	world.stored++;
+}
+
+void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
+			  rd_kafka_topic_partition_list_t *list)
+{
+}
+
+void assignment_stop(struct assignment *a)
+{
+	world.stopped++;
+}
+
+bool assignment_has_subscribed(const struct assignment *a)
+{
+	return world.subscribed;
+}
+
+bool assignment_is_settled(const struct assignment *a)
+{
+	return world.settled;
+}
+
+rd_kafka_resp_err_t assignment_trouble(const struct assignment *a)
+{
+	return world.trouble;
+}
+
+int assignment_count(const struct assignment *a)
+{
+	return 4;
+}
+
+uint64_t assignment_progress(const struct assignment *a)
+{
+	return 0;
+}
+
+int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stats)
+{
+	return 0;
+}
+
+int assignment_positions(const struct assignment *a, struct consumer_position **out)
+{
+	return 4;
+}
+
+bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(void *arg), void *arg)
+{
+	world.gone = gone;
+	world.gone_arg = arg;
+	return !world.hangs;
+}
+
+/* ---- the reader, and the end in a group ---- */
+
+void reader_init(struct reader *r, const struct reader_options *opt)
+{
+	world.reader = *opt;
+}
+
+int reader_run(struct reader *r, bool *more)
+{
+	world.runs++;
+	r->read += world.reads;
+	*more = world.more;
+	return world.answer;
+}
+
+void reader_poll(struct reader *r)
+{
+	world.polls++;
+}
+
+void reader_stop(struct reader *r)
+{
+}
+
+void reader_revoke(struct reader *r)
+{
+	world.revoked++;
+}
+
+bool reader_is_empty(const struct reader *r)
+{
+	return !world.full_inbox;
+}
+
+void reader_origin(const struct reader *r, int32_t *partition, int64_t *offset)
+{
+}
+
+void reader_clear(struct reader *r)
+{
+}
+
+void group_leave_begin(struct group_leave *l, const struct group_leave_options *opt)
+{
+	world.leave = *opt;
+}
+
+void group_leave_stop(struct group_leave *l)
+{
+}
+
+void group_leave_clear(struct group_leave *l)
+{
+}
+
+/* ---- downstream ---- */
+
+static bool flush(void *ctx)
+{
+	world.flushes++;
+	return world.written;
+}
+
+static void on_end(void *ctx)
+{
+	world.ends++;
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+	world.failures++;
+	snprintf(world.why, sizeof(world.why), "%s", why);
+}
+
+static void on_state(void *ctx, const char *text)
+{
+	snprintf(world.state, sizeof(world.state), "%s", text);
+}
+
+static void on_closed(void *ctx, struct consumer *consumer)
+{
+	world.closed++;
+}
+
+static struct ev_loop *loop;
+
+static void open_consumer(enum config_offset offset, bool exit_at_end)
+{
+	const struct consumer_options opt = {
+		.loop = loop,
+		.cfg = &cfg,
+		.flush = flush,
+		.on_end = on_end,
+		.on_failed = on_failed,
+		.on_state = on_state,
+		.on_closed = on_closed,
+	};
+
+	memset(&world, 0, sizeof(world));
+	cfg = (struct config){.topic = topic,
+			      .brokers = brokers,
+			      .start.offset = offset,
+			      .exit_at_end = exit_at_end};
+	world.settled = world.connected = world.written = true;
+	assert_int_equal(consumer_new(&c, &opt), 0);
+}
+
+static bool ready(void)
+{
+	return world.on_ready(world.ready_ctx);
+}
+
+static int open_world(void **state)
+{
+	loop = ev_loop_new(0);
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	consumer_free(c, 0);
+	assert_int_equal(world.freed + world.freed_by_call, 1);
+	ev_loop_destroy(loop);
+	return 0;
+}
+
+/* ---- the flow ---- */
+
+static void test_it_reads_as_long_as_there_is_more(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.more = true;
+	assert_true(ready());
+	world.more = false;
+	assert_false(ready());
+	assert_int_equal(world.flushes, 2); /* after each batch */
+	assert_int_equal(world.ends, 0);
+}
+
+static void test_a_reader_that_stalls_pauses_the_partitions(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.answer = PACKET_E_FULL;
+	world.written = false;
+	ready();
+	assert_true(world.watch_paused);
+	assert_false(world.paused); /* not yet */
+	world.busy = true;
+	tick(loop);
+	assert_true(world.paused);
+	assert_int_equal(world.polls,
+			 0); /* what is fetched while the pause is on its way is lost */
+	world.busy = false;
+	tick(loop);
+	assert_int_equal(world.polls, 1);
+	consumer_resume(c);
+	assert_false(world.paused);
+	assert_false(world.watch_paused);
+}
+
+static void test_a_short_stall_pauses_nothing(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.answer = PACKET_E_FULL;
+	world.written = false;
+	ready();
+	consumer_resume(c);
+	assert_false(world.watch_paused);
+	assert_false(ev_run(loop, EVRUN_NOWAIT)); /* nothing ticks on */
+	assert_int_equal(world.polls, 0);
+}
+
+static void test_room_that_flush_made_needs_no_resume(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.answer = PACKET_E_FULL;
+	assert_true(ready());
+	assert_false(world.watch_paused);
+}
+
+static void test_nothing_is_fetched_while_partitions_are_being_paused(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.pausing = true;
+	world.assignment.on_flow(world.assignment.ctx);
+	assert_true(world.watch_paused);
+	world.pausing = false;
+	world.assignment.on_flow(world.assignment.ctx);
+	assert_false(world.watch_paused);
+}
+
+/* ---- the end ---- */
+
+static void test_the_end_is_told_once_when_the_inbox_is_empty(void **state)
+{
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	ready();
+	assert_int_equal(world.ends, 0);
+	world.ended = world.full_inbox = true;
+	ready();
+	assert_int_equal(world.ends, 0);
+	world.full_inbox = false;
+	ready();
+	world.assignment.on_change(world.assignment.ctx);
+	assert_int_equal(world.ends, 1);
+}
+
+static void test_a_topic_without_packets_ends_when_that_is_known(void **state)
+{
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	world.ended = true;
+	world.assignment.on_change(world.assignment.ctx);
+	assert_int_equal(world.ends, 1);
+}
+
+static void test_a_stop_reads_and_tells_no_more(void **state)
+{
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	consumer_stop(c);
+	consumer_stop(c);
+	assert_int_equal(world.stopped, 1);
+	assert_true(world.watch_paused);
+	world.ended = true;
+	assert_false(ready());
+	assert_int_equal(world.runs, 0);
+	assert_int_equal(world.ends, 0);
+	world.assignment.on_failed(world.assignment.ctx, "late");
+	assert_int_equal(world.failures, 0);
+}
+
+static void test_a_close_writes_stores_and_leaves(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.subscribed = true;
+	consumer_close(c);
+	assert_int_equal(world.flushes, 1);
+	assert_int_equal(world.stored, 1);
+	assert_true(world.leave.member);
+	world.busy = true;
+	assert_true(world.leave.is_busy(world.leave.ctx));
+	world.leave.on_left(world.leave.ctx);
+	assert_int_equal(world.closed, 1);
+}
+
+static void test_a_close_does_not_store_what_is_not_written(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.written = false;
+	consumer_close(c);
+	assert_int_equal(world.stored, 0);
+	assert_false(world.leave.member);
+}
+
+static void test_a_call_that_hangs_takes_the_client_along_when_it_ends(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.hangs = true;
+	consumer_free(c, 0);
+	assert_int_equal(world.abandoned, 1); /* the loop may go */
+	assert_int_equal(world.freed + world.freed_by_call, 0);
+	world.gone(world.gone_arg);
+	assert_int_equal(world.freed_by_call, 1);
+	c = NULL;
+}
+
+/* ---- a group ---- */
+
+static void test_a_member_polls_and_stores_by_the_clock(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.subscribed = true;
+	world.assignment.on_change(world.assignment.ctx);
+	tick(loop);
+	assert_int_equal(world.runs, 1);
+	assert_int_equal(world.stored, 1);
+	world.written = false;
+	tick(loop);
+	assert_int_equal(world.stored, 1); /* what is not written is not stored */
+	world.pausing = true;
+	tick(loop);
+	assert_int_equal(world.runs, 2);
+}
+
+static void test_what_the_group_takes_is_written_and_stored_first(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.assignment.on_losing(world.assignment.ctx);
+	assert_int_equal(world.stored, 1);
+	world.assignment.on_lost(world.assignment.ctx);
+	assert_int_equal(world.revoked, 1);
+	world.written = false;
+	world.assignment.on_losing(world.assignment.ctx);
+	assert_int_equal(world.stored, 1);
+}
+
+/* ---- what it says ---- */
+
+static void expect_state(const char *text)
+{
+	world.assignment.on_change(world.assignment.ctx);
+	assert_string_equal(world.state, text);
+}
+
+static void test_its_state_in_words(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.settled = false;
+	expect_state("connecting to kafka:9092");
+	world.subscribed = true;
+	expect_state("waiting for partitions from the group");
+	world.settled = true;
+	expect_state("reading 4 partition(s) of topic pcap");
+	world.trouble = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+	expect_state("waiting for topic pcap: Broker: Leader not available");
+	world.kafka.on_connection(world.kafka.ctx, false);
+	assert_string_equal(world.state, "waiting for broker kafka:9092");
+	consumer_stop(c);
+	world.kafka.on_connection(world.kafka.ctx, true);
+	assert_string_equal(world.state, "waiting for broker kafka:9092");
+}
+
+/* ---- messages that are none ---- */
+
+static void send_error(rd_kafka_resp_err_t err)
+{
+	const rd_kafka_message_t msg = {.err = err};
+
+	world.reader.on_error(world.reader.ctx, &msg);
+}
+
+static void test_an_error_instead_of_messages_shows_until_some_come(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	send_error(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_string_equal(world.state,
+			    "waiting for topic pcap: Broker: Topic authorization failed");
+	world.reads = 1;
+	ready();
+	assert_string_equal(world.state, "reading 4 partition(s) of topic pcap");
+}
+
+static void test_the_end_of_a_partition_ends_an_error_too(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	send_error(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	send_error(RD_KAFKA_RESP_ERR__PARTITION_EOF);
+	assert_string_equal(world.state, "reading 4 partition(s) of topic pcap");
+}
+
+static void test_what_the_coordinator_says_concerns_a_group_alone(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	send_error(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+	assert_string_equal(world.state, "");
+}
+
+static void test_a_fatal_error_is_the_end(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	send_error(RD_KAFKA_RESP_ERR__FATAL);
+	assert_int_equal(world.failures, 0); /* the client says otherwise */
+	world.fatal = true;
+	send_error(RD_KAFKA_RESP_ERR__FATAL);
+	assert_int_equal(world.failures, 1);
+	assert_string_equal(world.why, "fenced");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		TEST(test_it_reads_as_long_as_there_is_more),
+		TEST(test_a_reader_that_stalls_pauses_the_partitions),
+		TEST(test_a_short_stall_pauses_nothing),
+		TEST(test_room_that_flush_made_needs_no_resume),
+		TEST(test_nothing_is_fetched_while_partitions_are_being_paused),
+		TEST(test_the_end_is_told_once_when_the_inbox_is_empty),
+		TEST(test_a_topic_without_packets_ends_when_that_is_known),
+		TEST(test_a_stop_reads_and_tells_no_more),
+		TEST(test_a_close_writes_stores_and_leaves),
+		TEST(test_a_close_does_not_store_what_is_not_written),
+		TEST(test_a_call_that_hangs_takes_the_client_along_when_it_ends),
+		TEST(test_a_member_polls_and_stores_by_the_clock),
+		TEST(test_what_the_group_takes_is_written_and_stored_first),
+		TEST(test_its_state_in_words),
+		TEST(test_an_error_instead_of_messages_shows_until_some_come),
+		TEST(test_the_end_of_a_partition_ends_an_error_too),
+		TEST(test_what_the_coordinator_says_concerns_a_group_alone),
+		TEST(test_a_fatal_error_is_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The look-ups of a consumer, against a librdkafka that answers, refuses, or hangs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/thread.h"
+#include "consumer/offset_lookup.h"
+
+#define DEADLINE_S   10
+#define N_PARTITIONS 3
+
+static struct {
+	sem_t began, go;
+	bool hangs;        /* the next look-up of offsets */
+	int refuses;       /* this partition, -1: none */
+	atomic_int calls;  /* of rd_kafka_offsets_for_times() */
+	atomic_int topics; /* that are there */
+	struct offset_lookup_result result;
+	struct offset_lookup_partition partitions[N_PARTITIONS];
+	struct ev_loop *loop;
+} world;
+
+struct rd_kafka_topic_s *rd_kafka_topic_new(rd_kafka_t *rk, const char *name,
+					    rd_kafka_topic_conf_t *conf)
+{
+	world.topics++;
+	return (rd_kafka_topic_t *)&world;
+}
+
+void rd_kafka_topic_destroy(rd_kafka_topic_t *rkt)
+{
+	world.topics--;
+}
+
+rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only,
+				      const struct rd_kafka_metadata **out, int timeout_ms)
+{
+	static rd_kafka_metadata_partition_t partitions[N_PARTITIONS] = {{.id = 0},
+									 {.id = 1},
+									 {.id = 2}};
+	static rd_kafka_metadata_topic_t topic = {.partition_cnt = N_PARTITIONS,
+						  .partitions = partitions};
+	static const struct rd_kafka_metadata md = {.topic_cnt = 1, .topics = &topic};
+
+	*out = &md;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void rd_kafka_metadata_destroy(const struct rd_kafka_metadata *md)
+{
+}
+
+/* Partition N has the offsets 10 N to 10 N + 9; a time is an offset. */
+rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *rk,
+					       rd_kafka_topic_partition_list_t *list,
+					       int timeout_ms)
+{
+	world.calls++;
+	if (world.hangs) {
+		sem_post(&world.began);
+		sem_wait(&world.go);
+	}
+	for (int i = 0; i < list->cnt; i++) {
+		rd_kafka_topic_partition_t *elem = &list->elems[i];
+		int64_t low = (int64_t)elem->partition * 10;
+
+		if (elem->partition == world.refuses)
+			return RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+		if (elem->offset == RD_KAFKA_OFFSET_BEGINNING)
+			elem->offset = low;
+		else if (elem->offset == RD_KAFKA_OFFSET_END || elem->offset >= low + 10)
+			elem->offset = elem->offset < 0 ? low + 10 : -1;
+		else if (elem->offset < low)
+			elem->offset = low;
+	}
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+				       int timeout_ms)
+{
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void on_result(void *ctx, const struct offset_lookup_result *result)
+{
+	world.result = *result;
+	memcpy(world.partitions, result->partitions, result->n * sizeof(*result->partitions));
+	ev_break(world.loop, EVBREAK_ALL);
+}
+
+static struct offset_lookup *open_lookup(enum config_offset offset, int64_t value)
+{
+	const struct offset_lookup_options opt = {.loop = world.loop,
+						  .topic = "pcap",
+						  .offset = offset,
+						  .offset_value = value,
+						  .on_result = on_result};
+	struct offset_lookup *l = NULL;
+
+	assert_int_equal(offset_lookup_new(&l, &opt), 0);
+	return l;
+}
+
+static int open_world(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	world.refuses = -1;
+	world.loop = ev_loop_new(0);
+	sem_init(&world.began, 0, 0);
+	sem_init(&world.go, 0, 0);
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	ev_loop_destroy(world.loop);
+	return 0;
+}
+
+static void expect_starts(enum config_offset offset, int64_t value, int calls,
+			  const int64_t starts[N_PARTITIONS])
+{
+	struct offset_lookup *l;
+
+	world.calls = 0;
+	l = open_lookup(offset, value);
+	ev_run(world.loop, 0);
+	assert_true(world.result.complete);
+	assert_int_equal(world.result.n, N_PARTITIONS);
+	assert_int_equal(world.calls, calls);
+	for (int i = 0; i < N_PARTITIONS; i++) {
+		assert_int_equal(world.partitions[i].id, i);
+		assert_int_equal(world.partitions[i].low, 10 * i);
+		assert_int_equal(world.partitions[i].high, 10 * i + 10);
+		assert_int_equal(world.partitions[i].start, starts[i]);
+	}
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+	assert_int_equal(world.topics, 0);
+}
+
+static void test_all_partitions_are_asked_at_once(void **state)
+{
+	expect_starts(CONFIG_OFFSET_BEGIN, 0, 2, (const int64_t[]){0, 10, 20});
+	expect_starts(CONFIG_OFFSET_STORED, 0, 2, (const int64_t[]){0, 10, 20});
+	expect_starts(CONFIG_OFFSET_END, 0, 2, (const int64_t[]){10, 20, 30});
+	expect_starts(CONFIG_OFFSET_ABSOLUTE, 15, 2, (const int64_t[]){10, 15, 20});
+	expect_starts(CONFIG_OFFSET_TAIL, 3, 2, (const int64_t[]){7, 17, 27});
+	expect_starts(CONFIG_OFFSET_TIME, 15, 3, (const int64_t[]){10, 15, 20});
+}
+
+static void test_one_that_refuses_does_not_hold_up_the_others(void **state)
+{
+	struct offset_lookup *l;
+
+	world.refuses = 1;
+	l = open_lookup(CONFIG_OFFSET_BEGIN, 0);
+	ev_run(world.loop, 0);
+	assert_int_equal(world.result.err, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	assert_false(world.result.complete);
+	assert_int_equal(world.result.n, 2);
+	assert_int_equal(world.partitions[1].id, 2);
+	world.refuses = -1;
+	ev_run(world.loop, 0); /* which is asked again */
+	assert_int_equal(world.result.err, 0);
+	assert_true(world.result.complete);
+	assert_int_equal(world.result.n, 1);
+	assert_int_equal(world.partitions[0].id, 1);
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+}
+
+static void wait_until_began(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += DEADLINE_S;
+	assert_int_equal(sem_clockwait(&world.began, CLOCK_MONOTONIC, &until), 0);
+}
+
+static void on_gone(void *arg)
+{
+	assert_int_equal(world.topics, 0);
+	sem_post(&world.began);
+}
+
+static void test_one_that_hangs_frees_all_when_it_ends(void **state)
+{
+	time_t deadline = time(NULL) + DEADLINE_S;
+	struct offset_lookup *l;
+
+	world.hangs = true;
+	l = open_lookup(CONFIG_OFFSET_TIME, 15);
+	wait_until_began();
+	assert_false(offset_lookup_free(l, 0, on_gone, NULL));
+	assert_int_equal(world.topics, 1);
+	world.hangs = false;
+	sem_post(&world.go);
+	wait_until_began();
+	/* The call that it was in was the last. */
+	assert_int_equal(world.calls, 1);
+	while (!thread_may_exit())
+		assert_true(time(NULL) < deadline);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_partitions_are_asked_at_once),
+		TEST(test_one_that_refuses_does_not_hold_up_the_others),
+		TEST(test_one_that_hangs_frees_all_when_it_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
