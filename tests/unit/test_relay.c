@@ -3,9 +3,7 @@
  * The relay on a real loop, with a real spool on a disk that is full, hangs or goes away. Kafka is
  * a list: what the producer was given, in order, and how much of it is settled.
  */
-#include <pthread.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "producer/inflight.h"
 #include "producer/relay.h"
@@ -122,34 +120,6 @@ void *reallocarray(void *p, size_t n, size_t size)
 		return realloc(p, n * size);
 	heap.asked++;
 	return NULL;
-}
-
-/* ---- a disk that takes nothing until it is let go ---- */
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t released;
-	bool held;
-} writes = {.lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER};
-
-/* In place of libc's. */
-ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
-{
-	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
-
-	pthread_mutex_lock(&writes.lock);
-	while (writes.held)
-		pthread_cond_wait(&writes.released, &writes.lock);
-	pthread_mutex_unlock(&writes.lock);
-	return pwritev(fd, &iov, 1, offset);
-}
-
-static void hold_writes(bool held)
-{
-	pthread_mutex_lock(&writes.lock);
-	writes.held = held;
-	pthread_cond_broadcast(&writes.released);
-	pthread_mutex_unlock(&writes.lock);
 }
 
 /* ---- the relay and its input ---- */

@@ -138,7 +138,7 @@ static void damage_in_the_middle_is_counted(void **state)
 	open_damaged(r);
 	assert_int_equal(spool_count(r->spool), 6); /* as its last block says */
 	append_all(r, 6, 12);
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_true(spool_damaged(r->spool) > 0);
 	assert_int_equal(r->n + spool_damaged(r->spool), 12);
 	assert_got(r, r->n - 6, 6, 12);
@@ -152,7 +152,7 @@ static void damage_at_the_end_is_counted(void **state)
 	struct rig *r = *state;
 
 	open_damaged(r);
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_true(r->n > 0 && r->n < 6);
 	assert_int_equal(spool_damaged(r->spool), 6 - r->n);
 	assert_int_equal(spool_count(r->spool), 6);
@@ -168,7 +168,7 @@ static void damage_of_what_is_delivered_is_no_loss(void **state)
 
 	open_damaged(r);
 	spool_acknowledge(r->spool, 5);
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_int_equal(spool_damaged(r->spool), 1);
 	WAIT(r, each_file(r, false) == 0);
 }
@@ -190,7 +190,7 @@ static void damage_hides_no_other_topic(void **state)
 	r->opt.topic = "other";
 	rig_open(r);
 	append_all(r, 1, 2);
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_int_equal(spool_damaged(r->spool), 1);
 	assert_int_equal(r->n, 1);
 	assert_string_equal(r->last_topic, "other");
@@ -242,11 +242,7 @@ static void unreadable_at_the_start_is_kept(void **state)
 	WAIT(r, each_file(r, false) == 2);
 	rig_close(r);
 	assert_int_equal(rename(away, path), 0);
-	r->n = 0;
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), 10);
-	read_until(r, 10);
-	assert_got(r, 0, 0, 10);
+	assert_next_has(r, 0, 10);
 }
 
 static void a_failing_sync_is_told_once(void **state)
@@ -403,18 +399,13 @@ static void a_directory_that_is_removed_is_made_again(void **state)
 			break;
 		each_file(r, true);
 		assert_int_equal(rmdir(r->dir), 0);
-		WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+		read_all(r);
 		spool_acknowledge(r->spool, n);
 		assert_int_equal(r->n + spool_damaged(r->spool), n);
 	}
 	assert_int_equal(lines_with("was removed"), 2);
 	lines_release();
-	rig_close(r);
-	r->n = 0;
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), 1000);
-	read_until(r, 1000);
-	assert_got(r, 0, 2000, 3000);
+	assert_next_has(r, 2000, 3000);
 }
 
 /* What was read from memory is written all the same, but for what is delivered by then. */

@@ -38,10 +38,20 @@ static void leave_packets(struct rig *r, uint32_t from, uint32_t to, char path[P
 	newest_file(r, path);
 }
 
+/* A file of ten packets that was moved away, and one of ten that is there. */
+static void leave_two(struct rig *r, char path[PATH_MAX], char away[PATH_MAX],
+		      char second[PATH_MAX])
+{
+	leave_packets(r, 0, 10, path);
+	away_of(away, path);
+	move_file(path, away);
+	leave_packets(r, 10, 20, second);
+}
+
 /* Reads all that is there, and has it acknowledged. */
 static void deliver_all(struct rig *r)
 {
-	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	spool_acknowledge(r->spool, spool_next(r->spool));
 }
 
@@ -53,19 +63,13 @@ static void a_file_that_comes_back_is_sent(void **state)
 	char path[PATH_MAX], away[PATH_MAX], second[PATH_MAX];
 
 	lines_catch();
-	leave_packets(r, 0, 10, path);
-	away_of(away, path);
-	move_file(path, away);
-	leave_packets(r, 10, 20, second);
+	leave_two(r, path, away, second);
 	rig_open(r);
 	deliver_all(r);
 	WAIT(r, access(second, F_OK) < 0);
 	rig_close(r);
 	move_file(away, path);
-	r->n = 0;
-	rig_open(r);
-	read_until(r, 10);
-	assert_got(r, 0, 0, 10);
+	assert_next_has(r, 0, 10);
 	assert_int_equal(lines_with("was put back"), 1);
 	assert_int_equal(lines_with(path), 1);
 	deliver_all(r);
@@ -108,11 +112,7 @@ static void a_position_counts_for_its_own_file(void **state)
 	rig_close(r);
 	assert_int_equal(unlink(path), 0);
 	move_file(away, path);
-	r->n = 0;
-	rig_open(r);
-	assert_int_equal(spool_count(r->spool), 10);
-	read_until(r, 10);
-	assert_got(r, 0, 0, 10);
+	assert_next_has(r, 0, 10);
 }
 
 static void what_takes_the_place_of_a_file_stays(void **state)
@@ -121,10 +121,7 @@ static void what_takes_the_place_of_a_file_stays(void **state)
 	char path[PATH_MAX], away[PATH_MAX], second[PATH_MAX];
 
 	lines_catch();
-	leave_packets(r, 0, 10, path);
-	away_of(away, path);
-	move_file(path, away);
-	leave_packets(r, 10, 20, second);
+	leave_two(r, path, away, second);
 	rig_open(r);
 	read_until(r, 10);
 	assert_int_equal(rename(away, second), 0);
@@ -132,10 +129,7 @@ static void what_takes_the_place_of_a_file_stays(void **state)
 	WAIT(r, lines_with("another file was put") > 0);
 	rig_close(r);
 	assert_int_equal(lines_with(second), 1);
-	r->n = 0;
-	rig_open(r);
-	read_until(r, 10);
-	assert_got(r, 0, 0, 10);
+	assert_next_has(r, 0, 10);
 }
 
 /* Back before it would go. It is far behind what is read ahead. */
@@ -150,7 +144,7 @@ static void a_file_that_was_away_at_its_turn_is_not_removed(void **state)
 	rig_open(r);
 	read_until(r, 1000);
 	move_file(path, away);
-	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_true(spool_damaged(r->spool) > 0);
 	assert_int_equal(r->n + spool_damaged(r->spool), 30000);
 	assert_int_equal(lines_with(path), 1);
@@ -269,7 +263,7 @@ static void judge_changed(struct rig *r, const char *path, const uint8_t *buf, s
 	rig_open(r);
 	told = spool_unreadable(r->spool);
 	r->n = 0;
-	WAIT(r, spool_read(r->spool, take, r, 100) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	told += (unsigned int)spool_damaged(r->spool);
 	for (unsigned int i = 1; i < r->n; i++)
 		assert_true(r->got[i] > r->got[i - 1]);
@@ -320,7 +314,7 @@ static void damage_costs_what_it_hits(void **state)
 	spit(path, buf, size);
 	rig_open(r);
 	assert_int_equal(spool_count(r->spool), 9000);
-	WAIT(r, spool_read(r->spool, take, r, 1000) >= 0 && spool_unread(r->spool) == 0);
+	read_all(r);
 	assert_true(r->n >= 9000 - 14 && r->n < 9000);
 	assert_int_equal(spool_damaged(r->spool), 9000 - r->n);
 	spool_acknowledge(r->spool, spool_next(r->spool));
