@@ -7,9 +7,9 @@
 #include "cli/config_builder.h"
 
 /*
- * Reads the file into the draft, as CONFIG_BUILDER_FILE; options are to be set after it. Every
- * fault of meaning is added to the draft's faults, of syntax the first. Returns 0, also with faults
- * of meaning; -errno when it could not be read or parsed.
+ * Reads the file into the builder, as CONFIG_BUILDER_FILE; options are to be set after it. Every
+ * fault of meaning is added to the builder's faults, of syntax the first. Returns 0, also with
+ * faults of meaning; -errno when it could not be read or parsed.
  */
 int cfgfile_load(struct config_builder *builder, const char *path);
 
