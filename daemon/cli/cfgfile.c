@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/closest_name.h"
+#include "cli/cfgreader.h"
 #include "cli/cfgtext.h"
 #include "config/settings_value.h"
 
@@ -179,7 +180,7 @@ static void refuse_syntax(struct faults *faults, const struct cfgtext *text, uns
 			begun = up;
 		if (begun > 0)
 			hint = ": a quote is missing, a text that begins here ends on a later line";
-		else if (is_bare_word(cfgtext_string(text), line))
+		else if (is_bare_word(text->text, line))
 			hint = ": a text stands in double quotes";
 	}
 	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
@@ -198,7 +199,7 @@ static int load(struct config_builder *builder, const char *path, const struct c
 		 slash != NULL ? path : ".");
 	/* Of "/x.cfg" the directory is "", and "" + "/" + name is right again. */
 	config_init(&file);
-	if (config_read_string(&file, cfgtext_string(text)) != CONFIG_TRUE) {
+	if (config_read_string(&file, text->text) != CONFIG_TRUE) {
 		refuse_syntax(builder->faults, text, (unsigned int)config_error_line(&file),
 			      config_error_text(&file));
 		config_destroy(&file);
@@ -214,7 +215,7 @@ static int load(struct config_builder *builder, const char *path, const struct c
 int cfgfile_load(struct config_builder *builder, const char *path)
 {
 	struct cfgtext *text;
-	int r = cfgtext_read(&text, path, builder->faults);
+	int r = cfgreader_read(&text, path, builder->faults);
 
 	if (r < 0)
 		return r;
@@ -226,7 +227,7 @@ int cfgfile_load(struct config_builder *builder, const char *path)
 int cfgfile_load_text(struct config_builder *builder, const char *path, const char *text)
 {
 	struct cfgtext *read;
-	int r = cfgtext_from_string(&read, path, text, builder->faults);
+	int r = cfgreader_read_string(&read, path, text, builder->faults);
 
 	if (r < 0)
 		return r;

@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration file as one text: its @include lines replaced by the files they name, and every
- * whole number made safe for libconfig 1.5.
- *
- * libconfig 1.5 reads a number of more than 31 bits wrong without a word, unless it ends in L: one
- * is added here; what does not fit into 63 bits is a fault. Its own @include counts from one
- * directory for all files; here it counts from the file that it stands in.
+ * A configuration as one text, and where each of its lines came from. Secrets may stand in it: what
+ * it is kept in is overwritten before it is freed.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/config_faults.h"
+/* Where one line of the text came from. */
+struct cfgtext_line {
+	size_t file; /* index */
+	unsigned int line;
+	unsigned int closes; /* the line, of the text, whose string ends here; 0: none does */
+	bool faulty;         /* holds a number that was refused */
+};
 
-struct cfgtext;
+/* All zero: there is nothing in it yet. */
+struct cfgtext {
+	char *text; /* for libconfig */
+	size_t len, room;
+	char **files;
+	size_t n_files;
+	struct cfgtext_line *lines;
+	size_t n_lines, room_lines;
+};
 
-/*
- * Reads the file and all it includes: regular files only, so that it never waits for one, and a
- * byte order mark of UTF-8 is skipped. Faults are added for what cannot be read, for files that
- * include each other in a circle, more than 10 deep or 1000 in all, for more than 1 MiB of text,
- * for numbers too large, and for two texts of a list without a comma between them.
- * Returns 0 and *out (perhaps with faults), or -errno (a fault was added).
- */
-int cfgtext_read(struct cfgtext **out, const char *path, struct faults *faults);
-
-/* The same for text in memory; `path` names it in faults and is what @include counts from. */
-int cfgtext_from_string(struct cfgtext **out, const char *path, const char *text,
-			struct faults *faults);
-
-/* The text for libconfig. */
-const char *cfgtext_string(const struct cfgtext *text);
+/* Each returns 0 or -ENOMEM. Text belongs to the last line that was added, a line to that file. */
+int cfgtext_append(struct cfgtext *t, const char *bytes, size_t n);
+int cfgtext_add_line(struct cfgtext *t, size_t file, unsigned int line);
+int cfgtext_add_file(struct cfgtext *t, const char *path, size_t *file);
 
 /* Where a line (1 is the first) of that text came from: "file:line". As snprintf. */
 int cfgtext_where(const struct cfgtext *text, unsigned int line, char *buf, size_t size);
@@ -44,4 +43,5 @@ bool cfgtext_is_faulty(const struct cfgtext *text, unsigned int line);
  */
 unsigned int cfgtext_closes(const struct cfgtext *text, unsigned int line);
 
+/* NULL is legal; *text is freed too. */
 void cfgtext_free(struct cfgtext *text);
