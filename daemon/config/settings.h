@@ -76,8 +76,8 @@ struct setting {
 	size_t offset;                        /* of the field in struct config */
 	size_t size;                          /* of the field, bytes */
 	uint64_t min, max;                    /* bytes, milliseconds, or the number itself */
-	const char *unit; /* of a number without one: "" (none), "bytes", "KiB", "ms", "s" */
-	uint64_t plain;   /* that unit in bytes or milliseconds */
+	const char *unit; /* of a number without one: "bytes", "KiB", "ms", "s"; NULL: none */
+	uint64_t plain;   /* of a size or time: that unit in bytes or milliseconds */
 	enum setting_type type;
 	enum setting_scope scope;
 	enum setting_role role;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -354,45 +355,4 @@ void settings_format_range(char *buf, size_t size, const struct setting *setting
 const char *settings_origin(const struct config *cfg, const char *name)
 {
 	return cfg->where[settings_index(settings_find(name))];
-}
-
-static const char *dash(const char *text)
-{
-	return text != NULL && text[0] != '\0' ? text : "-";
-}
-
-static const char *change_name(enum config_change change)
-{
-	switch (change) {
-	case CONFIG_CHANGE_NOW:
-		return "now";
-	case CONFIG_CHANGE_CAPTURE:
-		return "capture";
-	case CONFIG_CHANGE_CLIENT:
-		return "client";
-	case CONFIG_CHANGE_RESTART:
-		break;
-	}
-	return "restart";
-}
-
-void settings_dump(FILE *out)
-{
-	static const char *const scopes[] = {
-		[SETTING_OPTION] = "option", [SETTING_FILE] = "file", [SETTING_BOTH] = "both"};
-	static const char *const roles[] = {[SETTING_PRODUCER] = "producer",
-					    [SETTING_CONSUMER] = "consumer",
-					    [SETTING_ANY] = "both"};
-	const struct setting *s;
-	char range[128];
-	size_t n;
-
-	s = settings_table(&n);
-	for (; n > 0; n--, s++) {
-		settings_format_range(range, sizeof(range), s);
-		fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s->name,
-			dash(s->short_name), settings_type_name(s), scopes[s->scope],
-			roles[s->role], dash(s->initial != NULL ? s->initial : s->shown),
-			dash(range), dash(s->unit), change_name(s->change), s->help);
-	}
 }

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdio.h>
-
 #include "config/settings.h"
 
 /* What a configuration file may write for a value, as bits. */
@@ -48,10 +46,3 @@ void settings_format_range(char *buf, size_t size, const struct setting *setting
 
 /* Where a setting was set: "-s/--snaplen", "eth0.cfg:12"; NULL: nowhere, it has its default. */
 const char *settings_origin(const struct config *cfg, const char *name);
-
-/*
- * The table for programs, a line a setting, fields separated by tabs: name, short option, type,
- * scope (option, file, both), role (producer, consumer, both), default, range, unit, what a
- * change costs (now, capture, client, restart), help. An empty field is "-".
- */
-void settings_dump(FILE *out);
