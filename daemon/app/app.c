@@ -92,13 +92,14 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
+	double left = ev_timer_remaining(loop, &a->deadline);
 	char what[256];
 
-	if (a->abandoned)
+	if (a->abandoned || left < 1.)
 		return;
 	a->ops->waiting_for(a->role, what, sizeof(what));
 	log_info("Waiting for %s; for %.0f s more at most, a second signal gives up at once", what,
-		 ev_timer_remaining(loop, &a->deadline));
+		 left);
 }
 
 static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)

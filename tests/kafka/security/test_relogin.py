@@ -88,6 +88,7 @@ def test_the_consumer_ends_at_once(hung, login, offset):
     started = time.monotonic()
     assert process.stop(signal.SIGTERM, timeout=2 * HANGS_S) == 1, process.describe()
     assert time.monotonic() - started < 6, process.describe()
+    assert not process.grep("s more at most"), "it is over by then\n" + process.describe()
     read, written = process.counts()
     assert 1 <= written < read < COUNT, process.describe()
     assert process.lines[-2:] == [
