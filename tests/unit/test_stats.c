@@ -285,6 +285,25 @@ static void test_each_counter_is_in_what_its_row_says(void **state)
 			assert_shown(row);
 }
 
+/* `*received*`, in pycapa(1). */
+static void test_the_manual_names_what_a_line_has(void **state)
+{
+	FILE *manual = fopen(getenv("MANUAL"), "re");
+	static char text[100000];
+	char name[64];
+
+	assert_non_null(manual);
+	text[fread(text, 1, sizeof(text) - 1, manual)] = '\0';
+	fclose(manual);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (const struct counter *row = counters_first(modes[i]); row;
+		     row = counters_next(row)) {
+			snprintf(name, sizeof(name), "*%s%s*", row->name,
+				 row->unit == COUNTER_MICROSECONDS ? "_ms" : "");
+			assert_int_equal(has(text, name), (row->shown & COUNTER_IN_LINE) != 0);
+		}
+}
+
 /* What an exporter needs: a name and a help that its format can hold, none twice. */
 static void assert_exportable(const struct counter *row)
 {
@@ -331,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_bits_have_the_unit_that_fits),
 		cmocka_unit_test(test_fields_of_the_journal),
 		cmocka_unit_test(test_each_counter_is_in_what_its_row_says),
+		cmocka_unit_test(test_the_manual_names_what_a_line_has),
 		cmocka_unit_test(test_the_table_is_whole),
 	};
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The account of a consumer, over parts that have counted what a test says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "app/consumer_role_impl.h"
+#include "lines.h"
+#include "output/output.h"
+
+static char pcap[] = "pcap";
+
+static struct {
+	struct consumer_counts counts;
+	int64_t lag, left;
+	uint64_t taken, written;
+	struct config cfg;
+	struct counters said; /* the last that were reported */
+} world;
+
+double ev_now(struct ev_loop *loop)
+{
+	return 0;
+}
+
+void consumer_counts(const struct consumer *c, struct consumer_counts *out)
+{
+	*out = world.counts;
+}
+
+int64_t consumer_lag(const struct consumer *c)
+{
+	return world.lag;
+}
+
+int64_t consumer_left(const struct consumer *c)
+{
+	return world.left;
+}
+
+uint64_t output_taken(const struct output *o)
+{
+	return world.taken;
+}
+
+uint64_t output_written(const struct output *o)
+{
+	return world.written;
+}
+
+void output_log_failure(const struct output *o)
+{
+}
+
+void report_log(struct report *r, const struct counters *counters, double now)
+{
+	world.said = *counters;
+}
+
+void report_summarize(struct report *r, const struct counters *counters, double now, char *buf,
+		      size_t size)
+{
+	world.said = *counters;
+}
+
+static struct role reading(void)
+{
+	memset(&world, 0, sizeof(world));
+	world.cfg.topic = pcap;
+	world.counts = (struct consumer_counts){.read = 100, .skipped = 3};
+	world.taken = world.written = 97;
+	world.left = -1;
+	return (struct role){.opt.cfg = &world.cfg, .bytes = 9700};
+}
+
+static const struct counters *summarize(struct role *s)
+{
+	char text[192];
+
+	consumer_account_summarize(s, text, sizeof(text));
+	return &world.said;
+}
+
+static void test_each_value_is_where_the_account_has_it(void **state)
+{
+	struct role s = reading();
+	const struct counters *c = summarize(&s);
+
+	assert_int_equal(c->read, 100);
+	assert_int_equal(c->written, 97);
+	assert_int_equal(c->skipped, 3);
+	assert_int_equal(c->bytes, 9700);
+	assert_int_equal(c->lag, 0);
+	world.written = 90; /* the rest waits for its reader */
+	assert_int_equal(summarize(&s)->written, 90);
+}
+
+/* Those of the clients that reloads have replaced, and of link types that the file cannot hold. */
+static void test_what_is_counted_elsewhere_is_added(void **state)
+{
+	struct role s = reading();
+	const struct counters *c;
+
+	s.before = (struct consumer_counts){.read = 1000, .skipped = 30};
+	s.foreign = 300;
+	c = summarize(&s);
+	assert_int_equal(c->read, 1100);
+	assert_int_equal(c->skipped, 333);
+}
+
+static void test_a_lag_that_is_not_known(void **state)
+{
+	struct role s = reading();
+
+	world.lag = -1;
+	assert_true(summarize(&s)->lag == COUNTER_UNKNOWN);
+	world.lag = 7;
+	assert_int_equal(summarize(&s)->lag, 7);
+}
+
+static void test_reading_changes_nothing(void **state)
+{
+	struct role s = reading();
+	struct counters first = *summarize(&s);
+
+	for (int i = 0; i < 3; i++)
+		assert_memory_equal(summarize(&s), &first, sizeof(first));
+	consumer_account_log(&s);
+	assert_memory_equal(&world.said, &first, sizeof(first));
+	assert_memory_equal(summarize(&s), &first, sizeof(first));
+}
+
+/* ---- the closing lines ---- */
+
+/* Ends with this status, and one error; "": with none. */
+static void assert_close(struct role *s, bool interrupted, int status, const char *text)
+{
+	lines_catch();
+	assert_int_equal(consumer_account_close(s, interrupted), status);
+	assert_int_equal(lines_with("ERROR:"), *text != '\0');
+	assert_true(!*text || lines_with(text) == 1);
+	lines_release();
+}
+
+static void test_a_whole_read(void **state)
+{
+	struct role s = reading();
+
+	lines_catch();
+	assert_int_equal(consumer_account_close(&s, false), 0);
+	assert_int_equal(lines_with("3 record(s) skipped that are not packets"), 1);
+	assert_int_equal(lines_with("'97' packet(s) in, '97' packet(s) out"), 1);
+	assert_int_equal(lines_with("ERROR:"), 0);
+	lines_release();
+}
+
+static void test_packets_that_are_not_written(void **state)
+{
+	struct role s = reading();
+
+	world.written = 90;
+	assert_close(&s, false, 1, "7 packet(s) not written: the reader was too slow");
+	s.status = 1;
+	assert_close(&s, false, 1, "7 packet(s) not written: the output failed");
+	world.written = 97;
+	s.status = 0;
+	s.foreign = 2;
+	assert_close(&s, false, 1, "2 packet(s) not written: of another link type");
+}
+
+/* `head` has enough: no failure, whatever is left. */
+static void test_a_reader_that_is_gone(void **state)
+{
+	struct role s = reading();
+
+	world.written = 10;
+	s.reader_gone = s.cut_short = true;
+	assert_close(&s, false, 0, "");
+	s.status = 1;
+	assert_close(&s, false, 1, "");
+}
+
+static void test_a_read_that_was_cut_short(void **state)
+{
+	struct role s = reading();
+
+	s.cut_short = true;
+	snprintf(s.why, sizeof(s.why), "broker b:9092");
+	assert_close(&s, false, 1,
+		     "Cut short: the end of topic pcap was not reached; waited for broker b:9092");
+	world.left = 5;
+	assert_close(&s, true, 1, "Cut short by a signal: 5 record(s) of topic pcap not read\n");
+	world.cfg.max_packets = 200;
+	assert_close(&s, true, 1, "Cut short by a signal: 97 of 200 packet(s) read\n");
+	world.counts.read = 0;
+	assert_close(&s, true, 1, "97 of 200 packet(s) read; waited for broker b:9092");
+}
+
+static void test_a_consumer_that_gave_up(void **state)
+{
+	struct role s = reading();
+
+	s.status = 1;
+	snprintf(s.why, sizeof(s.why), "no such group");
+	assert_close(&s, false, 1, "Given up: no such group");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_value_is_where_the_account_has_it),
+		cmocka_unit_test(test_what_is_counted_elsewhere_is_added),
+		cmocka_unit_test(test_a_lag_that_is_not_known),
+		cmocka_unit_test(test_reading_changes_nothing),
+		cmocka_unit_test(test_a_whole_read),
+		cmocka_unit_test(test_packets_that_are_not_written),
+		cmocka_unit_test(test_a_reader_that_is_gone),
+		cmocka_unit_test(test_a_read_that_was_cut_short),
+		cmocka_unit_test(test_a_consumer_that_gave_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
