@@ -81,6 +81,19 @@ void thread_abandon(pthread_t thread)
 	abandoned.unknown = true;
 }
 
+bool thread_leave(atomic_bool *left)
+{
+	return atomic_exchange(left, true);
+}
+
+bool thread_join_or_leave(pthread_t thread, unsigned int ms, atomic_bool *left)
+{
+	if (thread_join_within(thread, ms))
+		return true;
+	thread_abandon(thread);
+	return thread_leave(left);
+}
+
 bool thread_may_exit(void)
 {
 	reap();

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What pthreads leave out. The first four are called by one thread, the loop's; the rest by any.
+ * What pthreads leave out. thread_start(), all that joins or abandons and thread_may_exit()
+ * are called by one thread, the loop's; the rest by any.
  */
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +21,15 @@ bool thread_join_within(pthread_t thread, unsigned int ms);
  * uses the process's globals, so the process must not run its exit handlers under it.
  */
 void thread_abandon(pthread_t thread);
+
+/*
+ * Memory that a thread and its owner use both, until one of them leaves: whoever comes second frees
+ * it. `left` is in it, false at first. The thread's last word is thread_leave(); true: the owner
+ * has left, and the thread frees. The owner asks it to end, and waits for `ms`; true: it has ended,
+ * and the owner frees. Else the thread is abandoned, and what it uses stays its own.
+ */
+bool thread_leave(atomic_bool *left);
+bool thread_join_or_leave(pthread_t thread, unsigned int ms, atomic_bool *left);
 
 /* True when no thread that was abandoned still runs: exit(3) is safe. Else _exit(2) is. */
 bool thread_may_exit(void);

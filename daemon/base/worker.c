@@ -26,8 +26,8 @@ struct worker {
 	pthread_t thread;
 	bool started;
 	size_t pending;          /* the loop's own */
-	atomic_bool abandoned;   /* by free or thread; whoever comes second frees the rest */
-	void (*gone)(void *arg); /* set before the loop's side has abandoned it */
+	atomic_bool left;        /* see thread_leave() */
+	void (*gone)(void *arg); /* set before the loop's side has left */
 	void *gone_arg;
 
 	pthread_mutex_t lock; /* guards the next three */
@@ -129,7 +129,7 @@ static void *run(void *arg)
 		it->worker_job.run(it->worker_job.arg);
 		post(e, it);
 	}
-	if (!atomic_exchange(&e->abandoned, true))
+	if (!thread_leave(&e->left))
 		return NULL;
 	if (e->gone)
 		e->gone(e->gone_arg);
@@ -254,14 +254,9 @@ bool worker_release(struct worker *e, unsigned int wait_ms, void (*gone)(void *a
 	if (!e)
 		return true;
 	worker_stop(e);
-	if (!e->started || thread_join_within(e->thread, wait_ms)) {
-		worker_destroy(e);
-		return true;
-	}
 	e->gone = gone;
 	e->gone_arg = arg;
-	thread_abandon(e->thread);
-	if (!atomic_exchange(&e->abandoned, true))
+	if (e->started && !thread_join_or_leave(e->thread, wait_ms, &e->left))
 		return false;
 	worker_destroy(e);
 	return true;

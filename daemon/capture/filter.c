@@ -153,14 +153,12 @@ int filter_check(const char *filter, int dlt, char *why, size_t size)
 
 /* ---- a check that is not awaited for ever ---- */
 
-enum { RUNS, ENDED, LEFT };
-
 /* Of the thread and of who waits for it: the second to leave it frees it. */
 struct expression {
 	char *filter;
 	char why[PCAP_ERRBUF_SIZE];
 	int r;
-	int state;
+	atomic_bool left; /* see thread_leave() */
 };
 
 static void free_expression(struct expression *e)
@@ -177,7 +175,7 @@ static void *run_expression(void *arg)
 	begin_note(&note, e->filter);
 	e->r = check_any(e->filter, e->why, sizeof(e->why));
 	end_note(&note);
-	if (__atomic_exchange_n(&e->state, ENDED, __ATOMIC_ACQ_REL) == LEFT)
+	if (thread_leave(&e->left))
 		free_expression(e);
 	return NULL;
 }
@@ -206,11 +204,8 @@ int filter_check_expression(const char *filter, unsigned int wait_ms, char *why,
 		snprintf(why, size, "%s", strerror(-r));
 		return r;
 	}
-	if (!thread_join_within(thread, wait_ms)) {
-		thread_abandon(thread);
-		if (__atomic_exchange_n(&e->state, LEFT, __ATOMIC_ACQ_REL) == RUNS)
-			return 0;
-	}
+	if (!thread_join_or_leave(thread, wait_ms, &e->left))
+		return 0;
 	r = e->r;
 	snprintf(why, size, "%s", e->why);
 	free_expression(e);

@@ -46,7 +46,7 @@ struct kafka {
 	pthread_t flusher, destroyer;
 	bool flushing;
 	atomic_bool stop_flush;
-	atomic_bool abandoned; /* whoever of free and destroyer comes second frees the rest */
+	atomic_bool left; /* see thread_leave(): its destroyer is the thread */
 };
 
 /* ---- events ---- */
@@ -370,7 +370,7 @@ static void *run_destroy(void *arg)
 	rd_kafka_queue_destroy(k->main_queue);
 	/* A group is left before (consumer_close()): here nobody could answer a rebalance. */
 	rd_kafka_destroy_flags(k->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	if (atomic_exchange(&k->abandoned, true))
+	if (thread_leave(&k->left))
 		free_rest(k);
 	return NULL;
 }
@@ -394,7 +394,7 @@ void kafka_abandon(struct kafka *k)
 
 void kafka_free_abandoned(struct kafka *k)
 {
-	atomic_store(&k->abandoned, true);
+	thread_leave(&k->left);
 	run_destroy(k);
 }
 
@@ -409,12 +409,7 @@ void kafka_free(struct kafka *k, unsigned int wait_ms)
 	}
 	if (pthread_create(&k->destroyer, NULL, run_destroy, k) != 0)
 		return; /* no thread to be had: the process is ending, or will not last */
-	if (thread_join_within(k->destroyer, wait_ms)) {
-		free_rest(k);
-		return;
-	}
-	thread_abandon(k->destroyer);
-	if (atomic_exchange(&k->abandoned, true))
+	if (thread_join_or_leave(k->destroyer, wait_ms, &k->left))
 		free_rest(k);
 }
 

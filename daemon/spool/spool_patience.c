@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nobody can end a thread that waits for a disk. So it is abandoned, and the last of the two who
- * used the memory frees it: the loop when the thread ended after all, else the thread.
+ * Nobody can end a thread that waits for a disk. So it is abandoned, with the memory that it uses.
  */
 #include "spool/spool_patience.h"
 
@@ -29,13 +28,7 @@ void spool_patience_step(struct spool_patience *p)
 
 bool spool_patience_end(struct spool_patience *p)
 {
-	bool orphan;
-
-	pthread_mutex_lock(p->lock);
-	p->ended = true;
-	orphan = p->orphan;
-	pthread_mutex_unlock(p->lock);
-	return orphan;
+	return thread_leave(&p->left);
 }
 
 bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w, uint64_t others)
@@ -55,14 +48,5 @@ bool spool_patience_wait(struct spool_patience *p, struct spool_waiting *w, uint
 
 bool spool_patience_join(struct spool_patience *p)
 {
-	bool ended;
-
-	if (thread_join_within(p->thread, p->hangs ? 0 : SPOOL_PATIENCE_MS))
-		return true;
-	thread_abandon(p->thread);
-	pthread_mutex_lock(p->lock);
-	ended = p->ended;
-	p->orphan = !ended;
-	pthread_mutex_unlock(p->lock);
-	return ended;
+	return thread_join_or_leave(p->thread, p->hangs ? 0 : SPOOL_PATIENCE_MS, &p->left);
 }

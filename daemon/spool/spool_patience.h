@@ -19,8 +19,7 @@ struct spool_patience {
 	pthread_mutex_t *lock;
 	pthread_cond_t done;
 	_Atomic uint64_t steps;
-	bool ended,
-		orphan;   /* under the lock: the thread, all but its return; nobody waits for it */
+	atomic_bool left; /* see thread_leave() */
 	bool hangs;       /* the loop's: it does, and nothing is waited for */
 	uint64_t hung_at; /* steps by then */
 };
