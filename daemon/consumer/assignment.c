@@ -126,7 +126,7 @@ void assignment_done(struct assignment *a, struct partition *p)
 	if (p->done)
 		return;
 	p->done = true;
-	pause_settle(&a->pause);
+	pause_apply(&a->pause);
 }
 
 /* cfg->exit_at_end waits for it. */
@@ -137,7 +137,7 @@ static bool is_awaited(const struct assignment *a, const struct partition *p)
 
 bool assignment_ended(const struct assignment *a)
 {
-	if (!assignment_is_settled(a))
+	if (!assignment_is_known(a))
 		return false;
 	for (int32_t i = 0; i < a->partitions.n; i++)
 		if (is_awaited(a, &a->partitions.all[i]))
@@ -149,7 +149,7 @@ int64_t assignment_left(const struct assignment *a)
 {
 	int64_t left = 0;
 
-	if (!assignment_is_settled(a))
+	if (!assignment_is_known(a))
 		return -1;
 	for (int32_t i = 0; i < a->partitions.n; i++) {
 		const struct partition *p = &a->partitions.all[i];
@@ -224,7 +224,7 @@ static void on_assigned(void *ctx, const struct consumer_calls *call)
 
 	if (call->error)
 		fail(a, "read", rd_kafka_error_string(call->error));
-	pause_settle(&a->pause);
+	pause_apply(&a->pause);
 }
 
 static void assign_new(struct assignment *a)
@@ -303,7 +303,7 @@ static void on_rebalanced(void *ctx, const struct consumer_calls *call)
 
 	if (call->error)
 		group_log_trouble(rd_kafka_error_string(call->error));
-	pause_settle(&a->pause);
+	pause_apply(&a->pause);
 }
 
 void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
@@ -415,7 +415,7 @@ bool assignment_has_subscribed(const struct assignment *a)
 	return a->subscribed;
 }
 
-bool assignment_is_settled(const struct assignment *a)
+bool assignment_is_known(const struct assignment *a)
 {
 	return a->complete && (!a->group || a->joined);
 }

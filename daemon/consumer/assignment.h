@@ -86,7 +86,7 @@ void assignment_stop(struct assignment *a);
 /* True once it is a member of a group, or on its way to be one. */
 bool assignment_has_subscribed(const struct assignment *a);
 /* True when it knows what to read. */
-bool assignment_is_settled(const struct assignment *a);
+bool assignment_is_known(const struct assignment *a);
 /* What is wrong with the topic; 0: nothing. */
 rd_kafka_resp_err_t assignment_trouble(const struct assignment *a);
 /* How many partitions are read. */

@@ -78,9 +78,9 @@ static void describe_state(struct consumer *c)
 	else if (trouble(c))
 		snprintf(text, sizeof(text), "waiting for topic %s: %s", cfg->topic,
 			 rd_kafka_err2str(trouble(c)));
-	else if (assignment_has_subscribed(c->assignment) && !assignment_is_settled(c->assignment))
+	else if (assignment_has_subscribed(c->assignment) && !assignment_is_known(c->assignment))
 		snprintf(text, sizeof(text), "waiting for partitions from the group");
-	else if (!assignment_is_settled(c->assignment))
+	else if (!assignment_is_known(c->assignment))
 		snprintf(text, sizeof(text), "connecting to %s", cfg->brokers);
 	else
 		snprintf(text, sizeof(text), "reading %d partition(s) of topic %s",
@@ -427,7 +427,7 @@ int64_t consumer_left(const struct consumer *c)
 int consumer_positions(struct consumer *c, struct consumer_position **out)
 {
 	*out = NULL;
-	if (c->group && assignment_is_settled(c->assignment) && c->opt.flush(c->opt.ctx))
+	if (c->group && assignment_is_known(c->assignment) && c->opt.flush(c->opt.ctx))
 		return 0;
 	return assignment_positions(c->assignment, out);
 }
@@ -437,7 +437,7 @@ static bool is_well(const struct consumer *c)
 {
 	if (c->blocked)
 		return true;
-	return !c->opt.cfg->exit_at_end && assignment_is_settled(c->assignment) && !trouble(c) &&
+	return !c->opt.cfg->exit_at_end && assignment_is_known(c->assignment) && !trouble(c) &&
 	       kafka_connected(c->k);
 }
 
@@ -461,7 +461,7 @@ void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 			 error, hint.mark, hint.advice);
 	else if (trouble(c))
 		describe_trouble(c, buf, size);
-	else if (c->group && !assignment_is_settled(c->assignment))
+	else if (c->group && !assignment_is_known(c->assignment))
 		snprintf(buf, size, "partitions of topic %s from the group", topic);
 	else
 		snprintf(buf, size, "packets of topic %s", topic);

@@ -42,7 +42,7 @@ static void on_done(void *ctx, const struct consumer_calls *call)
 	struct pause *g = ctx;
 
 	g->pausing = false;
-	pause_settle(g);
+	pause_apply(g);
 	g->opt.on_changed(g->opt.ctx);
 }
 
@@ -78,7 +78,7 @@ static bool change_those(struct pause *g, bool (*match)(const struct partition *
 	return false;
 }
 
-void pause_settle(struct pause *g)
+void pause_apply(struct pause *g)
 {
 	if (g->stopped || worker_pending(g->opt.worker))
 		return;
@@ -91,7 +91,7 @@ void pause_settle(struct pause *g)
 void pause_shut(struct pause *g, bool shut)
 {
 	g->shut = shut;
-	pause_settle(g);
+	pause_apply(g);
 }
 
 void pause_stop(struct pause *g)

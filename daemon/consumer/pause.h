@@ -37,7 +37,7 @@ void pause_init(struct pause *g, const struct pause_options *opt);
 void pause_shut(struct pause *g, bool shut);
 
 /* Asks for what is wanted and not so. To be called when partitions changed, or a job ended. */
-void pause_settle(struct pause *g);
+void pause_apply(struct pause *g);
 
 /* Asks for nothing any more. */
 void pause_stop(struct pause *g);

@@ -27,7 +27,7 @@
 #include "kafka/login_backoff.h"
 
 #define HOLD_ERROR_S 1.
-#define SETTLE_S     2.
+#define CONFIRM_S    2.
 #define AT_ONCE_MS   500 /* a request that failed so long before a close failed with it */
 
 static void set_connected(struct reach *r, bool connected, const char *reason)
@@ -37,7 +37,7 @@ static void set_connected(struct reach *r, bool connected, const char *reason)
 
 	r->lost = !connected;
 	r->refused &= !connected;
-	ev_timer_stop(r->opt.loop, &r->settle);
+	ev_timer_stop(r->opt.loop, &r->confirm);
 	if (connected)
 		login_backoff_accepted(r->opt.pace);
 	if (was != connected || !connected || doubted)
@@ -52,13 +52,13 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int revents)
 
 	if (!r->lost || atomic_load(&r->succeeded))
 		set_connected(r, true, NULL);
-	else if (!ev_is_active(&r->settle))
-		ev_timer_again(loop, &r->settle);
+	else if (!ev_is_active(&r->confirm))
+		ev_timer_again(loop, &r->confirm);
 	if (atomic_load(&r->succeeded))
 		kafkalog_success(r->opt.log);
 }
 
-static void on_settled(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_confirmed(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	set_connected(w->data, true, NULL);
 }
@@ -139,7 +139,7 @@ void reach_error(struct reach *r, rd_kafka_resp_err_t err, const char *text)
 	if (closed || !is_of_connection(err))
 		return;
 	r->refused = true;
-	ev_timer_stop(r->opt.loop, &r->settle);
+	ev_timer_stop(r->opt.loop, &r->confirm);
 	if (atomic_load(&r->doubted))
 		set_connected(r, false, text);
 }
@@ -172,8 +172,8 @@ void reach_start(struct reach *r, const struct reach_options *opt, const char *b
 	ev_async_init(&r->answered, on_answered);
 	ev_async_init(&r->broke, on_broke);
 	ev_timer_init(&r->release, on_release, 0., HOLD_ERROR_S);
-	ev_timer_init(&r->settle, on_settled, 0., SETTLE_S);
-	r->answered.data = r->broke.data = r->release.data = r->settle.data = r;
+	ev_timer_init(&r->confirm, on_confirmed, 0., CONFIRM_S);
+	r->answered.data = r->broke.data = r->release.data = r->confirm.data = r;
 	ev_async_start(opt->loop, &r->answered);
 	ev_async_start(opt->loop, &r->broke);
 }
@@ -185,7 +185,7 @@ void reach_stop(struct reach *r)
 	if (ev_is_active(&r->release))
 		kafkalog_drop(r->opt.log);
 	ev_timer_stop(r->opt.loop, &r->release);
-	ev_timer_stop(r->opt.loop, &r->settle);
+	ev_timer_stop(r->opt.loop, &r->confirm);
 	/* A stopped ev_async must not be sent to: from here on every answer finds all told. */
 	atomic_store(&r->connected, true);
 	atomic_store(&r->succeeded, true);

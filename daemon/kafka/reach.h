@@ -27,7 +27,7 @@ struct reach {
 	struct reach_options opt;
 	ev_async answered, broke;
 	ev_timer release; /* an error is held back in the log until then */
-	ev_timer settle;  /* runs: somebody answers, perhaps not those that matter */
+	ev_timer confirm; /* runs: somebody answers, perhaps not those that matter */
 	char brokers[256];
 	atomic_bool connected;
 	atomic_bool succeeded;      /* since the last error; the log knows */

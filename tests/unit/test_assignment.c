@@ -263,15 +263,15 @@ static void rebalance(bool gains, int32_t first, int32_t end)
 static void test_what_is_found_is_asked_for(void **state)
 {
 	open_with(CONFIG_OFFSET_BEGIN, false, NULL, 0);
-	assert_false(assignment_is_settled(a));
+	assert_false(assignment_is_known(a));
 	assert_int_equal(assignment_left(a), -1);
 	look_up_from(0, 1, false, false, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
 	assert_int_equal(assignment_trouble(a), RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
-	assert_false(assignment_is_settled(a));
+	assert_false(assignment_is_known(a));
 	end_call(CONSUMER_CALLS_ASSIGN, "0:12 ");
 	look_up_from(1, 1, false, true, 0);
 	end_call(CONSUMER_CALLS_ASSIGN, "1:12 ");
-	assert_true(assignment_is_settled(a));
+	assert_true(assignment_is_known(a));
 	assert_int_equal(assignment_trouble(a), 0);
 	look_up_from(2, 1, true, true, 0); /* added later */
 	end_call(CONSUMER_CALLS_ASSIGN, "2:10 ");
@@ -401,7 +401,7 @@ static void open_group(bool exit_at_end)
 	end_call(CONSUMER_CALLS_SUBSCRIBE, "-1:-1001 ");
 	assert_true(world.lookup_stopped);
 	assert_true(assignment_has_subscribed(a));
-	assert_false(assignment_is_settled(a));
+	assert_false(assignment_is_known(a));
 }
 
 static void test_a_group_gives_and_takes(void **state)
@@ -409,7 +409,7 @@ static void test_a_group_gives_and_takes(void **state)
 	open_group(false);
 	rebalance(true, 0, 2);
 	end_call(CONSUMER_CALLS_GAIN, "0:-1001 1:-1001 ");
-	assert_true(assignment_is_settled(a));
+	assert_true(assignment_is_known(a));
 	assert_int_equal(assignment_count(a), 2);
 	partition(0)->next = 15;
 	rebalance(false, 0, 1);
@@ -426,7 +426,7 @@ static void test_a_group_that_gives_nothing_is_joined_too(void **state)
 	open_group(true);
 	rebalance(true, 0, 0);
 	end_call(CONSUMER_CALLS_GAIN, "");
-	assert_true(assignment_is_settled(a));
+	assert_true(assignment_is_known(a));
 	assert_true(assignment_ended(a));
 	close_it();
 }

@@ -196,7 +196,7 @@ bool assignment_has_subscribed(const struct assignment *a)
 	return world.subscribed;
 }
 
-bool assignment_is_settled(const struct assignment *a)
+bool assignment_is_known(const struct assignment *a)
 {
 	return world.settled;
 }

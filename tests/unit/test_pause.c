@@ -158,7 +158,7 @@ static void test_each_state(void **state)
 			end_call();
 		assert_false(rig.pause.pausing);
 		assert_int_equal(world.changed, asks);
-		pause_settle(&rig.pause);
+		pause_apply(&rig.pause);
 		assert_asked("");
 		close_rig(NULL);
 	}
@@ -187,7 +187,7 @@ static void test_a_stop_and_go_meanwhile_is_none(void **state)
 	pause_shut(&rig.pause, true);
 	pause_shut(&rig.pause, false);
 	world.others = false;
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("");
 }
 
@@ -198,7 +198,7 @@ static void test_what_was_wanted_meanwhile_follows(void **state)
 	pause_shut(&rig.pause, true);
 	assert_asked("");
 	world.others = false;
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("pause 0");
 	pause_shut(&rig.pause, false);
 	assert_asked("");
@@ -216,7 +216,7 @@ static void test_those_that_are_held_go_on_before_others_stop(void **state)
 {
 	add(0)->done = true;
 	add(1)->paused = true;
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("resume 1");
 	end_call();
 	assert_asked("pause 0");
@@ -237,13 +237,13 @@ static void test_partitions_that_come_and_go(void **state)
 	pause_shut(&rig.pause, false);
 	assert_asked("");
 	p->assigned = true;
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("resume 0");
 	end_call();
 	pause_shut(&rig.pause, true);
 	end_call();
 	add(1);
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("pause 0, pause 1");
 }
 
@@ -252,10 +252,10 @@ static void test_one_that_is_taken_to_its_end_stops(void **state)
 {
 	add(0);
 	add(1);
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("");
 	add(1)->done = true;
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("pause 1");
 	end_call();
 	pause_shut(&rig.pause, true);
@@ -283,7 +283,7 @@ static void test_nothing_is_asked_for_after_the_end(void **state)
 	pause_shut(&rig.pause, false);
 	end_call();
 	assert_asked("");
-	pause_settle(&rig.pause);
+	pause_apply(&rig.pause);
 	assert_asked("");
 }
 

@@ -159,8 +159,8 @@ static void test_only_the_bootstrap_answers(void **state)
 	}
 	assert_false(reach_is_connected(&r));
 	/* No error follows. */
-	assert_true(ev_is_active(&r.settle));
-	ev_invoke(loop, &r.settle, EV_TIMER);
+	assert_true(ev_is_active(&r.confirm));
+	ev_invoke(loop, &r.confirm, EV_TIMER);
 	assert_true(reach_is_connected(&r));
 	assert_non_null(strstr(world.said, "there b:9092\n"));
 	gone(loop, &r);
