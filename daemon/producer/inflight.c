@@ -1,28 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two rings, both by sequence number. One has a bit for each number from the lowest that is not
+ * settled: as a partition may stand still for long while others go on, it grows as far as it must.
+ * The other has the message of each number from the first that may have to be copied: there is no
+ * need for those below, so that it is bounded, and who copies makes room in it.
+ *
+ * The messages are those of librdkafka's on_send() interceptor. One lives from there until its
+ * delivery report is destroyed (the report hands out the same object: that is how its payload
+ * comes back without a copy), so its place has to be cleared by then.
+ */
 #include "producer/inflight.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "packet/pktbuf.h"
 #include "producer/outmsg.h"
 #include "producer/outtopics.h"
-#include "producer/settled.h"
-#include "producer/unanswered.h"
 
 #define CHUNK      (1 << 20)
 #define TOPIC_BITS 16 /* a tag: the sequence number, below it an index of outtopics */
+#define FIRST_BITS 65536
+#define FIRST_ROOM 4096
+#define MAX_ROOM   524288 /* four times what librdkafka's queue holds: 4 MiB */
 
 struct inflight {
 	uint64_t next;
+	uint64_t below;  /* all below are settled */
 	uint64_t copied; /* all below are on disk or settled, of those from it on none is on disk */
 	struct pktbuf *again; /* to be sent again */
 	const struct outtopics *topics;
 
-	/* NULL without a spool */
-	struct settled *settled;
-	struct unanswered *unanswered;
+	/* NULL without a spool. Rings: their sizes are powers of two. */
+	uint64_t *settled; /* `bits` of them, [below, below + bits) */
+	uint64_t bits;
+	const rd_kafka_message_t **message; /* of [copied, next): NULL: librdkafka has it not */
+	uint64_t room;
 };
+
+static int add_rings(struct inflight *f)
+{
+	f->bits = FIRST_BITS;
+	f->room = FIRST_ROOM;
+	f->settled = calloc(f->bits / 64, sizeof(*f->settled));
+	f->message = calloc(f->room, sizeof(*f->message));
+	return f->settled && f->message ? 0 : -ENOMEM;
+}
 
 int inflight_new(struct inflight **out, bool spooled, const struct outtopics *topics)
 {
@@ -34,9 +58,7 @@ int inflight_new(struct inflight **out, bool spooled, const struct outtopics *to
 	f->topics = topics;
 	r = pktbuf_new(&f->again, CHUNK);
 	if (r == 0 && spooled)
-		r = settled_new(&f->settled);
-	if (r == 0 && spooled)
-		r = unanswered_new(&f->unanswered);
+		r = add_rings(f);
 	if (r < 0) {
 		inflight_free(f);
 		return r;
@@ -49,8 +71,8 @@ void inflight_free(struct inflight *f)
 {
 	if (!f)
 		return;
-	unanswered_free(f->unanswered);
-	settled_free(f->settled);
+	free(f->message);
+	free(f->settled);
 	pktbuf_free(f->again);
 	free(f);
 }
@@ -62,28 +84,49 @@ uint64_t inflight_next(const struct inflight *f)
 	return f->next;
 }
 
-/* Nothing settled or copied needs to be remembered. */
-static void forget(struct inflight *f)
+static const rd_kafka_message_t **message_of(const struct inflight *f, uint64_t seq)
 {
-	uint64_t below = settled_below(f->settled);
+	return &f->message[seq & (f->room - 1)];
+}
 
-	if (f->copied < below)
-		f->copied = below;
-	unanswered_forget_below(f->unanswered, f->copied);
+/* What is settled needs no copy. */
+static void pass_settled(struct inflight *f)
+{
+	if (f->copied < f->below)
+		f->copied = f->below;
+}
+
+static bool grow_messages(struct inflight *f)
+{
+	uint64_t room = f->room * 2;
+	const rd_kafka_message_t **message = NULL;
+
+	if (room <= MAX_ROOM)
+		message = calloc(room, sizeof(*message));
+	if (!message)
+		return false;
+	for (uint64_t seq = f->copied; seq < f->next; seq++)
+		message[seq & (room - 1)] = *message_of(f, seq);
+	free(f->message);
+	f->message = message;
+	f->room = room;
+	return true;
 }
 
 bool inflight_has_room(struct inflight *f)
 {
-	if (!f->unanswered || unanswered_has_room(f->unanswered, f->next))
+	if (!f->message || f->next - f->copied < f->room)
 		return true;
-	forget(f);
-	return unanswered_reserve(f->unanswered, f->next);
+	pass_settled(f);
+	return f->next - f->copied < f->room || grow_messages(f);
 }
 
 void inflight_add(struct inflight *f, const rd_kafka_message_t *m)
 {
-	if (f->unanswered)
-		unanswered_set(f->unanswered, f->next, m);
+	if (f->message) {
+		assert(f->next - f->copied < f->room);
+		*message_of(f, f->next) = m;
+	}
 	f->next++;
 }
 
@@ -97,24 +140,60 @@ void inflight_add_spooled(struct inflight *f)
 
 void inflight_answered(struct inflight *f, uint64_t seq)
 {
-	if (f->unanswered)
-		unanswered_set(f->unanswered, seq, NULL);
+	if (f->message && seq >= f->copied)
+		*message_of(f, seq) = NULL;
+}
+
+static uint64_t bit_of(uint64_t seq)
+{
+	return (uint64_t)1 << (seq % 64);
+}
+
+static uint64_t *word_of(const struct inflight *f, uint64_t seq)
+{
+	return &f->settled[(seq & (f->bits - 1)) / 64];
+}
+
+/* Twice the room. Without memory the mark is lost: numbers above it then never settle. */
+static int grow_settled(struct inflight *f)
+{
+	struct inflight larger = {.bits = f->bits * 2};
+
+	larger.settled = calloc(larger.bits / 64, sizeof(*larger.settled));
+	if (!larger.settled)
+		return -ENOMEM;
+	for (uint64_t seq = f->below; seq < f->below + f->bits; seq++)
+		if (*word_of(f, seq) & bit_of(seq))
+			*word_of(&larger, seq) |= bit_of(seq);
+	free(f->settled);
+	f->settled = larger.settled;
+	f->bits = larger.bits;
+	return 0;
 }
 
 void inflight_settle(struct inflight *f, uint64_t seq)
 {
-	if (f->settled)
-		settled_mark(f->settled, seq);
+	if (!f->settled || seq < f->below)
+		return;
+	while (seq - f->below >= f->bits)
+		if (grow_settled(f) < 0)
+			return;
+	*word_of(f, seq) |= bit_of(seq);
+	while (*word_of(f, f->below) & bit_of(f->below)) {
+		*word_of(f, f->below) &= ~bit_of(f->below);
+		f->below++;
+	}
 }
 
 bool inflight_has_settled(const struct inflight *f, uint64_t seq)
 {
-	return f->settled && settled_has(f->settled, seq);
+	return seq < f->below ||
+	       (f->settled && seq - f->below < f->bits && (*word_of(f, seq) & bit_of(seq)) != 0);
 }
 
 uint64_t inflight_settled_below(const struct inflight *f)
 {
-	return f->settled ? settled_below(f->settled) : 0;
+	return f->below;
 }
 
 /* ---- to be sent again ---- */
@@ -162,8 +241,8 @@ void inflight_drop_first(struct inflight *f, const rd_kafka_message_t *m)
 
 	if (!pktbuf_peek(f->again, &pkt, &tag))
 		return;
-	if (f->unanswered && seq_of(tag) >= f->copied)
-		unanswered_set(f->unanswered, seq_of(tag), m);
+	if (f->message && seq_of(tag) >= f->copied)
+		*message_of(f, seq_of(tag)) = m;
 	pktbuf_pop(f->again);
 }
 
@@ -187,7 +266,7 @@ static void walk_to(const struct inflight *f, struct walk *w, uint64_t seq)
 /* Shows one packet, wherever it is; 0 when it is settled. */
 static int show(const struct inflight *f, struct walk *w, inflight_fn fn, void *ctx)
 {
-	const rd_kafka_message_t *m = unanswered_get(f->unanswered, f->copied);
+	const rd_kafka_message_t *m = *message_of(f, f->copied);
 	struct packet pkt;
 	int r = 0;
 
@@ -207,7 +286,7 @@ int inflight_copy(struct inflight *f, inflight_fn fn, void *ctx)
 	struct walk w = {.more = false};
 	int r = 0;
 
-	forget(f);
+	pass_settled(f);
 	if (f->copied == f->next)
 		return 0;
 	if (inflight_sort(f) < 0)

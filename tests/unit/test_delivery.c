@@ -1,31 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a stop need not wait for Kafka any more. */
+/* When an outage begins and ends, and when a stop need not wait for Kafka any more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "kafka/kafkashow.h"
 #include "producer/delivery.h"
-#include "producer/outage.h"
 #include "producer/outclient.h"
+#include "producer/rejections.h"
 
-/* What stands around it, as a test says that it is. */
+#define MAX_EVENTS 8
+
+/* What stands around it, as a test says that it is; what it logs is kept. */
 static struct {
 	double now;
 	struct producer_counters producer;
+	struct relay_counters relay;
+	struct rejections refusals;
 	bool connected;
 	bool kept;    /* the spool has all */
 	bool written; /* and its disk */
 	int copied;   /* how often it was asked to */
+	enum log_event events[MAX_EVENTS];
+	size_t n;
+	int changes; /* that it has told of */
+	ev_timer *timer;
 } world;
 
 ev_tstamp ev_now(EV_P)
 {
 	return world.now;
+}
+
+void ev_timer_start(struct ev_loop *loop, ev_timer *w)
+{
+	world.timer = w;
+}
+
+void ev_timer_stop(struct ev_loop *loop, ev_timer *w)
+{
+	world.timer = NULL;
 }
 
 int relay_new(struct relay **out, const struct relay_options *opt)
@@ -101,21 +121,53 @@ void producer_free(struct producer *p)
 {
 }
 
-int outage_new(struct outage **out, const struct outage_options *opt)
+const struct config *producer_config(const struct producer *p)
 {
-	return 0;
+	static char brokers[] = "here:9092";
+	static const struct config cfg = {.brokers = brokers};
+
+	return &cfg;
 }
 
-void outage_describe(const struct outage *u, char *buf, size_t size)
+const struct rejections *producer_refusals(const struct producer *p)
+{
+	return &world.refusals;
+}
+
+struct outclient *producer_client(const struct producer *p)
+{
+	return NULL;
+}
+
+void relay_read_counters(const struct relay *r, struct relay_counters *out)
+{
+	*out = world.relay;
+}
+
+void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
+			   size_t size)
+{
+	snprintf(buf, size, "topic pcap");
+}
+
+const char *rejections_words(rd_kafka_resp_err_t err)
+{
+	return "";
+}
+
+void outclient_brake(struct outclient *c)
 {
 }
 
-void outage_waiting_for(const struct outage *u, char *buf, size_t size)
+void log_write(enum log_level level, const char *fmt, ...)
 {
 }
 
-void outage_free(struct outage *u)
+void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
+		     size_t n, const char *fmt, ...)
 {
+	assert_true(world.n < MAX_EVENTS);
+	world.events[world.n++] = event;
 }
 
 void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
@@ -123,21 +175,112 @@ void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
 	*buf = '\0';
 }
 
+static void on_change(void *ctx)
+{
+	world.changes++;
+}
+
 static int open_world(void **state)
 {
 	static const struct config cfg;
-	const struct delivery_options opt = {.cfg = &cfg};
+	const struct delivery_options opt = {.cfg = &cfg, .on_change = on_change};
 
 	memset(&world, 0, sizeof(world));
 	world.now = 1000;
-	world.connected = world.kept = world.written = true;
+	world.kept = world.written = true;
 	return delivery_new((struct delivery **)state, &opt);
 }
 
 static int close_world(void **state)
 {
 	delivery_free(*state);
-	return 0;
+	return world.timer != NULL;
+}
+
+/* ---- an outage ---- */
+
+/* A look at it, as every 5 s. Each may change what it says of itself, and tells that once. */
+static void look(void)
+{
+	int before = world.changes;
+
+	world.timer->cb(NULL, world.timer, EV_TIMER);
+	assert_int_equal(world.changes, before + 1);
+}
+
+/* How many events it has logged by now, and what the last one was. */
+static void assert_logged(size_t n, enum log_event last)
+{
+	assert_int_equal(world.n, n);
+	if (n > 0)
+		assert_int_equal(world.events[n - 1], last);
+}
+
+static void what_is_wrong_from_the_start_is_told_at_the_first_look(void **state)
+{
+	world.connected = true;
+	world.producer.queued = 1;
+	look();
+	assert_logged(1, LOG_EVENT_BROKER_LOST);
+	look();
+	assert_logged(1, LOG_EVENT_BROKER_LOST);
+	world.producer = (struct producer_counters){.delivered = 1};
+	look();
+	assert_logged(2, LOG_EVENT_BROKER_BACK);
+}
+
+static void what_is_delivered_or_absent_is_no_trouble(void **state)
+{
+	world.connected = true;
+	look();
+	for (int i = 1; i <= 3; i++) {
+		world.producer = (struct producer_counters){.delivered = (uint64_t)i, .queued = 1};
+		look();
+	}
+	assert_logged(0, LOG_EVENT_NONE);
+}
+
+/* The client has told of it, and of its return: nothing is left to be told here. */
+static void a_look_between_a_return_and_the_first_delivery_tells_nothing(void **state)
+{
+	world.producer.queued = 1;
+	look();
+	world.connected = true;
+	look();
+	world.producer = (struct producer_counters){.delivered = 1};
+	look();
+	assert_logged(0, LOG_EVENT_NONE);
+}
+
+static void a_broker_that_came_back_and_takes_nothing_is_told(void **state)
+{
+	world.relay.spooled = 1;
+	look();
+	world.connected = true;
+	look();
+	assert_logged(0, LOG_EVENT_NONE);
+	look();
+	assert_logged(1, LOG_EVENT_BROKER_LOST);
+}
+
+/* One that refuses us is there, though the next client is not to call on it yet. */
+static void a_broker_that_refuses_is_there(void **state)
+{
+	world.refusals.hold = 1;
+	world.producer.queued = 1;
+	look();
+	look();
+	assert_logged(1, LOG_EVENT_BROKER_LOST);
+}
+
+/* ---- a stop ---- */
+
+static int open_stop(void **state)
+{
+	int r = open_world(state);
+
+	world.connected = true;
+	return r;
 }
 
 static void with_kafka_away_it_leaves_at_once(void **state)
@@ -189,16 +332,22 @@ static void without_an_answer_it_leaves_soon(void **state)
 	assert_true(delivery_may_leave(*state));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define OUTAGE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define STOP(name)   cmocka_unit_test_setup_teardown(name, open_stop, close_world)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(with_kafka_away_it_leaves_at_once),
-		CASE(what_the_spool_has_no_room_for_is_waited_for),
-		CASE(what_the_disk_has_not_taken_is_waited_for),
-		CASE(while_kafka_answers_it_stays_and_copies_nothing),
-		CASE(without_an_answer_it_leaves_soon),
+		OUTAGE(what_is_wrong_from_the_start_is_told_at_the_first_look),
+		OUTAGE(what_is_delivered_or_absent_is_no_trouble),
+		OUTAGE(a_look_between_a_return_and_the_first_delivery_tells_nothing),
+		OUTAGE(a_broker_that_came_back_and_takes_nothing_is_told),
+		OUTAGE(a_broker_that_refuses_is_there),
+		STOP(with_kafka_away_it_leaves_at_once),
+		STOP(what_the_spool_has_no_room_for_is_waited_for),
+		STOP(what_the_disk_has_not_taken_is_waited_for),
+		STOP(while_kafka_answers_it_stays_and_copies_nothing),
+		STOP(without_an_answer_it_leaves_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

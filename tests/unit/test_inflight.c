@@ -242,22 +242,117 @@ static void test_what_is_for_another_topic_is_copied_for_it(void **state)
 	inflight_free(f);
 }
 
-static void test_settled(void **state)
-{
-	struct inflight *f;
+/* ---- what is settled ---- */
 
-	assert_int_equal(inflight_new(&f, true, topics), 0);
-	for (int i = 0; i < 3; i++)
-		inflight_add(f, NULL);
-	inflight_settle(f, 2);
+static int open_inflight(void **state)
+{
+	return inflight_new((struct inflight **)state, true, topics);
+}
+
+static int close_inflight(void **state)
+{
+	inflight_free(*state);
+	return 0;
+}
+
+static void in_order(void **state)
+{
+	struct inflight *f = *state;
+
 	assert_int_equal(inflight_settled_below(f), 0);
-	assert_true(inflight_has_settled(f, 2));
-	assert_false(inflight_has_settled(f, 1));
+	for (uint64_t i = 0; i < 200000; i++) { /* several times around */
+		inflight_settle(f, i);
+		assert_int_equal(inflight_settled_below(f), i + 1);
+	}
+}
+
+static void a_gap_holds_all_up(void **state)
+{
+	struct inflight *f = *state;
+
+	for (uint64_t i = 1; i < 100; i++)
+		inflight_settle(f, i);
+	assert_int_equal(inflight_settled_below(f), 0);
+	assert_true(inflight_has_settled(f, 99));
+	assert_false(inflight_has_settled(f, 0));
+	assert_false(inflight_has_settled(f, 100));
+	assert_false(inflight_has_settled(f, 65536 + 99)); /* the same place in the ring */
+	inflight_settle(f, 101);
+	inflight_settle(f, 0);
+	assert_int_equal(inflight_settled_below(f), 100);
+	inflight_settle(f, 100);
+	assert_int_equal(inflight_settled_below(f), 102);
+}
+
+/* A permutation of each stretch of 65543 numbers: the first comes last, and holds all up. */
+static void any_order(void **state)
+{
+	struct inflight *f = *state;
+	const uint64_t n = 65543, step = 12345; /* no common divisor: n is prime */
+
+	for (uint64_t base = 0; base < 5 * n; base += n) {
+		for (uint64_t i = 0; i < n; i++) {
+			assert_int_equal(inflight_settled_below(f), base);
+			inflight_settle(f, base + (i + 1) * step % n);
+		}
+		assert_int_equal(inflight_settled_below(f), base + n);
+	}
+}
+
+/* More in flight than there is room for at first; what is settled is kept as it grows. */
+static void grows(void **state)
+{
+	struct inflight *f = *state;
+
+	for (uint64_t i = 0; i < 1000; i++)
+		inflight_settle(f, i);
+	for (uint64_t i = 2000; i < 700000; i += 2)
+		inflight_settle(f, i);
+	assert_int_equal(inflight_settled_below(f), 1000);
+	for (uint64_t i = 1000; i < 2000; i++)
+		inflight_settle(f, i);
+	assert_int_equal(inflight_settled_below(f), 2001);
+	for (uint64_t i = 2001; i < 700000; i += 2)
+		inflight_settle(f, i);
+	assert_int_equal(inflight_settled_below(f), 700000);
+}
+
+static void what_is_below_changes_nothing(void **state)
+{
+	struct inflight *f = *state;
+
 	inflight_settle(f, 0);
 	inflight_settle(f, 1);
-	assert_int_equal(inflight_settled_below(f), 3);
-	assert_true(inflight_has_settled(f, 0));
+	inflight_settle(f, 0);
+	assert_int_equal(inflight_settled_below(f), 2);
+	inflight_settle(f, 65536); /* the place of number 0 in the ring */
+	assert_int_equal(inflight_settled_below(f), 2);
+}
+
+/* A place in the ring is not taken for that of a number before, whose message is gone. */
+static void test_a_place_is_used_again(void **state)
+{
+	struct copies copies = {.room = 3};
+	struct client c = {0};
+	struct inflight *f;
+
+	open_client(&c);
+	assert_int_equal(inflight_new(&f, true, topics), 0);
+	produce(&c, f, 3);
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	for (int i = 0; i < 20000; i++) {
+		assert_true(inflight_has_room(f));
+		if (i % 2)
+			inflight_add(f, NULL);
+		else
+			inflight_add_spooled(f);
+	}
+	produce(&c, f, 3); /* what was copied is not answered: no message of it is cleared */
+	copies = (struct copies){.room = 3};
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	ASSERT_COPIED(&copies, 20003, 20004, 20005);
 	inflight_free(f);
+	close_client(&c);
 }
 
 /* One partition that stands still must not cost more and more memory. */
@@ -307,13 +402,20 @@ static int close_topics(void **state)
 	return 0;
 }
 
+#define SETTLED(f) cmocka_unit_test_setup_teardown(f, open_inflight, close_inflight)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies_are_what_was_sent),
 		cmocka_unit_test(test_what_is_sent_again_is_copied_too),
 		cmocka_unit_test(test_what_is_for_another_topic_is_copied_for_it),
-		cmocka_unit_test(test_settled),
+		SETTLED(in_order),
+		SETTLED(a_gap_holds_all_up),
+		SETTLED(any_order),
+		SETTLED(grows),
+		SETTLED(what_is_below_changes_nothing),
+		cmocka_unit_test(test_a_place_is_used_again),
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_without_a_spool_nothing_is_tracked),
 	};
