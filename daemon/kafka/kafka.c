@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,11 @@
 #define FLUSH_REST_US  10000
 #define REST_S         0.025 /* between two looks at the reports of a quiet interface */
 
+struct memory {
+	struct memory *next;
+	_Alignas(max_align_t) unsigned char bytes[];
+};
+
 struct kafka {
 	struct kafka_options opt;
 	rd_kafka_t *rk;
@@ -43,6 +49,7 @@ struct kafka {
 	struct hung_broker *hung; /* producers only */
 	char topic[256];          /* a consumer's, else empty */
 
+	struct memory *memory; /* of kafka_alloc() */
 	pthread_t flusher, destroyer;
 	bool flushing;
 	atomic_bool stop_flush;
@@ -351,8 +358,30 @@ void kafka_flush_start(struct kafka *k)
 		k->flushing = pthread_create(&k->flusher, NULL, run_flush, k) == 0;
 }
 
+void *kafka_alloc(struct kafka *k, size_t size)
+{
+	struct memory *m = calloc(1, sizeof(*m) + size);
+
+	if (!m)
+		return NULL;
+	m->next = k->memory;
+	k->memory = m;
+	return m->bytes;
+}
+
+static void free_memory(struct kafka *k)
+{
+	struct memory *m;
+
+	while ((m = k->memory)) {
+		k->memory = m->next;
+		free(m);
+	}
+}
+
 static void free_rest(struct kafka *k)
 {
+	free_memory(k);
 	own_traffic_unref(k->opt.own);
 	kafkalog_unref(k->log);
 	login_backoff_unref(k->pace);

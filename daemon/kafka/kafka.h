@@ -68,6 +68,12 @@ int kafka_new(struct kafka **out, const struct kafka_options *opt);
 
 rd_kafka_t *kafka_client(const struct kafka *k);
 
+/*
+ * Zeroed memory for what librdkafka's threads use: it goes with the client, which may outlive
+ * kafka_free(). NULL: there is none.
+ */
+void *kafka_alloc(struct kafka *k, size_t size);
+
 /* Whether hold_ms still lasts; ends it. */
 bool kafka_is_held(const struct kafka *k);
 void kafka_connect_now(struct kafka *k);

@@ -23,10 +23,3 @@ void first_batch_taken(struct first_batch *f, int32_t partition)
 {
 	atomic_store_explicit(place(f, partition), FIRST_BATCH_TAKEN, memory_order_relaxed);
 }
-
-void first_batch_reset(struct first_batch *f)
-{
-	atomic_store(&f->partitions, 0);
-	for (uint32_t i = 0; i < FIRST_BATCH_MAX; i++)
-		atomic_store_explicit(&f->state[i], FIRST_BATCH_NOTHING, memory_order_relaxed);
-}

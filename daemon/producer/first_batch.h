@@ -65,6 +65,3 @@ void first_batch_sent(struct first_batch *f, int32_t partition, int32_t partitio
 
 /* The partition has taken something. */
 void first_batch_taken(struct first_batch *f, int32_t partition);
-
-/* For another client. */
-void first_batch_reset(struct first_batch *f);

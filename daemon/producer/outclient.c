@@ -33,7 +33,7 @@ struct outclient {
 	const rd_kafka_message_t *last; /* as the interceptor saw it */
 	struct outmsg msg;
 
-	struct first_batch firsts;
+	struct first_batch *firsts; /* of its client, whose threads use it */
 	struct outclient_room room;
 	bool ordered;   /* this client keeps the order within a partition */
 	uint32_t large; /* packets of more bytes may be refused in company */
@@ -75,7 +75,7 @@ static bool must_wait(struct outclient *c, const struct outclient_item *item,
 {
 	/* Another may be a second handle of ours, and then shares its own. */
 	const struct first_batch *firsts =
-		item->other < 0 ? &c->firsts : rd_kafka_topic_opaque(opt->topic);
+		item->other < 0 ? c->firsts : rd_kafka_topic_opaque(opt->topic);
 	enum first_batch_verdict verdict = first_batch_check(firsts, opt->hash, opt->risky);
 
 	if (verdict == FIRST_BATCH_GO || item->alone || !c->ordered)
@@ -106,7 +106,7 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 {
 	const struct outmsg_options opt = {
 		.topic = item->other < 0 ? c->topic
-					 : outtopics_handle(c->opt.others, item->other, c->rk),
+					 : outtopics_handle(c->opt.others, item->other, c->kafka),
 		.hash = choose(c, item->pkt),
 		.seq = (uint32_t)item->seq,
 		.risky = item->source != OUTCLIENT_LIVE || item->pkt->caplen > c->large,
@@ -254,7 +254,10 @@ static int open_topic(struct outclient *c, const char *name, char *why, size_t s
 {
 	const char *text;
 
-	c->topic = outmsg_open_topic(c->rk, name, &c->firsts);
+	c->firsts = kafka_alloc(c->kafka, sizeof(*c->firsts));
+	if (!c->firsts)
+		return -ENOMEM;
+	c->topic = outmsg_open_topic(c->rk, name, c->firsts);
 	if (c->topic)
 		return 0;
 	text = rd_kafka_err2str(rd_kafka_last_error());

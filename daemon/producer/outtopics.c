@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "kafka/kafka.h"
 #include "producer/first_batch.h"
 #include "producer/outmsg.h"
 
 struct topic {
 	char *name;
 	rd_kafka_topic_t *handle;   /* NULL: not open */
-	struct first_batch *firsts; /* of the client that has the handle */
+	struct first_batch *firsts; /* of the client; NULL: not yet */
 	struct log_limit refused;
 	bool replaced, given_up; /* by a reload of this run; Kafka refused it since */
 };
@@ -40,14 +41,8 @@ void outtopics_close(struct outtopics *t)
 		if (t->list[i].handle)
 			rd_kafka_topic_destroy(t->list[i].handle);
 		t->list[i].handle = NULL;
-		first_batch_reset(t->list[i].firsts);
+		t->list[i].firsts = NULL;
 	}
-}
-
-static void free_topic(struct topic *topic)
-{
-	free(topic->name);
-	free(topic->firsts);
 }
 
 void outtopics_free(struct outtopics *t)
@@ -55,7 +50,7 @@ void outtopics_free(struct outtopics *t)
 	if (!t)
 		return;
 	for (int i = 0; i < t->n; i++)
-		free_topic(&t->list[i]);
+		free(t->list[i].name);
 	free(t->list);
 	free(t);
 }
@@ -90,9 +85,9 @@ int outtopics_add(struct outtopics *t, const char *name)
 
 	if (i >= 0)
 		return i;
-	topic = (struct topic){.name = strdup(name), .firsts = calloc(1, sizeof(*topic.firsts))};
-	if (!topic.name || !topic.firsts || make_room(t) < 0) {
-		free_topic(&topic);
+	topic = (struct topic){.name = strdup(name)};
+	if (!topic.name || make_room(t) < 0) {
+		free(topic.name);
 		return -ENOMEM;
 	}
 	t->list[t->n] = topic;
@@ -125,14 +120,25 @@ bool outtopics_is_given_up(const struct outtopics *t, int index)
 	return t->list[index].given_up;
 }
 
-rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *rk)
+static rd_kafka_topic_t *open_handle(struct topic *topic, struct kafka *k)
 {
-	struct topic *topic = &t->list[index];
+	const char *why = strerror(ENOMEM);
 	uint64_t held;
 
-	if (!topic->handle)
-		topic->handle = outmsg_open_topic(rk, topic->name, topic->firsts);
+	if (!topic->firsts)
+		topic->firsts = kafka_alloc(k, sizeof(*topic->firsts));
+	if (topic->firsts) {
+		topic->handle = outmsg_open_topic(kafka_client(k), topic->name, topic->firsts);
+		why = rd_kafka_err2str(rd_kafka_last_error());
+	}
 	if (!topic->handle && log_limit_pass(&topic->refused, 60, &held))
-		log_error("Topic %s: %s", topic->name, rd_kafka_err2str(rd_kafka_last_error()));
+		log_error("Topic %s: %s", topic->name, why);
 	return topic->handle;
+}
+
+rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, struct kafka *k)
+{
+	struct topic *topic = &t->list[index];
+
+	return topic->handle ? topic->handle : open_handle(topic, k);
 }

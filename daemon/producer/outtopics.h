@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 
+struct kafka;
 struct outtopics;
 
 int outtopics_new(struct outtopics **out);
@@ -30,7 +31,7 @@ bool outtopics_give_up(struct outtopics *t, int index);
 bool outtopics_is_given_up(const struct outtopics *t, int index);
 
 /* The client's handle of the topic, opened when it is first asked for; NULL: refused (logged). */
-rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, rd_kafka_t *rk);
+rd_kafka_topic_t *outtopics_handle(struct outtopics *t, int index, struct kafka *k);
 
 /* Closes all handles, before their client goes. */
 void outtopics_close(struct outtopics *t);

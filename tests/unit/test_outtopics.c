@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kafka/kafka.h"
 #include "lines.h"
 #include "producer/first_batch.h"
 #include "producer/outmsg.h"
@@ -20,7 +21,7 @@
 /* A handle is a number that tells client and topic. */
 static struct {
 	bool refuses;
-	int opened, closed, reset;
+	int opened, closed, allocated;
 	const char *name; /* of the topic that was opened last */
 	struct first_batch *firsts;
 	bool no_memory;
@@ -46,10 +47,17 @@ rd_kafka_resp_err_t rd_kafka_last_error(void)
 	return RD_KAFKA_RESP_ERR__INVALID_ARG;
 }
 
-void first_batch_reset(struct first_batch *f)
+void *kafka_alloc(struct kafka *k, size_t size)
 {
-	assert_non_null(f);
-	world.reset++;
+	static char memory[16];
+
+	assert_true(world.allocated < 16);
+	return world.no_memory ? NULL : &memory[world.allocated++];
+}
+
+rd_kafka_t *kafka_client(const struct kafka *k)
+{
+	return (rd_kafka_t *)k;
 }
 
 /* In place of libc's. */
@@ -81,9 +89,9 @@ static int close_topics(void **state)
 	return world.closed != world.opened;
 }
 
-static rd_kafka_t *client(int n)
+static struct kafka *client(int n)
 {
-	return (rd_kafka_t *)((uintptr_t)n * 0x1000);
+	return (struct kafka *)((uintptr_t)n * 0x1000);
 }
 
 static rd_kafka_topic_t *handle(int n, int opened)
@@ -142,9 +150,9 @@ static void test_a_handle_goes_with_its_client(void **state)
 	assert_int_equal(world.opened, 2);
 	outtopics_close(t);
 	assert_int_equal(world.closed, 2);
-	assert_int_equal(world.reset, 2); /* another client has sent nothing yet */
 	assert_ptr_equal(outtopics_handle(t, 1, client(2)), handle(2, 3));
-	assert_ptr_equal(world.firsts, firsts);
+	assert_ptr_not_equal(world.firsts, firsts); /* the old client's threads may use it still */
+	assert_int_equal(world.allocated, 3);
 	assert_int_equal(outtopics_find(t, "pcap"), 0);
 	outtopics_close(t);
 	outtopics_close(t);
@@ -162,10 +170,14 @@ static void test_a_refused_topic_is_told_and_asked_for_again(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_null(outtopics_handle(t, 0, client(1)));
 	assert_int_equal(lines_with("ERROR:root:Topic bad name: Local: Invalid argument"), 1);
+	assert_int_equal(world.allocated, 1);
 	assert_null(outtopics_handle(t, 1, client(1)));
 	assert_int_equal(lines_with("ERROR:root:Topic "), 2);
 	world.refuses = false;
 	assert_ptr_equal(outtopics_handle(t, 0, client(1)), handle(1, 1));
+	outtopics_close(t);
+	world.no_memory = true;
+	assert_null(outtopics_handle(t, 0, client(2)));
 }
 
 /* Only one that a reload left is given up, once, until a reload goes back to it. */

@@ -8,10 +8,15 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <ev.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <malloc.h>
+#include <semaphore.h>
 
+#include "kafka/kafka.h"
+#include "producer/first_batch.h"
 #include "producer/outclient.h"
 #include "producer/producer.h"
 
@@ -19,6 +24,22 @@
 #define REFUSALS         20
 #define DEADLINE_S       10.
 #define LOOK_S           0.01
+
+static struct {
+	sem_t go;
+	bool held; /* a client does not end before that */
+} destroy;
+
+/* In place of librdkafka's. */
+void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags)
+{
+	void (*real)(rd_kafka_t *, int);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "rd_kafka_destroy_flags");
+	if (destroy.held)
+		sem_wait(&destroy.go);
+	real(rk, flags);
+}
 
 struct world {
 	rd_kafka_t *rk; /* of the mocks */
@@ -148,12 +169,37 @@ static void test_a_client_that_waits_may_die(void **state)
 	assert_int_equal(w->troubles, 0);
 }
 
+/* Its threads go on for as long as its end takes, and ask for partitions. */
+static void test_what_a_clients_threads_use_outlives_its_owner(void **state)
+{
+	struct world *w = *state;
+	struct first_batch *firsts;
+	rd_kafka_topic_t *topic;
+	char why[256];
+
+	assert_int_equal(producer_prepare(w->producer, &w->other, &w->next, why, sizeof(why)), 0);
+	topic = rd_kafka_topic_new(kafka_client(outclient_kafka(w->next)), w->other.topic, NULL);
+	firsts = rd_kafka_topic_opaque(topic);
+	first_batch_sent(firsts, 3, 4, true);
+	mallopt(M_PERTURB, 0x55); /* what is freed does not stay as it is */
+	destroy.held = true;
+	outclient_free(w->next, 0);
+	w->next = NULL;
+	assert_int_equal(first_batch_check(firsts, UINT32_MAX, true), FIRST_BATCH_WAIT);
+	rd_kafka_topic_destroy(topic);
+	sem_post(&destroy.go);
+	destroy.held = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_client_that_waits_may_die, open_world,
 						close_world),
+		cmocka_unit_test_setup_teardown(test_what_a_clients_threads_use_outlives_its_owner,
+						open_world, close_world),
 	};
 
+	sem_init(&destroy.go, 0, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
