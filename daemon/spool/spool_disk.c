@@ -46,7 +46,8 @@ struct spool_disk {
 	/* the file that is being read */
 	struct spool_reader *reader;
 	struct spool_segment *reading; /* NULL: nothing was read yet */
-	uint64_t read;                 /* number of the next packet of it */
+	uint64_t reader_at;            /* number of the packet that the reader gives next */
+	uint64_t read;                 /* of the one that is wanted next; not lower */
 
 	struct log_limit read_limit;
 };
@@ -136,9 +137,9 @@ uint64_t spool_disk_written(const struct spool_disk *d)
 	return atomic_load(&d->written);
 }
 
-uint64_t spool_disk_syncs(const struct spool_disk *d)
+uint64_t spool_disk_sync_steps(const struct spool_disk *d)
 {
-	return spool_sync_count(d->sync);
+	return spool_sync_steps(d->sync);
 }
 
 uint64_t spool_disk_bytes(const struct spool_disk *d)
@@ -348,17 +349,13 @@ void spool_disk_skip(struct spool_disk *d, struct spool_batch *b, uint64_t below
 
 void spool_disk_pass(struct spool_disk *d, uint64_t below)
 {
-	if (below <= d->read)
-		return;
-	stop_reading(d); /* it would go on where it was */
-	d->read = below;
+	if (below > d->read)
+		d->read = below;
 }
 
-/* Opens a segment for reading, and reads over what is delivered or skipped. */
+/* Opens a segment for reading. */
 static int start_reading(struct spool_disk *d, struct spool_segment *s)
 {
-	uint64_t skip = s->skip + d->read - s->first;
-	struct packet pkt;
 	int r, fd = spool_dir_open(d->list.dir, s->number, O_RDONLY);
 
 	stop_reading(d);
@@ -368,9 +365,18 @@ static int start_reading(struct spool_disk *d, struct spool_segment *s)
 	if (r < 0)
 		return r;
 	d->reading = s;
-	r = 1;
-	for (uint64_t n = 0; n < skip && r > 0; n++)
-		r = spool_reader_next(d->reader, s->bytes, &pkt);
+	d->reader_at = s->first - s->skip; /* what an earlier run has delivered has no number */
+	return 0;
+}
+
+/* Reads over what is delivered, or was read elsewhere. */
+static int skip_to_read(struct spool_disk *d)
+{
+	struct packet pkt;
+	int r = 1;
+
+	for (; d->reader_at != d->read && r > 0; d->reader_at++)
+		r = spool_reader_next(d->reader, d->reading->bytes, &pkt);
 	if (r > 0)
 		return 0;
 	stop_reading(d);
@@ -416,6 +422,8 @@ static int read_packet(struct spool_disk *d, struct spool_segment *s, struct pkt
 	struct packet pkt;
 	int r = s == d->reading ? 0 : start_reading(d, s);
 
+	if (r == 0)
+		r = skip_to_read(d);
 	if (r < 0)
 		return r;
 	r = spool_reader_next(d->reader, s->bytes, &pkt);
@@ -429,7 +437,8 @@ static int read_packet(struct spool_disk *d, struct spool_segment *s, struct pkt
 			return r;
 		*got += pkt.caplen + sizeof(pkt);
 	}
-	if (++d->read == s->first + s->packets)
+	d->reader_at = ++d->read;
+	if (d->read == s->first + s->packets)
 		tell_damage(d, s, strerror(EBADMSG));
 	return 0;
 }

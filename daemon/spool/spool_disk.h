@@ -31,8 +31,8 @@ uint64_t spool_disk_end(const struct spool_disk *d);
 unsigned int spool_disk_unreadable(const struct spool_disk *d);
 /* The end, for any thread: all packets below it are in files. */
 uint64_t spool_disk_written(const struct spool_disk *d);
-/* How many syncs have ended, for any thread. */
-uint64_t spool_disk_syncs(const struct spool_disk *d);
+/* spool_sync_steps(), for any thread. */
+uint64_t spool_disk_sync_steps(const struct spool_disk *d);
 /* Bytes of its files. */
 uint64_t spool_disk_bytes(const struct spool_disk *d);
 

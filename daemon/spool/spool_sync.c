@@ -25,6 +25,7 @@
 #define ENDED_BYTES   (1u << 30) /* of them; a stop waits until all are on the disk */
 #define NAMES_EVERY   8          /* files */
 #define WRITEOUT_SIZE (1u << 20) /* bytes of the open file, at a time */
+#define STEP_SIZE     (4u << 20) /* of a file that is synced: a sign of life */
 
 struct ended {
 	int fd;
@@ -50,7 +51,7 @@ struct spool_sync {
 	uint32_t interval_ms;
 	bool now, stop;
 
-	_Atomic uint64_t count; /* by itself: of syncs that went well */
+	_Atomic uint64_t steps; /* by itself: see spool_sync_steps() */
 	struct log_limit limit; /* the thread's own */
 };
 
@@ -65,17 +66,40 @@ static void note_unsynced(struct spool_sync *s, int r)
 			 spool_dir_path(s->dir), strerror(-r));
 }
 
+/*
+ * Has what is in a file written out, step by step: one fdatasync of all that a slow disk has not
+ * written yet would take as long as one of a disk that hangs. What goes wrong here fdatasync does
+ * not tell again.
+ */
+static int write_out(struct spool_sync *s, int fd)
+{
+	struct stat st = {0};
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	for (off_t at = 0; at < st.st_size; at += STEP_SIZE) {
+		if (sync_file_range(fd, at, STEP_SIZE,
+				    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+					    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
+			return errno == EIO || errno == ENOSPC ? -errno : 0; /* no such call */
+		atomic_fetch_add(&s->steps, 1);
+	}
+	return 0;
+}
+
 /* Forces a file (-1: none), then the names and the position to the disk. False: not all of it. */
 static bool force(struct spool_sync *s, int fd, bool names)
 {
-	int r = fd >= 0 && fdatasync(fd) < 0 ? -errno : 0;
+	int r = fd >= 0 ? write_out(s, fd) : 0;
 
+	if (r == 0 && fd >= 0 && fdatasync(fd) < 0)
+		r = -errno;
 	if (r == 0 && names)
 		r = spool_dir_sync(s->dir);
 	if (r < 0)
 		note_unsynced(s, r);
 	else
-		atomic_fetch_add(&s->count, 1);
+		atomic_fetch_add(&s->steps, 1);
 	return r == 0;
 }
 
@@ -265,7 +289,7 @@ void spool_sync_all(struct spool_sync *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-uint64_t spool_sync_count(const struct spool_sync *s)
+uint64_t spool_sync_steps(const struct spool_sync *s)
 {
-	return atomic_load(&s->count);
+	return atomic_load(&s->steps);
 }

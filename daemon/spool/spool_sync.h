@@ -37,5 +37,5 @@ void spool_sync_close(struct spool_sync *s, int fd, bool sync);
 /* Forces all that was written to the disk, and waits for it. */
 void spool_sync_all(struct spool_sync *s);
 
-/* How many syncs have gone well: whether the disk goes on. For any thread. */
-uint64_t spool_sync_count(const struct spool_sync *s);
+/* Grows as long as the disk goes on, also within a sync of much. For any thread. */
+uint64_t spool_sync_steps(const struct spool_sync *s);

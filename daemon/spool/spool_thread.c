@@ -463,7 +463,7 @@ bool spool_thread_wait(struct spool_thread *t, uint64_t pending)
 
 	pthread_mutex_lock(&t->lock);
 	while (goes_on && atomic_load(&t->pending) > pending && !atomic_load(&t->refused))
-		goes_on = spool_patience_wait(&t->patience, &w, spool_disk_syncs(t->disk));
+		goes_on = spool_patience_wait(&t->patience, &w, spool_disk_sync_steps(t->disk));
 	pthread_mutex_unlock(&t->lock);
 	return goes_on;
 }
@@ -477,7 +477,7 @@ uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
 	t->flush = true;
 	pthread_cond_signal(&t->work);
 	while (t->flush)
-		if (!spool_patience_wait(&t->patience, &w, spool_disk_syncs(t->disk)))
+		if (!spool_patience_wait(&t->patience, &w, spool_disk_sync_steps(t->disk)))
 			break;
 	n = t->patience.hangs ? end - spool_disk_written(t->disk) : t->discarded;
 	pthread_mutex_unlock(&t->lock);

@@ -4,13 +4,32 @@
  * none: whatever they are, no packet is lost without a line, and nothing goes that was not read.
  */
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "lines.h"
+#include "spool/spool_disk.h"
 #include "spool_rig.h"
+
+static atomic_uint reads; /* how often a file was opened to be read */
+
+/* In place of libc's. */
+int openat(int dir, const char *name, int flags, ...)
+{
+	unsigned int mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = va_arg(args, unsigned int);
+	va_end(args);
+	reads += strstr(name, ".pcapng") && (flags & O_ACCMODE) == O_RDONLY;
+	return (int)syscall(SYS_openat, dir, name, flags, mode);
+}
 
 static int release_and_teardown(void **state)
 {
@@ -433,6 +452,59 @@ static void an_empty_file_that_held_packets_is_a_loss(void **state)
 	assert_int_equal(spool_unreadable(r->spool), 0);
 }
 
+static void write_packets(struct spool_disk *d, uint64_t n)
+{
+	static const uint8_t bytes[100];
+	const struct packet pkt = {.data = bytes,
+				   .caplen = sizeof(bytes),
+				   .wirelen = sizeof(bytes),
+				   .linktype = 1};
+	struct spool_batch *b = spool_batch_new();
+
+	assert_non_null(b);
+	b->topic = "pcap";
+	for (; b->left < n; b->left++)
+		assert_int_equal(pktbuf_push(b->packets, &pkt, b->left), 0);
+	assert_int_equal(spool_disk_write(d, b), 0);
+	spool_batch_free(b);
+}
+
+/* Reads one packet, which must have this number. */
+static void read_number(struct spool_disk *d, uint64_t number)
+{
+	struct packet pkt;
+	struct pktbuf *out;
+	const char *topic;
+	uint64_t tag;
+
+	assert_int_equal(pktbuf_new(&out, 4096), 0);
+	assert_int_equal(spool_disk_read(d, out, 1, &topic), 0);
+	assert_true(pktbuf_peek(out, &pkt, &tag));
+	assert_int_equal(tag, number);
+	assert_int_equal(pktbuf_count(out), 1);
+	pktbuf_free(out);
+}
+
+/* The file is not opened and read from its start for it: with each batch it would take longer. */
+static void what_was_read_from_memory_is_read_over(void **state)
+{
+	struct rig *r = *state;
+	struct spool_disk *d;
+
+	assert_int_equal(spool_disk_new(&d, r->dir, 1u << 20, 0), 0);
+	write_packets(d, 100);
+	reads = 0;
+	read_number(d, 0);
+	spool_disk_pass(d, 50);
+	read_number(d, 50);
+	spool_disk_pass(d, 40);
+	read_number(d, 51);
+	spool_disk_pass(d, 99);
+	read_number(d, 99);
+	assert_int_equal(reads, 1);
+	spool_disk_free(d);
+}
+
 #define FILES_TEST(f) cmocka_unit_test_setup_teardown(f, setup, release_and_teardown)
 
 int main(void)
@@ -449,6 +521,7 @@ int main(void)
 		FILES_TEST(no_changed_byte_goes_unnoticed),
 		FILES_TEST(damage_costs_what_it_hits),
 		FILES_TEST(what_is_no_file_of_a_spool_is_named_and_stays),
+		FILES_TEST(what_was_read_from_memory_is_read_over),
 		FILES_TEST(an_empty_file_is_removed),
 		FILES_TEST(an_empty_file_that_held_packets_is_a_loss),
 	};

@@ -2,12 +2,14 @@
 /*
  * The spool on a disk that takes long to sync, or does not end it at all until the test lets it.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "lines.h"
+#include "spool/spool_sync.h"
 #include "spool_rig.h"
 
 #define FILES_MAX 1024
@@ -360,6 +362,30 @@ static void a_sync_that_failed_is_tried_again(void **state)
 	WAIT(r, all_synced(r));
 }
 
+/* Of a slow disk: much of one file is no hang. */
+static void a_sync_of_much_shows_signs_of_life(void **state)
+{
+	static const uint8_t zeros[1u << 20];
+	struct rig *r = *state;
+	struct spool_sync *s;
+	struct spool_dir *dir;
+	int fd;
+
+	assert_int_equal(spool_dir_new(&dir, r->dir), 0);
+	fd = spool_dir_open(dir, 1, O_RDWR | O_CREAT);
+	assert_true(fd >= 0);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+	assert_int_equal(spool_sync_new(&s, dir, 0), 0);
+	disk_set(&disk.held, true);
+	spool_sync_close(s, fd, true);
+	WAIT(r, disk_count(&disk.begun) > 0);
+	assert_true(spool_sync_steps(s) >= 4); /* before its fdatasync is through */
+	disk_set(&disk.held, false);
+	spool_sync_free(s);
+	spool_dir_free(dir);
+}
+
 #define SYNC_TEST(f) cmocka_unit_test_setup_teardown(f, sync_setup, sync_teardown)
 
 int main(void)
@@ -373,6 +399,7 @@ int main(void)
 		SYNC_TEST(a_disk_that_goes_on_is_waited_for_again),
 		SYNC_TEST(a_flush_syncs_though_the_kernel_may_choose),
 		SYNC_TEST(a_sync_that_failed_is_tried_again),
+		SYNC_TEST(a_sync_of_much_shows_signs_of_life),
 	};
 
 	return cmocka_run_group_tests_name("spool_sync", tests, NULL, NULL);
