@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RUNNING -> (a message failed that can be sent again, or the client is dead) -> COLLECTING: the
- * queue is purged, all reports and the time to back off are awaited -> a new client -> RESENDING ->
- * RUNNING.
- * A reload is the same way with a client made before: RUNNING -> COLLECTING, for a moment without a
- * purge -> RESENDING, nearly always with nothing to send -> RUNNING.
+ * States, and what each event does in them ("-": nothing; "=>": the state that follows).
  *
- * Packets that come meanwhile are kept behind those that are to be sent again, so that the capture
- * goes on. All that is queued, with librdkafka or kept, is no more than its queue may hold.
+ *			RUNNING		COLLECTING	RESENDING	ABANDONED
+ *	its client	sends		gives back	sends		gives back
+ *
+ *	packet		sent		kept		kept		refused
+ *	 of the spool	sent		refused		refused		refused
+ *	delivered	counted		counted		counted		counted
+ *	failed, again	kept		kept		kept		undelivered
+ *			=> COLLECTING			=> COLLECTING
+ *	failed for good	counted		counted		counted		undelivered
+ *	 and is dead	=> COLLECTING	-		=> COLLECTING
+ *	client is dead	=> COLLECTING	-		=> COLLECTING	-
+ *	reload		=> COLLECTING	next client	=> COLLECTING	refused
+ *	timer, some out	-		purge		goes on		-
+ *	timer, none out	-		new client	goes on		drained
+ *					=> RESENDING
+ *	nothing kept	drained		-		=> RUNNING	drained
+ *	abandon		=> ABANDONED	=> ABANDONED	=> ABANDONED	-
+ *
+ * "refused": PACKET_E_FULL, and on_room follows once there is room. "kept": behind those that are
+ * to be sent again, so that the capture goes on; all that is queued, with librdkafka or kept, is no
+ * more than its queue may hold. "undelivered", "drained": what producer_options calls so; drained
+ * only after producer_drain() or producer_abandon().
+ *
+ * COLLECTING purges the queue and awaits all reports; then, after a failure, also the time to back
+ * off. For a reload it lets the old client send for a moment before the purge, and there is mostly
+ * nothing to be sent again. How long it waits for what is in flight: may_recover(), purge().
  */
 #include "producer/producer.h"
 

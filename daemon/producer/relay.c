@@ -1,5 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * With a spool it is in one of five states; what each event does in them ("-": nothing; "=>": the
+ * state that follows).
+ *
+ *			STRAIGHT	STALLED		BEHIND		ENDED		ABANDONED
+ *	unread are	copies		copies		packets		any		any
+ *	Kafka		answers		does not	either		either		-
+ *
+ *	packet		producer	spool => BEHIND	spool		-		spool
+ *	 producer full	spool => BEHIND			-
+ *	 no disk space	refused		producer	refused		-		refused
+ *	 spool is full	refused		refused		refused		-		refused
+ *	settled		-		=> STRAIGHT	answers		-		-
+ *	trouble, or no	copied		copied		copied,		copied		-
+ *	 answer in two	=> STALLED			does not
+ *	 looks
+ *	readable, room	-		-		read on; all:	read on while	-
+ *	 of producer			=> STRAIGHT or	emptying
+ *						STALLED
+ *	look		the disk is tried again; what was behind at two of them hangs
+ *	end		=> ENDED	=> ENDED	=> ENDED	-		-
+ *	abandon		copied		copied		copied		copied		-
+ *			=> ABANDONED	=> ABANDONED	=> ABANDONED	=> ABANDONED
+ *	undelivered	-		-		-		-		kept or lost
+ *
+ * "refused": PACKET_E_FULL, and on_room follows. STRAIGHT, STALLED and BEHIND are what may_pass()
+ * and `stalled` say. ENDED empties the spool when relay_end() is to do so, or for as long as some
+ * of it is in memory alone: then on_emptied follows. Without a spool it is STRAIGHT always, and a
+ * full producer refuses.
+ *
  * Order. While anything in the spool is unread, every packet of the input goes behind it; the
  * producer is fed from the front. When all is read, packets go straight again. So the producer
  * gets all packets in their order, and its sequence numbers map to the spool's numbers in runs:
@@ -47,7 +76,6 @@ struct relay {
 	uint64_t settled;    /* delivered and failed then */
 	uint64_t below;      /* all below are settled */
 	struct runs runs;
-	uint64_t copies, copies_end; /* numbers of the last block of copies */
 	uint64_t recovered;
 	uint64_t lost;      /* what the disk had not taken at the end */
 	bool stalled;       /* Kafka does not answer: packets go to disk */
@@ -75,22 +103,6 @@ void relay_on_settled(struct relay *r, uint64_t seq)
 		spool_acknowledge(r->spool, runs_settle(&r->runs, seq));
 }
 
-/* Packets in both hands from these numbers on that Kafka has settled, or has not. */
-static uint64_t count_both(const struct relay *r, bool settled, uint64_t seq, uint64_t number)
-{
-	const struct inflight *f = producer_inflight(r->producer);
-	uint64_t n = 0;
-
-	for (size_t at = 0; at < r->runs.n; at++) {
-		const struct run *run = &r->runs.run[at];
-
-		for (uint64_t i = 0; i < run->count; i++)
-			n += run->seq + i >= seq && run->number + i >= number &&
-			     inflight_has_settled(f, run->seq + i) == settled;
-	}
-	return n;
-}
-
 /* ---- copies of what is in the producer's hands alone ---- */
 
 static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, const char *topic,
@@ -105,10 +117,7 @@ static int put_copy(struct relay *r, const struct packet *pkt, uint64_t seq, con
 		err = append(r->spool, pkt);
 	if (err)
 		return err;
-	if (number != r->copies_end)
-		r->copies = number;
-	r->copies_end = number + 1;
-	runs_add(&r->runs, seq, number);
+	runs_add_copy(&r->runs, seq, number);
 	return 0;
 }
 
@@ -123,18 +132,10 @@ static int append_last_copy(void *ctx, const struct packet *pkt, uint64_t seq, c
 	return put_copy(ctx, pkt, seq, topic, spool_append_waiting);
 }
 
-/* Copies of the last block from a number on. */
-static uint64_t copies_from(const struct relay *r, uint64_t number)
-{
-	uint64_t first = r->copies > number ? r->copies : number;
-
-	return r->copies_end > first ? r->copies_end - first : 0;
-}
-
 /* Those that were not passed by reading: they are queued, not spooled. */
 static uint64_t unread_copies(const struct relay *r)
 {
-	return copies_from(r, spool_next(r->spool) - spool_unread(r->spool));
+	return runs_copies_from(&r->runs, spool_next(r->spool) - spool_unread(r->spool));
 }
 
 /* Has all that is in memory alone on disk, as far as there is room now; see inflight_copy(). */
@@ -185,7 +186,7 @@ uint64_t relay_abandon(struct relay *r)
 	r->unread = spool_unread(r->spool) - unread_copies(r);
 	r->abandoned = true;
 	/* A run leaves the disk from its front: what is settled behind one that is not stays. */
-	return count_both(r, true, r->below, 0);
+	return runs_count(&r->runs, producer_inflight(r->producer), true, r->below, 0);
 }
 
 bool relay_on_undelivered(struct relay *r, uint64_t seq)
@@ -204,7 +205,7 @@ static int send_spooled(void *ctx, const struct packet *pkt, uint64_t number, co
 	uint64_t seq = inflight_next(producer_inflight(r->producer));
 	int err;
 
-	if (number >= r->copies && number < r->copies_end)
+	if (runs_is_copy(&r->runs, number))
 		return 0; /* the producer has it */
 	/* First: what is sent and not noted would be sent again. */
 	err = runs_reserve(&r->runs);
@@ -476,8 +477,10 @@ static uint64_t lost_of(const struct relay *r, uint64_t unwritten)
 	uint64_t from = spool_next(r->spool) - unwritten;
 	uint64_t unread = spool_unread(r->spool) < unwritten ? spool_unread(r->spool) : unwritten;
 
-	return unread - copies_from(r, spool_next(r->spool) - unread) +
-	       (r->abandoned ? count_both(r, false, 0, from) : 0);
+	unread -= runs_copies_from(&r->runs, spool_next(r->spool) - unread);
+	if (r->abandoned)
+		unread += runs_count(&r->runs, producer_inflight(r->producer), false, 0, from);
+	return unread;
 }
 
 void relay_flush(struct relay *r)

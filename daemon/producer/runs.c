@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "producer/inflight.h"
+
 void runs_clear(struct runs *r)
 {
 	free(r->run);
@@ -37,6 +39,29 @@ void runs_add(struct runs *r, uint64_t seq, uint64_t number)
 	}
 	assert(r->run && r->n < r->room);
 	r->run[r->n++] = (struct run){seq, number, 1};
+}
+
+void runs_add_copy(struct runs *r, uint64_t seq, uint64_t number)
+{
+	if (number != r->copies_end)
+		r->copies = number;
+	r->copies_end = number + 1;
+	runs_add(r, seq, number);
+}
+
+uint64_t runs_count(const struct runs *r, const struct inflight *f, bool settled, uint64_t seq,
+		    uint64_t number)
+{
+	uint64_t n = 0;
+
+	for (size_t at = 0; at < r->n; at++) {
+		const struct run *run = &r->run[at];
+
+		for (uint64_t i = 0; i < run->count; i++)
+			n += run->seq + i >= seq && run->number + i >= number &&
+			     inflight_has_settled(f, run->seq + i) == settled;
+	}
+	return n;
 }
 
 uint64_t runs_settle(struct runs *r, uint64_t seq)
