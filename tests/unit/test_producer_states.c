@@ -660,6 +660,7 @@ static void a_reload_while_collecting_waits_its_turn(void **state)
 	producer_replace(p, &cfg, prepare(p));
 	producer_replace(p, &cfg, prepare(p)); /* whose turn comes: the first is gone */
 	assert_int_equal(world.frees, 1);
+	assert_int_equal(world.flushes, 0); /* its client is given up anyway */
 	report(p, 1, 1, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
 	tick(p, 0); /* no backing off: these are other settings */
 	assert_int_equal(p->state, RUNNING);

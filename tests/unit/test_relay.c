@@ -460,6 +460,116 @@ static void what_is_given_up_on_a_full_disk_is_counted(void **state)
 	rig_close(w->rig);
 }
 
+/* ---- the states, as the table in relay.c has them ---- */
+
+static uint64_t spooled(const struct world *w)
+{
+	struct relay_counters c;
+
+	relay_read_counters(w->relay, &c);
+	return c.spooled;
+}
+
+static void without_a_spool_it_goes_straight_or_not(void **state)
+{
+	struct world *w = *state;
+
+	w->cfg.spool_directory = NULL;
+	kafka.room = 10;
+	open_relay(w);
+	feed(w, 20);
+	assert_int_equal(w->fed, 10);
+	relay_on_trouble(w->relay);
+	assert_false(relay_keep_all(w->relay));
+	answer(w);
+	assert_true(w->open);
+	feed(w, 5);
+	assert_int_equal(kafka.next, 15);
+	assert_false(relay_end(w->relay, true));
+	assert_int_equal(relay_abandon(w->relay), 0);
+	assert_false(relay_on_undelivered(w->relay, 14));
+	assert_int_equal(spooled(w), 0);
+}
+
+static void a_full_producer_has_the_rest_spooled(void **state)
+{
+	struct world *w = *state;
+
+	kafka.room = 10;
+	open_relay(w);
+	feed(w, 15);
+	assert_int_equal(w->fed, 15);
+	assert_int_equal(kafka.next, 10);
+	assert_int_equal(spooled(w), 5);
+	kafka.room = 20; /* what comes is behind them all the same */
+	feed(w, 1);
+	assert_int_equal(kafka.next, 10);
+	WAIT(w->rig, (answer(w), all_arrived(w)));
+	feed(w, 1);
+	assert_int_equal(kafka.next, 17);
+	assert_in_order(w, 17);
+}
+
+static void after_two_looks_without_an_answer_it_is_spooled(void **state)
+{
+	struct world *w = *state;
+
+	open_relay(w);
+	feed(w, 10);
+	WAIT(w->rig, kafka.copied == 10);
+	assert_int_equal(spooled(w), 0); /* copies */
+	feed(w, 1);
+	assert_int_equal(kafka.next, 10);
+	assert_int_equal(spooled(w), 1);
+	WAIT(w->rig, kafka.next == 11);
+	feed(w, 1); /* all is read, and yet there is no answer */
+	assert_int_equal(kafka.next, 11);
+	WAIT(w->rig, kafka.next == 12);
+	answer(w);
+	feed(w, 1);
+	assert_int_equal(kafka.next, 13);
+	assert_in_order(w, 13);
+}
+
+static void a_run_that_ends_empties_its_spool(void **state)
+{
+	struct world *w = *state;
+
+	kafka.room = 10;
+	open_relay(w);
+	feed(w, 100);
+	assert_true(relay_end(w->relay, true));
+	WAIT(w->rig, kafka.blocked);
+	assert_false(w->emptied);
+	WAIT(w->rig, (answer(w), w->emptied));
+	assert_int_equal(kafka.next, 100);
+	assert_int_equal(spooled(w), 0);
+	assert_in_order(w, 100);
+}
+
+/* And what comes after: the run is over, the next one sends it. */
+static void what_is_given_up_is_kept(void **state)
+{
+	struct world *w = *state;
+
+	open_relay(w);
+	feed(w, 10);
+	kafka.settled = 3;
+	relay_on_settled(w->relay, 3);
+	assert_int_equal(relay_abandon(w->relay), 0);
+	kafka.room = 0;
+	feed(w, 5);
+	for (uint64_t seq = 3; seq < 10; seq++)
+		assert_true(relay_on_undelivered(w->relay, seq));
+	assert_false(relay_on_undelivered(w->relay, 10)); /* it never had that */
+	relay_on_room(w->relay);
+	assert_int_equal(spooled(w), 12);
+	assert_int_equal(kafka.next, 10);
+	assert_int_equal(relay_abandon(w->relay), 0); /* once */
+	relay_flush(w->relay);
+	assert_int_equal(spooled(w), 12);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -476,6 +586,11 @@ int main(void)
 		CASE(what_had_no_memory_is_sent_later),
 		CASE(what_cannot_be_noted_is_not_sent),
 		CASE(what_is_given_up_on_a_full_disk_is_counted),
+		CASE(without_a_spool_it_goes_straight_or_not),
+		CASE(a_full_producer_has_the_rest_spooled),
+		CASE(after_two_looks_without_an_answer_it_is_spooled),
+		CASE(a_run_that_ends_empties_its_spool),
+		CASE(what_is_given_up_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
