@@ -18,15 +18,8 @@ def limit():
 
 
 @pytest.fixture
-def small_broker(tmp_path):
-    """A broker of this test alone, running, to be killed and stopped."""
-    with Broker(tmp_path / 'broker', java=JAVA) as b:
-        yield b
-
-
-@pytest.fixture
-def trial(small_broker, pair, spawn, tmp_path):
-    return Trial(small_broker, pair, spawn, small_broker.topic(PARTITIONS), tmp_path / 'spool')
+def trial(outage_broker, pair, spawn, tmp_path):
+    return Trial(outage_broker, pair, spawn, outage_broker.topic(PARTITIONS), tmp_path / 'spool')
 
 
 def kill_for(trial, seconds):
@@ -106,12 +99,14 @@ def test_broker_that_knows_of_no_broker(forgetful_broker, pair, spawn, tmp_path)
     assert len(broker.process.grep('Fencing broker')) > 3, 'it was not fenced'
 
 
-@pytest.fixture
-def far_broker(tmp_path):
-    """A broker behind a link that can be cut."""
-    b = faults.FarBroker(tmp_path / 'far')
-    yield b.start()
-    b.kill()
+@pytest.fixture(scope='module')
+def far_broker(tmp_path_factory):
+    """A broker behind a link that can be cut, and is mended in the end."""
+    b = faults.FarBroker(tmp_path_factory.mktemp('far'))
+    try:
+        yield b.start()
+    finally:
+        b.kill()
 
 
 def test_network_cut(far_broker, pair, spawn, tmp_path):
@@ -173,7 +168,7 @@ def delete_topic_for(trial, seconds):
 
 @pytest.mark.parametrize('fault', [kill_for, pause_for, cut_for, delete_topic_for])
 def test_without_a_spool_the_account_holds(request, pair, spawn, fault):
-    broker = request.getfixturevalue('far_broker' if fault is cut_for else 'small_broker')
+    broker = request.getfixturevalue('far_broker' if fault is cut_for else 'outage_broker')
     trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS))
     trial.start()
     trial.send()
@@ -190,17 +185,17 @@ def test_without_a_spool_the_account_holds(request, pair, spawn, fault):
 
 
 @pytest.mark.parametrize('spool', [None, 'spool', 'slow spool'])
-def test_memory_in_overload(small_broker, pair, spawn, tmp_path, spool):
+def test_memory_in_overload(outage_broker, pair, spawn, tmp_path, spool):
     # A broker that stands still, and 1400-byte packets as fast as they go.
-    trial = Trial(small_broker, pair, spawn, small_broker.topic(PARTITIONS),
+    trial = Trial(outage_broker, pair, spawn, outage_broker.topic(PARTITIONS),
                   tmp_path / 'spool' if spool else None)
     process = trial.start(env={'LD_PRELOAD': SLOW_DISK} if spool == 'slow spool' else None)
-    small_broker.pause()
+    outage_broker.pause()
     trial.sent = traffic.send(pair, 400000, 0, size=1400, flows=faults.FLOWS)
     trial.wait_stats(lambda s: s['received'] + s['dropped_kernel'] == trial.sent
                      if spool == 'spool' else s['queued'] + s['spooled'] > 50000, 60)
     assert faults.peak_rss(process) <= 400 << 20, f'{faults.peak_rss(process) >> 20} MiB'
-    small_broker.resume()
+    outage_broker.resume()
     assert_all_of_it(trial)
 
 
@@ -217,14 +212,14 @@ def assert_all_of_it(trial):
 
 
 @pytest.mark.parametrize('spool', [False, True])
-def test_memory_of_a_full_queue_that_is_refused(small_broker, pair, spawn, tmp_path, spool):
+def test_memory_of_a_full_queue_that_is_refused(outage_broker, pair, spawn, tmp_path, spool):
     # The queue fills while the broker stands still; then all its batches are too large.
-    name = small_broker.topic(PARTITIONS, max_message_bytes=65536)
-    trial = Trial(small_broker, pair, spawn, name, tmp_path / 'spool' if spool else None)
+    name = outage_broker.topic(PARTITIONS, max_message_bytes=65536)
+    trial = Trial(outage_broker, pair, spawn, name, tmp_path / 'spool' if spool else None)
     process = trial.start()
-    small_broker.pause()
+    outage_broker.pause()
     trial.sent = traffic.send(pair, 200000, 0, size=1400, flows=faults.FLOWS)
     trial.wait_stats(lambda s: s['queued'] + s['spooled'] > 50000, 60)
-    small_broker.resume()
+    outage_broker.resume()
     trial.wait_stats(lambda s: process.grep(r'^WARN.*max\.message\.bytes'), 60)
     assert_all_of_it(trial)
