@@ -147,15 +147,19 @@ static void assert_close(struct role *s, bool interrupted, int status, const cha
 	lines_release();
 }
 
-static void test_a_whole_read(void **state)
+static void test_what_came_in_and_went_out(void **state)
 {
 	struct role s = reading();
 
 	lines_catch();
+	s.foreign = 2; /* it came in, and is a failure */
+	assert_int_equal(consumer_account_close(&s, false), 1);
+	assert_int_equal(lines_with("'99' packet(s) in, '97' packet(s) out"), 1);
+	s.foreign = 0;
 	assert_int_equal(consumer_account_close(&s, false), 0);
-	assert_int_equal(lines_with("3 record(s) skipped that are not packets"), 1);
+	assert_int_equal(lines_with("3 record(s) skipped that are not packets"), 2);
 	assert_int_equal(lines_with("'97' packet(s) in, '97' packet(s) out"), 1);
-	assert_int_equal(lines_with("ERROR:"), 0);
+	assert_int_equal(lines_with("ERROR:"), 1);
 	lines_release();
 }
 
@@ -217,7 +221,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_counted_elsewhere_is_added),
 		cmocka_unit_test(test_a_lag_that_is_not_known),
 		cmocka_unit_test(test_reading_changes_nothing),
-		cmocka_unit_test(test_a_whole_read),
+		cmocka_unit_test(test_what_came_in_and_went_out),
 		cmocka_unit_test(test_packets_that_are_not_written),
 		cmocka_unit_test(test_a_reader_that_is_gone),
 		cmocka_unit_test(test_a_read_that_was_cut_short),
