@@ -58,6 +58,7 @@ static void test_each_state(void **state)
 		{10, 10, false, {0, 0, 0}, 0},
 		{10, 9, false, {0, 0, 0}, 0}, /* older than what was taken since */
 		{0, 15, false, {0, 0, 0}, 15},
+		{0, 0, false, {0, 0, 0}, 0},     /* there is nothing */
 		{10, 15, true, {12, -1, 99}, 5}, /* statistics are older */
 		{10, 15, true, {-1, -1, -1}, 5},
 		/* A transaction is open: a reader gets what is before it. */

@@ -157,6 +157,7 @@ static void test_a_handle_goes_with_its_client(void **state)
 	outtopics_close(t);
 	outtopics_close(t);
 	assert_int_equal(world.closed, 3);
+	assert_int_equal(lines_with("Topic"), 0);
 }
 
 /* It is asked for with each packet, and told once a minute. */

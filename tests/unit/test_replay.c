@@ -32,11 +32,12 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	uint32_t n, given;  /* packets it holds, and how many were read */
-	int opens, ends;    /* 0 or -errno */
-	bool hangs;         /* where it is: in opening, or in reading */
-	bool waited;        /* the thread waited for room */
-	int64_t granted_ms; /* that the loop would have waited for one that hangs */
+	uint32_t n, given;      /* packets it holds, and how many were read */
+	uint32_t quiet_at;      /* it hangs before that one; 0: it does not */
+	int makes, opens, ends; /* 0 or -errno */
+	bool hangs;             /* where it is: in opening, or in reading */
+	bool waited;            /* the thread waited for room */
+	int64_t granted_ms;     /* that the loop would have waited for one that hangs */
 	struct readfile_counts counts;
 	int made; /* and not freed yet */
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -60,9 +61,9 @@ static void hang(bool hangs)
 int readfile_new(struct readfile **out, const char *path, const char *filter)
 {
 	assert_string_equal(filter, "tcp");
-	file.made++;
 	*out = NULL;
-	return 0;
+	file.made += file.makes == 0;
+	return file.makes;
 }
 
 int readfile_open(struct readfile *f, char *why, size_t size)
@@ -77,6 +78,8 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 	static uint8_t bytes[LENGTH]; /* borrowed until the next */
 	uint32_t id = file.given;
 
+	if (file.quiet_at && id == file.quiet_at)
+		hang(true);
 	wait_while_it_hangs();
 	if (id == file.n) {
 		snprintf(why, size, "x.pcap: cut off");
@@ -106,7 +109,7 @@ const char *readfile_name(const struct readfile *f)
 
 void readfile_free(struct readfile *f)
 {
-	file.made--;
+	file.made -= file.makes == 0;
 }
 
 /* In place of libc's: tells that the thread waits for the loop. */
@@ -216,8 +219,8 @@ static void on_error(void *ctx, int err)
 static int open_world(void **state)
 {
 	alarm(DEADLINE_S);
-	file.n = file.given = 0;
-	file.opens = file.ends = file.made = 0;
+	file.n = file.given = file.quiet_at = 0;
+	file.makes = file.opens = file.ends = file.made = 0;
 	file.hangs = file.waited = false;
 	file.granted_ms = 0;
 	file.counts = (struct readfile_counts){.packets = 0};
@@ -354,6 +357,14 @@ static void test_a_file_that_cannot_be_opened(void **state)
 	assert_null(world.replay);
 }
 
+/* Then there is no thread to end. */
+static void test_without_memory_nothing_starts(void **state)
+{
+	file.makes = -ENOMEM;
+	assert_int_equal(open_replay(A_FILE), -ENOMEM);
+	assert_null(world.replay);
+}
+
 /* Nobody may have opened its other end. */
 static void test_a_pipe_is_not_waited_for(void **state)
 {
@@ -365,6 +376,34 @@ static void test_a_pipe_is_not_waited_for(void **state)
 	ev_run(world.loop, EVRUN_NOWAIT);
 	assert_int_equal(world.offered, 0);
 	file.n = 10;
+	hang(false);
+	ev_run(world.loop, 0);
+	assert_int_equal(world.taken, 10);
+	assert_int_equal(world.ended, 1);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* Until then nobody wakes for it. */
+static void test_a_pipe_that_is_quiet_goes_on_later(void **state)
+{
+	ev_timer timer;
+
+	file.n = 10;
+	file.quiet_at = 5;
+	assert_int_equal(open_replay(A_PIPE), 0);
+	replay_run(world.replay);
+	while (world.taken < 5)
+		ev_run(world.loop, EVRUN_ONCE);
+	world.iteration = ev_iteration(world.loop);
+	ev_timer_init(&timer, on_timer, 0.1, 0.);
+	ev_timer_start(world.loop, &timer);
+	ev_run(world.loop, 0);
+	assert_in_range(ev_iteration(world.loop) - world.iteration, 1, 5);
+	file.quiet_at = 0;
 	hang(false);
 	ev_run(world.loop, 0);
 	assert_int_equal(world.taken, 10);
@@ -455,7 +494,9 @@ int main(void)
 		CASE(test_an_error_downstream_ends_it),
 		CASE(test_a_fault_in_the_middle),
 		CASE(test_a_file_that_cannot_be_opened),
+		CASE(test_without_memory_nothing_starts),
 		CASE(test_a_pipe_is_not_waited_for),
+		CASE(test_a_pipe_that_is_quiet_goes_on_later),
 		CASE(test_a_fault_of_a_pipe_ends_it),
 		CASE(test_a_disk_that_hangs_is_not_waited_for),
 		CASE(test_it_ends_while_its_thread_waits_for_room),
