@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +24,7 @@
 
 /* A sink that takes a line when it is told to, or refuses it. */
 static struct {
-	sem_t entered, go;
+	sem_t entered, go, idle; /* idle: the thread waits for lines */
 	int answer;
 	char taken[256]; /* the lines, each with a blank behind it */
 } sink;
@@ -35,6 +37,16 @@ static int take(const char *line, size_t len)
 		snprintf(sink.taken + strlen(sink.taken), sizeof(sink.taken) - strlen(sink.taken),
 			 "%.*s ", (int)len, line);
 	return sink.answer;
+}
+
+/* In place of libc's. */
+int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock)
+{
+	int (*wait)(pthread_cond_t *, pthread_mutex_t *);
+
+	*(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_wait");
+	sem_post(&sink.idle);
+	return wait(cond, lock);
 }
 
 static size_t missing(uint64_t n, char *buf, size_t size)
@@ -50,6 +62,7 @@ static int set_up(void **state)
 	memset(&sink, 0, sizeof(sink));
 	sem_init(&sink.entered, 0, 0);
 	sem_init(&sink.go, 0, 0);
+	sem_init(&sink.idle, 0, 0);
 	return logqueue_new((struct logqueue **)state, &opt);
 }
 
@@ -114,12 +127,27 @@ static void test_what_a_sink_refused_is_told_behind_the_next_it_takes(void **sta
 	say(*state, "two");
 	sem_wait(&sink.entered);
 	let(1);
+	while (sem_trywait(&sink.idle) == 0)
+		;
 	sem_post(&sink.go);
-	/* Not again and again: the next line tries. */
+	sem_wait(&sink.idle); /* not again and again: the next line tries */
 	say(*state, "six");
 	sem_wait(&sink.entered);
 	sink.answer = 0;
 	end(*state, "six [2] ");
+}
+
+static void test_none_gets_in_while_a_sink_refuses_what_filled_it(void **state)
+{
+	sink.answer = -ENOSPC;
+	say(*state, "first");
+	sem_wait(&sink.entered);
+	say(*state, "waits");
+	say(*state, "lost");
+	let(1);
+	say(*state, "lost");
+	sink.answer = 0;
+	end(*state, "waits [3] ");
 }
 
 static void test_a_sink_that_takes_nothing_is_given_up(void **state)
@@ -147,6 +175,7 @@ int main(void)
 		CASE(test_what_finds_no_room_is_told_in_its_place),
 		CASE(test_none_gets_in_while_what_filled_it_is_written),
 		CASE(test_what_a_sink_refused_is_told_behind_the_next_it_takes),
+		CASE(test_none_gets_in_while_a_sink_refuses_what_filled_it),
 		CASE(test_a_sink_that_takes_nothing_is_given_up),
 	};
 

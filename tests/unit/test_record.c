@@ -73,10 +73,9 @@ static void bad_headers_change_nothing(void **state)
 	static const struct {
 		const char *name, *value;
 	} bad[] = {
-		{"linktype", ""},          {"linktype", "65536"},
-		{"linktype", "-1"},        {"linktype", "1 "},
-		{"wirelen", "4294967296"}, {"wirelen", "99999999999"},
-		{"nanos", "1000"},         {"nanos", "x"},
+		{"linktype", ""},           {"linktype", "65536"}, {"linktype", "-1"},
+		{"linktype", "1 "},         {"linktype", "1/"},    {"wirelen", "4294967296"},
+		{"wirelen", "99999999999"}, {"nanos", "1000"},     {"nanos", "x"},
 	};
 	struct packet pkt = {.caplen = 60, .wirelen = 60, .linktype = 1};
 
