@@ -10,6 +10,9 @@
 /* clock_gettime(2) as one number: nanoseconds. */
 int64_t clock_ns(clockid_t id);
 
+/* A time in milliseconds, as those take it that wait until then. */
+struct timespec clock_timespec(uint64_t ms);
+
 /*
  * How long to wait before the next try of what fails: `first`, twice as long each time, `most` in
  * the end. `last` is how long it was the last time; 0: there was none. Any unit.

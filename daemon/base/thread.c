@@ -31,15 +31,9 @@ uint64_t thread_now_ms(void)
 	return (uint64_t)clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
-static struct timespec timespec_of(uint64_t ms)
-{
-	return (struct timespec){.tv_sec = (time_t)(ms / 1000),
-				 .tv_nsec = (long)(ms % 1000) * 1000000};
-}
-
 bool thread_join_within(pthread_t thread, unsigned int ms)
 {
-	const struct timespec ts = timespec_of(thread_now_ms() + ms);
+	const struct timespec ts = clock_timespec(thread_now_ms() + ms);
 
 	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0;
 }
@@ -115,7 +109,7 @@ int thread_cond_init(pthread_cond_t *cond)
 
 void thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ms)
 {
-	const struct timespec ts = timespec_of(until_ms);
+	const struct timespec ts = clock_timespec(until_ms);
 
 	if (until_ms == UINT64_MAX)
 		pthread_cond_wait(cond, lock);

@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "capture/readfile.h"
 #include "packet/pktbuf.h"
 
-#define CHUNK       (256 * 1024)
-#define MAX_AHEAD   (4 * 1024 * 1024) /* bytes read but not taken yet */
-#define BATCH       4096
-#define OPEN_WAIT_S 2 /* for a file, at the start */
-#define JOIN_MS     1000
+#define CHUNK        (256 * 1024)
+#define MAX_AHEAD    (4 * 1024 * 1024) /* bytes read but not taken yet */
+#define BATCH        4096
+#define OPEN_WAIT_MS 2000 /* for a file, at the start */
+#define JOIN_MS      1000
 
 struct replay {
 	struct replay_options opt; /* its strings are not used */
@@ -187,11 +187,9 @@ bool replay_has_end(const struct replay *r)
  */
 static int wait_opened(struct replay *r)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(thread_now_ms() + OPEN_WAIT_MS);
 	int err = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += OPEN_WAIT_S;
 	pthread_mutex_lock(&r->lock);
 	while (!r->opened && !r->ended && err == 0)
 		err = pthread_cond_clockwait(&r->opening, &r->lock, CLOCK_MONOTONIC, &until);
@@ -204,7 +202,7 @@ static int wait_opened(struct replay *r)
 
 static int start(struct replay *r)
 {
-	int err = -pthread_create(&r->thread, NULL, run, r);
+	int err = thread_start(&r->thread, run, r);
 
 	r->started = err == 0;
 	r->has_end = !may_wait_for_long(r->opt.path);
