@@ -14,6 +14,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,11 +124,21 @@ static uint64_t due(const struct generator *g, uint64_t elapsed_ns)
 	return n - g->sent;
 }
 
+static volatile sig_atomic_t stopped;
+
+static void on_term(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+/* Until all is sent, or SIGTERM comes. */
 static int run(struct generator *g)
 {
 	uint64_t start = now_ns();
 
-	while (g->sent < g->count) {
+	signal(SIGTERM, on_term);
+	while (!stopped && g->sent < g->count) {
 		uint64_t n = due(g, now_ns() - start);
 
 		if (n == 0) {

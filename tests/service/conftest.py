@@ -52,12 +52,22 @@ def broker(tmp_path_factory):
         yield b
 
 
-@pytest.fixture
-def own_broker(tmp_path):
-    """A broker of this test alone, not started."""
-    b = OuterBroker(tmp_path / 'broker')
+@pytest.fixture(scope='session')
+def broker_for_outages(tmp_path_factory):
+    b = OuterBroker(tmp_path_factory.mktemp('outages'))
     yield b
     b.kill()
+
+
+@pytest.fixture
+def outage_broker(broker_for_outages):
+    """
+    A running broker that a test may kill, and leave so: others share it, but not at the same time.
+    """
+    if not broker_for_outages.running():
+        broker_for_outages.warm = False
+        broker_for_outages.start()
+    return broker_for_outages
 
 
 @pytest.fixture

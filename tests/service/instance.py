@@ -5,6 +5,8 @@ import re
 from harness import wait
 
 STATS = 'PYCAPA_RECEIVED'
+BROKER_LOST = 'MESSAGE_ID=de145b0f25134fecb3d983e4d3523cab'
+BROKER_BACK = 'MESSAGE_ID=0941459d6de84fc8860162dc43023562'
 # The counters that add up to what was received, or recovered from the spool.
 ACCOUNT = ('DELIVERED', 'QUEUED', 'SPOOLED', 'FAILED', 'DROPPED', 'OWN')
 
@@ -130,6 +132,17 @@ class Instance:
         wait.until(lambda: len(self.stats_entries()) > before, 10,
                    lambda: f'a stats line{self.story()}')
         return counters(self.stats_entries()[-1])
+
+    def stays_silent(self, **level):
+        """
+        A stats line that is asked for does not come at the level of now: of two, the second of them
+        at `level`, one comes.
+        """
+        before = len(self.stats_entries())
+        self.kill('SIGUSR1')
+        self.reload(**level)
+        self.stats()
+        assert len(self.stats_entries()) == before + 1, self.story()
 
     def wait_stats(self, condition, timeout=30):
         """Asks until condition(counters) holds; returns them."""

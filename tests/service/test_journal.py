@@ -6,12 +6,9 @@ import re
 import signal
 import time
 
-from harness import daemon, traffic, wait
-from instance import ACCOUNT
+from harness import captures, daemon, traffic, wait
+from instance import ACCOUNT, BROKER_BACK, BROKER_LOST
 from outer import numbers
-
-BROKER_LOST = 'MESSAGE_ID=de145b0f25134fecb3d983e4d3523cab'
-BROKER_BACK = 'MESSAGE_ID=0941459d6de84fc8860162dc43023562'
 
 
 def test_every_entry_has_the_native_fields(producer, link, topic):
@@ -83,20 +80,19 @@ def test_refused_reload_has_native_fields_and_leaves_them_as_they_were(producer,
     has_native_fields(producer.stats_entries()[-1], producer, topic)
 
 
-def test_broker_killed_and_restarted_is_two_entries(own_broker, instances, link):
+def test_broker_killed_and_restarted_is_two_entries(outage_broker, instances, link):
     """The whole story of an outage: what is a warning or worse, or an event, and nothing else."""
-    own_broker.start()
-    i = instances(link.name, own_broker, own_broker.topic()).start()
+    i = instances(link.name, outage_broker, outage_broker.topic()).start()
     i.wait_status('capturing')
-    stream = traffic.start(link, 20000, 1000)
+    stream = traffic.start(link, 100000, 1000)
     i.wait_stats(lambda c: c['DELIVERED'] > 1000)
-    own_broker.kill()
+    outage_broker.kill()
     wait.until(lambda: i.entries(BROKER_LOST), 60, i.story)
-    wait.elapse(5)
-    own_broker.start()
+    wait.elapse(3)
+    outage_broker.start()
     wait.until(lambda: i.entries(BROKER_BACK), 60, i.story)
-    assert stream.wait(60) == 0
-    i.wait_stats(lambda c: c['DELIVERED'] == 20000)
+    sent = traffic.stop(stream)
+    i.wait_stats(lambda c: c['DELIVERED'] == sent)
     told = [f'MESSAGE_ID={e.get("MESSAGE_ID")}' for e in i.own_entries()
             if int(e['PRIORITY']) <= 4 or 'MESSAGE_ID' in e]
     assert told == [BROKER_LOST, BROKER_BACK], i.story()
@@ -118,16 +114,19 @@ def test_stats_line_carries_the_numbers_and_they_add_up_with_the_broker(producer
 
 def test_stats_come_every_interval_and_rates_are_since_the_last(instances, link, broker, topic):
     i = instances(link.name, broker, topic.name, stats_interval='1s').start()
-    stream = traffic.start(link, 5000, 1000)
-    wait.until(lambda: len(i.stats_entries()) >= 5, 10, i.story)
-    stream.kill()
+    traffic.send(link, 2500, 1000)
+    before = len(i.stats_entries())
+    wait.until(lambda: len(i.stats_entries()) >= max(before + 2, 5), 10, i.story)
     rates = [int(re.search(r'packets/s=(\d+)', e['MESSAGE']).group(1)) for e in i.stats_entries()]
-    assert any(900 <= r <= 1100 for r in rates), rates
     # The moments at which they were written: the journal may read them later.
     moments = [int(e['_SOURCE_REALTIME_TIMESTAMP']) / 1e6 for e in i.stats_entries()]
     spans = [after - before for before, after in zip(moments, moments[1:])]
     assert all(0.5 < span < 1.5 for span in spans), moments
     assert 0.9 < sum(spans) / len(spans) < 1.1, moments
+    # Each rate is that of its own span: together they are what was sent, and at its end none is.
+    assert rates[-1] == 0, rates
+    counted = rates[0] + sum(rate * span for rate, span in zip(rates[1:], spans))
+    assert 2400 < counted < 2600, (rates, spans)
 
 
 def test_the_round_trip_is_a_field_when_it_is_known(instances, link, broker, topic):
@@ -179,10 +178,7 @@ def test_every_event_has_a_catalog_entry_and_every_entry_an_event(host):
 
 def test_log_level_error_is_silent_and_debug_is_not(producer, link):
     producer.reload(log_level='ERROR')
-    before = len(producer.own_entries())
-    producer.kill('SIGUSR1')
-    wait.stays(lambda: len(producer.own_entries()) == before, 1, 'INFO at level ERROR')
-    producer.reload(log_level='DEBUG', kafka_config=['debug=broker'])
+    producer.stays_silent(log_level='DEBUG', kafka_config=['debug=broker'])
     wait.until(lambda: producer.own_entries('PRIORITY=7'), 10, producer.story)
 
 
@@ -205,8 +201,8 @@ def test_consumer_instance(instances, broker, topic, link, host):
     assert entry['PYCAPA_SKIPPED'] == '0' and ' lag=0 ' in entry['MESSAGE']
     assert entry['PYCAPA_LAG'] == '0'
     c.stop()
-    out = host.run('tcpdump', '-nr', f'/var/lib/pycapa/{link.name}-out/out.pcap', '-Z', 'root')
-    assert len(out.stdout.splitlines()) == 500
+    out = host.run('cat', f'/var/lib/pycapa/{link.name}-out/out.pcap', text=False).stdout
+    assert [p.data for p in captures.parse(out)[1]] == [r.value for r in topic.records()]
 
 
 def wchans(instance):
@@ -218,14 +214,12 @@ def test_a_journald_that_stands_still_costs_no_packet_and_no_signal(instances, l
                                                                     host):
     i = instances(link.name, broker, topic.name, stats_interval='1ms').start()
     i.wait_status('capturing')
-    host.systemctl('kill', '--kill-who=main', '--signal=STOP', 'systemd-journald')
-    try:
+    with stopped_journald(host):
         wait.until(lambda: 'unix_wait_for_peer' in wchans(i), 20, lambda: wchans(i))
         traffic.send(link, 2000, 5000)
         topic.wait_count(2000)
+        assert numbers(topic) == list(range(2000))
         before = time.monotonic()
         host.systemctl('stop', i.unit)
         assert time.monotonic() - before < 10
-    finally:
-        host.systemctl('kill', '--kill-who=main', '--signal=CONT', 'systemd-journald')
     assert i.show('Result') == 'success' and i.show('ExecMainStatus') == '0', i.story()

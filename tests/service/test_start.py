@@ -75,7 +75,8 @@ def test_bad_configuration_fails_once_with_status_2(instances, host, broker, key
     assert i.show('ExecMainStatus') == '2'
     named = 'sasl.password' if key == 'kafka_config' else key
     i.wait_message(rf'broken0\.cfg:\d+: .*{named}')
-    wait.stays(lambda: i.show('ActiveState') == 'failed', 3, 'restarted in spite of status 2')
+    # RestartSec is 1 s.
+    wait.stays(lambda: i.show('ActiveState') == 'failed', 2, 'restarted in spite of status 2')
     assert i.show('NRestarts') == '0'
 
 
@@ -86,7 +87,10 @@ def test_configuration_is_readable_by_root_and_the_service_alone(producer, host)
     host.run('systemd-tmpfiles', '--create')
     assert host.run('stat', '-c', '%a %U %G', producer.path).stdout.strip() == '640 root pycapa'
     assert host.run('stat', '-c', '%a %U %G', host.confdir).stdout.strip() == '750 root pycapa'
-    assert host.run('runuser', '-u', 'nobody', 'cat', producer.path, check=False).returncode != 0
+    for user, refused in (('nobody', True), ('pycapa', False)):
+        read = host.run('runuser', '-u', user, '--', 'cat', producer.path, check=False)
+        assert ('Permission denied' in read.stderr) == refused == (read.returncode != 0), read
+        assert ('kafka-topic' in read.stdout) != refused
 
 
 def test_interface_names_with_dash_dot_and_at(instances, broker, topic, host):
@@ -108,10 +112,13 @@ def test_interface_names_with_dash_dot_and_at(instances, broker, topic, host):
 
 def test_name_that_cannot_be_an_instance_is_refused_with_a_reason(host):
     """systemctl itself escapes what no unit name may hold; the file of that name is missing."""
-    host.systemctl('start', 'pycapa@a+b', check=False)
+    unit = r'pycapa@a\x2bb.service'
+    assert host.systemctl('start', 'pycapa@a+b', check=False).returncode != 0
     host.sync_journal()
-    entries = host.journal('-u', r'pycapa@a\x2bb.service')
-    assert any(r'a\x2bb.cfg' in str(e['MESSAGE']) for e in entries), entries
+    told = [e for e in host.journal('-u', unit) if e.get('SYSLOG_IDENTIFIER') == 'pycapa']
+    assert len(told) == 1 and told[0]['PRIORITY'] == '3', told
+    assert f'{host.confdir}/a\\x2bb.cfg: No such file or directory' in told[0]['MESSAGE'], told
+    assert host.show(unit, 'ExecMainStatus')['ExecMainStatus'] == '2'
 
 
 def test_three_instances_stop_one_and_the_others_go_on(instances, broker, host):

@@ -2,6 +2,7 @@
 """Traffic from the far end of a pair, a sequence number in every packet."""
 import os
 import re
+import signal
 
 from . import captures
 from .daemon import BUILD
@@ -13,6 +14,13 @@ PKTGEN = os.environ.get('PYCAPA_PKTGEN', os.path.join(BUILD, 'tests/kafka/pktgen
 def start(pair, count, pps, size=64, flows=8, first=0):
     """Starts sending `count` packets, `pps` a second (0: as fast as it goes)."""
     return Process(pair.command(PKTGEN, pair.outside, count, pps, size, flows, first))
+
+
+def stop(process):
+    """Ends what start() started; returns how many the interface took."""
+    assert process.running(), 'the traffic ended by itself: ' + process.describe()
+    assert process.stop(signal.SIGTERM) == 0, process.describe()
+    return int(process.stdout)
 
 
 def send(pair, count, pps, size=64, flows=8, first=0):
