@@ -155,7 +155,7 @@ static bool may_pass(const struct relay *r)
 }
 
 /* Kafka takes nothing for now. */
-static void stall(struct relay *r)
+void relay_on_trouble(struct relay *r)
 {
 	if (!r->spool || r->abandoned)
 		return;
@@ -171,11 +171,6 @@ bool relay_keep_all(struct relay *r)
 bool relay_is_written(const struct relay *r)
 {
 	return spool_is_written(r->spool);
-}
-
-void relay_on_trouble(struct relay *r)
-{
-	stall(r);
 }
 
 uint64_t relay_abandon(struct relay *r)
@@ -314,7 +309,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	producer_read_counters(r->producer, &c);
 	settled = c.delivered + c.failed;
 	if (c.queued > 0 && r->waited && settled == r->settled)
-		stall(r);
+		relay_on_trouble(r);
 	r->waited = c.queued > 0;
 	r->settled = settled;
 	if (!r->abandoned)

@@ -48,7 +48,6 @@ struct spool_disk {
 	struct spool_segment *reading; /* NULL: nothing was read yet */
 	uint64_t reader_at;            /* number of the packet that the reader gives next */
 	uint64_t read;                 /* of the one that is wanted next; not lower */
-
 	struct log_limit read_limit;
 };
 
@@ -349,8 +348,7 @@ void spool_disk_skip(struct spool_disk *d, struct spool_batch *b, uint64_t below
 
 void spool_disk_pass(struct spool_disk *d, uint64_t below)
 {
-	if (below > d->read)
-		d->read = below;
+	d->read = below > d->read ? below : d->read;
 }
 
 /* Opens a segment for reading. */
