@@ -342,8 +342,8 @@ const struct role_ops consumer_role_ops = {
 	.reload = role_reload,
 	.progress = role_progress,
 	.waiting_for = role_waiting_for,
-	.log_stats = consumer_account_log,
-	.summary = consumer_account_summarize,
-	.finish = consumer_account_close,
+	.log_stats = consumer_report_log,
+	.summary = consumer_report_summarize,
+	.finish = consumer_report_close,
 	.free = role_free,
 };

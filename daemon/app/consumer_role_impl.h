@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a consuming instance, for its own files: consumer_role.c is its life,
- * consumer_account.c what it counts and what is said of that.
+ * consumer_report.c what it counts and what is said of that.
  */
 #pragma once
 
@@ -38,8 +38,8 @@ struct role {
 	struct report report;
 };
 
-void consumer_account_log(struct role *s);
-void consumer_account_summarize(struct role *s, char *buf, size_t size);
+void consumer_report_log(struct role *s);
+void consumer_report_summarize(struct role *s, char *buf, size_t size);
 
 /* The closing lines; the exit status. */
-int consumer_account_close(struct role *s, bool interrupted);
+int consumer_report_close(struct role *s, bool interrupted);

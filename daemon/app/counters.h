@@ -4,7 +4,7 @@
  * rows, and so is whatever else exports them. Pure: knows no clock, no loop, no module.
  *
  * A new counter is a member of struct counters, a row in counters.c, and its value where the role
- * reads its counters: read_counters() of producer_account.c or consumer_account.c.
+ * reads its counters: read_counters() of producer_report.c or consumer_report.c.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  * with the account of what became of every packet.
  *
  * The end has one order whatever begins it: the input stops and is read empty, the producer
- * drains, the account (producer_account.c) is closed.
+ * drains, the account (producer_report.c) is closed.
  */
 #include "app/producer_role_impl.h"
 
@@ -462,8 +462,8 @@ const struct role_ops producer_role_ops = {
 	.progress = role_progress,
 	.is_done = role_is_done,
 	.waiting_for = role_waiting_for,
-	.log_stats = producer_account_log,
-	.summary = producer_account_summarize,
-	.finish = producer_account_close,
+	.log_stats = producer_report_log,
+	.summary = producer_report_summarize,
+	.finish = producer_report_close,
 	.free = role_free,
 };

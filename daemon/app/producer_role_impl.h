@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a producing instance, for its own files: producer_role.c is the way of its packets
- * and its life, producer_account.c what became of them and what is said of that.
+ * and its life, producer_report.c what became of them and what is said of that.
  */
 #pragma once
 
@@ -39,8 +39,8 @@ struct role {
 	char waiting[256]; /* what for, when the end was given up */
 };
 
-void producer_account_log(struct role *s);
-void producer_account_summarize(struct role *s, char *buf, size_t size);
+void producer_report_log(struct role *s);
+void producer_report_summarize(struct role *s, char *buf, size_t size);
 
 /* The closing lines; the exit status. */
-int producer_account_close(struct role *s, bool interrupted);
+int producer_report_close(struct role *s, bool interrupted);

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 
 #include "packet/pktbuf.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 
 #define CHUNK      (1 << 20)
 #define TOPIC_BITS 16 /* a tag: the sequence number, below it an index of outtopics */
@@ -271,7 +271,7 @@ static int show(const struct inflight *f, struct walk *w, inflight_fn fn, void *
 	int r = 0;
 
 	if (m) {
-		outmsg_read(m, &pkt);
+		packet_message_read(m, &pkt);
 		r = fn(ctx, &pkt, f->copied, rd_kafka_topic_name(m->rkt));
 	} else if (w->more && seq_of(w->tag) == f->copied) {
 		r = fn(ctx, &w->pkt, f->copied, outtopics_name(f->topics, topic_of(w->tag)));

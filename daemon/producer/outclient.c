@@ -10,8 +10,8 @@
 #include "kafka/kafka.h"
 #include "packet/flow.h"
 #include "producer/first_batch.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 #include "producer/retry_rules.h"
 
 #define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
@@ -31,7 +31,7 @@ struct outclient {
 	struct flow_options flow;
 	uint32_t sticky, sticky_left;
 	const rd_kafka_message_t *last; /* as the interceptor saw it */
-	struct outmsg msg;
+	struct packet_message msg;
 
 	struct first_batch *firsts; /* of its client, whose threads use it */
 	struct outclient_room room;
@@ -71,7 +71,7 @@ static double longest_wait(enum outclient_source source, enum first_batch_verdic
 
 /* The order may ask for the answer to an earlier packet first. */
 static bool must_wait(struct outclient *c, const struct outclient_item *item,
-		      const struct outmsg_options *opt)
+		      const struct packet_message_options *opt)
 {
 	/* Another may be a second handle of ours, and then shares its own. */
 	const struct first_batch *firsts =
@@ -104,7 +104,7 @@ static void on_wait(struct ev_loop *loop, ev_timer *w, int revents)
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
 				   double now, const rd_kafka_message_t **m)
 {
-	const struct outmsg_options opt = {
+	const struct packet_message_options opt = {
 		.topic = item->other < 0 ? c->topic
 					 : outtopics_handle(c->opt.others, item->other, c->kafka),
 		.hash = choose(c, item->pkt),
@@ -121,7 +121,7 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 		return RD_KAFKA_RESP_ERR__QUEUE_FULL;
 	if (ev_is_active(&c->wait))
 		ev_timer_stop(c->opt.loop, &c->wait);
-	err = outmsg_send(&c->msg, c->rk, item->pkt, &opt);
+	err = packet_message_send(&c->msg, c->rk, item->pkt, &opt);
 	if (err)
 		return err;
 	*m = c->last;
@@ -209,7 +209,7 @@ static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *to
 	struct outclient *c = ctx;
 
 	if (c->partition != CONFIG_PARTITION_KEY)
-		outmsg_set_partitioner(topic_conf);
+		packet_message_set_partitioner(topic_conf);
 	return retry_rules_configure(c->opt.rules, conf);
 }
 
@@ -257,7 +257,7 @@ static int open_topic(struct outclient *c, const char *name, char *why, size_t s
 	c->firsts = kafka_alloc(c->kafka, sizeof(*c->firsts));
 	if (!c->firsts)
 		return -ENOMEM;
-	c->topic = outmsg_open_topic(c->rk, name, c->firsts);
+	c->topic = packet_message_open_topic(c->rk, name, c->firsts);
 	if (c->topic)
 		return 0;
 	text = rd_kafka_err2str(rd_kafka_last_error());
@@ -302,7 +302,7 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 	if (!c)
 		return -ENOMEM;
 	c->opt = *opt;
-	outmsg_init(&c->msg);
+	packet_message_init(&c->msg);
 	ev_timer_init(&c->wait, on_wait, 0., 0.);
 	c->wait.data = c;
 	c->partition = cfg->partition;

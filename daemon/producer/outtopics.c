@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "kafka/kafka.h"
 #include "producer/first_batch.h"
-#include "producer/outmsg.h"
+#include "producer/packet_message.h"
 
 struct topic {
 	char *name;
@@ -128,7 +128,8 @@ static rd_kafka_topic_t *open_handle(struct topic *topic, struct kafka *k)
 	if (!topic->firsts)
 		topic->firsts = kafka_alloc(k, sizeof(*topic->firsts));
 	if (topic->firsts) {
-		topic->handle = outmsg_open_topic(kafka_client(k), topic->name, topic->firsts);
+		topic->handle =
+			packet_message_open_topic(kafka_client(k), topic->name, topic->firsts);
 		why = rd_kafka_err2str(rd_kafka_last_error());
 	}
 	if (!topic->handle && log_limit_pass(&topic->refused, 60, &held))

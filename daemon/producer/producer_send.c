@@ -7,8 +7,8 @@
 #include "kafka/kafka.h"
 #include "producer/inflight.h"
 #include "producer/outclient.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 #include "producer/producer_impl.h"
 
 #define BACKOFF_FIRST_S 0.1
@@ -176,10 +176,10 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 {
 	int topic = outtopics_find(p->topics, rd_kafka_topic_name(m->rkt));
-	bool maybe = outmsg_may_be_there(m);
+	bool maybe = packet_message_may_be_there(m);
 	struct packet pkt;
 
-	outmsg_read(m, &pkt);
+	packet_message_read(m, &pkt);
 	if (p->state == ABANDONED) {
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;
@@ -220,11 +220,11 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 		bytes += m->err ? 0 : m->len;
 		if (!m->err && m->partition != partition) {
 			partition = m->partition;
-			outmsg_taken(m);
+			packet_message_taken(m);
 		}
 		if (!m->err && !p->opt.on_settled)
 			continue;
-		seq = outmsg_seq(m, inflight_next(p->inflight));
+		seq = packet_message_seq(m, inflight_next(p->inflight));
 		inflight_answered(p->inflight, seq);
 		if (m->err) {
 			bad++;

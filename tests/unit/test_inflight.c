@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "producer/inflight.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 
 #define MAX 64
 
@@ -25,7 +25,7 @@ struct client {
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
 	const rd_kafka_message_t *last;
-	struct outmsg msg;
+	struct packet_message msg;
 };
 
 static rd_kafka_resp_err_t on_send(rd_kafka_t *rk, rd_kafka_message_t *m, void *opaque)
@@ -47,7 +47,7 @@ static void open_client(struct client *c)
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char why[256];
 
-	outmsg_init(&c->msg);
+	packet_message_init(&c->msg);
 
 	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
@@ -80,11 +80,11 @@ static void produce(struct client *c, struct inflight *f, unsigned int n)
 
 	for (; n; n--) {
 		struct packet pkt = numbered(inflight_next(f), bytes);
-		const struct outmsg_options opt = {.topic = c->topic,
-						   .seq = (uint32_t)inflight_next(f)};
+		const struct packet_message_options opt = {.topic = c->topic,
+							   .seq = (uint32_t)inflight_next(f)};
 
 		assert_true(inflight_has_room(f));
-		assert_int_equal(outmsg_send(&c->msg, c->rk, &pkt, &opt),
+		assert_int_equal(packet_message_send(&c->msg, c->rk, &pkt, &opt),
 				 RD_KAFKA_RESP_ERR_NO_ERROR);
 		inflight_add(f, c->last);
 	}
@@ -141,9 +141,10 @@ static void take_back(struct client *c, struct inflight *f, unsigned int n)
 		while ((m = rd_kafka_event_message_next(event))) {
 			struct packet pkt;
 
-			outmsg_read(m, &pkt);
-			inflight_answered(f, outmsg_seq(m, inflight_next(f)));
-			assert_int_equal(inflight_keep(f, &pkt, outmsg_seq(m, inflight_next(f)), 0),
+			packet_message_read(m, &pkt);
+			inflight_answered(f, packet_message_seq(m, inflight_next(f)));
+			assert_int_equal(inflight_keep(f, &pkt,
+						       packet_message_seq(m, inflight_next(f)), 0),
 					 0);
 			n--;
 		}

@@ -15,8 +15,8 @@
 #include "kafka/kafka.h"
 #include "lines.h"
 #include "producer/first_batch.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 
 /* A handle is a number that tells client and topic. */
 static struct {
@@ -27,7 +27,8 @@ static struct {
 	bool no_memory;
 } world;
 
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts)
+rd_kafka_topic_t *packet_message_open_topic(rd_kafka_t *rk, const char *name,
+					    struct first_batch *firsts)
 {
 	if (world.refuses)
 		return NULL;

@@ -15,8 +15,8 @@
 
 #include "kafka/kafka.h"
 #include "producer/inflight.h"
-#include "producer/outmsg.h"
 #include "producer/outtopics.h"
+#include "producer/packet_message.h"
 #include "producer/producer.h"
 #include "producer/producer_impl.h"
 
@@ -163,27 +163,28 @@ rd_kafka_t *kafka_client(const struct kafka *k)
 	return NULL;
 }
 
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts)
+rd_kafka_topic_t *packet_message_open_topic(rd_kafka_t *rk, const char *name,
+					    struct first_batch *firsts)
 {
 	return NULL;
 }
 
 /* Of a report: `_private` is the sequence number. */
-uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
+uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next)
 {
 	return (uintptr_t)m->_private;
 }
 
-void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt)
+void packet_message_read(const rd_kafka_message_t *m, struct packet *pkt)
 {
 	*pkt = (struct packet){.data = (const uint8_t *)"packet", .caplen = 6, .wirelen = 6};
 }
 
-void outmsg_taken(const rd_kafka_message_t *m)
+void packet_message_taken(const rd_kafka_message_t *m)
 {
 }
 
-bool outmsg_may_be_there(const rd_kafka_message_t *m)
+bool packet_message_may_be_there(const rd_kafka_message_t *m)
 {
 	return m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }

@@ -28,7 +28,7 @@ static void read_counters(const struct role *s, struct counters *out)
 	};
 }
 
-void consumer_account_log(struct role *s)
+void consumer_report_log(struct role *s)
 {
 	struct counters now;
 
@@ -36,7 +36,7 @@ void consumer_account_log(struct role *s)
 	report_log(&s->report, &now, ev_now(s->opt.loop));
 }
 
-void consumer_account_summarize(struct role *s, char *buf, size_t size)
+void consumer_report_summarize(struct role *s, char *buf, size_t size)
 {
 	struct counters now;
 
@@ -83,7 +83,7 @@ static void log_failures(const struct role *s, bool interrupted, uint64_t read)
 	output_log_failure(s->output);
 }
 
-int consumer_account_close(struct role *s, bool interrupted)
+int consumer_report_close(struct role *s, bool interrupted)
 {
 	uint64_t taken = output_taken(s->output), written = output_written(s->output);
 	struct consumer_counts counts;

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "producer/first_batch.h"
-#include "producer/outmsg.h"
+#include "producer/packet_message.h"
 
 #define ROUND (1ULL << 31) /* sequence numbers that a message can tell apart */
 
@@ -16,7 +16,7 @@ struct client {
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *reports;
 	rd_kafka_topic_t *topic;
-	struct outmsg msg;
+	struct packet_message msg;
 	struct first_batch firsts;
 };
 
@@ -30,9 +30,9 @@ static int begin(void **state)
 	c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
 	assert_non_null(c->rk);
 	c->reports = rd_kafka_queue_get_main(c->rk);
-	c->topic = outmsg_open_topic(c->rk, "t", &c->firsts);
+	c->topic = packet_message_open_topic(c->rk, "t", &c->firsts);
 	assert_non_null(c->topic);
-	outmsg_init(&c->msg);
+	packet_message_init(&c->msg);
 	*state = c;
 	return 0;
 }
@@ -52,20 +52,21 @@ static int end(void **state)
 static uint64_t reported(struct client *c, uint64_t seq, uint64_t next)
 {
 	const struct packet pkt = {.data = (const uint8_t *)"x", .caplen = 1, .wirelen = 1};
-	const struct outmsg_options opt = {.topic = c->topic,
-					   .hash = UINT32_MAX,
-					   .seq = (uint32_t)seq,
-					   .risky = seq % 2};
+	const struct packet_message_options opt = {.topic = c->topic,
+						   .hash = UINT32_MAX,
+						   .seq = (uint32_t)seq,
+						   .risky = seq % 2};
 	const rd_kafka_message_t *m;
 	rd_kafka_event_t *event;
 
-	assert_int_equal(outmsg_send(&c->msg, c->rk, &pkt, &opt), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(packet_message_send(&c->msg, c->rk, &pkt, &opt),
+			 RD_KAFKA_RESP_ERR_NO_ERROR);
 	rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE);
 	event = rd_kafka_queue_poll(c->reports, 5000);
 	assert_int_equal(rd_kafka_event_type(event), RD_KAFKA_EVENT_DR);
 	m = rd_kafka_event_message_next(event);
 	assert_non_null(m);
-	seq = outmsg_seq(m, next);
+	seq = packet_message_seq(m, next);
 	rd_kafka_event_destroy(event);
 	return seq;
 }
@@ -89,7 +90,7 @@ static void its_partition_is_marked(void **state)
 
 	first_batch_sent(&c->firsts, 3, 4, true);
 	assert_int_equal(first_batch_check(&c->firsts, UINT32_MAX, true), FIRST_BATCH_WAIT);
-	outmsg_taken(&m);
+	packet_message_taken(&m);
 	assert_int_equal(first_batch_check(&c->firsts, UINT32_MAX, true), FIRST_BATCH_GO);
 }
 

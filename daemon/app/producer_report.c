@@ -52,7 +52,7 @@ static void read_counters(const struct role *s, struct counters *out)
 	       out->passed == out->received + out->dropped_kernel);
 }
 
-void producer_account_log(struct role *s)
+void producer_report_log(struct role *s)
 {
 	struct counters now;
 
@@ -62,7 +62,7 @@ void producer_account_log(struct role *s)
 		producer_begin_rtt(s->producer);
 }
 
-void producer_account_summarize(struct role *s, char *buf, size_t size)
+void producer_report_summarize(struct role *s, char *buf, size_t size)
 {
 	struct counters now;
 
@@ -78,7 +78,7 @@ static int close_unstarted(const struct role *s)
 	return 0;
 }
 
-int producer_account_close(struct role *s, bool interrupted)
+int producer_report_close(struct role *s, bool interrupted)
 {
 	struct producer_counters p;
 	struct relay_counters r;

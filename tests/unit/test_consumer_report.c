@@ -82,7 +82,7 @@ static const struct counters *summarize(struct role *s)
 {
 	char text[192];
 
-	consumer_account_summarize(s, text, sizeof(text));
+	consumer_report_summarize(s, text, sizeof(text));
 	return &world.said;
 }
 
@@ -130,7 +130,7 @@ static void test_reading_changes_nothing(void **state)
 
 	for (int i = 0; i < 3; i++)
 		assert_memory_equal(summarize(&s), &first, sizeof(first));
-	consumer_account_log(&s);
+	consumer_report_log(&s);
 	assert_memory_equal(&world.said, &first, sizeof(first));
 	assert_memory_equal(summarize(&s), &first, sizeof(first));
 }
@@ -141,7 +141,7 @@ static void test_reading_changes_nothing(void **state)
 static void assert_close(struct role *s, bool interrupted, int status, const char *text)
 {
 	lines_catch();
-	assert_int_equal(consumer_account_close(s, interrupted), status);
+	assert_int_equal(consumer_report_close(s, interrupted), status);
 	assert_int_equal(lines_with("ERROR:"), *text != '\0');
 	assert_true(!*text || lines_with(text) == 1);
 	lines_release();
@@ -153,10 +153,10 @@ static void test_what_came_in_and_went_out(void **state)
 
 	lines_catch();
 	s.foreign = 2; /* it came in, and is a failure */
-	assert_int_equal(consumer_account_close(&s, false), 1);
+	assert_int_equal(consumer_report_close(&s, false), 1);
 	assert_int_equal(lines_with("'99' packet(s) in, '97' packet(s) out"), 1);
 	s.foreign = 0;
-	assert_int_equal(consumer_account_close(&s, false), 0);
+	assert_int_equal(consumer_report_close(&s, false), 0);
 	assert_int_equal(lines_with("3 record(s) skipped that are not packets"), 2);
 	assert_int_equal(lines_with("'97' packet(s) in, '97' packet(s) out"), 1);
 	assert_int_equal(lines_with("ERROR:"), 1);

@@ -16,7 +16,7 @@
 
 struct first_batch;
 
-struct outmsg_options {
+struct packet_message_options {
 	rd_kafka_topic_t *topic;
 	uint32_t hash;
 	uint32_t seq; /* its lower 31 bits */
@@ -24,38 +24,40 @@ struct outmsg_options {
 	int64_t timestamp_ms; /* CreateTime */
 };
 
-/* Has the partition chosen by outmsg_options.hash. */
-void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
+/* Has the partition chosen by packet_message_options.hash. */
+void packet_message_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
 
 /*
  * A handle of the topic, whose partitioner tells `firsts` (borrowed until no message of the topic
  * is left in the client). NULL: librdkafka refuses it, for rd_kafka_last_error().
  */
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts);
+rd_kafka_topic_t *packet_message_open_topic(rd_kafka_t *rk, const char *name,
+					    struct first_batch *firsts);
 
 /*
  * The arguments of rd_kafka_produceva(), kept by who sends: each has a pad of 64 bytes, and to
  * clear them all for each packet would cost more than to fill them in.
  */
-struct outmsg {
+struct packet_message {
 	rd_kafka_vu_t vu[7];
 };
-void outmsg_init(struct outmsg *o);
+void packet_message_init(struct packet_message *o);
 
 /* Queues the packet, copied. Returns what rd_kafka_produceva() says. */
-rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
-				const struct outmsg_options *opt);
+rd_kafka_resp_err_t packet_message_send(struct packet_message *o, rd_kafka_t *rk,
+					const struct packet *pkt,
+					const struct packet_message_options *opt);
 
 /*
  * Of a message in a delivery report: its sequence number. `next`: a later one, by less than 2^31.
  */
-uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next);
+uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next);
 
 /* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */
-void outmsg_taken(const rd_kafka_message_t *m);
+void packet_message_taken(const rd_kafka_message_t *m);
 
 /* Of a message in a report that failed: whether Kafka may have it all the same. */
-bool outmsg_may_be_there(const rd_kafka_message_t *m);
+bool packet_message_may_be_there(const rd_kafka_message_t *m);
 
 /* Of a message in a delivery report: the packet; data is borrowed from the message. */
-void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt);
+void packet_message_read(const rd_kafka_message_t *m, struct packet *pkt);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "producer/outmsg.h"
+#include "producer/packet_message.h"
 
 #include "packet/record.h"
 #include "producer/first_batch.h"
@@ -19,12 +19,13 @@ static int32_t by_opaque(const rd_kafka_topic_t *rkt, const void *key, size_t le
 	return partition;
 }
 
-void outmsg_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
+void packet_message_set_partitioner(rd_kafka_topic_conf_t *topic_conf)
 {
 	rd_kafka_topic_conf_set_partitioner_cb(topic_conf, by_opaque);
 }
 
-rd_kafka_topic_t *outmsg_open_topic(rd_kafka_t *rk, const char *name, struct first_batch *firsts)
+rd_kafka_topic_t *packet_message_open_topic(rd_kafka_t *rk, const char *name,
+					    struct first_batch *firsts)
 {
 	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
 
@@ -45,9 +46,9 @@ static rd_kafka_headers_t *make_headers(const struct packet *pkt)
 
 enum { TOPIC, FLAGS, VALUE, KEY, TIMESTAMP, OPAQUE, HEADERS };
 
-void outmsg_init(struct outmsg *o)
+void packet_message_init(struct packet_message *o)
 {
-	*o = (struct outmsg){
+	*o = (struct packet_message){
 		.vu = {[TOPIC] = {.vtype = RD_KAFKA_VTYPE_RKT},
 		       [FLAGS] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
 		       [VALUE] = {.vtype = RD_KAFKA_VTYPE_VALUE},
@@ -58,8 +59,9 @@ void outmsg_init(struct outmsg *o)
 	};
 }
 
-rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct packet *pkt,
-				const struct outmsg_options *opt)
+rd_kafka_resp_err_t packet_message_send(struct packet_message *o, rd_kafka_t *rk,
+					const struct packet *pkt,
+					const struct packet_message_options *opt)
 {
 	uint64_t opaque = (uint64_t)opt->hash << 32 | (uint64_t)opt->risky << SEQ_BITS |
 			  (opt->seq & SEQ_MASK);
@@ -90,12 +92,12 @@ rd_kafka_resp_err_t outmsg_send(struct outmsg *o, rd_kafka_t *rk, const struct p
 	return err;
 }
 
-uint64_t outmsg_seq(const rd_kafka_message_t *m, uint64_t next)
+uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next)
 {
 	return next - ((next - (uintptr_t)m->_private) & SEQ_MASK);
 }
 
-void outmsg_taken(const rd_kafka_message_t *m)
+void packet_message_taken(const rd_kafka_message_t *m)
 {
 	first_batch_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
 }
@@ -104,13 +106,13 @@ void outmsg_taken(const rd_kafka_message_t *m)
  * A purge of the queue that meets a request half sent breaks the connection, and has all that was
  * in flight on it come back as never sent; what was in a request has a broker.
  */
-bool outmsg_may_be_there(const rd_kafka_message_t *m)
+bool packet_message_may_be_there(const rd_kafka_message_t *m)
 {
 	return rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED ||
 	       (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rd_kafka_message_broker_id(m) >= 0);
 }
 
-void outmsg_read(const rd_kafka_message_t *m, struct packet *pkt)
+void packet_message_read(const rd_kafka_message_t *m, struct packet *pkt)
 {
 	rd_kafka_headers_t *headers;
 	const void *value;

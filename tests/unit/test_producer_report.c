@@ -131,7 +131,7 @@ static const struct counters *summarize(struct role *s)
 {
 	char text[192];
 
-	producer_account_summarize(s, text, sizeof(text));
+	producer_report_summarize(s, text, sizeof(text));
 	return &world.said;
 }
 
@@ -165,7 +165,7 @@ static void test_reading_changes_nothing(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_memory_equal(summarize(&s), &first, sizeof(first));
 	assert_int_equal(world.begun, 0);
-	producer_account_log(&s);
+	producer_report_log(&s);
 	assert_memory_equal(&world.said, &first, sizeof(first));
 	/* What is since the line before begins with the line, alone. */
 	assert_int_equal(world.begun, 1);
@@ -200,7 +200,7 @@ static void test_what_is_unread_at_the_end_is_dropped(void **state)
 	assert_int_equal(c->received, 100);
 	assert_int_equal(c->dropped, 21);
 	assert_int_equal(c->passed, 107);
-	assert_int_equal(producer_account_close(&s, false), 1);
+	assert_int_equal(producer_report_close(&s, false), 1);
 	assert_int_equal(world.said.dropped, 21);
 	assert_int_equal(world.end.unread, 20);
 	assert_int_equal(world.end.spool, 1);
@@ -243,7 +243,7 @@ static void test_before_there_is_a_client_nothing_is_known_of_it(void **state)
 	s.delivery = NULL;
 	s.taken = s.own_packets = 0;
 	assert_true(summarize(&s)->rtt == COUNTER_UNKNOWN);
-	producer_account_log(&s);
+	producer_report_log(&s);
 	assert_true(world.said.rtt == COUNTER_UNKNOWN);
 	assert_int_equal(world.begun, 0);
 	s = capturing();
