@@ -139,6 +139,32 @@ static void test_the_older_one_is_ended_though_nothing_is_taken(void **state)
 	handover_clear(&h);
 }
 
+/* One alone is ended by nobody, and runs when its turn comes, unless nothing is taken. */
+static void test_the_next_runs_as_the_one_before_did(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false}, c = {.running = false};
+	struct handover h;
+
+	started = NULL;
+	handover_init(&h, NULL);
+	handover_run(&h);
+	handover_add(&h, &a, false);
+	assert_true(a.running);
+	assert_null(started);
+	handover_add(&h, &b, true);
+	assert_non_null(started);
+	assert_false(b.running);
+	handover_pause(&h);
+	handover_next(&h);
+	assert_false(b.running);
+	handover_run(&h);
+	assert_true(b.running);
+	handover_add(&h, &c, true);
+	handover_next(&h);
+	assert_true(c.running);
+	handover_clear(&h);
+}
+
 /* Each keeps a ring of memory, so that a third has to wait. */
 static void test_there_is_room_for_two(void **state)
 {
@@ -193,8 +219,8 @@ static void test_counters_do_not_wait_for_a_reader(void **state)
 	handover_init(&h, NULL);
 	assert_null(repeated);
 	handover_add(&h, &a, false);
-	handover_add(&h, &b, true);
 	assert_non_null(repeated);
+	handover_add(&h, &b, true);
 	repeated->cb(NULL, repeated, EV_TIMER);
 	assert_int_equal(a.samples, 1);
 	assert_int_equal(b.samples, 1);
@@ -211,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_cut_is_told_to_both, set_up),
 		cmocka_unit_test_setup(test_without_a_cut_nothing_is_handed_over, set_up),
 		cmocka_unit_test(test_the_older_one_is_ended_though_nothing_is_taken),
+		cmocka_unit_test(test_the_next_runs_as_the_one_before_did),
 		cmocka_unit_test(test_there_is_room_for_two),
 		cmocka_unit_test(test_counters_are_those_of_all),
 		cmocka_unit_test(test_counters_do_not_wait_for_a_reader),

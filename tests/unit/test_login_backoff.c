@@ -75,6 +75,10 @@ static void test_addresses_wait_each_for_itself(void **state)
 	assert_true(may(p, 2, 1));
 	assert_false(may(p, 1, 2));
 	assert_false(may(p, 2, 3));
+	for (uint16_t port = 3; port < 8; port++)
+		assert_true(may(p, port, 4));
+	for (uint16_t port = 1; port < 8; port++)
+		assert_false(may(p, port, 5));
 	login_backoff_unref(p);
 }
 

@@ -30,6 +30,7 @@ static const struct {
 	{"overlong: \xc0\x9b \xe0\x80\x9b \xf0\x80\x80\x9b", "overlong: ?? ??? ????"},
 	{"a surrogate: \xed\xa0\x80", "a surrogate: ???"},
 	{"too far: \xf4\x90\x80\x80 \xf5", "too far: ???? ?"},
+	{"none begins so: \xf8\x90\x80\x80", "none begins so: ????"},
 	{"cut: \xe2\x82", "cut: ??"},
 	{"cut: \xe2\x82 then", "cut: ?? then"},
 	{"turned: \xe2\x80\xae"

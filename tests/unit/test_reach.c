@@ -14,6 +14,7 @@
 #include "kafka/reach.h"
 
 #define CLOSED  "b:9092/1: Disconnected (after 3000ms in state UP)"
+#define LOGIN   "b:9092/1: SASL authentication error: Authentication failed (in state AUTH_REQ)"
 #define REFUSED "b:9092/1: Connect to b:9092 failed: Connection refused (in state CONNECT)"
 
 enum { PRODUCE = 0, METADATA = 3 };
@@ -22,6 +23,7 @@ enum { PRODUCE = 0, METADATA = 3 };
 static struct {
 	char said[512], held[128];
 	bool lost;
+	int successes, accepted, refused; /* told to others */
 } world;
 
 static void say(const char *what, const char *text)
@@ -65,14 +67,17 @@ void kafkalog_connection(struct kafkalog *l, const char *brokers, bool connected
 
 void kafkalog_success(struct kafkalog *l)
 {
+	world.successes++;
 }
 
 void login_backoff_accepted(struct login_backoff *p)
 {
+	world.accepted++;
 }
 
 void login_backoff_refused(struct login_backoff *p, uint64_t now_ms)
 {
+	world.refused++;
 }
 
 /* A client that is connected; nothing is said yet. */
@@ -229,6 +234,42 @@ static void test_never_connected(void **state)
 	gone(loop, &r);
 }
 
+/* That packets go, or are fetched, is told once, and again after a failure. */
+static void test_success_is_told_once(void **state)
+{
+	struct reach r;
+	struct ev_loop *loop = connected(&r);
+
+	assert_int_equal(world.successes, 0); /* of metadata alone */
+	for (int i = 0; i < 3; i++) {
+		reach_saw_response(&r, PRODUCE, RD_KAFKA_RESP_ERR_NO_ERROR);
+		reach_saw_response(&r, METADATA, RD_KAFKA_RESP_ERR_NO_ERROR);
+		ev_run(loop, EVRUN_NOWAIT);
+		assert_int_equal(world.successes, 1);
+	}
+	reach_failed(&r);
+	reach_saw_response(&r, METADATA, RD_KAFKA_RESP_ERR_NO_ERROR);
+	reach_saw_response(&r, PRODUCE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	ev_run(loop, EVRUN_NOWAIT);
+	assert_int_equal(world.successes, 1);
+	reach_saw_response(&r, PRODUCE, RD_KAFKA_RESP_ERR_NO_ERROR);
+	ev_run(loop, EVRUN_NOWAIT);
+	assert_int_equal(world.successes, 2);
+	gone(loop, &r);
+}
+
+static void test_only_a_refused_login_is_paced(void **state)
+{
+	struct reach r;
+	struct ev_loop *loop = connected(&r);
+
+	reach_error(&r, RD_KAFKA_RESP_ERR__TRANSPORT, REFUSED);
+	assert_int_equal(world.refused, 0);
+	reach_error(&r, RD_KAFKA_RESP_ERR__AUTHENTICATION, LOGIN);
+	assert_int_equal(world.refused, 1);
+	gone(loop, &r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +280,8 @@ int main(void)
 		cmocka_unit_test(test_one_that_was_in_use),
 		cmocka_unit_test(test_one_of_several),
 		cmocka_unit_test(test_never_connected),
+		cmocka_unit_test(test_success_is_told_once),
+		cmocka_unit_test(test_only_a_refused_login_is_paced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
