@@ -55,6 +55,9 @@ static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
 	if (cfg->max_packets)
 		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
 			 output_taken(s->output), cfg->max_packets);
+	else if (cfg->to.text && !cfg->exit_at_end)
+		snprintf(far, sizeof(far), "the end of the range, --to %s, was not reached",
+			 cfg->to.text);
 	else if (left >= 0)
 		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
 			 cfg->topic);

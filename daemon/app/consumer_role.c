@@ -234,7 +234,8 @@ static void cut_short(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
 
-	s->cut_short = cfg->max_packets || (cfg->exit_at_end && consumer_left(s->consumer) != 0);
+	s->cut_short = cfg->max_packets || (cfg->to.text && !cfg->exit_at_end) ||
+		       (cfg->exit_at_end && consumer_left(s->consumer) != 0);
 	if (s->cut_short)
 		consumer_waiting_for(s->consumer, s->why, sizeof(s->why));
 }

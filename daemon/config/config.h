@@ -48,6 +48,13 @@ struct config_start {
 	char *text; /* as it was given */
 };
 
+struct config_time {
+	int64_t us; /* since the epoch */
+	char *text; /* as it was given; NULL: not set */
+};
+
+#define CONFIG_SLACK_ALL UINT64_MAX
+
 /* No table of settings has more rows (checked at compile time). */
 #define CONFIG_SETTINGS_MAX 64
 
@@ -81,7 +88,10 @@ struct config {
 
 	/* consumer */
 	struct config_start start;
-	char *write_file; /* NULL: stdout */
+	struct config_time from, to; /* packets captured in [from, to) */
+	uint64_t slack_ms;           /* how late a packet may have been sent; CONFIG_SLACK_ALL */
+	char *partitions;            /* partition_set.h; NULL: all */
+	char *write_file;            /* NULL: stdout */
 	enum config_format format;
 	bool exit_at_end;
 

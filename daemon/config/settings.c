@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config/brokers.h"
+#include "config/partition_set.h"
+#include "config/topic_name.h"
 #include "packet/packet.h"
 
 #define KIB (1ULL << 10)
@@ -88,7 +90,7 @@ static const struct setting table[] = {
 	 .help = "Bootstrap brokers, comma-separated."},
 	{.name = "kafka-topic", .short_name = "t", .metavar = "TOPIC", FIELD(topic, STRING),
 	 IN_KAFKA, .change = CONFIG_CHANGE_CLIENT, .initial = "pcap", .min = 1, .max = 249,
-	 .old = true, .once = "one instance has one topic",
+	 .old = true, .check = topic_name_check, .once = "one instance has one topic",
 	 .help = "Topic to write to or read from."},
 	{.name = "kafka-config", .short_name = "X", .metavar = "NAME=VALUE",
 	 FIELD(properties, PROPERTIES), IN_KAFKA, .change = CONFIG_CHANGE_CLIENT,
@@ -163,6 +165,22 @@ static const struct setting table[] = {
 	 .help = "Where to start: begin, end, stored (where the group left off), an offset N, "
 		 "-N (the last N of each partition), or a time: 2026-11-23T10:15:00Z, -15m, "
 		 "@SECONDS."},
+	{.name = "from", .metavar = "T", FIELD(from, POINT), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .shown = "the beginning of the topic",
+	 .help = "Read only packets captured at T or later: 2026-11-23T10:15:00Z, the same without "
+		 "Z in local time, 2026-11-23, -15m, @SECONDS. Stops at the end, as -e does, "
+		 "unless a time is ahead."},
+	{.name = "to", .metavar = "T", FIELD(to, POINT), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .shown = "the end of the topic",
+	 .help = "Read only packets captured before T."},
+	{.name = "slack", .metavar = "TIME", TIME(slack_ms, "s", SECOND), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .initial = "10m", .max = 366 * DAY, .most = "all",
+	 .help = "With --to: how late a packet may have come to the topic, as after an outage, and "
+		 "still be found; all reads to the end of the topic."},
+	{.name = "partitions", .metavar = "LIST", FIELD(partitions, STRING), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .shown = "all", .min = 1, .check = partition_set_check,
+	 .once = "write all partitions in one list: 0-3,7",
+	 .help = "Read only these partitions: 0-3,7."},
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "standard output",
 	 .once = "one run writes one file",

@@ -31,6 +31,7 @@ enum setting_type {
 	SETTING_STRING,
 	SETTING_ENUM,
 	SETTING_OFFSET,
+	SETTING_POINT,      /* in time */
 	SETTING_PROPERTIES, /* a list of "name=value" */
 };
 
@@ -78,6 +79,7 @@ struct setting {
 	uint64_t min, max;                    /* bytes, milliseconds, or the number itself */
 	const char *unit; /* of a number without one: "bytes", "KiB", "ms", "s"; NULL: none */
 	uint64_t plain;   /* of a size or time: that unit in bytes or milliseconds */
+	const char *most; /* the word for UINT64_MAX, which `max` does not hold for; NULL: none */
 	enum setting_type type;
 	enum setting_scope scope;
 	enum setting_role role;

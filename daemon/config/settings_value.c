@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/units.h"
+#include "config/point_in_time.h"
 #include "config/start_offset.h"
 #include "packet/packet.h"
 
@@ -127,6 +128,10 @@ static int set_number(void *field, const struct setting *setting, const struct g
 	int64_t number;
 	bool ok;
 
+	if (setting->most != NULL && strcasecmp(given->text, setting->most) == 0) {
+		put_number(field, setting, UINT64_MAX);
+		return 0;
+	}
 	if (setting->type == SETTING_SIZE) {
 		ok = units_parse_size(given->text, setting->plain, &value);
 	} else if (setting->type == SETTING_TIME) {
@@ -150,6 +155,8 @@ static int set_number(void *field, const struct setting *setting, const struct g
 
 static int write_number(char *buf, size_t size, const struct setting *setting, uint64_t number)
 {
+	if (setting->most != NULL && number == UINT64_MAX)
+		return snprintf(buf, size, "%s", setting->most);
 	if (setting->type == SETTING_SIZE)
 		return units_format_size(buf, size, number);
 	if (setting->type == SETTING_TIME)
@@ -171,7 +178,8 @@ static void format_range_of_number(char *buf, size_t size, const struct setting 
 	if (setting->type == SETTING_INTEGER && setting->max == INT64_MAX)
 		snprintf(buf, size, "%s or more", min);
 	else
-		snprintf(buf, size, "%s to %s", min, max);
+		snprintf(buf, size, "%s to %s%s%s", min, max, setting->most ? ", or " : "",
+			 setting->most ? setting->most : "");
 }
 
 static int set_string(void *field, const struct setting *setting, const struct given *given)
@@ -267,6 +275,32 @@ static void clear_start(void *field)
 	free(((struct config_start *)field)->text);
 }
 
+static int set_point(void *field, const struct setting *setting, const struct given *given)
+{
+	struct config_time *at = field;
+	int64_t us;
+	int r;
+
+	if (!point_in_time_parse(given->text, given->now_ms * 1000, &us)) {
+		point_in_time_explain(given->text, given->why, given->size);
+		return -EINVAL;
+	}
+	r = put_string(&at->text, given->text, given);
+	if (r == 0)
+		at->us = us;
+	return r;
+}
+
+static int format_point(char *buf, size_t size, const void *field, const struct setting *setting)
+{
+	return format_string(buf, size, &((const struct config_time *)field)->text, setting);
+}
+
+static void clear_point(void *field)
+{
+	free(((struct config_time *)field)->text);
+}
+
 static void clear_properties(void *field)
 {
 	properties_clear(field);
@@ -292,6 +326,8 @@ static const struct type types[] = {
 			  format_range_of_choices, NULL},
 	[SETTING_OFFSET] = {"offset", NUMBER | TEXT, "a text or a number", set_start, format_start,
 			    NULL, clear_start},
+	[SETTING_POINT] = {"point", TEXT, "a text in double quotes", set_point, format_point, NULL,
+			   clear_point},
 	[SETTING_PROPERTIES] = {.name = "list",
 				.wanted = "a list such as ( \"linger.ms=5\" )",
 				.clear = clear_properties},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a consumer starts, and points in time as the command line takes them. Pure.
+ * Where a consumer starts. Pure.
  */
 #pragma once
 
@@ -11,14 +11,8 @@
 #include "config/config.h"
 
 /*
- * A point in time: RFC 3339 (2026-11-23T10:15:00Z, with a fraction or a zone such as +01:00; a
- * blank may stand for the T), `@N` or `@N.N` seconds since the epoch, or `-15m` (units ms, s, m,
- * h, d, w) before `now_ms`. All in milliseconds since the epoch; a finer fraction is cut.
- */
-bool start_offset_parse_time(const char *text, int64_t now_ms, int64_t *ms);
-
-/*
- * `begin`, `end`, `stored`, an offset N, `-N` (the last N of each partition) or a point in time;
+ * `begin`, `end`, `stored`, an offset N, `-N` (the last N of each partition) or a point in time
+ * (point_in_time.h);
  * `earliest`, `beginning` and `smallest` are begin, `latest` and `largest` are end, as librdkafka
  * has them.
  * Returns false when the text is none of these; *kind and *value are then untouched.

@@ -42,6 +42,7 @@
 
 #include "base/log.h"
 #include "base/worker.h"
+#include "config/time_range.h"
 #include "consumer/client_users.h"
 #include "consumer/consumer_calls.h"
 #include "consumer/gaps.h"
@@ -49,6 +50,7 @@
 #include "consumer/lag.h"
 #include "consumer/offset_lookup.h"
 #include "consumer/pause.h"
+#include "consumer/range_log.h"
 #include "kafka/hints.h"
 
 struct assignment {
@@ -64,6 +66,7 @@ struct assignment {
 	bool subscribed;             /* group: asked to join */
 	bool joined;                 /* group: has been assigned something, or nothing */
 	rd_kafka_resp_err_t trouble; /* what the last look-up said */
+	enum topic_clock clock;      /* with a range of time */
 	uint64_t found;              /* partitions, over all look-ups */
 };
 
@@ -206,7 +209,7 @@ static void learn(struct assignment *a, const struct offset_lookup_partition *fo
 	if (a->resume.n == 0)
 		gaps_log_start(a->topic, found, a->group);
 	if (a->opt.cfg->exit_at_end)
-		p->end = found->added ? 0 : found->high;
+		p->end = found->added ? 0 : found->end;
 	if (a->group)
 		return;
 	p->next = start_of(a, found);
@@ -332,7 +335,11 @@ static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 
 	for (size_t i = 0; i < result->n; i++)
 		learn(a, &result->partitions[i]);
+	if (result->n)
+		a->clock = result->clock;
 	a->found += result->n;
+	if (result->complete && !a->complete && a->resume.n == 0)
+		range_log(a->topic, a->opt.cfg, &a->partitions, result->n_topic, a->clock);
 	a->complete |= result->complete;
 	if (result->err != a->trouble) {
 		a->trouble = result->err;
@@ -379,8 +386,11 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 		.loop = opt->loop,
 		.rk = opt->rk,
 		.topic = opt->cfg->topic,
-		.offset = opt->cfg->start.offset,
-		.offset_value = opt->cfg->start.value,
+		.question = {.offset = opt->cfg->start.offset,
+			     .value = opt->cfg->start.value,
+			     .range = time_range_of(opt->cfg),
+			     .slack_ms = opt->cfg->slack_ms,
+			     .partitions = opt->cfg->partitions},
 		.on_result = on_lookup,
 		.ctx = a,
 	};

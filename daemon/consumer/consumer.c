@@ -17,8 +17,11 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "config/time_range.h"
 #include "consumer/assignment.h"
+#include "consumer/consumer_words.h"
 #include "consumer/group_leave.h"
+#include "consumer/range_timers.h"
 #include "consumer/reader.h"
 #include "kafka/hints.h"
 #include "kafka/kafka.h"
@@ -33,6 +36,8 @@ struct consumer {
 	rd_kafka_queue_t *queue; /* the consumer queue, as the reader has it */
 	struct assignment *assignment;
 	ev_timer tick;
+	struct range_timers range;
+	bool expired; /* a range that ends ahead: nothing of it can come any more */
 	struct group_leave leave;
 	bool group;
 
@@ -55,43 +60,35 @@ static rd_kafka_resp_err_t trouble(const struct consumer *c)
 	return err ? err : c->trouble;
 }
 
-/* "topic pcap: what is wrong with it: what to do". */
-static void describe_trouble(const struct consumer *c, char *buf, size_t size)
+static struct consumer_view view_of(const struct consumer *c)
 {
-	const char *error = kafka_last_error(c->k);
-	bool known = trouble(c) == RD_KAFKA_RESP_ERR__TRANSPORT && *error;
-	const char *text = known ? error : rd_kafka_err2str(trouble(c));
-	const struct hint hint = hints_behind(text, ": ");
-
-	snprintf(buf, size, "topic %s: %s%s%s", c->opt.cfg->topic, text, hint.mark, hint.advice);
+	return (struct consumer_view){
+		.cfg = c->opt.cfg,
+		.k = c->k,
+		.assignment = c->assignment,
+		.trouble = trouble(c),
+		.disconnected = c->disconnected,
+		.blocked = c->blocked,
+		.group = c->group,
+	};
 }
 
 static void describe_state(struct consumer *c)
 {
-	const struct config *cfg = c->opt.cfg;
+	const struct consumer_view view = view_of(c);
 	char text[512];
 
 	if (c->stopped)
 		return;
-	if (c->disconnected)
-		snprintf(text, sizeof(text), "waiting for broker %s", cfg->brokers);
-	else if (trouble(c))
-		snprintf(text, sizeof(text), "waiting for topic %s: %s", cfg->topic,
-			 rd_kafka_err2str(trouble(c)));
-	else if (assignment_has_subscribed(c->assignment) && !assignment_is_known(c->assignment))
-		snprintf(text, sizeof(text), "waiting for partitions from the group");
-	else if (!assignment_is_known(c->assignment))
-		snprintf(text, sizeof(text), "connecting to %s", cfg->brokers);
-	else
-		snprintf(text, sizeof(text), "reading %d partition(s) of topic %s",
-			 assignment_count(c->assignment), cfg->topic);
+	consumer_words_state(text, sizeof(text), &view);
 	c->opt.on_state(c->opt.ctx, text);
 }
 
 static void check_end(struct consumer *c)
 {
-	if (!c->opt.cfg->exit_at_end || c->ended || c->stopped || !reader_is_empty(&c->reader) ||
-	    !assignment_ended(c->assignment))
+	bool asked = c->expired || (c->opt.cfg->exit_at_end && assignment_ended(c->assignment));
+
+	if (!asked || c->ended || c->stopped || !reader_is_empty(&c->reader))
 		return;
 	c->ended = true;
 	c->opt.on_end(c->opt.ctx);
@@ -210,6 +207,27 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 		assignment_store(c->assignment);
 }
 
+/* ---- the clock: a range of time ---- */
+
+static void on_absent(void *ctx)
+{
+	struct consumer *c = ctx;
+	char why[512];
+
+	if (c->stopped || assignment_is_known(c->assignment))
+		return;
+	consumer_waiting_for(c, why, sizeof(why));
+	c->opt.on_failed(c->opt.ctx, why);
+}
+
+static void on_expired(void *ctx)
+{
+	struct consumer *c = ctx;
+
+	c->expired = true;
+	check_end(c);
+}
+
 /* ---- what the assignment says ---- */
 
 static void on_change(void *ctx)
@@ -317,6 +335,7 @@ static void open_reader(struct consumer *c)
 		.queue = c->queue,
 		.rk = c->rk,
 		.assignment = c->assignment,
+		.range = time_range_of(c->opt.cfg),
 		.take = c->opt.take,
 		.take_ctx = c->opt.ctx,
 		.on_error = on_error,
@@ -365,6 +384,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	r = open_client(c);
 	if (r == 0)
 		r = open_assignment(c);
+	range_timers_start(&c->range, opt->loop, opt->cfg, on_absent, on_expired, c);
 	c->opt.resume = NULL;
 	c->opt.why = NULL;
 	if (r < 0) {
@@ -389,6 +409,7 @@ void consumer_stop(struct consumer *c)
 	update_watch(c);
 	assignment_stop(c->assignment);
 	ev_timer_stop(c->opt.loop, &c->tick);
+	range_timers_stop(&c->range);
 }
 
 void consumer_close(struct consumer *c)
@@ -445,26 +466,14 @@ uint64_t consumer_progress(const struct consumer *c)
 {
 	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
 
-	return c->reader.read + assignment_progress(c->assignment) + now;
+	return c->reader.read + c->reader.outside + assignment_progress(c->assignment) + now;
 }
 
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
-	const char *topic = c->opt.cfg->topic;
-	const char *error = kafka_last_error(c->k);
-	const struct hint hint = hints_behind(error, ": ");
+	const struct consumer_view view = view_of(c);
 
-	if (c->blocked)
-		snprintf(buf, size, "the reader of the output");
-	else if (!kafka_connected(c->k))
-		snprintf(buf, size, "broker %s%s%s%s%s", c->opt.cfg->brokers, *error ? ": " : "",
-			 error, hint.mark, hint.advice);
-	else if (trouble(c))
-		describe_trouble(c, buf, size);
-	else if (c->group && !assignment_is_known(c->assignment))
-		snprintf(buf, size, "partitions of topic %s from the group", topic);
-	else
-		snprintf(buf, size, "packets of topic %s", topic);
+	consumer_words_waiting(buf, size, &view);
 }
 
 static void free_rest(struct consumer *c)
@@ -489,6 +498,7 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 	if (!c)
 		return;
 	ev_timer_stop(c->opt.loop, &c->tick);
+	range_timers_stop(&c->range);
 	group_leave_stop(&c->leave);
 	reader_clear(&c->reader);
 	config_unref(c->opt.cfg); /* which is the loop's */

@@ -104,12 +104,9 @@ int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_opt
 	l->next.data = l;
 	r = worker_new(&l->worker, opt->loop, l);
 	if (r == 0)
-		r = offset_query_new(&l->query, opt->rk, opt->topic);
-	if (r == 0) {
-		l->query->offset = opt->offset;
-		l->query->offset_value = opt->offset_value;
+		r = offset_query_new(&l->query, opt->rk, opt->topic, &opt->question);
+	if (r == 0)
 		r = ask(l);
-	}
 	if (r < 0) {
 		offset_lookup_free(l, 0, NULL, NULL);
 		return r;

@@ -17,10 +17,9 @@ struct offset_lookup;
 
 struct offset_lookup_options {
 	struct ev_loop *loop;
-	rd_kafka_t *rk;            /* borrowed until offset_lookup_free() says it is gone */
-	const char *topic;         /* copied */
-	enum config_offset offset; /* _STORED looks watermarks up and starts at the low one */
-	int64_t offset_value;
+	rd_kafka_t *rk;                  /* borrowed until offset_lookup_free() says it is gone */
+	const char *topic;               /* copied */
+	struct offset_question question; /* copied */
 	/* Called from the loop for each answer; the result is borrowed. */
 	void (*on_result)(void *ctx, const struct offset_lookup_result *result);
 	void *ctx;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/partition_set.h"
 
 #define TIMEOUT_MIN_MS 500
 #define TIMEOUT_MAX_MS 8000
@@ -74,40 +75,137 @@ static int64_t clamp(int64_t v, int64_t low, int64_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
-static void resolve_start(const struct offset_query *q, struct offset_lookup_partition *p,
-			  int64_t for_time)
+static void resolve_start(const struct offset_query *q, struct offset_lookup_partition *p)
 {
+	const struct offset_question *asked = &q->asked;
+
 	p->start = p->low;
+	p->end = p->high;
 	p->wanted = -1;
 	if (p->added)
 		return;
-	if (q->offset == CONFIG_OFFSET_END)
+	if (asked->offset == CONFIG_OFFSET_END)
 		p->start = p->high;
-	else if (q->offset == CONFIG_OFFSET_ABSOLUTE)
-		p->start = p->wanted = q->offset_value;
-	else if (q->offset == CONFIG_OFFSET_TAIL)
-		p->start = p->high - clamp(q->offset_value, 0, p->high);
-	else if (q->offset == CONFIG_OFFSET_TIME) /* past the last record: the end */
-		p->start = for_time >= 0 ? for_time : p->high;
+	else if (asked->offset == CONFIG_OFFSET_ABSOLUTE)
+		p->start = p->wanted = asked->value;
+	else if (asked->offset == CONFIG_OFFSET_TAIL)
+		p->start = p->high - clamp(asked->value, 0, p->high);
 	p->start = clamp(p->start, p->low, p->high);
 }
 
-static rd_kafka_resp_err_t look_up_with(struct offset_query *q, struct offset_lookup_partition *ps,
-					size_t n, int64_t *offsets)
+/* ---- a range of time ---- */
+
+static bool has_from(const struct offset_question *asked)
+{
+	return asked->range.from_us != INT64_MIN;
+}
+
+static bool has_to(const struct offset_question *asked)
+{
+	return asked->range.to_us != INT64_MAX;
+}
+
+/* What the broker stamped can be found by its time of arrival alone, which is not the capture's. */
+static bool is_stamped_by_sender(const struct offset_query *q)
+{
+	return q->clock == TOPIC_CLOCK_SENDER;
+}
+
+static rd_kafka_resp_err_t learn_clock(struct offset_query *q)
+{
+	rd_kafka_resp_err_t err;
+
+	if (q->knows_clock || (!has_from(&q->asked) && !has_to(&q->asked)))
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = judge(q, topic_clock_ask(q->rk, q->topic, q->timeout_ms, &q->clock));
+	q->knows_clock = !err;
+	return err;
+}
+
+/* Where the look-up of `from` starts; INT64_MIN: at the beginning. */
+static int64_t first_ms(const struct offset_query *q)
+{
+	int64_t ms = q->asked.range.from_us / 1000;
+
+	if (is_stamped_by_sender(q))
+		return ms;
+	if (q->asked.slack_ms >= (uint64_t)ms)
+		return INT64_MIN;
+	return ms - (int64_t)q->asked.slack_ms;
+}
+
+/* Starts at the first record that is not older; where there is none, at the end. */
+static rd_kafka_resp_err_t start_at(struct offset_query *q, struct offset_lookup_partition *ps,
+				    size_t n, int64_t ms, int64_t *offsets)
+{
+	rd_kafka_resp_err_t err = offsets_for_time(q, ps, n, ms, offsets);
+
+	for (size_t i = 0; i < n && !err; i++)
+		if (!ps[i].added)
+			ps[i].start = offsets[i] < 0 ? ps[i].high
+						     : clamp(offsets[i], ps[i].low, ps[i].high);
+	return err;
+}
+
+static rd_kafka_resp_err_t find_last(struct offset_query *q, struct offset_lookup_partition *ps,
+				     size_t n, int64_t *offsets)
+{
+	const struct offset_question *asked = &q->asked;
+	rd_kafka_resp_err_t err;
+
+	if (!has_to(asked) || !is_stamped_by_sender(q) || asked->slack_ms == CONFIG_SLACK_ALL)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = offsets_for_time(q, ps, n,
+			       (asked->range.to_us + 999) / 1000 + (int64_t)asked->slack_ms,
+			       offsets);
+	for (size_t i = 0; i < n && !err; i++)
+		ps[i].end = offsets[i] < 0 ? ps[i].high : clamp(offsets[i], ps[i].low, ps[i].high);
+	return err;
+}
+
+/* ---- all of it ---- */
+
+static rd_kafka_resp_err_t find_watermarks(struct offset_query *q,
+					   struct offset_lookup_partition *ps, size_t n,
+					   int64_t *offsets)
 {
 	rd_kafka_resp_err_t err = offsets_for_time(q, ps, n, RD_KAFKA_OFFSET_BEGINNING, offsets);
 
 	for (size_t i = 0; i < n && !err; i++)
 		ps[i].low = offsets[i];
-	if (!err && !is_cancelled(q))
-		err = offsets_for_time(q, ps, n, RD_KAFKA_OFFSET_END, offsets);
-	for (size_t i = 0; i < n && !err; i++)
+	if (err || is_cancelled(q))
+		return err;
+	err = offsets_for_time(q, ps, n, RD_KAFKA_OFFSET_END, offsets);
+	for (size_t i = 0; i < n && !err; i++) {
 		ps[i].high = offsets[i];
-	if (!err && q->offset == CONFIG_OFFSET_TIME && !is_cancelled(q))
-		err = offsets_for_time(q, ps, n, q->offset_value, offsets);
-	for (size_t i = 0; i < n && !err; i++)
-		resolve_start(q, &ps[i], offsets[i]);
-	return err || !is_cancelled(q) ? err : RD_KAFKA_RESP_ERR__DESTROY;
+		resolve_start(q, &ps[i]);
+	}
+	return err;
+}
+
+static rd_kafka_resp_err_t find_start(struct offset_query *q, struct offset_lookup_partition *ps,
+				      size_t n, int64_t *offsets)
+{
+	int64_t ms = INT64_MIN;
+
+	if (has_from(&q->asked))
+		ms = first_ms(q);
+	else if (q->asked.offset == CONFIG_OFFSET_TIME)
+		ms = q->asked.value;
+	return ms == INT64_MIN ? RD_KAFKA_RESP_ERR_NO_ERROR : start_at(q, ps, n, ms, offsets);
+}
+
+static rd_kafka_resp_err_t look_up_with(struct offset_query *q, struct offset_lookup_partition *ps,
+					size_t n, int64_t *offsets)
+{
+	rd_kafka_resp_err_t (*const steps[])(struct offset_query *,
+					     struct offset_lookup_partition *, size_t,
+					     int64_t *) = {find_watermarks, find_start, find_last};
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !err; i++)
+		err = is_cancelled(q) ? RD_KAFKA_RESP_ERR__DESTROY : steps[i](q, ps, n, offsets);
+	return err;
 }
 
 static rd_kafka_resp_err_t look_up_all(struct offset_query *q, struct offset_lookup_partition *ps,
@@ -165,7 +263,7 @@ static size_t list_new(struct offset_query *q, const rd_kafka_metadata_topic_t *
 	for (int i = 0; i < topic->partition_cnt; i++) {
 		int32_t id = topic->partitions[i].id;
 
-		if (!is_known(q, id))
+		if (!is_known(q, id) && partition_set_has(q->asked.partitions, id))
 			ps[n++] = (struct offset_lookup_partition){.id = id,
 								   .added = id >= q->n_first};
 	}
@@ -200,11 +298,16 @@ static void look_up_partitions(struct offset_query *q, const rd_kafka_metadata_t
 	}
 	if (q->n_first < 0)
 		q->n_first = topic->partition_cnt;
+	r->n_topic = topic->partition_cnt;
 	n = list_new(q, topic, r->partitions);
 	if (n == 0) {
 		r->complete = true;
 		return;
 	}
+	r->err = learn_clock(q);
+	if (r->err)
+		return;
+	r->clock = q->clock;
 	r->err = look_up_all(q, r->partitions, n);
 	if (r->err && n > 1)
 		r->err = look_up_each(q, n);
@@ -212,7 +315,7 @@ static void look_up_partitions(struct offset_query *q, const rd_kafka_metadata_t
 		r->n = n;
 	for (size_t i = 0; i < r->n; i++)
 		remember(q, r->partitions[i].id);
-	if (r->n && q->offset == CONFIG_OFFSET_STORED && !is_cancelled(q))
+	if (r->n && q->asked.offset == CONFIG_OFFSET_STORED && !is_cancelled(q))
 		look_up_committed(q);
 	r->complete = !r->err && !is_cancelled(q);
 }
@@ -240,7 +343,8 @@ void offset_query_ask(struct offset_query *q)
 
 /* ---- life ---- */
 
-int offset_query_new(struct offset_query **out, rd_kafka_t *rk, const char *topic)
+int offset_query_new(struct offset_query **out, rd_kafka_t *rk, const char *topic,
+		     const struct offset_question *question)
 {
 	struct offset_query *q = calloc(1, sizeof(*q));
 
@@ -249,8 +353,13 @@ int offset_query_new(struct offset_query **out, rd_kafka_t *rk, const char *topi
 	q->rk = rk;
 	q->timeout_ms = TIMEOUT_MIN_MS;
 	q->n_first = -1;
+	q->asked = *question;
 	q->topic = strdup(topic);
-	q->rkt = q->topic ? rd_kafka_topic_new(rk, topic, NULL) : NULL;
+	if (question->partitions)
+		q->asked.partitions = strdup(question->partitions);
+	q->rkt = q->topic && !q->asked.partitions == !question->partitions
+			 ? rd_kafka_topic_new(rk, topic, NULL)
+			 : NULL;
 	if (!q->rkt) {
 		log_error("topic %s: %s", topic, rd_kafka_err2str(rd_kafka_last_error()));
 		offset_query_free(q);
@@ -268,6 +377,7 @@ void offset_query_free(struct offset_query *q)
 	if (q->rkt)
 		rd_kafka_topic_destroy(q->rkt);
 	free(q->known);
+	free((char *)q->asked.partitions);
 	free(q->topic);
 	free(q);
 }

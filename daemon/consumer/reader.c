@@ -42,9 +42,12 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 {
 	struct packet pkt;
 	const char *why = message_to_packet(msg, &pkt);
+	uint64_t *count = &r->read;
 
 	if (why) {
 		skip(r, msg, why);
+	} else if (!time_range_has(&r->opt.range, pkt.time_us)) {
+		count = &r->outside;
 	} else {
 		int err;
 
@@ -55,7 +58,7 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 	}
 	if (msg->offset != p->next && p->next >= 0)
 		gaps_log_jump(r->opt.rk, msg, p->next);
-	r->read++;
+	++*count;
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
 		assignment_done(r->opt.assignment, p);

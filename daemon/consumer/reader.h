@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/time_range.h"
 #include "consumer/inbox.h"
 #include "packet/packet.h"
 
@@ -19,7 +20,8 @@ struct reader_options {
 	rd_kafka_queue_t *queue; /* borrowed */
 	rd_kafka_t *rk;          /* borrowed */
 	struct assignment
-		*assignment; /* borrowed; told of partitions that are taken to their end */
+		*assignment;     /* borrowed; told of partitions that are taken to their end */
+	struct time_range range; /* packets of another time are left out */
 	packet_fn take;
 	void *take_ctx;
 	/* A message that carries an error instead of a record, the end of a partition too. */
@@ -27,7 +29,7 @@ struct reader_options {
 	void *ctx;
 };
 
-/* Part of a struct consumer; all but `read` and `skipped` is private. */
+/* Part of a struct consumer; all but the counts is private. */
 struct reader {
 	struct reader_options opt;
 	const struct partitions *partitions;
@@ -36,6 +38,7 @@ struct reader {
 	bool stopped;
 	uint64_t read;    /* records, within the asked-for range */
 	uint64_t skipped; /* of them, those that are no packet of ours */
+	uint64_t outside; /* records beside them: packets of another time */
 	struct log_limit skip_limit;
 };
 

@@ -93,7 +93,8 @@ def example_entry(name):
 def test_example_has_every_key_with_help_range_and_reload():
     # What the help text says in options, a file says in keys; of lists it has an example.
     in_keys = {'-r, -e or -m': 'read-file, exit-at-end or max-packets',
-               'unless -o': 'unless kafka-offset'}
+               'unless -o': 'unless kafka-offset', 'as -e does': 'as exit-at-end does',
+               'With --to': 'With to'}
     for key in settings():
         if key['scope'] == 'option':
             continue

@@ -194,6 +194,7 @@ static void look_up_from(int first, size_t n, bool added, bool complete, rd_kafk
 		found[i] = (struct offset_lookup_partition){.id = first + (int)i,
 							    .low = 10,
 							    .high = 20,
+							    .end = 20,
 							    .start = added ? 10 : 12,
 							    .wanted = -1,
 							    .added = added};
@@ -307,7 +308,8 @@ static void test_the_end_is_when_each_was_taken(void **state)
 
 static void test_what_is_empty_is_not_asked_for(void **state)
 {
-	struct offset_lookup_partition empty = {.low = 7, .high = 7, .start = 7, .wanted = -1};
+	struct offset_lookup_partition empty = {
+		.low = 7, .high = 7, .end = 7, .start = 7, .wanted = -1};
 	const struct offset_lookup_result result = {.complete = true, .n = 1, .partitions = &empty};
 
 	open_with(CONFIG_OFFSET_BEGIN, true, NULL, 0);

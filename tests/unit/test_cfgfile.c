@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "app/change.h"
+#include "config/partition_set.h"
 #include "config/settings.h"
 #include "with_cfg.h"
 
@@ -46,10 +47,14 @@ static struct values values_of(const struct setting *s)
 		return (struct values){NULL, "7", "\"frob\"", "'frob' is not one of"};
 	case SETTING_OFFSET:
 		return (struct values){"\"-15m\"", "false", "\"soon\"", "'soon'"};
+	case SETTING_POINT:
+		return (struct values){"\"-15m\"", "5", "\"soon\"", "'soon' is no time"};
 	case SETTING_PROPERTIES:
 		return (struct values){"( \"client.id=a\" )", "5", "( \"linger.ms=-1\" )",
 				       "linger.ms"};
 	default:
+		if (s->check == partition_set_check)
+			return (struct values){"\"0-3,7\"", "{ }", "\"a\"", "'a' is no list"};
 		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,
 				       "must not be empty"};
 	}

@@ -319,7 +319,8 @@ static void on_closed(void *ctx, struct consumer *consumer)
 
 static struct ev_loop *loop;
 
-static void open_consumer(enum config_offset offset, bool exit_at_end)
+/* With what stands in `cfg`. */
+static void reopen_consumer(void)
 {
 	const struct consumer_options opt = {
 		.loop = loop,
@@ -332,12 +333,16 @@ static void open_consumer(enum config_offset offset, bool exit_at_end)
 	};
 
 	memset(&world, 0, sizeof(world));
-	cfg = (struct config){.topic = topic,
-			      .brokers = brokers,
-			      .start.offset = offset,
-			      .exit_at_end = exit_at_end};
 	world.settled = world.connected = world.written = true;
+	cfg.topic = topic;
+	cfg.brokers = brokers;
 	assert_int_equal(consumer_new(&c, &opt), 0);
+}
+
+static void open_consumer(enum config_offset offset, bool exit_at_end)
+{
+	cfg = (struct config){.start.offset = offset, .exit_at_end = exit_at_end};
+	reopen_consumer();
 }
 
 static bool ready(void)
@@ -437,6 +442,21 @@ static void test_the_end_is_told_once_when_the_inbox_is_empty(void **state)
 	world.full_inbox = false;
 	ready();
 	world.assignment.on_change(world.assignment.ctx);
+	assert_int_equal(world.ends, 1);
+}
+
+static void test_a_range_that_ends_ahead_ends_by_the_clock(void **state)
+{
+	static char text[] = "@1";
+
+	cfg = (struct config){0};
+	cfg.to = (struct config_time){.us = 1000000, .text = text}; /* and that is over */
+	reopen_consumer();
+	world.full_inbox = true;
+	ev_run(loop, EVRUN_ONCE);
+	assert_int_equal(world.ends, 0); /* what is here is taken first */
+	world.full_inbox = false;
+	ready();
 	assert_int_equal(world.ends, 1);
 }
 
@@ -611,6 +631,7 @@ int main(void)
 		TEST(test_nothing_is_fetched_while_partitions_are_being_paused),
 		TEST(test_the_end_is_told_once_when_the_inbox_is_empty),
 		TEST(test_a_topic_without_packets_ends_when_that_is_known),
+		TEST(test_a_range_that_ends_ahead_ends_by_the_clock),
 		TEST(test_a_stop_reads_and_tells_no_more),
 		TEST(test_a_close_writes_stores_and_leaves),
 		TEST(test_a_close_does_not_store_what_is_not_written),

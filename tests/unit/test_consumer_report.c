@@ -191,12 +191,18 @@ static void test_a_reader_that_is_gone(void **state)
 
 static void test_a_read_that_was_cut_short(void **state)
 {
+	static char to[] = "@1795428900";
 	struct role s = reading();
 
 	s.cut_short = true;
 	snprintf(s.why, sizeof(s.why), "broker b:9092");
 	assert_close(&s, false, 1,
 		     "Cut short: the end of topic pcap was not reached; waited for broker b:9092");
+	world.cfg.to.text = to;
+	assert_close(&s, true, 1,
+		     "Cut short by a signal: the end of the range, --to @1795428900, was not "
+		     "reached\n");
+	world.cfg.to.text = NULL;
 	world.left = 5;
 	assert_close(&s, true, 1, "Cut short by a signal: 5 record(s) of topic pcap not read\n");
 	world.cfg.max_packets = 200;

@@ -26,6 +26,8 @@ static struct {
 	struct offset_lookup_result result;
 	struct offset_lookup_partition partitions[N_PARTITIONS];
 	struct ev_loop *loop;
+	enum topic_clock clock;
+	int clock_calls;
 } world;
 
 struct rd_kafka_topic_s *rd_kafka_topic_new(rd_kafka_t *rk, const char *name,
@@ -84,6 +86,14 @@ rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *rk,
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+rd_kafka_resp_err_t topic_clock_ask(rd_kafka_t *rk, const char *topic, int timeout_ms,
+				    enum topic_clock *out)
+{
+	world.clock_calls++;
+	*out = world.clock;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
 				       int timeout_ms)
 {
@@ -97,17 +107,25 @@ static void on_result(void *ctx, const struct offset_lookup_result *result)
 	ev_break(world.loop, EVBREAK_ALL);
 }
 
-static struct offset_lookup *open_lookup(enum config_offset offset, int64_t value)
+static struct offset_lookup *ask(const struct offset_question *question)
 {
 	const struct offset_lookup_options opt = {.loop = world.loop,
 						  .topic = "pcap",
-						  .offset = offset,
-						  .offset_value = value,
+						  .question = *question,
 						  .on_result = on_result};
 	struct offset_lookup *l = NULL;
 
 	assert_int_equal(offset_lookup_new(&l, &opt), 0);
 	return l;
+}
+
+static struct offset_lookup *open_lookup(enum config_offset offset, int64_t value)
+{
+	const struct offset_question question = {.offset = offset,
+						 .value = value,
+						 .range = {INT64_MIN, INT64_MAX}};
+
+	return ask(&question);
 }
 
 static int open_world(void **state)
@@ -155,6 +173,73 @@ static void test_all_partitions_are_asked_at_once(void **state)
 	expect_starts(CONFIG_OFFSET_ABSOLUTE, 15, 2, (const int64_t[]){10, 15, 20});
 	expect_starts(CONFIG_OFFSET_TAIL, 3, 2, (const int64_t[]){7, 17, 27});
 	expect_starts(CONFIG_OFFSET_TIME, 15, 3, (const int64_t[]){10, 15, 20});
+}
+
+/* Times in milliseconds; -1: open. */
+static struct offset_question range_of(int64_t from, int64_t to, uint64_t slack)
+{
+	return (struct offset_question){.offset = CONFIG_OFFSET_BEGIN,
+					.range = {from < 0 ? INT64_MIN : from * 1000,
+						  to < 0 ? INT64_MAX : to * 1000},
+					.slack_ms = slack};
+}
+
+static void expect_range(struct offset_question question, const int64_t starts[N_PARTITIONS],
+			 const int64_t ends[N_PARTITIONS])
+{
+	struct offset_lookup *l = ask(&question);
+
+	ev_run(world.loop, 0);
+	assert_true(world.result.complete);
+	assert_int_equal(world.result.clock, world.clock);
+	for (int i = 0; i < N_PARTITIONS; i++) {
+		assert_int_equal(world.partitions[i].start, starts[i]);
+		assert_int_equal(world.partitions[i].end, ends[i]);
+	}
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+}
+
+static void test_a_range_is_read_from_its_look_up_to_that_of_its_end_and_slack(void **state)
+{
+	expect_range(range_of(15, 17, 0), (const int64_t[]){10, 15, 20},
+		     (const int64_t[]){10, 17, 20});
+	expect_range(range_of(15, 17, 4), (const int64_t[]){10, 15, 20},
+		     (const int64_t[]){10, 20, 21});
+	expect_range(range_of(15, 17, CONFIG_SLACK_ALL), (const int64_t[]){10, 15, 20},
+		     (const int64_t[]){10, 20, 30});
+	expect_range(range_of(-1, 17, 0), (const int64_t[]){0, 10, 20},
+		     (const int64_t[]){10, 17, 20});
+	expect_range(range_of(15, -1, 4), (const int64_t[]){10, 15, 20},
+		     (const int64_t[]){10, 20, 30});
+	assert_int_equal(world.clock_calls, 5);
+}
+
+static void test_what_the_broker_stamps_is_read_from_before_to_the_end(void **state)
+{
+	world.clock = TOPIC_CLOCK_BROKER;
+	expect_range(range_of(15, 17, 4), (const int64_t[]){10, 11, 20},
+		     (const int64_t[]){10, 20, 30});
+	expect_range(range_of(15, 17, CONFIG_SLACK_ALL), (const int64_t[]){0, 10, 20},
+		     (const int64_t[]){10, 20, 30});
+	world.clock = TOPIC_CLOCK_UNKNOWN;
+	expect_range(range_of(15, 17, 4), (const int64_t[]){10, 11, 20},
+		     (const int64_t[]){10, 20, 30});
+}
+
+static void test_only_the_chosen_partitions_are_asked_about(void **state)
+{
+	struct offset_question question = range_of(-1, -1, 0);
+	struct offset_lookup *l;
+
+	question.partitions = "1-7";
+	l = ask(&question);
+	ev_run(world.loop, 0);
+	assert_true(world.result.complete);
+	assert_int_equal(world.result.n, 2);
+	assert_int_equal(world.result.n_topic, N_PARTITIONS);
+	assert_int_equal(world.partitions[0].id, 1);
+	assert_int_equal(world.clock_calls, 0); /* which only a range needs */
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
 }
 
 static void test_one_that_refuses_does_not_hold_up_the_others(void **state)
@@ -216,6 +301,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_partitions_are_asked_at_once),
+		TEST(test_a_range_is_read_from_its_look_up_to_that_of_its_end_and_slack),
+		TEST(test_what_the_broker_stamps_is_read_from_before_to_the_end),
+		TEST(test_only_the_chosen_partitions_are_asked_about),
 		TEST(test_one_that_refuses_does_not_hold_up_the_others),
 		TEST(test_one_that_hangs_frees_all_when_it_ends),
 	};

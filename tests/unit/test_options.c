@@ -166,6 +166,41 @@ static void test_new_options(void **state)
 }
 
 /* An expression may be right for another link type than Ethernet, or for another day. */
+/* What a range of time implies. */
+static void test_ranges(void **state)
+{
+	static const struct {
+		const char *line;
+		bool exit_at_end;
+		enum config_offset start;
+	} cases[] = {
+		{"-c --from -2h", true, CONFIG_OFFSET_BEGIN},
+		{"-c --to -1h", true, CONFIG_OFFSET_BEGIN},
+		{"-c --from -2h --to -1h --slack all", true, CONFIG_OFFSET_BEGIN},
+		{"-c --from -2h --to 2222-01-01T00:00:00Z", false, CONFIG_OFFSET_BEGIN},
+		{"-c --from 2222-01-01", false, CONFIG_OFFSET_BEGIN},
+		{"-c --from 2222-01-01 -e", true, CONFIG_OFFSET_BEGIN},
+		{"-c --partitions 0-3", false, CONFIG_OFFSET_END},
+		{"-c --slack 1h", false, CONFIG_OFFSET_END},
+	};
+	enum options_action action;
+	struct options *opt;
+	const struct config *cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
+			fail_msg("'%s' said: %s", cases[i].line, said);
+		if (cfg->exit_at_end != cases[i].exit_at_end || cfg->start.offset != cases[i].start)
+			fail_msg("'%s' starts at %d, exits: %d", cases[i].line, cfg->start.offset,
+				 cfg->exit_at_end);
+		config_unref(cfg);
+		options_free(opt);
+	}
+}
+
 static void test_filters_that_compile_somewhere(void **state)
 {
 	static const char *const lines[] = {
@@ -267,7 +302,18 @@ static void test_refused(void **state)
 		{"-p lo", "EXPRESSION: 'lo' is an interface: pass -i lo"},
 		{"-p lo tcp port 80", "'lo' is an interface: pass -i lo"},
 		{"-c -o @1795428900000", "looks like milliseconds: in seconds it is @1795428900.0"},
-		{"-c -o 2026-11-23", "is no time: write 2026-11-23T10:15:00Z"},
+		{"-c -o 2026-11-23x", "is no time: write 2026-11-23T10:15:00Z"},
+		{"-c --from @1795428900000", "looks like milliseconds: in seconds it is "
+					     "@1795428900.000"},
+		{"-c --from yesterday", "--from: 'yesterday' is no time"},
+		{"-c --from -2h --to -3h", "the range is empty: --to -3h is not after --from -2h"},
+		{"-c --from -2h -o begin", "--from and --to say where to start: leave out -o"},
+		{"-c --to 2222-01-01 --slack all",
+		 "--to 2222-01-01 is ahead: give the slack a time"},
+		{"-c --slack soon", "--slack: 'soon' is not a time"},
+		{"-c --partitions 3-1", "'3-1' is no list of partitions such as 0-3,7"},
+		{"-c --partitions 1 -o stored", "a group decides which partitions"},
+		{"-p --from -2h", "--from: only for a consumer"},
 		{"-X dump", "add -p or -c"},
 		{"-p -r f -i eth0", "leave out one"},
 		{"-p -w f", "only for a consumer"},
@@ -561,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_old_options),
 		cmocka_unit_test(test_old_prefixes),
 		cmocka_unit_test(test_new_options),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_filters_that_compile_somewhere),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_refused),

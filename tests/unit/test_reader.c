@@ -59,7 +59,7 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *t
 
 const char *message_to_packet(const rd_kafka_message_t *msg, struct packet *pkt)
 {
-	memset(pkt, 0, sizeof(*pkt));
+	*pkt = (struct packet){.time_us = (uint64_t)msg->offset};
 	return NULL;
 }
 
@@ -108,7 +108,10 @@ static struct reader reader;
 
 static int open_world(void **state)
 {
-	const struct reader_options opt = {.take = take, .take_ctx = &reader, .on_error = on_error};
+	const struct reader_options opt = {.take = take,
+					   .take_ctx = &reader,
+					   .on_error = on_error,
+					   .range = {INT64_MIN, INT64_MAX}};
 
 	memset(&world, 0, sizeof(world));
 	memset(&reader, 0, sizeof(reader));
@@ -192,9 +195,26 @@ static void test_the_first_record_of_a_group_is_no_jump(void **state)
 	assert_int_equal(world.lines, 0);
 }
 
+/* The key decides: records of another time are passed over, and count as none of the range. */
+static void test_packets_of_another_time_are_left_out(void **state)
+{
+	bool more;
+
+	reader.opt.range = (struct time_range){.from_us = 3, .to_us = 6};
+	world.partition.end = 8;
+	come(0, 8);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_taken(0, 3, 6);
+	assert_int_equal(reader.read, 3);
+	assert_int_equal(reader.outside, 5);
+	assert_int_equal(world.partition.next, 8);
+	assert_true(world.partition.done);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_packets_of_another_time_are_left_out, open_world),
 		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,
 				       open_world),
 		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),

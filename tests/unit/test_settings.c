@@ -11,6 +11,8 @@
 #include "base/closest_name.h"
 #include "base/units.h"
 #include "config/brokers.h"
+#include "config/partition_set.h"
+#include "config/point_in_time.h"
 #include "config/property.h"
 #include "config/settings.h"
 #include "config/start_offset.h"
@@ -136,8 +138,12 @@ static void test_offsets(void **state)
 		{"2026-11-23t06:30:00.1234567-05:30", CONFIG_OFFSET_TIME, NOW_MS + 123},
 		{"2024-02-29T00:00:00Z", CONFIG_OFFSET_TIME, 1709164800000},
 		{"2026-02-29T00:00:00Z", -1, 0},
-		{"2026-11-23T12:00:00", -1, 0},
-		{"2026-11-23", -1, 0},
+		/* in the local zone, which main() has made one of the summer's */
+		{"2026-11-23T13:00:00", CONFIG_OFFSET_TIME, NOW_MS},
+		{"2026-07-01 00:00:00.5", CONFIG_OFFSET_TIME, 1782856800500},
+		{"2026-07-01", CONFIG_OFFSET_TIME, 1782856800000},
+		{"2026-11-23T12:00", -1, 0},
+		{"2026-11-2", -1, 0},
 		{"2026-13-01T00:00:00Z", -1, 0},
 		{"2026-11-23T24:00:00Z", -1, 0},
 		{"2026-11-23T12:00:00Zx", -1, 0},
@@ -174,6 +180,40 @@ static void test_offsets(void **state)
 			assert_int_equal(value, cases[i].value);
 		}
 	}
+}
+
+static void test_points_in_time_are_exact_and_shown(void **state)
+{
+	char text[64];
+	int64_t us = 0;
+
+	assert_true(point_in_time_parse("2026-11-23T12:00:00.1234567Z", 0, &us));
+	assert_int_equal(us, NOW_MS * 1000 + 123456);
+	point_in_time_format(text, sizeof(text), us, false);
+	assert_string_equal(text, "2026-11-23T12:00:00.123456Z");
+	point_in_time_format(text, sizeof(text), us / 1000000 * 1000000, true);
+	assert_string_equal(text, "2026-11-23 13:00:00 CET");
+	assert_true(point_in_time_parse("-1ms", NOW_MS * 1000, &us));
+	assert_int_equal(us, NOW_MS * 1000 - 1000);
+	point_in_time_explain("@1795428900000", text, sizeof(text));
+	assert_non_null(strstr(text, "looks like milliseconds"));
+}
+
+static void test_a_set_of_partitions(void **state)
+{
+	static const char *const bad[] = {"a", "1-", "3-1", "1,", ",1", "1 2", "-1", "4294967296"};
+	char why[128];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (partition_set_check(bad[i], why, sizeof(why)) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+	assert_string_equal(why, "'4294967296' is no list of partitions such as 0-3,7");
+	assert_int_equal(partition_set_check("0-3,7", why, sizeof(why)), 0);
+	for (int32_t i = 0; i < 10; i++)
+		assert_int_equal(partition_set_has("0-3,7", i), i <= 3 || i == 7);
+	assert_true(partition_set_has(NULL, 4));
+	assert_int_equal(partition_set_last("7,0-3"), 7);
+	assert_int_equal(partition_set_last(NULL), -1);
 }
 
 static const char *nearest_of(const char *word)
@@ -244,6 +284,7 @@ static const char *another_value(const struct setting *s)
 	case SETTING_ENUM:
 		return s->choices[s->choices[1].name != NULL].name;
 	case SETTING_OFFSET:
+	case SETTING_POINT:
 		return "-15m";
 	default:
 		return "77";
@@ -478,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_units_round_trip),
 		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_points_in_time_are_exact_and_shown),
+		cmocka_unit_test(test_a_set_of_partitions),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all_follows_from_the_row),
@@ -489,5 +532,6 @@ int main(void)
 		cmocka_unit_test(test_brokers),
 	};
 
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/range_log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "config/partition_set.h"
+#include "config/point_in_time.h"
+#include "config/time_range.h"
+
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* "A to B" of the local zone, or of UTC. */
+static void describe(char *buf, size_t size, const struct config *cfg, bool local)
+{
+	char from[64] = "the beginning", to[64] = "the end";
+
+	if (cfg->from.text)
+		point_in_time_format(from, sizeof(from), cfg->from.us, local);
+	if (cfg->to.text)
+		point_in_time_format(to, sizeof(to), cfg->to.us, local);
+	snprintf(buf, size, "%s to %s", from, to);
+}
+
+/* What of the topic is read for it. */
+static void describe_slack(char *buf, size_t size, const struct config *cfg, enum topic_clock clock)
+{
+	char slack[32];
+
+	units_format_time(slack, sizeof(slack), cfg->slack_ms);
+	if (clock != TOPIC_CLOCK_SENDER)
+		snprintf(buf, size, "; %s, so it is read from %s%s to the end",
+			 clock == TOPIC_CLOCK_BROKER
+				 ? "the broker stamps its records (LogAppendTime)"
+				 : "the broker does not tell whose time stamps they are",
+			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "the beginning"
+									      : slack,
+			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "" : " before");
+	else if (cfg->to.text && cfg->slack_ms == CONFIG_SLACK_ALL)
+		snprintf(buf, size, "; with all that came later (--slack all)");
+	else if (cfg->to.text)
+		snprintf(buf, size, "; with what came up to %s late (--slack)", slack);
+	else
+		*buf = '\0';
+}
+
+static int64_t count_records(const struct partitions *ps)
+{
+	int64_t n = 0;
+
+	for (int32_t i = 0; i < ps->n; i++)
+		if (ps->all[i].known && ps->all[i].end > ps->all[i].next)
+			n += ps->all[i].end - ps->all[i].next;
+	return n;
+}
+
+static int count_partitions(const struct partitions *ps)
+{
+	int n = 0;
+
+	for (int32_t i = 0; i < ps->n; i++)
+		n += ps->all[i].known;
+	return n;
+}
+
+static void log_range(const char *topic, const struct config *cfg, const struct partitions *ps,
+		      int32_t n_topic, enum topic_clock clock)
+{
+	char local[160], utc[160], slack[192], records[64] = "what comes";
+
+	describe(local, sizeof(local), cfg, true);
+	describe(utc, sizeof(utc), cfg, false);
+	describe_slack(slack, sizeof(slack), cfg, clock);
+	if (cfg->to.text && !cfg->exit_at_end)
+		snprintf(records, sizeof(records), "what comes until then");
+	else if (cfg->exit_at_end)
+		snprintf(records, sizeof(records), "%" PRId64 " record(s)", count_records(ps));
+	log_info("Reading %s (%s): %s of %d of %" PRId32 " partition(s) of topic %s%s", local, utc,
+		 records, count_partitions(ps), n_topic, topic, slack);
+}
+
+static void log_ahead(const char *name, const struct config_time *at, int64_t now)
+{
+	char ahead[32];
+
+	if (!at->text || at->us <= now)
+		return;
+	units_format_time(ahead, sizeof(ahead), (uint64_t)((at->us - now) / 1000000 * 1000));
+	log_warn("%s %s is %s ahead of this host's clock", name, at->text, ahead);
+}
+
+void range_log(const char *topic, const struct config *cfg, const struct partitions *ps,
+	       int32_t n_topic, enum topic_clock clock)
+{
+	if (partition_set_last(cfg->partitions) >= n_topic)
+		log_warn("topic %s has %" PRId32 " partition(s), the first is 0: not all of "
+			 "--partitions %s are there",
+			 topic, n_topic, cfg->partitions);
+	if (cfg->start.offset == CONFIG_OFFSET_TIME)
+		log_ahead("--kafka-offset",
+			  &(struct config_time){cfg->start.value * 1000, cfg->start.text},
+			  now_us());
+	if (!time_range_is_set(cfg))
+		return;
+	log_ahead("--from", &cfg->from, now_us());
+	log_range(topic, cfg, ps, n_topic, clock);
+	if (cfg->exit_at_end && count_records(ps) == 0)
+		log_warn("no record of topic %s is of that time", topic);
+}
