@@ -8,7 +8,7 @@
 
 /*
  * Compares two configurations and calls `fn` (may be NULL) for each setting and each property that
- * differs, in the order of the table. Returns the set of enum config_change that occur; 0: equal.
+ * differs, properties first. Returns the set of enum config_change that occur; 0: equal.
  */
 unsigned int change_between(const struct config *before, const struct config *after,
 			    difference_fn fn, void *ctx);

@@ -401,7 +401,7 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 {
 	int r;
 
-	if (!difference_needs_capture(t->cfg, cfg)) {
+	if (!(difference_between(t->cfg, cfg, NULL, NULL) & CONFIG_CHANGE_CAPTURE)) {
 		config_hold(&t->cfg, cfg);
 		/* Whoever reloads may have mended what it waits for. */
 		if (t->waiting)

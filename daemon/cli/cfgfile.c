@@ -51,7 +51,7 @@ static const char *kind_of(const config_setting_t *node)
 /* Whether a value of that libconfig type is one for this setting. */
 static bool fits(const struct setting *setting, int type)
 {
-	unsigned int literals = settings_literals(setting);
+	unsigned int literals = settings_form(setting)->literals;
 
 	switch (type) {
 	case CONFIG_TYPE_BOOL:
@@ -73,7 +73,7 @@ static void take_value(struct walk *walk, const struct setting *setting,
 
 	if (!fits(setting, type)) {
 		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
-				  setting->name, settings_wanted(setting), kind_of(node));
+				  setting->name, settings_form(setting)->wanted, kind_of(node));
 		return;
 	}
 	if (type == CONFIG_TYPE_STRING)
@@ -97,7 +97,7 @@ static void take_properties(struct walk *walk, const struct setting *setting,
 
 	if (!config_setting_is_list(node) && !config_setting_is_array(node)) {
 		config_faults_add(walk->builder->faults, where, "%s must be %s, not %s",
-				  setting->name, settings_wanted(setting), kind_of(node));
+				  setting->name, settings_form(setting)->wanted, kind_of(node));
 		return;
 	}
 	for (int i = 0; i < n; i++) {

@@ -106,6 +106,3 @@ struct config {
 	char *where[CONFIG_SETTINGS_MAX]; /* settings_origin() */
 	unsigned int refs;                /* config_ref.h; 0: not counted */
 };
-
-/* Has every log entry from now on name this instance. 0 or -ENOMEM. */
-int config_set_identity(const struct config *cfg);

@@ -21,5 +21,8 @@ const struct config *config_ref(const struct config *cfg);
 /* Gives a reference back; the last one frees, secrets are overwritten first. NULL is legal. */
 void config_unref(const struct config *cfg);
 
+/* Has every log entry from now on name this instance. 0 or -ENOMEM. */
+int config_set_identity(const struct config *cfg);
+
 /* Keeps `cfg` (may be NULL) in place of the one that *held has a reference to. */
 void config_hold(const struct config **held, const struct config *cfg);

@@ -25,8 +25,8 @@ static enum config_change cost_of(const struct setting *setting, const struct co
 	return setting->change;
 }
 
-unsigned int difference_of(const struct setting *setting, const struct config *before,
-			   const struct config *after, difference_fn fn, void *ctx)
+static unsigned int compare(const struct setting *setting, const struct config *before,
+			    const struct config *after, difference_fn fn, void *ctx)
 {
 	struct difference d = {.name = setting->name, .change = cost_of(setting, before)};
 	char *old, *new;
@@ -47,7 +47,8 @@ unsigned int difference_of(const struct setting *setting, const struct config *b
 	return differs ? (unsigned int)d.change : 0;
 }
 
-bool difference_needs_capture(const struct config *before, const struct config *after)
+unsigned int difference_between(const struct config *before, const struct config *after,
+				difference_fn fn, void *ctx)
 {
 	const struct setting *table;
 	unsigned int changes = 0;
@@ -55,6 +56,6 @@ bool difference_needs_capture(const struct config *before, const struct config *
 
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++)
-		changes |= difference_of(&table[i], before, after, NULL, NULL);
-	return changes & CONFIG_CHANGE_CAPTURE;
+		changes |= compare(&table[i], before, after, fn, ctx);
+	return changes;
 }

@@ -19,12 +19,9 @@ struct difference {
 typedef void (*difference_fn)(void *ctx, const struct difference *d);
 
 /*
- * Compares one setting and calls `fn` (may be NULL) if it differs. Returns what the change costs,
- * an enum config_change; 0: none. What is no single value (an action, the Kafka properties) never
- * differs here.
+ * Compares all settings and calls `fn` (may be NULL) for each that differs. Returns what the
+ * changes cost, a set of enum config_change. What is no single value (the Kafka properties) is left
+ * out.
  */
-unsigned int difference_of(const struct setting *setting, const struct config *before,
-			   const struct config *after, difference_fn fn, void *ctx);
-
-/* True when the capture handle that runs with `before` will not do for `after`. */
-bool difference_needs_capture(const struct config *before, const struct config *after);
+unsigned int difference_between(const struct config *before, const struct config *after,
+				difference_fn fn, void *ctx);

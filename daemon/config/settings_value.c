@@ -25,9 +25,7 @@ struct given {
 
 /* What can be done with a type of value; `field` is where it stands in struct config. */
 struct type {
-	const char *name;
-	unsigned int literals; /* what a file writes for it */
-	const char *wanted;    /* the same in words */
+	struct setting_form form;
 	int (*set)(void *field, const struct setting *setting, const struct given *given);
 	int (*format)(char *buf, size_t size, const void *field, const struct setting *setting);
 	void (*format_range)(char *buf, size_t size, const struct setting *setting); /* NULL: any */
@@ -310,43 +308,34 @@ static void clear_properties(void *field)
 #define NUMBER SETTING_LITERAL_NUMBER
 #define TEXT   SETTING_LITERAL_TEXT
 
+/* clang-format off */
 static const struct type types[] = {
-	[SETTING_ACTION] = {.name = "action"},
-	[SETTING_BOOL] = {"bool", BOOL, "true or false", set_bool, format_bool,
-			  format_range_of_bool, NULL},
-	[SETTING_INTEGER] = {"integer", NUMBER, "a number", set_number, format_number,
-			     format_range_of_number, NULL},
-	[SETTING_SIZE] = {"size", NUMBER | TEXT, "a size such as \"64M\"", set_number,
-			  format_number, format_range_of_number, NULL},
-	[SETTING_TIME] = {"time", NUMBER | TEXT, "a time such as \"20ms\"", set_number,
-			  format_number, format_range_of_number, NULL},
-	[SETTING_STRING] = {"string", TEXT, "a text in double quotes", set_string, format_string,
-			    NULL, clear_string},
-	[SETTING_ENUM] = {"enum", TEXT, "a text in double quotes", set_choice, format_choice,
-			  format_range_of_choices, NULL},
-	[SETTING_OFFSET] = {"offset", NUMBER | TEXT, "a text or a number", set_start, format_start,
-			    NULL, clear_start},
-	[SETTING_POINT] = {"point", TEXT, "a text in double quotes", set_point, format_point, NULL,
-			   clear_point},
-	[SETTING_PROPERTIES] = {.name = "list",
-				.wanted = "a list such as ( \"linger.ms=5\" )",
-				.clear = clear_properties},
+	[SETTING_ACTION] = {.form = {.name = "action"}},
+	[SETTING_BOOL] = {{"bool", BOOL, "true or false"},
+		set_bool, format_bool, format_range_of_bool, NULL},
+	[SETTING_INTEGER] = {{"integer", NUMBER, "a number"},
+		set_number, format_number, format_range_of_number, NULL},
+	[SETTING_SIZE] = {{"size", NUMBER | TEXT, "a size such as \"64M\""},
+		set_number, format_number, format_range_of_number, NULL},
+	[SETTING_TIME] = {{"time", NUMBER | TEXT, "a time such as \"20ms\""},
+		set_number, format_number, format_range_of_number, NULL},
+	[SETTING_STRING] = {{"string", TEXT, "a text in double quotes"},
+		set_string, format_string, NULL, clear_string},
+	[SETTING_ENUM] = {{"enum", TEXT, "a text in double quotes"},
+		set_choice, format_choice, format_range_of_choices, NULL},
+	[SETTING_OFFSET] = {{"offset", NUMBER | TEXT, "a text or a number"},
+		set_start, format_start, NULL, clear_start},
+	[SETTING_POINT] = {{"point", TEXT, "a text in double quotes"},
+		set_point, format_point, NULL, clear_point},
+	[SETTING_PROPERTIES] = {{"list", 0, "a list such as ( \"linger.ms=5\" )"},
+		NULL, NULL, NULL, clear_properties},
 };
+/* clang-format on */
 static_assert(sizeof(types) / sizeof(types[0]) == SETTING_PROPERTIES + 1, "a row a type");
 
-const char *settings_type_name(const struct setting *setting)
+const struct setting_form *settings_form(const struct setting *setting)
 {
-	return types[setting->type].name;
-}
-
-unsigned int settings_literals(const struct setting *setting)
-{
-	return types[setting->type].literals;
-}
-
-const char *settings_wanted(const struct setting *setting)
-{
-	return types[setting->type].wanted;
+	return &types[setting->type].form;
 }
 
 int settings_set(struct config *cfg, const struct setting *setting, const char *text,

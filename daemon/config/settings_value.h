@@ -15,12 +15,13 @@ enum setting_literal {
 	SETTING_LITERAL_TEXT = 4,
 };
 
-/* The type of a setting for programs: "size". */
-const char *settings_type_name(const struct setting *setting);
+struct setting_form {
+	const char *name;      /* of its type, for programs: "size" */
+	unsigned int literals; /* a set of enum setting_literal */
+	const char *wanted;    /* the same in words */
+};
 
-/* What a file has to write for it: a set of enum setting_literal, and in words. */
-unsigned int settings_literals(const struct setting *setting);
-const char *settings_wanted(const struct setting *setting);
+const struct setting_form *settings_form(const struct setting *setting);
 
 /*
  * Parses `text` as the value of a setting and puts it into its field (what was there is freed).

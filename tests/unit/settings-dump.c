@@ -32,7 +32,7 @@ int main(void)
 	for (s = settings_table(&n); n > 0; n--, s++) {
 		settings_format_range(range, sizeof(range), s);
 		printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s->name, dash(s->short_name),
-		       settings_type_name(s), scopes[s->scope], roles[s->role],
+		       settings_form(s)->name, scopes[s->scope], roles[s->role],
 		       dash(s->initial != NULL ? s->initial : s->shown), dash(range), dash(s->unit),
 		       changes[s->change], s->help);
 	}
