@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One instance of the service in a test host, handled as an operator does: systemctl, journalctl."""
+import itertools
 import re
 
 from harness import wait
@@ -7,6 +8,7 @@ from harness import wait
 STATS = 'PYCAPA_RECEIVED'
 BROKER_LOST = 'MESSAGE_ID=de145b0f25134fecb3d983e4d3523cab'
 BROKER_BACK = 'MESSAGE_ID=0941459d6de84fc8860162dc43023562'
+COUNTER = itertools.count()
 # The counters that add up to what was received, or recovered from the spool.
 ACCOUNT = ('DELIVERED', 'QUEUED', 'SPOOLED', 'FAILED', 'DROPPED', 'OWN')
 
@@ -57,9 +59,20 @@ class Instance:
         assert done.returncode == 0, done.stderr + self.story()
         return self
 
+    def remember(self):
+        """systemd forgets how a unit ended that is inactive, unless another one names it."""
+        self.host.run('systemd-run', '--quiet', f'--unit=remember-{next(COUNTER)}', '-p',
+                      f'After={self.unit}', '-p', 'RemainAfterExit=yes', 'true')
+
     def stop(self):
+        self.remember()
         self.systemctl('stop')
         return self
+
+    def ended_well(self):
+        """Once it is stopped: by itself (CLD_EXITED, not a signal) and with status 0."""
+        state = self.host.show(self.unit, 'Result', 'ExecMainCode', 'ExecMainStatus')
+        return state == {'Result': 'success', 'ExecMainCode': '1', 'ExecMainStatus': '0'}
 
     def reload(self, check=True, **keys):
         """Changes keys, reloads; returns what systemctl said."""

@@ -214,6 +214,7 @@ def test_a_journald_that_stands_still_costs_no_packet_and_no_signal(instances, l
                                                                     host):
     i = instances(link.name, broker, topic.name, stats_interval='1ms').start()
     i.wait_status('capturing')
+    i.remember()
     with stopped_journald(host):
         wait.until(lambda: 'unix_wait_for_peer' in wchans(i), 20, lambda: wchans(i))
         traffic.send(link, 2000, 5000)
@@ -222,4 +223,4 @@ def test_a_journald_that_stands_still_costs_no_packet_and_no_signal(instances, l
         before = time.monotonic()
         host.systemctl('stop', i.unit)
         assert time.monotonic() - before < 10
-    assert i.show('Result') == 'success' and i.show('ExecMainStatus') == '0', i.story()
+    assert i.ended_well(), i.story()
