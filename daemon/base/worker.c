@@ -187,7 +187,7 @@ static int start(struct worker *e)
 
 	if (e->started)
 		return 0;
-	r = -pthread_create(&e->thread, NULL, run, e);
+	r = thread_start(&e->thread, run, e);
 	if (r < 0)
 		log_error("cannot start a thread: %s", strerror(-r));
 	e->started = r == 0;

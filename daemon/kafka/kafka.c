@@ -355,7 +355,7 @@ void kafka_flush_start(struct kafka *k)
 {
 	kafka_hurry(k);
 	if (!k->flushing)
-		k->flushing = pthread_create(&k->flusher, NULL, run_flush, k) == 0;
+		k->flushing = thread_start(&k->flusher, run_flush, k) == 0;
 }
 
 void *kafka_alloc(struct kafka *k, size_t size)
@@ -436,7 +436,7 @@ void kafka_free(struct kafka *k, unsigned int wait_ms)
 		free_rest(k);
 		return;
 	}
-	if (pthread_create(&k->destroyer, NULL, run_destroy, k) != 0)
+	if (thread_start(&k->destroyer, run_destroy, k) < 0)
 		return; /* no thread to be had: the process is ending, or will not last */
 	if (thread_join_or_leave(k->destroyer, wait_ms, &k->left))
 		free_rest(k);
