@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 #include "spool/spool_thread.h"
 
 #define PENDING_MAX   (16u << 20) /* bytes that wait to be written */
@@ -268,7 +268,7 @@ static struct spool_batch *batch_to_fill(struct spool *s)
 
 static int put(struct spool *s, const struct packet *pkt)
 {
-	size_t bytes = pcapng_packet_size(pkt->caplen);
+	size_t bytes = spool_format_packet_size(pkt->caplen);
 	struct spool_batch *b = batch_to_fill(s);
 	int r = b ? pktbuf_push(b->packets, pkt, s->next) : -ENOMEM;
 
@@ -284,7 +284,7 @@ static int put(struct spool *s, const struct packet *pkt)
 
 int spool_append(struct spool *s, const struct packet *pkt)
 {
-	if (spool_thread_refused(s->thread) || is_full(s, pcapng_packet_size(pkt->caplen)))
+	if (spool_thread_refused(s->thread) || is_full(s, spool_format_packet_size(pkt->caplen)))
 		return SPOOL_E_NOSPACE;
 	if (spool_thread_pending(s->thread) >= PENDING_MAX) {
 		s->want_room = true;

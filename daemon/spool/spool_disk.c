@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "packet/pcapng.h"
 #include "spool/spool_file.h"
+#include "spool/spool_format.h"
 #include "spool/spool_list.h"
 #include "spool/spool_sync.h"
 
@@ -161,13 +161,13 @@ void spool_disk_sync(struct spool_disk *d)
 /* Ends the file that is being written: its last block says how many packets it holds. */
 static void close_open(struct spool_disk *d)
 {
-	uint8_t tail[PCAPNG_STATISTICS_SIZE];
+	uint8_t tail[SPOOL_FORMAT_STATISTICS_SIZE];
 	struct spool_segment *s = d->open;
 	size_t n;
 
 	if (!s)
 		return;
-	n = pcapng_put_statistics(tail, s->packets);
+	n = spool_format_put_statistics(tail, s->packets);
 	if (spool_write_all(d->fd, tail, n, s->bytes) == 0)
 		s->bytes += n;
 	else if (ftruncate(d->fd, (off_t)s->bytes) < 0)

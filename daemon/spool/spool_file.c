@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 
 /* Bytes read at a time; it holds the largest block, and then some. */
 #define READ_SIZE (2u << 20)
@@ -54,27 +54,29 @@ static int add_kind(struct spool_kinds *k, uint16_t linktype, uint8_t resolution
 int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint64_t id, uint8_t **out)
 {
 	char comment[sizeof(COMMENT_PREFIX) + SPOOL_TOPIC_MAX] = COMMENT_PREFIX;
-	uint8_t *buf = malloc(PCAPNG_SECTION_MAX + (size_t)k->n * PCAPNG_INTERFACE_SIZE);
+	uint8_t *buf =
+		malloc(SPOOL_FORMAT_SECTION_MAX + (size_t)k->n * SPOOL_FORMAT_INTERFACE_SIZE);
 	size_t n;
 
 	if (!buf)
 		return -ENOMEM;
 	strncat(comment, topic, SPOOL_TOPIC_MAX - 1);
-	n = pcapng_put_section(buf, "pycapa", comment, id);
+	n = spool_format_put_section(buf, "pycapa", comment, id);
 	for (uint32_t i = 0; i < k->n; i++)
-		n += pcapng_put_interface(buf + n, k->kind[i].linktype, k->kind[i].resolution);
+		n += spool_format_put_interface(buf + n, k->kind[i].linktype,
+						k->kind[i].resolution);
 	*out = buf;
 	return (int)n;
 }
 
 size_t spool_file_packet_max(uint32_t caplen)
 {
-	return PCAPNG_INTERFACE_SIZE + pcapng_packet_size(caplen);
+	return SPOOL_FORMAT_INTERFACE_SIZE + spool_format_packet_size(caplen);
 }
 
 int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8_t *buf)
 {
-	uint8_t resolution = pcapng_resolution(pkt->time_us);
+	uint8_t resolution = spool_format_resolution(pkt->time_us);
 	size_t n = 0;
 	uint32_t i;
 
@@ -86,9 +88,9 @@ int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8
 
 		if (r < 0)
 			return r;
-		n = pcapng_put_interface(buf, pkt->linktype, resolution);
+		n = spool_format_put_interface(buf, pkt->linktype, resolution);
 	}
-	n += pcapng_put_packet(buf + n, i, resolution, pkt);
+	n += spool_format_put_packet(buf + n, i, resolution, pkt);
 	return (int)n;
 }
 
@@ -164,17 +166,17 @@ static ssize_t fill(struct spool_reader *r, uint64_t limit)
 }
 
 /* 1 with a block, 0 when the rest is not there, -EBADMSG or -errno. */
-static int next_block(struct spool_reader *r, uint64_t limit, struct pcapng_block *b)
+static int next_block(struct spool_reader *r, uint64_t limit, struct spool_format_block *b)
 {
 	for (;;) {
 		ssize_t n;
 
-		switch (pcapng_next(r->buf + r->start, r->fill - r->start, b)) {
+		switch (spool_format_next(r->buf + r->start, r->fill - r->start, b)) {
 		case 0:
 			r->start += b->size;
 			r->whole = r->offset + r->start;
 			return 1;
-		case PCAPNG_E_BAD:
+		case SPOOL_FORMAT_E_BAD:
 			return -EBADMSG;
 		default:
 			n = fill(r, limit);
@@ -185,35 +187,36 @@ static int next_block(struct spool_reader *r, uint64_t limit, struct pcapng_bloc
 }
 
 /* A packet of the file; false: it is damaged. */
-static bool take_packet(const struct spool_reader *r, const struct pcapng_block *b,
+static bool take_packet(const struct spool_reader *r, const struct spool_format_block *b,
 			struct packet *pkt)
 {
 	const struct spool_kind *k;
 	uint32_t interface;
 
-	if (!pcapng_get_packet_interface(b, &interface) || interface >= r->kinds.n)
+	if (!spool_format_get_packet_interface(b, &interface) || interface >= r->kinds.n)
 		return false;
 	k = &r->kinds.kind[interface];
-	return k->resolution && pcapng_get_packet(b, k->linktype, k->resolution, r->checked, pkt);
+	return k->resolution &&
+	       spool_format_get_packet(b, k->linktype, k->resolution, r->checked, pkt);
 }
 
 /* An interface that is damaged keeps its number, and all packets that name it are lost. */
-static int take_interface(struct spool_reader *r, const struct pcapng_block *b)
+static int take_interface(struct spool_reader *r, const struct spool_format_block *b)
 {
 	uint16_t linktype;
 	uint8_t resolution;
 
-	if (!pcapng_get_interface(b, &linktype, &resolution))
+	if (!spool_format_get_interface(b, &linktype, &resolution))
 		linktype = resolution = 0;
 	return add_kind(&r->kinds, linktype, resolution);
 }
 
-static int take_section(struct spool_reader *r, const struct pcapng_block *b)
+static int take_section(struct spool_reader *r, const struct spool_format_block *b)
 {
 	char comment[1];
 	uint64_t id;
 
-	if (r->begun || !pcapng_get_section(b, comment, sizeof(comment), &id))
+	if (r->begun || !spool_format_get_section(b, comment, sizeof(comment), &id))
 		return SPOOL_FILE_E_DAMAGED;
 	r->begun = true;
 	r->checked = id;
@@ -221,19 +224,21 @@ static int take_section(struct spool_reader *r, const struct pcapng_block *b)
 }
 
 /* What a block says, taken in. 1: it is a packet, in `pkt`; 0: it is not; _DAMAGED; -ENOMEM. */
-static int take_block(struct spool_reader *r, const struct pcapng_block *b, struct packet *pkt)
+static int take_block(struct spool_reader *r, const struct spool_format_block *b,
+		      struct packet *pkt)
 {
 	uint64_t packets;
 
 	switch (b->type) {
-	case PCAPNG_SECTION:
+	case SPOOL_FORMAT_SECTION:
 		return take_section(r, b);
-	case PCAPNG_INTERFACE:
+	case SPOOL_FORMAT_INTERFACE:
 		return take_interface(r, b);
-	case PCAPNG_PACKET:
+	case SPOOL_FORMAT_PACKET:
 		return take_packet(r, b, pkt) ? 1 : SPOOL_FILE_E_DAMAGED;
-	case PCAPNG_STATISTICS:
-		return pcapng_get_statistics(b, r->checked, &packets) ? 0 : SPOOL_FILE_E_DAMAGED;
+	case SPOOL_FORMAT_STATISTICS:
+		return spool_format_get_statistics(b, r->checked, &packets) ? 0
+									    : SPOOL_FILE_E_DAMAGED;
 	default:
 		return SPOOL_FILE_E_DAMAGED;
 	}
@@ -242,14 +247,14 @@ static int take_block(struct spool_reader *r, const struct pcapng_block *b, stru
 /* By all appearance a packet begins here. 1, 0, or -errno. */
 static int is_packet(struct spool_reader *r, uint64_t limit)
 {
-	struct pcapng_block b;
+	struct spool_format_block b;
 
 	for (;;) {
-		int n = pcapng_next(r->buf + r->start, r->fill - r->start, &b);
+		int n = spool_format_next(r->buf + r->start, r->fill - r->start, &b);
 
 		if (n == 0)
-			return pcapng_is_packet(&b);
-		if (n == PCAPNG_E_BAD || r->offset + r->fill >= limit)
+			return spool_format_is_packet(&b);
+		if (n == SPOOL_FORMAT_E_BAD || r->offset + r->fill >= limit)
 			return 0;
 		n = (int)fill(r, limit);
 		if (n <= 0)
@@ -295,7 +300,7 @@ static int take_damage(struct spool_reader *r, uint64_t limit, bool is_block)
 
 int spool_reader_next(struct spool_reader *r, uint64_t limit, struct packet *pkt)
 {
-	struct pcapng_block b;
+	struct spool_format_block b;
 	int n;
 
 	while ((n = next_block(r, limit, &b)) > 0) {
@@ -311,8 +316,8 @@ int spool_reader_next(struct spool_reader *r, uint64_t limit, struct packet *pkt
 /* The topic that the section's comment names, and the id. */
 static int read_head(struct spool_reader *r, uint64_t size, struct spool_file_info *out)
 {
-	char comment[PCAPNG_COMMENT_MAX];
-	struct pcapng_block b;
+	char comment[SPOOL_FORMAT_COMMENT_MAX];
+	struct spool_format_block b;
 	int n = next_block(r, size, &b);
 	size_t skip = strlen(COMMENT_PREFIX);
 
@@ -322,7 +327,7 @@ static int read_head(struct spool_reader *r, uint64_t size, struct spool_file_in
 		return SPOOL_FILE_E_FOREIGN;
 	if (n < 0)
 		return n;
-	if (!pcapng_get_section(&b, comment, sizeof(comment), &out->id) ||
+	if (!spool_format_get_section(&b, comment, sizeof(comment), &out->id) ||
 	    strncmp(comment, COMMENT_PREFIX, skip) || strlen(comment + skip) >= SPOOL_TOPIC_MAX)
 		return SPOOL_FILE_E_FOREIGN;
 	strcpy(out->topic, comment + skip);
@@ -333,19 +338,19 @@ static int read_head(struct spool_reader *r, uint64_t size, struct spool_file_in
 
 static bool read_tail_of(int fd, uint64_t size, size_t length, bool checked, uint64_t *packets)
 {
-	uint8_t buf[PCAPNG_STATISTICS_SIZE];
-	struct pcapng_block b;
+	uint8_t buf[SPOOL_FORMAT_STATISTICS_SIZE];
+	struct spool_format_block b;
 
 	return size > length && pread(fd, buf, length, (off_t)(size - length)) == (ssize_t)length &&
-	       !pcapng_next(buf, length, &b) && b.size == length &&
-	       pcapng_get_statistics(&b, checked, packets);
+	       !spool_format_next(buf, length, &b) && b.size == length &&
+	       spool_format_get_statistics(&b, checked, packets);
 }
 
 /* A file that was closed in order says at its end how many packets it holds. */
 static bool read_tail(int fd, uint64_t size, bool checked, uint64_t *packets)
 {
-	return read_tail_of(fd, size, PCAPNG_STATISTICS_SIZE, true, packets) ||
-	       (!checked && read_tail_of(fd, size, PCAPNG_STATISTICS_OLD, false, packets));
+	return read_tail_of(fd, size, SPOOL_FORMAT_STATISTICS_SIZE, true, packets) ||
+	       (!checked && read_tail_of(fd, size, SPOOL_FORMAT_STATISTICS_OLD, false, packets));
 }
 
 static int count_packets(struct spool_reader *r, uint64_t size, struct spool_file_info *out)
@@ -394,14 +399,14 @@ int spool_file_scan(int fd, struct spool_file_info *out)
 
 uint64_t spool_file_id(int fd)
 {
-	uint8_t buf[PCAPNG_SECTION_MAX];
+	uint8_t buf[SPOOL_FORMAT_SECTION_MAX];
 	ssize_t n = pread(fd, buf, sizeof(buf), 0);
-	struct pcapng_block b;
+	struct spool_format_block b;
 	char comment[1];
 	uint64_t id;
 
-	if (n < 0 || pcapng_next(buf, (size_t)n, &b) ||
-	    !pcapng_get_section(&b, comment, sizeof(comment), &id))
+	if (n < 0 || spool_format_next(buf, (size_t)n, &b) ||
+	    !spool_format_get_section(&b, comment, sizeof(comment), &id))
 		return 0;
 	return id;
 }

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 #include "spool/spool_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,11 +48,11 @@ static uint64_t count_readable(int fd, uint64_t limit)
 /* It may have a last block of this size, which says how many packets there are. */
 static bool is_closed(const uint8_t *data, size_t size, size_t tail)
 {
-	struct pcapng_block last;
+	struct spool_format_block last;
 	uint64_t told;
 
-	return size >= tail && !pcapng_next(data + size - tail, tail, &last) &&
-	       pcapng_get_statistics(&last, false, &told);
+	return size >= tail && !spool_format_next(data + size - tail, tail, &last) &&
+	       spool_format_get_statistics(&last, false, &told);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -79,8 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(spool_write_all(fd, data, size, (uint64_t)n) == 0);
 	free(head);
 	if (spool_file_scan(fd, &info) == 0) {
-		bool closed = is_closed(data, size, PCAPNG_STATISTICS_SIZE) ||
-			      is_closed(data, size, PCAPNG_STATISTICS_OLD);
+		bool closed = is_closed(data, size, SPOOL_FORMAT_STATISTICS_SIZE) ||
+			      is_closed(data, size, SPOOL_FORMAT_STATISTICS_OLD);
 
 		must(info.bytes + info.torn == (uint64_t)n + size);
 		readable = count_readable(fd, info.bytes);

@@ -9,7 +9,7 @@
 
 #include "base/thread.h"
 #include "join_wait.h"
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 #include "spool_rig.h"
 
 /* ---- tests ---- */
@@ -114,7 +114,7 @@ static void fill_and_die(struct rig *r)
 	rig_open(r);
 	append_all(r, 0, 1000);
 	for (uint32_t i = 0; i < 1000; i++)
-		bytes += pcapng_packet_size(length_of(i));
+		bytes += spool_format_packet_size(length_of(i));
 	WAIT(r, bytes_on_disk(r) >= bytes);
 	read_until(r, 1000);
 	spool_acknowledge(r->spool, 200);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 
 #include <string.h>
 
@@ -23,14 +23,14 @@ static size_t padded(size_t n)
 	return (n + 3) & ~(size_t)3;
 }
 
-uint8_t pcapng_resolution(uint64_t time_us)
+uint8_t spool_format_resolution(uint64_t time_us)
 {
 	return time_us < UINT64_MAX / 1000 ? 9 : 6;
 }
 
-size_t pcapng_packet_size(uint32_t caplen)
+size_t spool_format_packet_size(uint32_t caplen)
 {
-	return PCAPNG_PACKET_EXTRA + padded(caplen);
+	return SPOOL_FORMAT_PACKET_EXTRA + padded(caplen);
 }
 
 /* Type in front, and the length on both sides, as every block has. */
@@ -55,7 +55,8 @@ static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
 {
 	size_t len = strlen(text);
 
-	return put_option(buf, code, text, len < PCAPNG_COMMENT_MAX ? len : PCAPNG_COMMENT_MAX);
+	return put_option(buf, code, text,
+			  len < SPOOL_FORMAT_COMMENT_MAX ? len : SPOOL_FORMAT_COMMENT_MAX);
 }
 
 /* Of a block's body up to here; `kind` is what it depends on and does not hold. */
@@ -81,7 +82,8 @@ static size_t put_checksum(uint8_t *buf, size_t at, uint32_t kind)
 	return at + 12;
 }
 
-size_t pcapng_put_section(uint8_t *buf, const char *application, const char *comment, uint64_t id)
+size_t spool_format_put_section(uint8_t *buf, const char *application, const char *comment,
+				uint64_t id)
 {
 	size_t n = 24;
 
@@ -93,10 +95,10 @@ size_t pcapng_put_section(uint8_t *buf, const char *application, const char *com
 	n += put_text(buf + n, OPTION_USERAPPL, application);
 	n += put_option(buf + n, OPTION_ID, &id, sizeof(id));
 	n = put_checksum(buf, n, 0);
-	return frame_block(buf, PCAPNG_SECTION, n + 4);
+	return frame_block(buf, SPOOL_FORMAT_SECTION, n + 4);
 }
 
-size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
+size_t spool_format_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
 {
 	size_t n = 16;
 
@@ -105,14 +107,14 @@ size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
 	bytes_put32(buf + 12, PACKET_MAX_LEN);
 	n += put_option(buf + n, OPTION_RESOLUTION, &resolution, 1);
 	n += put_option(buf + n, OPTION_END, "", 0);
-	return frame_block(buf, PCAPNG_INTERFACE, n + 4);
+	return frame_block(buf, SPOOL_FORMAT_INTERFACE, n + 4);
 }
 
-size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
-			 const struct packet *pkt)
+size_t spool_format_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			       const struct packet *pkt)
 {
 	uint64_t ticks = resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
-	size_t size = pcapng_packet_size(pkt->caplen);
+	size_t size = spool_format_packet_size(pkt->caplen);
 
 	bytes_put32(buf + 8, interface);
 	bytes_put32(buf + 12, (uint32_t)(ticks >> 32));
@@ -124,38 +126,38 @@ size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 	if (pkt->caplen)
 		memcpy(buf + 28, pkt->data, pkt->caplen);
 	put_checksum(buf, size - 16, packet_kind(pkt->linktype, resolution));
-	return frame_block(buf, PCAPNG_PACKET, size);
+	return frame_block(buf, SPOOL_FORMAT_PACKET, size);
 }
 
-size_t pcapng_put_statistics(uint8_t *buf, uint64_t delivered)
+size_t spool_format_put_statistics(uint8_t *buf, uint64_t delivered)
 {
 	size_t n = 20;
 
 	memset(buf + 8, 0, 12); /* interface 0, no time */
 	n += put_option(buf + n, OPTION_DELIVERED, &delivered, sizeof(delivered));
 	n = put_checksum(buf, n, 0);
-	return frame_block(buf, PCAPNG_STATISTICS, n + 4);
+	return frame_block(buf, SPOOL_FORMAT_STATISTICS, n + 4);
 }
 
-int pcapng_next(const uint8_t *p, size_t len, struct pcapng_block *out)
+int spool_format_next(const uint8_t *p, size_t len, struct spool_format_block *out)
 {
 	if (len < 8)
-		return PCAPNG_E_SHORT;
+		return SPOOL_FORMAT_E_SHORT;
 	out->type = bytes_get32(p);
 	out->size = bytes_get32(p + 4);
-	if (out->size < 12 || out->size % 4 || out->size > PCAPNG_BLOCK_MAX)
-		return PCAPNG_E_BAD;
+	if (out->size < 12 || out->size % 4 || out->size > SPOOL_FORMAT_BLOCK_MAX)
+		return SPOOL_FORMAT_E_BAD;
 	if (len < out->size)
-		return PCAPNG_E_SHORT;
+		return SPOOL_FORMAT_E_SHORT;
 	if (bytes_get32(p + out->size - 4) != out->size)
-		return PCAPNG_E_BAD;
+		return SPOOL_FORMAT_E_BAD;
 	out->body = p + 8;
 	out->len = out->size - 12;
 	return 0;
 }
 
 /* The first option of this code, from `at` on in the body; NULL when there is none. */
-static const uint8_t *find_option(const struct pcapng_block *b, uint32_t at, uint16_t code,
+static const uint8_t *find_option(const struct spool_format_block *b, uint32_t at, uint16_t code,
 				  uint16_t *len)
 {
 	while (at + 4 <= b->len) {
@@ -173,7 +175,7 @@ static const uint8_t *find_option(const struct pcapng_block *b, uint32_t at, uin
 }
 
 /* The checksum is right, or there is none and need be none. Options begin at `at`. */
-static bool is_intact(const struct pcapng_block *b, uint32_t at, uint32_t kind, bool checked)
+static bool is_intact(const struct spool_format_block *b, uint32_t at, uint32_t kind, bool checked)
 {
 	const uint8_t *option = b->body + b->len - 12; /* where put_checksum() has it */
 
@@ -183,13 +185,14 @@ static bool is_intact(const struct pcapng_block *b, uint32_t at, uint32_t kind, 
 	return bytes_get32(option + 4) == checksum(b->body, b->len - 8, kind);
 }
 
-bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size, uint64_t *id)
+bool spool_format_get_section(const struct spool_format_block *b, char *comment, size_t size,
+			      uint64_t *id)
 {
 	const uint8_t *text, *value;
 	uint16_t len;
 
-	if (b->type != PCAPNG_SECTION || b->len < 16 || bytes_get32(b->body) != BYTE_ORDER_MAGIC ||
-	    bytes_get16(b->body + 4) != 1)
+	if (b->type != SPOOL_FORMAT_SECTION || b->len < 16 ||
+	    bytes_get32(b->body) != BYTE_ORDER_MAGIC || bytes_get16(b->body + 4) != 1)
 		return false;
 	value = find_option(b, 16, OPTION_ID, &len);
 	if ((value && len != sizeof(*id)) || !is_intact(b, 16, 0, value))
@@ -206,12 +209,13 @@ bool pcapng_get_section(const struct pcapng_block *b, char *comment, size_t size
 	return true;
 }
 
-bool pcapng_get_interface(const struct pcapng_block *b, uint16_t *linktype, uint8_t *resolution)
+bool spool_format_get_interface(const struct spool_format_block *b, uint16_t *linktype,
+				uint8_t *resolution)
 {
 	const uint8_t *value;
 	uint16_t len;
 
-	if (b->type != PCAPNG_INTERFACE || b->len < 8)
+	if (b->type != SPOOL_FORMAT_INTERFACE || b->len < 8)
 		return false;
 	*linktype = bytes_get16(b->body);
 	value = find_option(b, 8, OPTION_RESOLUTION, &len);
@@ -219,12 +223,13 @@ bool pcapng_get_interface(const struct pcapng_block *b, uint16_t *linktype, uint
 	return *resolution == 6 || *resolution == 9;
 }
 
-bool pcapng_get_statistics(const struct pcapng_block *b, bool checked, uint64_t *delivered)
+bool spool_format_get_statistics(const struct spool_format_block *b, bool checked,
+				 uint64_t *delivered)
 {
 	const uint8_t *value;
 	uint16_t len;
 
-	if (b->type != PCAPNG_STATISTICS || b->len < 12 || !is_intact(b, 12, 0, checked))
+	if (b->type != SPOOL_FORMAT_STATISTICS || b->len < 12 || !is_intact(b, 12, 0, checked))
 		return false;
 	value = find_option(b, 12, OPTION_DELIVERED, &len);
 	if (!value || len != sizeof(*delivered))
@@ -233,26 +238,27 @@ bool pcapng_get_statistics(const struct pcapng_block *b, bool checked, uint64_t 
 	return true;
 }
 
-bool pcapng_is_packet(const struct pcapng_block *b)
+bool spool_format_is_packet(const struct spool_format_block *b)
 {
 	size_t data;
 
-	if (b->type != PCAPNG_PACKET || b->len < 20 || bytes_get32(b->body + 12) > PACKET_MAX_LEN)
+	if (b->type != SPOOL_FORMAT_PACKET || b->len < 20 ||
+	    bytes_get32(b->body + 12) > PACKET_MAX_LEN)
 		return false;
 	data = padded(bytes_get32(b->body + 12));
 	return b->len == 20 + data || b->len == 32 + data; /* without or with a checksum */
 }
 
-bool pcapng_get_packet_interface(const struct pcapng_block *b, uint32_t *interface)
+bool spool_format_get_packet_interface(const struct spool_format_block *b, uint32_t *interface)
 {
-	if (b->type != PCAPNG_PACKET || b->len < 20)
+	if (b->type != SPOOL_FORMAT_PACKET || b->len < 20)
 		return false;
 	*interface = bytes_get32(b->body);
 	return true;
 }
 
-bool pcapng_get_packet(const struct pcapng_block *b, uint16_t linktype, uint8_t resolution,
-		       bool checked, struct packet *pkt)
+bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linktype,
+			     uint8_t resolution, bool checked, struct packet *pkt)
 {
 	uint64_t ticks = (uint64_t)bytes_get32(b->body + 4) << 32 | bytes_get32(b->body + 8);
 	uint32_t caplen = bytes_get32(b->body + 12);
