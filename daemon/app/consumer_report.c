@@ -72,10 +72,7 @@ static void log_failures(const struct role *s, bool interrupted, uint64_t read)
 {
 	uint64_t missing = output_taken(s->output) - output_written(s->output);
 
-	if (s->foreign)
-		log_error("%" PRIu64 " packet(s) not written: of another link type than the "
-			  "capture's",
-			  s->foreign);
+	output_log_left_out(s->output);
 	if (missing)
 		log_error("%" PRIu64 " packet(s) not written: %s", missing,
 			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
@@ -98,6 +95,7 @@ int consumer_report_close(struct role *s, bool interrupted)
 		 written);
 	if (s->reader_gone)
 		return s->status;
+	output_log_cut(s->output);
 	log_failures(s, interrupted, counts.read);
 	return s->status || s->foreign || s->cut_short || taken > written;
 }

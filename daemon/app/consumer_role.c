@@ -99,7 +99,7 @@ static int take(void *ctx, const struct packet *pkt)
 
 	if (r == PACKET_E_FULL)
 		return r;
-	if (r == OUTPUT_E_LINKTYPE) {
+	if (r == OUTPUT_E_LEFT_OUT) {
 		s->foreign++;
 		return 0;
 	}

@@ -23,7 +23,7 @@ struct role {
 	ev_timer tell_end;        /* outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
-	uint64_t foreign;              /* packets of a link type that the capture cannot hold */
+	uint64_t foreign;              /* packets that the capture cannot hold */
 	struct consumer_counts before; /* of the consumers that were replaced */
 
 	bool ended;       /* nothing more is taken */

@@ -5,9 +5,11 @@
 
 #include "consumer/assignment.h"
 #include "consumer/gaps.h"
-#include "consumer/message.h"
+#include "kafka/record_decode.h"
 
 #define LOG_INTERVAL_S 60
+
+#define E_STOPPED 2 /* within a record: it is not read */
 
 void reader_init(struct reader *r, const struct reader_options *opt)
 {
@@ -37,28 +39,51 @@ static void take_error(struct reader *r, const rd_kafka_message_t *msg)
 		assignment_done(r->opt.assignment, p);
 }
 
+static void forget_taken(struct reader *r)
+{
+	r->taken = 0;
+	r->inside = false;
+}
+
+/* A record that was not taken whole is decoded again: what was taken of it is passed over. */
+static int give(void *ctx, const struct packet *pkt)
+{
+	struct reader *r = ctx;
+	int err;
+
+	if (r->given++ < r->taken)
+		return 0;
+	if (r->stopped)
+		return E_STOPPED;
+	if (time_range_has(&r->opt.range, pkt->time_us)) {
+		err = r->opt.take(r->opt.take_ctx, pkt);
+		if (err)
+			return err;
+		r->inside = true;
+	}
+	r->taken++;
+	return 0;
+}
+
 /* Returns what downstream returned. */
 static int take_record(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
 {
-	struct packet pkt;
-	const char *why = message_to_packet(msg, &pkt);
-	uint64_t *count = &r->read;
+	const char *why;
+	int err;
 
-	if (why) {
+	r->current = msg;
+	r->given = 0;
+	err = record_decode(msg, give, r, &why);
+	if (err)
+		return err;
+	if (why)
 		skip(r, msg, why);
-	} else if (!time_range_has(&r->opt.range, pkt.time_us)) {
-		count = &r->outside;
-	} else {
-		int err;
-
-		r->current = msg;
-		err = r->opt.take(r->opt.take_ctx, &pkt);
-		if (err)
-			return err;
-	}
 	if (msg->offset != p->next && p->next >= 0)
 		gaps_log_jump(r->opt.rk, msg, p->next);
-	++*count;
+	if (why || r->inside)
+		r->read++;
+	else
+		r->outside++;
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
 		assignment_done(r->opt.assignment, p);
@@ -92,8 +117,9 @@ int reader_run(struct reader *r, bool *more)
 		int err = msg ? take_message(r, msg) : 0;
 
 		if (err)
-			return err;
+			return err == E_STOPPED ? 0 : err;
 		inbox_pop(&r->inbox);
+		forget_taken(r);
 	}
 	return 0;
 }
@@ -127,4 +153,5 @@ void reader_origin(const struct reader *r, int32_t *partition, int64_t *offset)
 void reader_clear(struct reader *r)
 {
 	inbox_clear(&r->inbox);
+	forget_taken(r);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages of a consumer queue into packets: each record once, in the order they come, those that
- * are no packet of ours counted and left out.
+ * are no packet of ours counted and left out. A record can hold any number of packets, and counts
+ * as read when all of them are taken.
  */
 #pragma once
 
@@ -34,11 +35,14 @@ struct reader {
 	struct reader_options opt;
 	const struct partitions *partitions;
 	struct inbox inbox;
-	const rd_kafka_message_t *current; /* that take() is looking at */
+	const rd_kafka_message_t *current; /* whose packets take() is looking at */
+	uint32_t given;                    /* of its packets: those that were decoded, this time */
+	uint32_t taken;                    /* of its packets: those that are done with */
+	bool inside;                       /* one of those was within the range of time */
 	bool stopped;
 	uint64_t read;    /* records, within the asked-for range */
-	uint64_t skipped; /* of them, those that are no packet of ours */
-	uint64_t outside; /* records beside them: packets of another time */
+	uint64_t skipped; /* of them, those that are none of ours */
+	uint64_t outside; /* records beside them: all their packets are of another time */
 	struct log_limit skip_limit;
 };
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The capture's header goes out before Kafka is reached, and classic pcap has one link type, which
- * only packets tell. So the header says Ethernet; when the first packet says otherwise, it is
- * changed while that is possible: always in a regular file, and in a pipe when the header still
- * waits, which it does for HEADER_HOLD_SEC where packets are expected at once (any start but the
- * end of the topic).
+ * The capture's header goes out before Kafka is reached, and that of a classic pcap says what only
+ * packets tell (pcap_encoder.c). When the first packets say otherwise it is changed while that is
+ * possible: in a regular file for the first packet, and wherever all still waits to be written,
+ * which it does for HEADER_HOLD_SEC where packets are expected at once (any start but the end of
+ * the topic), and then to the end of the first batch.
  */
 #include "output/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,8 +20,8 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "output/encoder.h"
 #include "output/stream.h"
-#include "packet/pcapfile.h"
 
 #define HEADER_HOLD_SEC 0.5
 #define WRITE_SIZE      (128 * 1024) /* so many bytes are written without waiting for the batch */
@@ -28,12 +29,14 @@
 
 struct output {
 	struct output_options opt;
-	struct stream *capture; /* NULL: text only */
-	struct stream *text;    /* NULL: capture only */
-	struct ev_timer hold;   /* runs while the header waits for the first packet */
-	uint16_t linktype;      /* of the header */
+	struct encoder *encoder; /* of the capture; NULL: text only */
+	struct stream *capture;  /* NULL: text only */
+	struct stream *text;     /* NULL: capture only */
+	struct ev_timer hold;    /* runs while the header waits for the first packet */
 	uint64_t taken;
-	uint64_t foreign; /* packets of another link type */
+	uint64_t left_out[ENCODER_REFUSALS];
+	bool finished; /* no packet comes any more */
+	bool closed;   /* the capture's end is put */
 	bool ended;
 	struct log_limit limit;
 };
@@ -102,30 +105,55 @@ static bool flush_file(struct output *o, struct stream *sf)
 	return !sf || judge(o, stream_flush(sf));
 }
 
+/* What follows the last packet. Returns false while there is no room for it. */
+static bool put_end(struct output *o)
+{
+	size_t n = 1;
+
+	while (!o->closed && n) {
+		uint8_t *room = stream_reserve(o->capture, ENCODER_END_SIZE);
+
+		if (!room)
+			return false;
+		n = o->encoder->ops->end(o->encoder, room);
+		stream_append(o->capture, n);
+		o->closed = n == 0;
+	}
+	return true;
+}
+
+static bool flush_capture(struct output *o)
+{
+	bool whole = !o->finished || put_end(o);
+
+	if (!flush_file(o, o->capture))
+		return false;
+	return whole || (put_end(o) && flush_file(o, o->capture));
+}
+
 bool output_flush(struct output *o)
 {
 	bool capture, text;
 
 	if (ev_is_active(&o->hold))
 		return true; /* only the header waits */
-	capture = flush_file(o, o->capture);
+	capture = flush_capture(o);
 	text = flush_file(o, o->text);
 	return capture && text;
 }
 
 void output_finish(struct output *o)
 {
-	if (!ev_is_active(&o->hold))
-		return;
 	ev_timer_stop(o->opt.loop, &o->hold);
-	flush_file(o, o->capture);
+	o->finished = true;
+	flush_capture(o);
 }
 
 static void on_hold_over(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct output *o = w->data;
 
-	flush_file(o, o->capture); /* the timer has stopped: output_finish() would do nothing */
+	flush_file(o, o->capture);
 }
 
 static void on_drained(void *ctx)
@@ -143,29 +171,47 @@ static void on_closed(void *ctx, int err)
 
 /* ---- packets ---- */
 
-/* The header may still be changed to the first packet's link type. */
-static bool choose_linktype(struct output *o, uint16_t linktype)
+/* Has the encoder change what there is so far, for a packet that does not fit it. */
+static bool revise(struct output *o, const struct packet *pkt)
 {
-	uint8_t header[PCAPFILE_HEADER_LEN];
+	const struct encoder_ops *ops = o->encoder->ops;
+	uint8_t header[ENCODER_HEADER_MAX], *packets;
+	size_t len = 0;
 
-	pcapfile_put_header(header, linktype);
-	if (o->taken || !stream_replace_header(o->capture, header, sizeof(header)))
+	packets = ops->revise ? stream_unwritten(o->capture, &len) : NULL;
+	if (!ops->revise || !ops->revise(o->encoder, pkt, packets, len))
 		return false;
-	o->linktype = linktype;
-	return true;
+	len = ops->header(o->encoder, header);
+	return !packets || stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
 static int leave_out(struct output *o, const struct packet *pkt)
 {
-	uint64_t more;
+	enum encoder_refusal why = o->encoder->refusal;
+	uint64_t more, n = ++o->left_out[why];
 
-	o->foreign++;
-	if (log_limit_pass(&o->limit, LOG_INTERVAL_S, &more))
+	if (!log_limit_pass(&o->limit, LOG_INTERVAL_S, &more))
+		return OUTPUT_E_LEFT_OUT;
+	if (why == ENCODER_LINKTYPE)
 		log_warn("a packet of link type %u cannot go into a capture of link type %u "
 			 "(classic pcap holds one); left out, %" PRIu64 " so far%s",
-			 pkt->linktype, o->linktype, o->foreign,
+			 pkt->linktype, o->encoder->linktype, n,
 			 o->taken ? "" : "; in a --write-file FILE the first packet decides");
-	return OUTPUT_E_LINKTYPE;
+	else if (why == ENCODER_TIME)
+		log_warn("a packet of a time after the year 2106 cannot go into a classic pcap; "
+			 "left out, %" PRIu64 " so far",
+			 n);
+	else
+		log_warn("out of memory: a packet was left out, %" PRIu64 " so far", n);
+	return OUTPUT_E_LEFT_OUT;
+}
+
+/* Bytes that the packet needs in the capture; 0: it cannot be there. */
+static size_t size_of(struct output *o, const struct packet *pkt)
+{
+	size_t size = o->encoder->ops->size(o->encoder, pkt);
+
+	return size || !revise(o, pkt) ? size : o->encoder->ops->size(o->encoder, pkt);
 }
 
 static bool shows_next(const struct output *o)
@@ -189,9 +235,11 @@ int output_put(struct output *o, const struct packet *pkt)
 	uint8_t *room = NULL, *text = NULL;
 
 	if (o->capture) {
-		if (pkt->linktype != o->linktype && !choose_linktype(o, pkt->linktype))
+		size_t size = size_of(o, pkt);
+
+		if (!size)
 			return leave_out(o, pkt);
-		room = stream_reserve(o->capture, PCAPFILE_RECORD_LEN + pkt->caplen);
+		room = stream_reserve(o->capture, size);
 		if (!room)
 			return PACKET_E_FULL;
 	}
@@ -202,10 +250,10 @@ int output_put(struct output *o, const struct packet *pkt)
 	}
 	o->taken++;
 	if (room)
-		stream_commit(o->capture, pcapfile_put_record(room, pkt));
+		stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, NULL));
 	if (text)
 		put_text(o, text, pkt);
-	output_finish(o);
+	ev_timer_stop(o->opt.loop, &o->hold);
 	if (room && stream_waiting(o->capture) >= WRITE_SIZE)
 		flush_file(o, o->capture);
 	return 0;
@@ -224,6 +272,31 @@ uint64_t output_written(const struct output *o)
 bool output_holds_packets(const struct output *o)
 {
 	return o->taken > output_written(o) || (o->text && stream_waiting(o->text));
+}
+
+void output_log_left_out(const struct output *o)
+{
+	static const char *const whys[] = {
+		[ENCODER_LINKTYPE] = "of another link type than the capture's",
+		[ENCODER_TIME] = "of a time after the year 2106",
+		[ENCODER_NANOS] = "with nanoseconds",
+		[ENCODER_MEMORY] = "out of memory",
+	};
+
+	static_assert(sizeof(whys) / sizeof(whys[0]) == ENCODER_REFUSALS, "a text a refusal");
+	for (size_t i = 0; i < ENCODER_REFUSALS; i++)
+		if (o->left_out[i])
+			log_error("%" PRIu64 " packet(s) not written: %s%s", o->left_out[i],
+				  whys[i],
+				  i == ENCODER_MEMORY ? "" : "; --format pcapng holds them");
+}
+
+void output_log_cut(const struct output *o)
+{
+	if (o->encoder && o->encoder->cut)
+		log_info("%" PRIu64 " packet(s) were written without their nanoseconds, which the "
+			 "first packets of the capture did not have; --format pcapng keeps them",
+			 o->encoder->cut);
 }
 
 void output_log_failure(const struct output *o)
@@ -259,18 +332,22 @@ static int open_file(struct output *o, struct stream **out, const char *path)
 static int open_capture(struct output *o)
 {
 	const struct config *cfg = o->opt.cfg;
-	uint8_t header[PCAPFILE_HEADER_LEN];
+	uint8_t header[ENCODER_HEADER_MAX];
 	int r;
 
+	o->closed = true;
 	if (cfg->pretty_print && !cfg->write_file)
 		return 0;
+	o->encoder = pcap_encoder_new();
+	if (!o->encoder)
+		return -ENOMEM;
 	r = open_file(o, &o->capture, cfg->write_file);
 	if (r < 0)
 		return r;
-	o->linktype = PACKET_LINKTYPE_DEFAULT;
-	pcapfile_put_header(header, o->linktype);
-	stream_put_header(o->capture, header, sizeof(header));
-	if (stream_is_stream(o->capture) && cfg->start.offset != CONFIG_OFFSET_END) {
+	o->closed = !o->encoder->ops->end;
+	stream_put_header(o->capture, header, o->encoder->ops->header(o->encoder, header));
+	if (o->encoder->ops->revise && stream_is_stream(o->capture) &&
+	    cfg->start.offset != CONFIG_OFFSET_END) {
 		ev_timer_start(o->opt.loop, &o->hold);
 		return 0;
 	}
@@ -329,5 +406,7 @@ void output_free(struct output *o)
 	stream_free(o->text);
 	stream_free(o->capture);
 	config_unref(o->opt.cfg);
+	if (o->encoder)
+		o->encoder->ops->free(o->encoder);
 	free(o);
 }

@@ -15,7 +15,7 @@
 
 struct output;
 
-#define OUTPUT_E_LINKTYPE 2 /* a packet that this capture cannot hold; counted and logged */
+#define OUTPUT_E_LEFT_OUT 2 /* a packet that this capture cannot hold; counted and logged */
 
 struct output_options {
 	struct ev_loop *loop;
@@ -46,12 +46,15 @@ int output_new(struct output **out, const struct output_options *opt);
 /* Takes new settings (--pretty-print). Returns 0, or -errno with one line in `why`. */
 int output_reload(struct output *o, const struct config *cfg, char *why, size_t size);
 
-/* Puts a packet. Returns 0, PACKET_E_FULL (on_drained follows) or OUTPUT_E_LINKTYPE. */
+/* Puts a packet. Returns 0, PACKET_E_FULL (on_drained follows) or OUTPUT_E_LEFT_OUT. */
 int output_put(struct output *o, const struct packet *pkt);
 
 /* Writes what does not block. Returns true when nothing waits. */
 bool output_flush(struct output *o);
-/* No packet comes any more: a header that was held for the first one is let go. */
+/*
+ * No packet comes any more: a header that was held for the first one is let go, and what follows
+ * the last packet is put. output_flush() tells when all is written.
+ */
 void output_finish(struct output *o);
 
 /* Packets put, and those of them that are written whole. */
@@ -59,6 +62,10 @@ uint64_t output_taken(const struct output *o);
 uint64_t output_written(const struct output *o);
 /* True while packets, or text of some, wait for the reader; the header alone does not count. */
 bool output_holds_packets(const struct output *o);
+/* Logs how many packets the capture could not hold, if there were any, and which format can. */
+void output_log_left_out(const struct output *o);
+/* Logs how many are in it without their nanoseconds. */
+void output_log_cut(const struct output *o);
 /* Logs the error that ended it, if one did: for the end, as the last line says why. */
 void output_log_failure(const struct output *o);
 

@@ -131,21 +131,35 @@ void stream_put_header(struct stream *sf, const void *data, size_t len)
 	sf->header_len = len;
 }
 
-static bool rewrite_file(struct stream *sf, const void *data, size_t len)
+static bool can_rewrite(const struct stream *sf)
 {
-	if (sf->kind != KIND_FILE || sf->append || sf->start < 0)
-		return false;
-	return pwrite(sf->fd, data, len, sf->start) == (ssize_t)len;
+	return sf->kind == KIND_FILE && sf->fd >= 0 && !sf->append && sf->start >= 0;
+}
+
+uint8_t *stream_unwritten(struct stream *sf, size_t *len)
+{
+	size_t written = sf->base + sf->head;
+
+	if (written != 0 && (written != sf->header_len || !can_rewrite(sf)))
+		return NULL;
+	written = sf->header_len - sf->base; /* where in buf the header ends */
+	*len = sf->tail - written;
+	return sf->buf + written;
 }
 
 bool stream_replace_header(struct stream *sf, const void *data, size_t len)
 {
 	if (sf->base + sf->head > 0)
-		return rewrite_file(sf, data, len);
+		return can_rewrite(sf) && pwrite(sf->fd, data, len, sf->start) == (ssize_t)len;
 	if (sf->tail < len)
 		return false;
 	memcpy(sf->buf, data, len);
 	return true;
+}
+
+void stream_append(struct stream *sf, size_t len)
+{
+	sf->tail += len;
 }
 
 static ssize_t write_some(struct stream *sf)

@@ -61,6 +61,12 @@ void stream_put_header(struct stream *sf, const void *data, size_t len);
  * regular file that is not opened for appending. Returns false when it is too late.
  */
 bool stream_replace_header(struct stream *sf, const void *data, size_t len);
+/* All that follows the header, to be changed in place: while none of it is written, and the header
+ * can be changed too; else NULL. */
+uint8_t *stream_unwritten(struct stream *sf, size_t *len);
+
+/* `len` bytes are in the room last reserved, which are no record: not counted as one. */
+void stream_append(struct stream *sf, size_t len);
 
 /*
  * Writes what waits, as far as that does not block.

@@ -19,6 +19,10 @@ struct packet {
 	uint64_t time_us;    /* capture time, microseconds since the Unix epoch */
 	uint16_t nanos;      /* 0-999, the part of the time below a microsecond */
 	uint16_t linktype;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), not DLT_ */
+	uint8_t host_len, interface_len;
+	const char *host;      /* where it was captured: host_len bytes, borrowed, no NUL at the */
+	const char *interface; /* end; NULL when that is not told */
+	uint64_t dropcount;    /* packets lost between the one before and this one */
 };
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The classic pcap format, microseconds, as libpcap's savefiles have it. Pure: writes to a buffer.
+ * The classic pcap format, as libpcap's savefiles have it. Pure: writes to a buffer.
  *
  * Native byte order: the magic number tells a reader which one that is. Source of the format:
  * pcap-savefile(5), draft-ietf-opsawg-pcap.
@@ -20,8 +20,11 @@
 /* The longest record there is, its header included. */
 #define PCAPFILE_RECORD_MAX (PCAPFILE_RECORD_LEN + PACKET_MAX_LEN)
 
-/* Writes the file header; snaplen is PACKET_MAX_LEN, since a topic has no snaplen of its own. */
-void pcapfile_put_header(uint8_t out[PCAPFILE_HEADER_LEN], uint16_t linktype);
+/*
+ * Writes the file header; snaplen is PACKET_MAX_LEN, since a topic has no snaplen of its own.
+ * `nano`: times are in nanoseconds, not in microseconds.
+ */
+void pcapfile_put_header(uint8_t out[PCAPFILE_HEADER_LEN], uint16_t linktype, bool nano);
 
 /* False when the packet's time is past what 32 bit seconds can say (the year 2106). */
 static inline bool pcapfile_can_hold(const struct packet *pkt)
@@ -34,12 +37,13 @@ static inline bool pcapfile_can_hold(const struct packet *pkt)
  * caplen bytes. Returns how many were written. The packet must be one that pcapfile_can_hold().
  * Inline, since every packet of a consumer passes here.
  */
-static inline size_t pcapfile_put_record(uint8_t *out, const struct packet *pkt)
+static inline size_t pcapfile_put_record(uint8_t *out, const struct packet *pkt, bool nano)
 {
 	uint64_t sec = pkt->time_us / 1000000;
+	uint32_t us = (uint32_t)(pkt->time_us - sec * 1000000);
 	const uint32_t head[4] = {
 		(uint32_t)sec,
-		(uint32_t)(pkt->time_us - sec * 1000000),
+		nano ? us * 1000 + pkt->nanos : us,
 		pkt->caplen,
 		pkt->wirelen,
 	};

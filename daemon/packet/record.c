@@ -55,26 +55,48 @@ size_t record_put_headers(const struct packet *pkt, struct record_header out[REC
 	return n;
 }
 
-static bool parse_decimal(const char *text, size_t len, uint32_t max, uint32_t *out)
+const char *record_get_packet(struct packet *pkt, const void *key, size_t key_len,
+			      const void *value, size_t len)
+{
+	*pkt = (struct packet){
+		.data = value,
+		.caplen = len < PACKET_MAX_LEN ? (uint32_t)len : PACKET_MAX_LEN,
+		.wirelen = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX,
+		.linktype = PACKET_LINKTYPE_DEFAULT,
+	};
+	if (!key)
+		return "it has no key";
+	if (!record_get_key(key, key_len, &pkt->time_us))
+		return "its key is not 8 bytes long";
+	return value ? NULL : "it has no value";
+}
+
+static bool parse_decimal(const char *text, size_t len, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;
 
-	if (!text || len == 0 || len > 10)
+	if (!text || len == 0 || len > 20)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
+		uint64_t digit = (uint64_t)(text[i] - '0');
+
+		if (text[i] < '0' || text[i] > '9' || digit > max || v > (max - digit) / 10)
 			return false;
-		v = v * 10 + (uint64_t)(text[i] - '0');
+		v = v * 10 + digit;
 	}
-	if (v > max)
-		return false;
-	*out = (uint32_t)v;
+	*out = v;
 	return true;
+}
+
+/* A name is for people: what is too long for one is cut. */
+static uint8_t name_len(size_t len)
+{
+	return len < UINT8_MAX ? (uint8_t)len : UINT8_MAX;
 }
 
 bool record_get_header(struct packet *pkt, const char *name, const void *value, size_t len)
 {
-	uint32_t v;
+	uint64_t v;
 
 	if (!strcmp(name, "linktype")) {
 		if (!parse_decimal(value, len, UINT16_MAX, &v))
@@ -83,11 +105,19 @@ bool record_get_header(struct packet *pkt, const char *name, const void *value, 
 	} else if (!strcmp(name, "wirelen")) {
 		if (!parse_decimal(value, len, UINT32_MAX, &v))
 			return false;
-		pkt->wirelen = v;
+		pkt->wirelen = (uint32_t)v;
 	} else if (!strcmp(name, "nanos")) {
 		if (!parse_decimal(value, len, 999, &v))
 			return false;
 		pkt->nanos = (uint16_t)v;
+	} else if (!strcmp(name, "dropcount")) {
+		return parse_decimal(value, len, UINT64_MAX, &pkt->dropcount);
+	} else if (!strcmp(name, "host")) {
+		pkt->host = value;
+		pkt->host_len = value ? name_len(len) : 0;
+	} else if (!strcmp(name, "interface")) {
+		pkt->interface = value;
+		pkt->interface_len = value ? name_len(len) : 0;
 	}
 	return true;
 }

@@ -40,8 +40,17 @@ static inline bool record_needs_headers(const struct packet *pkt)
 size_t record_put_headers(const struct packet *pkt, struct record_header out[RECORD_MAX_HEADERS]);
 
 /*
- * Takes one header of a record into the packet, whose fields must hold the defaults (Ethernet,
- * wirelen = caplen, 0 ns). Unknown names are ignored. Returns false when a known one has a value
- * that is not a decimal in its range; the packet is then unchanged.
+ * The packet of a record without headers: all that they would say gets its default (Ethernet,
+ * wirelen = the value's length, 0 ns). More than PACKET_MAX_LEN bytes are cut. Borrows the value.
+ * Returns NULL, or why this is no packet, in a few words (static). Empty values are packets
+ * (captures do hold some), null ones are not.
+ */
+const char *record_get_packet(struct packet *pkt, const void *key, size_t key_len,
+			      const void *value, size_t len);
+
+/*
+ * Takes one header of the record into that packet; the names of host and interface are borrowed.
+ * Unknown headers are ignored. Returns false when a known one has a value that is not a decimal in
+ * its range; the packet is then unchanged.
  */
 bool record_get_header(struct packet *pkt, const char *name, const void *value, size_t len);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "kafka/record_decode.h"
 #include "packet/pktbuf.h"
 #include "producer/outtopics.h"
 #include "producer/packet_message.h"
@@ -271,7 +272,7 @@ static int show(const struct inflight *f, struct walk *w, inflight_fn fn, void *
 	int r = 0;
 
 	if (m) {
-		packet_message_read(m, &pkt);
+		record_decode_one(m, &pkt);
 		r = fn(ctx, &pkt, f->copied, rd_kafka_topic_name(m->rkt));
 	} else if (w->more && seq_of(w->tag) == f->copied) {
 		r = fn(ctx, &w->pkt, f->copied, outtopics_name(f->topics, topic_of(w->tag)));

@@ -111,23 +111,3 @@ bool packet_message_may_be_there(const rd_kafka_message_t *m)
 	return rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED ||
 	       (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rd_kafka_message_broker_id(m) >= 0);
 }
-
-void packet_message_read(const rd_kafka_message_t *m, struct packet *pkt)
-{
-	rd_kafka_headers_t *headers;
-	const void *value;
-	const char *name;
-	size_t len;
-
-	*pkt = (struct packet){
-		.data = m->payload,
-		.caplen = (uint32_t)m->len,
-		.wirelen = (uint32_t)m->len,
-		.linktype = PACKET_LINKTYPE_DEFAULT,
-	};
-	record_get_key(m->key, m->key_len, &pkt->time_us);
-	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
-		record_get_header(pkt, name, value, len);
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet as a message of librdkafka's producer, and back.
+ * A packet as a message of librdkafka's producer; record_decode.h has the way back.
  *
  * The message's opaque carries the flow's hash (upper half), by which our partitioner chooses the
  * partition as soon as librdkafka knows how many there are, whether it is risky (first_batch.h),
@@ -58,6 +58,3 @@ void packet_message_taken(const rd_kafka_message_t *m);
 
 /* Of a message in a report that failed: whether Kafka may have it all the same. */
 bool packet_message_may_be_there(const rd_kafka_message_t *m);
-
-/* Of a message in a delivery report: the packet; data is borrowed from the message. */
-void packet_message_read(const rd_kafka_message_t *m, struct packet *pkt);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "kafka/kafka.h"
+#include "kafka/record_decode.h"
 #include "producer/inflight.h"
 #include "producer/outclient.h"
 #include "producer/outtopics.h"
@@ -179,7 +180,7 @@ static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 	bool maybe = packet_message_may_be_there(m);
 	struct packet pkt;
 
-	packet_message_read(m, &pkt);
+	record_decode_one(m, &pkt);
 	if (p->state == ABANDONED) {
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, maybe);
 		return;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The format of the spool's files, into a buffer and out of one: blocks of pcapng, what
- * draft-ietf-opsawg-pcapng calls SHB, IDB, EPB and ISB. Pure, bounds-checked. Written in the byte order of the host, and only that one is read: the
- * reader is for files of our own, libpcap reads everybody's.
+ * draft-ietf-opsawg-pcapng calls SHB, IDB, EPB and ISB. Pure, bounds-checked. Written in the byte
+ * order of the host, and only that one is read: the reader is for files of our own, libpcap reads
+ * everybody's.
  *
  * Section, packet and statistics carry a checksum in an option of our own (of the codes that the
  * draft leaves for local use, which other readers pass over): what the disk has changed is found.

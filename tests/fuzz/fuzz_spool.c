@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "spool/spool_format.h"
 #include "spool/spool_file.h"
+#include "spool/spool_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

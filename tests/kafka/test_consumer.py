@@ -292,6 +292,15 @@ def test_foreign_records_are_skipped_and_counted(topic):
     assert len(process.grep('skipped a record')) == 1, 'one line, not one a record'
 
 
+def test_a_value_over_the_limit_is_cut_and_keeps_its_wire_length(topic):
+    data = bytes(range(250)) * 1200  # 300,000 bytes, as BIG TCP has them
+    topic.produce_raw([(struct.pack('!Q', 1700000000000001), data, None, 0)])
+    process, _ = consume(topic, '-e')
+    assert process.status == 0, process.describe()
+    assert captures.parse(process.stdout)[1] == [
+        captures.Packet(1700000000000001, data[:262144], 300000)]
+
+
 def test_headers_of_a_record_are_honoured(topic):
     key = struct.pack('!Q', 1700000000000001)
     topic.produce_raw([(key, b'z' * 60, [('linktype', b'101'), ('wirelen', b'9000'),

@@ -92,6 +92,7 @@ def test_nanoseconds_are_in_the_record(topic, tmp_path, order):
     out = round_trip(topic, source, tmp_path)
     assert headers(topic) == [{'nanos': b'789'}] * 50
     assert captures.read(out)[1] == packets
+    assert tshark_packets(out) == tshark_packets(source)
 
 
 def test_a_pcapng_file_comes_back_the_same_with_its_nanoseconds(topic, tmp_path):
@@ -102,6 +103,7 @@ def test_a_pcapng_file_comes_back_the_same_with_its_nanoseconds(topic, tmp_path)
     out = round_trip(topic, source, tmp_path)
     assert headers(topic) == [{'nanos': b'7'}] * 50
     assert captures.read(out)[1] == packets
+    assert tshark_packets(out) == tshark_packets(source)
 
 
 def test_a_link_type_that_libpcap_does_not_know_comes_back(topic, tmp_path):

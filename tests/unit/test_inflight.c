@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kafka/record_decode.h"
 #include "producer/inflight.h"
 #include "producer/outtopics.h"
 #include "producer/packet_message.h"
@@ -141,7 +142,7 @@ static void take_back(struct client *c, struct inflight *f, unsigned int n)
 		while ((m = rd_kafka_event_message_next(event))) {
 			struct packet pkt;
 
-			packet_message_read(m, &pkt);
+			record_decode_one(m, &pkt);
 			inflight_answered(f, packet_message_seq(m, inflight_next(f)));
 			assert_int_equal(inflight_keep(f, &pkt,
 						       packet_message_seq(m, inflight_next(f)), 0),

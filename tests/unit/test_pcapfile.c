@@ -30,7 +30,7 @@ static void header_is_a_savefile(void **state)
 	uint8_t bytes[PCAPFILE_HEADER_LEN];
 	pcap_t *handle;
 
-	pcapfile_put_header(bytes, 101);
+	pcapfile_put_header(bytes, 101, false);
 	handle = open_bytes(bytes, sizeof(bytes));
 	assert_int_equal(pcap_datalink(handle), DLT_RAW);
 	assert_int_equal(pcap_snapshot(handle), 262144);
@@ -54,10 +54,10 @@ static void records_are_read_back(void **state)
 	const u_char *got;
 	pcap_t *handle;
 
-	pcapfile_put_header(bytes, 1);
+	pcapfile_put_header(bytes, 1, false);
 	for (size_t i = 0; i < 3; i++) {
 		assert_true(pcapfile_can_hold(&want[i]));
-		len += pcapfile_put_record(bytes + len, &want[i]);
+		len += pcapfile_put_record(bytes + len, &want[i], false);
 	}
 	assert_int_equal(len, sizeof(bytes));
 	handle = open_bytes(bytes, len);
@@ -75,12 +75,38 @@ static void records_are_read_back(void **state)
 	pcap_close(handle);
 }
 
+static void nanoseconds_are_read_back(void **state)
+{
+	static const uint8_t data[4];
+	const struct packet pkt = {.data = data,
+				   .caplen = 4,
+				   .wirelen = 300000,
+				   .time_us = 1700000000123456,
+				   .nanos = 789};
+	uint8_t bytes[PCAPFILE_HEADER_LEN + PCAPFILE_RECORD_LEN + 4];
+	char why[PCAP_ERRBUF_SIZE];
+	struct pcap_pkthdr *head;
+	const u_char *got;
+	pcap_t *handle;
+
+	pcapfile_put_header(bytes, 1, true);
+	pcapfile_put_record(bytes + PCAPFILE_HEADER_LEN, &pkt, true);
+	handle = pcap_fopen_offline_with_tstamp_precision(fmemopen(bytes, sizeof(bytes), "rb"),
+							  PCAP_TSTAMP_PRECISION_NANO, why);
+	assert_non_null(handle);
+	assert_int_equal(pcap_next_ex(handle, &head, &got), 1);
+	assert_int_equal(head->ts.tv_sec, 1700000000);
+	assert_int_equal(head->ts.tv_usec, 123456789);
+	assert_int_equal(head->len, 300000);
+	pcap_close(handle);
+}
+
 static void no_data_pointer_is_needed_for_no_bytes(void **state)
 {
 	const struct packet pkt = {.time_us = 1};
 	uint8_t bytes[PCAPFILE_RECORD_LEN + 1];
 
-	assert_int_equal(pcapfile_put_record(bytes, &pkt), PCAPFILE_RECORD_LEN);
+	assert_int_equal(pcapfile_put_record(bytes, &pkt, false), PCAPFILE_RECORD_LEN);
 }
 
 static void times_end_in_2106(void **state)
@@ -99,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(header_is_a_savefile),
 		cmocka_unit_test(records_are_read_back),
+		cmocka_unit_test(nanoseconds_are_read_back),
 		cmocka_unit_test(no_data_pointer_is_needed_for_no_bytes),
 		cmocka_unit_test(times_end_in_2106),
 	};

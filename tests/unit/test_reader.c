@@ -11,8 +11,8 @@
 
 #include "base/log.h"
 #include "consumer/assignment.h"
-#include "consumer/message.h"
 #include "consumer/reader.h"
+#include "kafka/record_decode.h"
 
 #define MAX 32
 
@@ -26,6 +26,7 @@ static struct {
 	int64_t taken[MAX];
 	size_t n_taken;
 	size_t room; /* packets that downstream takes before it is full */
+	size_t stop; /* the reader is stopped with this one */
 	char line[256];
 	size_t lines;
 } world;
@@ -57,10 +58,16 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *t
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-const char *message_to_packet(const rd_kafka_message_t *msg, struct packet *pkt)
+/* A record holds as many packets as its value has bytes, and one when it has none. */
+int record_decode(const rd_kafka_message_t *msg, packet_fn take_packet, void *ctx, const char **why)
 {
-	*pkt = (struct packet){.time_us = (uint64_t)msg->offset};
-	return NULL;
+	const struct packet pkt = {.time_us = (uint64_t)msg->offset};
+	int err = 0;
+
+	*why = NULL;
+	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++)
+		err = take_packet(ctx, &pkt);
+	return err;
 }
 
 const struct partitions *assignment_partitions(const struct assignment *a)
@@ -89,6 +96,8 @@ bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *
 	return true;
 }
 
+static struct reader reader;
+
 static int take(void *ctx, const struct packet *pkt)
 {
 	const struct reader *r = ctx;
@@ -97,14 +106,14 @@ static int take(void *ctx, const struct packet *pkt)
 	if (world.n_taken == world.room)
 		return PACKET_E_FULL;
 	reader_origin(r, &partition, &world.taken[world.n_taken++]);
+	if (world.n_taken == world.stop)
+		reader_stop(&reader);
 	return 0;
 }
 
 static void on_error(void *ctx, const rd_kafka_message_t *msg)
 {
 }
-
-static struct reader reader;
 
 static int open_world(void **state)
 {
@@ -211,6 +220,68 @@ static void test_packets_of_another_time_are_left_out(void **state)
 	assert_true(world.partition.done);
 }
 
+/* Three records of 2, 3 and 1 packets. */
+static void come_blocks(void)
+{
+	static const size_t packets[] = {2, 3, 1};
+
+	for (size_t i = 0; i < 3; i++)
+		world.messages[world.end++] =
+			(rd_kafka_message_t){.offset = (int64_t)i, .len = packets[i]};
+}
+
+static void assert_offsets(const int64_t *want, size_t n)
+{
+	assert_int_equal(world.n_taken, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(world.taken[i], want[i]);
+}
+
+static void test_a_record_that_stalls_in_its_midst_gives_each_packet_once(void **state)
+{
+	static const int64_t want[] = {0, 0, 1, 1, 1, 2};
+	bool more;
+
+	come_blocks();
+	for (world.room = 0; world.room < 6; world.room++) {
+		assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+		assert_offsets(want, world.room);
+		assert_int_equal(world.partition.next, world.room < 2 ? 0 : world.room < 5 ? 1 : 2);
+	}
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_offsets(want, 6);
+	assert_int_equal(reader.read, 3);
+	assert_int_equal(world.partition.next, 3);
+}
+
+static void test_a_stop_within_a_record_takes_no_more_of_it(void **state)
+{
+	static const int64_t want[] = {0, 0, 1};
+	bool more;
+
+	come_blocks();
+	world.stop = 3;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_offsets(want, 3);
+	assert_int_equal(world.partition.next, 1);
+	assert_int_equal(reader.read, 1);
+}
+
+static void test_a_revoked_record_takes_what_was_taken_of_it_along(void **state)
+{
+	static const int64_t want[] = {0, 1, 1, 1, 2};
+	bool more;
+
+	come_blocks();
+	world.room = 1;
+	assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+	reader.inbox.messages[reader.inbox.first] = NULL;
+	world.partition.next = 1;
+	world.room = MAX;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_offsets(want, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +292,11 @@ int main(void)
 		cmocka_unit_test_setup(test_offsets_left_out_by_a_transaction_are_no_news,
 				       open_world),
 		cmocka_unit_test_setup(test_the_first_record_of_a_group_is_no_jump, open_world),
+		cmocka_unit_test_setup(
+			test_a_record_that_stalls_in_its_midst_gives_each_packet_once, open_world),
+		cmocka_unit_test_setup(test_a_stop_within_a_record_takes_no_more_of_it, open_world),
+		cmocka_unit_test_setup(test_a_revoked_record_takes_what_was_taken_of_it_along,
+				       open_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

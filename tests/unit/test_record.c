@@ -68,6 +68,52 @@ static void headers_round_trip(void **state)
 	assert_int_equal(back.nanos, 7);
 }
 
+static void a_value_longer_than_any_packet_is_cut(void **state)
+{
+	static const uint8_t key[8], value[PACKET_MAX_LEN + 100];
+	struct packet pkt;
+
+	assert_null(record_get_packet(&pkt, key, 8, value, sizeof(value)));
+	assert_int_equal(pkt.caplen, PACKET_MAX_LEN);
+	assert_int_equal(pkt.wirelen, sizeof(value));
+	assert_true(record_get_header(&pkt, "wirelen", "300000", 6));
+	assert_int_equal(pkt.wirelen, 300000);
+}
+
+static void what_is_no_packet_is_refused(void **state)
+{
+	static const uint8_t key[9];
+	struct packet pkt;
+
+	assert_string_equal(record_get_packet(&pkt, NULL, 0, key, 1), "it has no key");
+	assert_string_equal(record_get_packet(&pkt, key, 9, key, 1), "its key is not 8 bytes long");
+	assert_string_equal(record_get_packet(&pkt, key, 8, NULL, 0), "it has no value");
+	assert_null(record_get_packet(&pkt, key, 8, key, 0));
+	assert_int_equal(pkt.caplen, 0);
+}
+
+static void what_a_record_says_of_its_origin_is_taken(void **state)
+{
+	static const uint8_t key[8];
+	char name[300];
+	struct packet pkt;
+
+	memset(name, 'x', sizeof(name));
+	assert_null(record_get_packet(&pkt, key, 8, key, 8));
+	assert_null(pkt.host);
+	assert_null(pkt.interface);
+	assert_int_equal(pkt.dropcount, 0);
+	assert_true(record_get_header(&pkt, "interface", "eth0", 4));
+	assert_true(record_get_header(&pkt, "host", name, sizeof(name)));
+	assert_true(record_get_header(&pkt, "dropcount", "18446744073709551615", 20));
+	assert_int_equal(pkt.interface_len, 4);
+	assert_memory_equal(pkt.interface, "eth0", 4);
+	assert_int_equal(pkt.host_len, 255);
+	assert_true(pkt.dropcount == UINT64_MAX);
+	assert_false(record_get_header(&pkt, "dropcount", "18446744073709551616", 20));
+	assert_true(pkt.dropcount == UINT64_MAX);
+}
+
 static void bad_headers_change_nothing(void **state)
 {
 	static const struct {
@@ -97,6 +143,9 @@ int main(void)
 		cmocka_unit_test(timestamp_is_never_zero),
 		cmocka_unit_test(plain_packet_has_no_headers),
 		cmocka_unit_test(headers_round_trip),
+		cmocka_unit_test(a_value_longer_than_any_packet_is_cut),
+		cmocka_unit_test(what_is_no_packet_is_refused),
+		cmocka_unit_test(what_a_record_says_of_its_origin_is_taken),
 		cmocka_unit_test(bad_headers_change_nothing),
 	};
 

@@ -138,6 +138,14 @@ bool output_holds_packets(const struct output *o)
 	return false;
 }
 
+void output_log_left_out(const struct output *o)
+{
+}
+
+void output_log_cut(const struct output *o)
+{
+}
+
 void output_log_failure(const struct output *o)
 {
 }

@@ -163,11 +163,11 @@ static void allowance_is_kept(void **state)
 	r->opt.segment_size = 256u << 10;
 	rig_open(r);
 	for (; append(r, n + 10) == 0; n++)
-		bytes += pcapng_packet_size(length_of(n + 10));
+		bytes += spool_format_packet_size(length_of(n + 10));
 	assert_int_equal(append(r, n + 10), SPOOL_E_NOSPACE);
 	WAIT(r, bytes_on_disk(r) > bytes); /* and what begins a file */
-	assert_true(bytes_on_disk(r) <= r->opt.size + PCAPNG_SECTION_MAX);
-	assert_true(bytes_on_disk(r) + pcapng_packet_size(length_of(n + 10)) > r->opt.size);
+	assert_true(bytes_on_disk(r) <= r->opt.size + SPOOL_FORMAT_SECTION_MAX);
+	assert_true(bytes_on_disk(r) + spool_format_packet_size(length_of(n + 10)) > r->opt.size);
 	read_until(r, n);
 	spool_acknowledge(r->spool, r->last_number + 1);
 	WAIT(r, append(r, n + 10) == 0);

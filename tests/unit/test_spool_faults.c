@@ -9,7 +9,7 @@
 
 #include "app/hardening.h"
 #include "lines.h"
-#include "packet/pcapng.h"
+#include "spool/spool_format.h"
 #include "spool_rig.h"
 
 /* ---- no more files can be opened than so many; 0: as before ---- */
@@ -81,7 +81,7 @@ static unsigned int whole_packets(const uint8_t *buf, size_t len)
 
 	for (size_t at = 0; at + sizeof(block) <= len; at += block[1]) {
 		memcpy(block, buf + at, sizeof(block));
-		n += block[0] == PCAPNG_PACKET && at + block[1] <= len;
+		n += block[0] == SPOOL_FORMAT_PACKET && at + block[1] <= len;
 	}
 	return n;
 }

@@ -35,16 +35,18 @@ def write(path, packets, linktype=1, snaplen=65535):
 
 
 def parse(blob):
-    """(linktype, [Packet]) of a classic pcap in memory; a cut record at the end is an error."""
-    order = '<' if blob[:4] == b'\xd4\xc3\xb2\xa1' else '>'
+    """(linktype, [Packet]) of a classic pcap in memory, without what is below a microsecond; a
+    cut record at the end is an error."""
+    order = '<' if blob[:4] in (b'\xd4\xc3\xb2\xa1', b'\x4d\x3c\xb2\xa1') else '>'
     magic, _, _, _, _, _, linktype = struct.unpack(order + 'IHHiIII', blob[:24])
-    assert magic == 0xa1b2c3d4, f'no classic pcap: {blob[:24]!r}'
+    unit = {0xa1b2c3d4: 1, 0xa1b23c4d: 1000}.get(magic)
+    assert unit, f'no classic pcap: {blob[:24]!r}'
     packets, at = [], 24
     while at < len(blob):
-        sec, usec, caplen, wirelen = struct.unpack_from(order + 'IIII', blob, at)
+        sec, part, caplen, wirelen = struct.unpack_from(order + 'IIII', blob, at)
         at += 16
         assert at + caplen <= len(blob), f'a cut packet at byte {at}'
-        packets.append(Packet(sec * 1000000 + usec, blob[at:at + caplen], wirelen))
+        packets.append(Packet(sec * 1000000 + part // unit, blob[at:at + caplen], wirelen))
         at += caplen
     return linktype, packets
 

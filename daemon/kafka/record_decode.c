@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consumer/message.h"
+#include "kafka/record_decode.h"
 
-#include "packet/pcapfile.h"
 #include "packet/record.h"
 
 /* Most packets have no header; librdkafka parses them only when asked, and allocates then. */
@@ -23,21 +22,17 @@ static const char *take_headers(const rd_kafka_message_t *msg, struct packet *pk
 	return NULL;
 }
 
-const char *message_to_packet(const rd_kafka_message_t *msg, struct packet *pkt)
+const char *record_decode_one(const rd_kafka_message_t *msg, struct packet *pkt)
 {
-	if (!msg->key)
-		return "it has no key";
-	if (!record_get_key(msg->key, msg->key_len, &pkt->time_us))
-		return "its key is not 8 bytes long";
-	if (!msg->payload)
-		return "it has no value";
-	if (msg->len > PACKET_MAX_LEN)
-		return "its value is longer than 262144 bytes";
-	pkt->data = msg->payload;
-	pkt->caplen = pkt->wirelen = (uint32_t)msg->len;
-	pkt->nanos = 0;
-	pkt->linktype = PACKET_LINKTYPE_DEFAULT;
-	if (!pcapfile_can_hold(pkt))
-		return "its key is a time after the year 2106";
-	return take_headers(msg, pkt);
+	const char *why = record_get_packet(pkt, msg->key, msg->key_len, msg->payload, msg->len);
+
+	return why ? why : take_headers(msg, pkt);
+}
+
+int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx, const char **why)
+{
+	struct packet pkt;
+
+	*why = record_decode_one(msg, &pkt);
+	return *why ? 0 : take(ctx, &pkt);
 }
