@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/units.h"
@@ -292,6 +293,22 @@ static void decide_range(struct config_builder *builder)
 		cfg->exit_at_end = true;
 }
 
+/* Without a word about it the name of the file decides, and what only one of them can do. */
+static void decide_format(struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+	const char *suffix = cfg->write_file != NULL ? strrchr(cfg->write_file, '.') : NULL;
+
+	if (source_of(builder, "format") == CONFIG_BUILDER_DEFAULT) {
+		if (cfg->comment_offsets || (suffix != NULL && strcasecmp(suffix, ".pcapng") == 0))
+			cfg->format = CONFIG_FORMAT_PCAPNG;
+	} else if (cfg->comment_offsets && cfg->format != CONFIG_FORMAT_PCAPNG) {
+		config_faults_add(builder->faults, where_of(builder, "comment-offsets"),
+				  "comment-offsets: a classic pcap has no comments; give "
+				  "--format pcapng");
+	}
+}
+
 static void decide_offset(struct config_builder *builder)
 {
 	const struct setting *offset = settings_find("kafka-offset");
@@ -447,6 +464,7 @@ void config_builder_finish(struct config_builder *builder)
 	decide_input(builder);
 	decide_output(builder);
 	decide_range(builder);
+	decide_format(builder);
 	decide_offset(builder);
 	decide_spool(builder);
 	check_spool(builder);

@@ -31,6 +31,7 @@ enum config_partition {
 
 enum config_format {
 	CONFIG_FORMAT_PCAP,
+	CONFIG_FORMAT_PCAPNG,
 };
 
 enum config_offset {
@@ -93,6 +94,7 @@ struct config {
 	char *partitions;            /* partition_set.h; NULL: all */
 	char *write_file;            /* NULL: stdout */
 	enum config_format format;
+	bool comment_offsets; /* each packet says its partition and offset; pcapng alone */
 	bool exit_at_end;
 
 	/* both */

@@ -51,6 +51,7 @@ static const struct setting_choice partitions[] = {
 
 static const struct setting_choice formats[] = {
 	{"pcap", CONFIG_FORMAT_PCAP},
+	{"pcapng", CONFIG_FORMAT_PCAPNG},
 	{NULL, 0},
 };
 
@@ -187,8 +188,15 @@ static const struct setting table[] = {
 	 .help = "Write the capture to FILE (- is standard output). An existing file is "
 		 "truncated first."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
-	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap", .choices = formats,
-	 .help = "Format of the capture."},
+	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
+	 .choices = formats,
+	 .help = "Format of the capture. Unless it is given, a FILE that ends in .pcapng is "
+		 "pcapng. Only pcapng holds several link types, the names of hosts and "
+		 "interfaces, and every packet's nanoseconds."},
+	{.name = "comment-offsets", FIELD(comment_offsets, BOOL), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .initial = "false",
+	 .help = "Give each packet a comment with its partition and offset; implies --format "
+		 "pcapng."},
 	{.name = "exit-at-end", .short_name = "e", FIELD(exit_at_end, BOOL), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "false",
 	 .help = "Stop at the offset that was the end when pycapa started. Starts at the "

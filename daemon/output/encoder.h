@@ -59,3 +59,4 @@ struct encoder {
 
 /* NULL: out of memory. encoder->ops->free() frees it. */
 struct encoder *pcap_encoder_new(void);
+struct encoder *pcapng_encoder_new(void);

@@ -229,6 +229,18 @@ static void put_text(struct output *o, uint8_t *room, const struct packet *pkt)
 	stream_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
 }
 
+static void put_capture(struct output *o, uint8_t *room, const struct packet *pkt)
+{
+	const struct pretty_origin *told = NULL;
+	struct pretty_origin origin;
+
+	if (o->opt.cfg->comment_offsets) {
+		o->opt.origin(o->opt.ctx, &origin);
+		told = &origin;
+	}
+	stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, told));
+}
+
 int output_put(struct output *o, const struct packet *pkt)
 {
 	bool show = shows_next(o);
@@ -250,7 +262,7 @@ int output_put(struct output *o, const struct packet *pkt)
 	}
 	o->taken++;
 	if (room)
-		stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, NULL));
+		put_capture(o, room, pkt);
 	if (text)
 		put_text(o, text, pkt);
 	ev_timer_stop(o->opt.loop, &o->hold);
@@ -338,7 +350,8 @@ static int open_capture(struct output *o)
 	o->closed = true;
 	if (cfg->pretty_print && !cfg->write_file)
 		return 0;
-	o->encoder = pcap_encoder_new();
+	o->encoder =
+		cfg->format == CONFIG_FORMAT_PCAPNG ? pcapng_encoder_new() : pcap_encoder_new();
 	if (!o->encoder)
 		return -ENOMEM;
 	r = open_file(o, &o->capture, cfg->write_file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a consumer's packets go: a capture (pcap), text (--pretty-print), or both.
+ * Where a consumer's packets go: a capture (pcap or pcapng), text (--pretty-print), or both.
  */
 #pragma once
 
@@ -20,7 +20,8 @@ struct output;
 struct output_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* kept until output_reload() */
-	/* Where the packet comes from that is being put; asked only of those that are shown. */
+	/* Where the packet comes from that is being put; asked only of those of which it is shown.
+	 */
 	void (*origin)(void *ctx, struct pretty_origin *out);
 	/* All that waited is written. */
 	void (*on_drained)(void *ctx);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "packet/pcapng.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define SECTION    0x0a0d0d0a
+#define INTERFACE  1
+#define STATISTICS 5
+#define PACKET     6
+
+#define BYTE_ORDER_MAGIC 0x1a2b3c4d
+
+#define OPTION_END     0
+#define OPTION_COMMENT 1
+
+#define SHB_OS       3
+#define SHB_USERAPPL 4
+
+#define IF_NAME        2
+#define IF_DESCRIPTION 3
+#define IF_TSRESOL     9
+
+#define EPB_FLAGS     2
+#define EPB_DROPCOUNT 4
+
+#define ISB_STARTTIME 2
+#define ISB_ENDTIME   3
+#define ISB_IFRECV    4
+#define ISB_IFDROP    5
+#define ISB_USRDELIV  8
+
+static size_t padded(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
+uint8_t pcapng_resolution(uint64_t time_us)
+{
+	return time_us < UINT64_MAX / 1000 ? 9 : 6;
+}
+
+uint64_t pcapng_ticks(const struct packet *pkt, uint8_t resolution)
+{
+	return resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
+}
+
+size_t pcapng_packet_size_max(uint32_t caplen)
+{
+	return 32 + padded(caplen) + 8 + 12 + 4;
+}
+
+/* Type in front, and the length on both sides, as every block has; `n` bytes without the last. */
+static size_t frame_block(uint8_t *buf, uint32_t type, size_t n)
+{
+	bytes_put32(buf, type);
+	bytes_put32(buf + 4, (uint32_t)n + 4);
+	bytes_put32(buf + n, (uint32_t)n + 4);
+	return n + 4;
+}
+
+static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
+{
+	bytes_put16(buf, code);
+	bytes_put16(buf + 2, (uint16_t)len);
+	memset(buf + 4 + len, 0, padded(len) - len);
+	if (len)
+		memcpy(buf + 4, value, len);
+	return 4 + padded(len);
+}
+
+static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
+{
+	return *text ? put_option(buf, code, text, strlen(text)) : 0;
+}
+
+static size_t put_number(uint8_t *buf, uint16_t code, uint64_t v)
+{
+	return put_option(buf, code, &v, sizeof(v));
+}
+
+static size_t put_end(uint8_t *buf)
+{
+	return put_option(buf, OPTION_END, NULL, 0);
+}
+
+/* A time stamp is two halves, the upper one first. */
+static void put_ticks(uint8_t *buf, uint64_t ticks)
+{
+	bytes_put32(buf, (uint32_t)(ticks >> 32));
+	bytes_put32(buf + 4, (uint32_t)ticks);
+}
+
+static size_t put_time(uint8_t *buf, uint16_t code, uint64_t ticks)
+{
+	uint8_t halves[8];
+
+	put_ticks(halves, ticks);
+	return put_option(buf, code, halves, sizeof(halves));
+}
+
+size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application)
+{
+	size_t n = 24;
+
+	bytes_put32(buf + 8, BYTE_ORDER_MAGIC);
+	bytes_put16(buf + 12, 1);
+	bytes_put16(buf + 14, 0);
+	bytes_put64(buf + 16, UINT64_MAX); /* length of the section: not given */
+	n += put_text(buf + n, SHB_OS, os);
+	n += put_text(buf + n, SHB_USERAPPL, application);
+	n += put_end(buf + n);
+	return frame_block(buf, SECTION, n);
+}
+
+size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution, const char *name,
+			    const char *description)
+{
+	size_t n = 16;
+
+	bytes_put16(buf + 8, linktype);
+	bytes_put16(buf + 10, 0);
+	bytes_put32(buf + 12, PACKET_MAX_LEN);
+	n += put_text(buf + n, IF_NAME, name);
+	n += put_text(buf + n, IF_DESCRIPTION, description);
+	n += put_option(buf + n, IF_TSRESOL, &resolution, 1);
+	n += put_end(buf + n);
+	return frame_block(buf, INTERFACE, n);
+}
+
+size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			 const struct packet *pkt, uint32_t flags, const char *comment)
+{
+	size_t n = 28 + padded(pkt->caplen), data_end = n;
+
+	bytes_put32(buf + 8, interface);
+	put_ticks(buf + 12, pcapng_ticks(pkt, resolution));
+	bytes_put32(buf + 20, pkt->caplen);
+	bytes_put32(buf + 24, pkt->wirelen);
+	if (pkt->caplen % 4)
+		bytes_put32(buf + n - 4, 0); /* the padding; the data goes over it */
+	if (pkt->caplen)
+		memcpy(buf + 28, pkt->data, pkt->caplen);
+	n += put_text(buf + n, OPTION_COMMENT, comment);
+	if (flags)
+		n += put_option(buf + n, EPB_FLAGS, &flags, sizeof(flags));
+	if (pkt->dropcount)
+		n += put_number(buf + n, EPB_DROPCOUNT, pkt->dropcount);
+	if (n > data_end)
+		n += put_end(buf + n);
+	return frame_block(buf, PACKET, n);
+}
+
+size_t pcapng_put_statistics(uint8_t *buf, uint32_t interface, uint64_t first, uint64_t last,
+			     uint64_t packets, uint64_t dropped)
+{
+	size_t n = 20;
+
+	bytes_put32(buf + 8, interface);
+	put_ticks(buf + 12, last);
+	n += put_time(buf + n, ISB_STARTTIME, first);
+	n += put_time(buf + n, ISB_ENDTIME, last);
+	n += put_number(buf + n, ISB_IFRECV, packets + dropped);
+	n += put_number(buf + n, ISB_IFDROP, dropped);
+	n += put_number(buf + n, ISB_USRDELIV, packets);
+	n += put_end(buf + n);
+	return frame_block(buf, STATISTICS, n);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks of a pcapng capture into a buffer: what draft-ietf-opsawg-pcapng calls SHB, IDB, EPB and
+ * ISB. Pure. In the byte order of the host, which the section says. The spool's files are pcapng
+ * too, but have options of their own: spool_format.h.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/packet.h"
+
+/* Units of a time stamp in a second, as a power of ten: 9 where the time fits, which ends in the
+ * year 2554, else 6. */
+uint8_t pcapng_resolution(uint64_t time_us);
+
+/* The packet's time stamp in that unit. */
+uint64_t pcapng_ticks(const struct packet *pkt, uint8_t resolution);
+
+/* What pcapng_put_packet() writes at most, without its comment. */
+size_t pcapng_packet_size_max(uint32_t caplen);
+
+/* Each writes one block and returns its size; the caller has seen to the room. An empty text is
+ * left out; none is longer than 255 bytes. */
+size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application);
+size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution, const char *name,
+			    const char *description);
+/* `flags`: epb_flags, 0 when nothing is known. The packet's dropcount goes in when it is not 0. */
+size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			 const struct packet *pkt, uint32_t flags, const char *comment);
+/* `first` and `last`: time stamps in the interface's unit. */
+size_t pcapng_put_statistics(uint8_t *buf, uint32_t interface, uint64_t first, uint64_t last,
+			     uint64_t packets, uint64_t dropped);

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pcapng out, judged by tshark and capinfos."""
+import select
+import struct
+import subprocess
+
+import pytest
+
+from harness.daemon import pycapa
+from harness.net import free_port
+from harness.proc import run
+from harness.witness import tshark_fields
+
+US = 1700000000123456
+COOKED = struct.pack('!HHH8sH', 4, 1, 6, b'address.', 0x800)  # outgoing
+
+
+def key(time_us):
+    return struct.pack('!Q', time_us)
+
+
+def headers(**values):
+    return [(name, str(value).encode()) for name, value in values.items()] or None
+
+
+def consume(topic, *argv):
+    return pycapa('-c', '-e', '-k', topic.broker.bootstrap, '-t', topic.name, *argv)
+
+
+ROWS = [
+    (key(US), b'a' * 60, None),
+    (key(US + 1), b'b' * 61, headers(nanos=789, host='sensor1', interface='eth0')),
+    (key(US + 2), b'c' * 62, headers(wirelen=9000, host='sensor2', interface='eth0', dropcount=7)),
+    (key(US + 3), b'd' * 20, headers(linktype=101)),
+    (key(US + 4), COOKED + b'e' * 30, headers(linktype=113)),
+    (key((1 << 32) * 1000000), b'f' * 63, headers(host='sensor1', interface='eth0', dropcount=2)),
+    (key(US + 5), b'', None),
+]
+
+
+def produce(topic):
+    topic.produce_raw([(k, v, h, 1) for k, v, h in ROWS], partition=0)
+
+
+def test_pcapng_holds_what_pcap_must_leave_out(topic, tmp_path):
+    produce(topic)
+    path = str(tmp_path / 'out.PcapNG')
+    process = consume(topic, '-w', path)
+    assert process.status == 0 and process.counts() == (7, 7), process.describe()
+    fields = tshark_fields(path, 'frame.time_epoch', 'frame.cap_len', 'frame.len',
+                           'frame.interface_id', 'frame.interface_name',
+                           'frame.interface_description', 'frame.drop_count',
+                           'frame.packet_flags_direction')
+    assert [f[1:3] for f in fields] == [('60', '60'), ('61', '61'), ('62', '9000'), ('20', '20'),
+                                        ('46', '46'), ('63', '63'), ('0', '0')]
+    assert [f[0] for f in fields] == [
+        '1700000000.123456000', '1700000000.123457789', '1700000000.123458000',
+        '1700000000.123459000', '1700000000.123460000', '4294967296.000000000',
+        '1700000000.123461000']
+    assert [f[3] for f in fields] == ['0', '1', '2', '3', '4', '1', '0']
+    assert [f[4:6] for f in fields][1:3] == [('eth0', 'sensor1'), ('eth0', 'sensor2')]
+    assert [f[6] for f in fields] == ['', '', '7', '', '', '2', '']
+    assert [int(f[7] or '0', 0) for f in fields] == [0, 0, 0, 0, 2, 0, 0]
+    said = run('capinfos', path).stdout
+    assert 'pycapa' in said and 'Linux' in said and 'Number of interfaces in file: 5' in said
+    assert said.count('Number of stat entries = 1') == 5, said
+
+    process = consume(topic, '-w', str(tmp_path / 'out.pcap'))
+    assert process.status == 1 and process.counts() == (7, 4), process.describe()
+    assert process.lines[-2:] == [
+        "ERROR:root:2 packet(s) not written: of another link type than the capture's; "
+        '--format pcapng holds them',
+        'ERROR:root:1 packet(s) not written: of a time after the year 2106; '
+        '--format pcapng holds them'], process.describe()
+
+
+def test_offsets_are_comments_on_request(topic, tmp_path):
+    produce(topic)
+    path = str(tmp_path / 'out')
+    process = consume(topic, '-w', path, '--format', 'pcapng', '--comment-offsets')
+    assert process.status == 0, process.describe()
+    assert [f[0] for f in tshark_fields(path, 'frame.comment')] == [
+        f'partition 0, offset {i}' for i in range(7)]
+
+
+def test_comments_need_pcapng():
+    process = pycapa('-c', '--comment-offsets', '--format', 'pcap', '-k', f'127.0.0.1:{free_port()}')
+    assert process.status == 2 and len(process.grep('--format pcapng')) == 1, process.describe()
+
+
+class Tshark:
+    """Reads a capture from its standard input, and prints a line a packet."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(['tshark', '-l', '-n', '-i', '-', '-T', 'fields', '-e',
+                                         'frame.cap_len'], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.stdin = self.process.stdin
+
+    def line(self, timeout=20):
+        assert select.select([self.process.stdout], [], [], timeout)[0], f'nothing in {timeout} s'
+        return self.process.stdout.readline().decode().strip()
+
+
+@pytest.fixture
+def tshark():
+    reader = Tshark()
+    yield reader
+    reader.process.kill()
+    reader.process.wait()
+
+
+@pytest.mark.parametrize('offset', ['begin', 'end'])
+def test_tshark_reads_along_from_a_pipe(topic, consumer, tshark, offset):
+    """Each packet is shown before the next one is sent, the first ones of new interfaces too."""
+    process = consumer(topic, '-o', offset, '--format', 'pcapng', '-ll', 'DEBUG',
+                       stdout=tshark.stdin)
+    tshark.stdin.close()
+    process.wait_line('partition 0: from offset')
+    for k, v, h in ROWS[:5]:
+        topic.produce_raw([(k, v, h, 1)], partition=0)
+        assert tshark.line() == str(len(v))
+    assert process.stop() == 0, process.describe()
+    assert tshark.process.wait(20) == 0
