@@ -171,8 +171,9 @@ static void on_closed(void *ctx, int err)
 
 /* ---- packets ---- */
 
-/* Has the encoder change what there is so far, for a packet that does not fit it. */
-static bool revise(struct output *o, const struct packet *pkt)
+/* Has the encoder change what there is so far, for a packet that does not fit it. Its header has no
+ * place on the stack of every packet. */
+__attribute__((noinline)) static bool revise(struct output *o, const struct packet *pkt)
 {
 	const struct encoder_ops *ops = o->encoder->ops;
 	uint8_t header[ENCODER_HEADER_MAX], *packets;
@@ -185,7 +186,7 @@ static bool revise(struct output *o, const struct packet *pkt)
 	return !packets || stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
-static int leave_out(struct output *o, const struct packet *pkt)
+__attribute__((noinline)) static int leave_out(struct output *o, const struct packet *pkt)
 {
 	enum encoder_refusal why = o->encoder->refusal;
 	uint64_t more, n = ++o->left_out[why];
@@ -265,7 +266,8 @@ int output_put(struct output *o, const struct packet *pkt)
 		put_capture(o, room, pkt);
 	if (text)
 		put_text(o, text, pkt);
-	ev_timer_stop(o->opt.loop, &o->hold);
+	if (ev_is_active(&o->hold))
+		ev_timer_stop(o->opt.loop, &o->hold);
 	if (room && stream_waiting(o->capture) >= WRITE_SIZE)
 		flush_file(o, o->capture);
 	return 0;

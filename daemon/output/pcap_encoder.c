@@ -37,12 +37,14 @@ static size_t size(struct encoder *e, const struct packet *pkt)
 {
 	const struct pcap_encoder *p = of(e);
 
-	if (pkt->linktype == e->linktype && pcapfile_can_hold(pkt) &&
-	    (!pkt->nanos || p->nano || p->too_late))
+	if (!pcapfile_can_hold(pkt))
+		e->refusal = ENCODER_TIME;
+	else if (pkt->linktype != e->linktype)
+		e->refusal = ENCODER_LINKTYPE;
+	else if (pkt->nanos && !p->nano && !p->too_late)
+		e->refusal = ENCODER_NANOS;
+	else
 		return PCAPFILE_RECORD_LEN + pkt->caplen;
-	e->refusal = !pcapfile_can_hold(pkt)        ? ENCODER_TIME
-		     : pkt->linktype != e->linktype ? ENCODER_LINKTYPE
-						    : ENCODER_NANOS;
 	return 0;
 }
 

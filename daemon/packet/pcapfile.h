@@ -29,7 +29,7 @@ void pcapfile_put_header(uint8_t out[PCAPFILE_HEADER_LEN], uint16_t linktype, bo
 /* False when the packet's time is past what 32 bit seconds can say (the year 2106). */
 static inline bool pcapfile_can_hold(const struct packet *pkt)
 {
-	return pkt->time_us / 1000000 <= UINT32_MAX;
+	return pkt->time_us < ((uint64_t)UINT32_MAX + 1) * 1000000;
 }
 
 /*
