@@ -171,9 +171,8 @@ static void on_closed(void *ctx, int err)
 
 /* ---- packets ---- */
 
-/* Has the encoder change what there is so far, for a packet that does not fit it. Its header has no
- * place on the stack of every packet. */
-__attribute__((noinline)) static bool revise(struct output *o, const struct packet *pkt)
+/* Has the encoder change what there is so far, for a packet that does not fit it. */
+static bool revise(struct output *o, const struct packet *pkt)
 {
 	const struct encoder_ops *ops = o->encoder->ops;
 	uint8_t header[ENCODER_HEADER_MAX], *packets;
@@ -186,7 +185,7 @@ __attribute__((noinline)) static bool revise(struct output *o, const struct pack
 	return !packets || stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
-__attribute__((noinline)) static int leave_out(struct output *o, const struct packet *pkt)
+static int leave_out(struct output *o, const struct packet *pkt)
 {
 	enum encoder_refusal why = o->encoder->refusal;
 	uint64_t more, n = ++o->left_out[why];

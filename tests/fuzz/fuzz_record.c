@@ -28,7 +28,8 @@ static void check_round_trip(const struct packet *pkt)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = {"linktype", "wirelen", "nanos", "interface"};
+	static const char *const names[] = {"linktype", "wirelen",   "nanos", "interface",
+					    "host",     "dropcount", "nanos", "other"};
 	struct packet pkt = {.caplen = 60, .wirelen = 60, .linktype = PACKET_LINKTYPE_DEFAULT};
 	uint64_t time_us;
 
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (len > size - 2)
 			len = size - 2;
-		record_get_header(&pkt, names[data[0] & 3], data + 2, len);
+		record_get_header(&pkt, names[data[0] & 7], data + 2, len);
 		data += 2 + len;
 		size -= 2 + len;
 	}
