@@ -18,7 +18,7 @@
 #include "app/app_impl.h"
 #include "app/app_reload.h"
 #include "app/app_timers.h"
-#include "app/control.h"
+#include "app/control_socket.h"
 #include "app/service.h"
 #include "app/signals.h"
 #include "base/log.h"
@@ -208,18 +208,18 @@ static int open_control(struct app *a)
 
 	if (!name || !directories)
 		return 0;
-	if (!control_has_directory(directories, name)) {
+	if (!control_socket_has_directory(directories, name)) {
 		log_debug("RUNTIME_DIRECTORY=%s is not for the instance %s: no control socket",
 			  directories, name);
 		return 0;
 	}
-	if (control_path(path, sizeof(path), name) < 0) {
+	if (control_socket_path(path, sizeof(path), name) < 0) {
 		log_error("%s: the name of an instance may have %zu bytes, as the path of its "
 			  "control socket has no room for more; give the file a shorter one",
-			  a->cfg->file, control_name_max());
+			  a->cfg->file, control_socket_name_max());
 		return -ENOPROTOOPT;
 	}
-	return control_new(&a->control, a->loop, path, app_reload, a);
+	return control_socket_new(&a->control, a->loop, path, app_reload, a);
 }
 
 static void on_started(void *ctx)
@@ -261,7 +261,7 @@ static int start(struct app *a)
 
 static void release(struct app *a)
 {
-	control_free(a->control);
+	control_socket_free(a->control);
 	if (a->role)
 		a->ops->free(a->role);
 	signals_free(a->signals);

@@ -22,7 +22,7 @@ struct app {
 	struct role *role;
 	struct signals *signals;
 	struct service *service;
-	struct control *control;
+	struct control_socket *control;
 	const struct config *fresh; /* of a reload that is pending */
 	ev_timer stats, status, stall, deadline, leave, patience, reload;
 	char state[480];

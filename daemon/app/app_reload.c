@@ -13,7 +13,7 @@
 #include "app/app_impl.h"
 #include "app/app_timers.h"
 #include "app/change.h"
-#include "app/control.h"
+#include "app/control_socket.h"
 #include "app/service.h"
 #include "base/log.h"
 #include "cli/config_faults.h"
@@ -21,7 +21,7 @@
 #include "config/settings_value.h"
 #include "kafka/kafkawarn.h"
 
-#define RELOAD_S 80. /* it may be pending; control.c waits longer, and systemd for 90 s */
+#define RELOAD_S 80. /* it may be pending; control_socket.c waits longer, and systemd for 90 s */
 
 static const char *shown(const char *value)
 {
@@ -139,7 +139,7 @@ static void answer(struct app *a, int r, const char *why)
 	else
 		log_info("Reloaded %s", a->cfg->file);
 	ev_timer_stop(a->loop, &a->reload);
-	control_answer(a->control, r, why);
+	control_socket_answer(a->control, r, why);
 	service_ready(a->service);
 }
 

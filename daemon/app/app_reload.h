@@ -10,8 +10,8 @@
 struct app;
 
 /*
- * Begins a reload: control_reload_fn with a struct app. One that is pending makes way: what it read
- * may have changed since, and whoever waits for it gets the answer of this one.
+ * Begins a reload: control_socket_reload_fn with a struct app. One that is pending makes way: what
+ * it read may have changed since, and whoever waits for it gets the answer of this one.
  */
 int app_reload(void *ctx, char *why, size_t size);
 

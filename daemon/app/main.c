@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
-#include "app/control.h"
+#include "app/control_socket.h"
 #include "app/hardening.h"
 #include "app/signals.h"
 #include "base/log.h"
@@ -125,14 +125,14 @@ static int run(const struct config **held, const struct options *options)
 static int reload(const char *instance)
 {
 	char path[128], why[CONTROL_WHY_MAX] = "", *rest = why, *line;
-	int r = control_path(path, sizeof(path), instance);
+	int r = control_socket_path(path, sizeof(path), instance);
 
 	if (r < 0) {
 		log_error("--reload %s: not a valid instance name", instance);
 		return EXIT_USAGE;
 	}
 	log_set_identity(&(struct log_identity){.instance = instance});
-	if (control_request_reload(path, why, sizeof(why)) == 0)
+	if (control_socket_request_reload(path, why, sizeof(why)) == 0)
 		return 0;
 	while ((line = strsep(&rest, "\n")))
 		log_error("%s: %s", instance, line);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/stats.h"
+#include "app/counters_text.h"
 #include "base/log.h"
 
 void report_init(struct report *r, enum config_mode mode, double now)
@@ -15,11 +15,11 @@ void report_init(struct report *r, enum config_mode mode, double now)
 void report_log(struct report *r, const struct counters *counters, double now)
 {
 	bool worse = counters_lost(counters) > counters_lost(&r->logged);
-	struct stats_fields f;
+	struct counters_fields f;
 	char line[512];
 
-	stats_fields(&f, r->mode, counters);
-	stats_line(line, sizeof(line), r->mode, counters, &r->logged, now - r->logged_at);
+	counters_fields(&f, r->mode, counters);
+	counters_line(line, sizeof(line), r->mode, counters, &r->logged, now - r->logged_at);
 	log_write_event(worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
 			worse ? LOG_EVENT_DROPPED : LOG_EVENT_NONE, f.fields, f.n, "%s", line);
 	r->logged = *counters;
@@ -29,7 +29,7 @@ void report_log(struct report *r, const struct counters *counters, double now)
 void report_summarize(struct report *r, const struct counters *counters, double now, char *buf,
 		      size_t size)
 {
-	stats_status(buf, size, r->mode, counters, &r->summed, now - r->summed_at);
+	counters_status(buf, size, r->mode, counters, &r->summed, now - r->summed_at);
 	r->summed = *counters;
 	r->summed_at = now;
 }

@@ -30,8 +30,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "capture/device.h"
-#include "capture/filter.h"
+#include "capture/kernel_filter.h"
+#include "capture/pcap_handle.h"
 
 #define BATCH        4096 /* packets a callback: about 4 ms of work */
 #define STOP_POLL_S  0.005
@@ -41,7 +41,7 @@
 
 struct capture {
 	struct capture_options opt; /* its strings are not used */
-	struct device device;
+	struct pcap_handle device;
 	uint16_t linktype;
 	ev_io io;
 	ev_timer timer;      /* polls while stopping */
@@ -159,7 +159,7 @@ static bool leave_out(struct capture *c, uint64_t time_us)
 static __attribute__((noinline)) bool passes_here(struct capture *c, const struct pcap_pkthdr *h,
 						  struct packet *pkt)
 {
-	if (!device_matches(&c->device, h, pkt->data)) {
+	if (!pcap_handle_matches(&c->device, h, pkt->data)) {
 		c->refused++;
 		return false;
 	}
@@ -302,7 +302,7 @@ static void refuse_more(struct capture *c)
 	int r = 0;
 
 	if (c->device.packet_socket)
-		r = filter_reject_all(pcap_fileno(c->device.pcap));
+		r = kernel_filter_reject_all(pcap_fileno(c->device.pcap));
 	else if (c->end == 0)
 		c->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	if (r < 0)
@@ -336,7 +336,7 @@ static int begin_counting(struct capture *c, char *why, size_t size)
 	pcap_stats(c->device.pcap, &c->last); /* the baseline */
 	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(c, c->born);
-	r = device_begin(&c->device, why, size);
+	r = pcap_handle_begin(&c->device, why, size);
 	/* On `any` the kernel counts what lo carries twice. */
 	c->inexact = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
 	return r;
@@ -351,7 +351,7 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 		return -ENOMEM;
 	c->opt = *opt;
 	c->parked_data = malloc(PACKET_MAX_LEN);
-	r = c->parked_data ? device_open(&c->device, opt, why, size) : -ENOMEM;
+	r = c->parked_data ? pcap_handle_open(&c->device, opt, why, size) : -ENOMEM;
 	if (r == 0)
 		r = capture_file_linktype(c->device.pcap, &c->linktype);
 	if (r == 0)
@@ -381,7 +381,7 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 
 enum capture_link capture_look(const struct capture *c)
 {
-	return device_look(&c->device);
+	return pcap_handle_look(&c->device);
 }
 
 int capture_index(const struct capture *c)
@@ -430,7 +430,7 @@ int capture_dlt(const struct capture *c)
 
 const char *capture_link_name(const struct capture *c)
 {
-	return device_link_name(&c->device);
+	return pcap_handle_link_name(&c->device);
 }
 
 void capture_free(struct capture *c)
@@ -439,7 +439,7 @@ void capture_free(struct capture *c)
 		return;
 	ev_io_stop(c->opt.loop, &c->io);
 	ev_timer_stop(c->opt.loop, &c->timer);
-	device_close(&c->device);
+	pcap_handle_close(&c->device);
 	free(c->parked_data);
 	free(c);
 }

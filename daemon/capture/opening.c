@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/worker.h"
-#include "capture/filter.h"
+#include "packet/filter.h"
 
 #define IDLE_END_MS 1000 /* that a thread without work takes to end, at most */
 

@@ -17,7 +17,7 @@
 #include <pcap/pcap.h>
 
 #include "capture/capture.h"
-#include "capture/filter.h"
+#include "packet/filter.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

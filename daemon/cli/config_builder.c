@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "capture/filter.h"
 #include "config/brokers.h"
 #include "config/config_ref.h"
 #include "config/property.h"
@@ -19,6 +18,7 @@
 #include "kafka/kafkacheck.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/user_properties.h"
+#include "packet/filter.h"
 
 #define STATE_VARIABLE  "STATE_DIRECTORY"
 #define STATE_DIRECTORY "$" STATE_VARIABLE

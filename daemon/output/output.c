@@ -20,8 +20,8 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "output/byte_stream.h"
 #include "output/encoder.h"
-#include "output/stream.h"
 
 #define HEADER_HOLD_SEC 0.5
 #define WRITE_SIZE      (128 * 1024) /* so many bytes are written without waiting for the batch */
@@ -29,10 +29,10 @@
 
 struct output {
 	struct output_options opt;
-	struct encoder *encoder; /* of the capture; NULL: text only */
-	struct stream *capture;  /* NULL: text only */
-	struct stream *text;     /* NULL: capture only */
-	struct ev_timer hold;    /* runs while the header waits for the first packet */
+	struct encoder *encoder;     /* of the capture; NULL: text only */
+	struct byte_stream *capture; /* NULL: text only */
+	struct byte_stream *text;    /* NULL: capture only */
+	struct ev_timer hold;        /* runs while the header waits for the first packet */
 	uint64_t taken;
 	uint64_t left_out[ENCODER_REFUSALS];
 	bool finished; /* no packet comes any more */
@@ -100,9 +100,9 @@ static bool judge(struct output *o, int r)
 	return r == 0;
 }
 
-static bool flush_file(struct output *o, struct stream *sf)
+static bool flush_file(struct output *o, struct byte_stream *sf)
 {
-	return !sf || judge(o, stream_flush(sf));
+	return !sf || judge(o, byte_stream_flush(sf));
 }
 
 /* What follows the last packet. Returns false while there is no room for it. */
@@ -111,12 +111,12 @@ static bool put_end(struct output *o)
 	size_t n = 1;
 
 	while (!o->closed && n) {
-		uint8_t *room = stream_reserve(o->capture, ENCODER_END_SIZE);
+		uint8_t *room = byte_stream_reserve(o->capture, ENCODER_END_SIZE);
 
 		if (!room)
 			return false;
 		n = o->encoder->ops->end(o->encoder, room);
-		stream_append(o->capture, n);
+		byte_stream_append(o->capture, n);
 		o->closed = n == 0;
 	}
 	return true;
@@ -178,11 +178,11 @@ static bool revise(struct output *o, const struct packet *pkt)
 	uint8_t header[ENCODER_HEADER_MAX], *packets;
 	size_t len = 0;
 
-	packets = ops->revise ? stream_unwritten(o->capture, &len) : NULL;
+	packets = ops->revise ? byte_stream_unwritten(o->capture, &len) : NULL;
 	if (!ops->revise || !ops->revise(o->encoder, pkt, packets, len))
 		return false;
 	len = ops->header(o->encoder, header);
-	return !packets || stream_replace_header(o->capture, header, len) || judge(o, -EIO);
+	return !packets || byte_stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
 static int leave_out(struct output *o, const struct packet *pkt)
@@ -226,7 +226,7 @@ static void put_text(struct output *o, uint8_t *room, const struct packet *pkt)
 	struct pretty_origin origin;
 
 	o->opt.origin(o->opt.ctx, &origin);
-	stream_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
+	byte_stream_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
 }
 
 static void put_capture(struct output *o, uint8_t *room, const struct packet *pkt)
@@ -238,7 +238,7 @@ static void put_capture(struct output *o, uint8_t *room, const struct packet *pk
 		o->opt.origin(o->opt.ctx, &origin);
 		told = &origin;
 	}
-	stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, told));
+	byte_stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, told));
 }
 
 int output_put(struct output *o, const struct packet *pkt)
@@ -251,12 +251,12 @@ int output_put(struct output *o, const struct packet *pkt)
 
 		if (!size)
 			return leave_out(o, pkt);
-		room = stream_reserve(o->capture, size);
+		room = byte_stream_reserve(o->capture, size);
 		if (!room)
 			return PACKET_E_FULL;
 	}
 	if (show) {
-		text = stream_reserve(o->text, pretty_size(pkt->caplen));
+		text = byte_stream_reserve(o->text, pretty_size(pkt->caplen));
 		if (!text)
 			return PACKET_E_FULL;
 	}
@@ -267,7 +267,7 @@ int output_put(struct output *o, const struct packet *pkt)
 		put_text(o, text, pkt);
 	if (ev_is_active(&o->hold))
 		ev_timer_stop(o->opt.loop, &o->hold);
-	if (room && stream_waiting(o->capture) >= WRITE_SIZE)
+	if (room && byte_stream_waiting(o->capture) >= WRITE_SIZE)
 		flush_file(o, o->capture);
 	return 0;
 }
@@ -279,12 +279,12 @@ uint64_t output_taken(const struct output *o)
 
 uint64_t output_written(const struct output *o)
 {
-	return o->capture ? stream_written(o->capture) : o->taken;
+	return o->capture ? byte_stream_written(o->capture) : o->taken;
 }
 
 bool output_holds_packets(const struct output *o)
 {
-	return o->taken > output_written(o) || (o->text && stream_waiting(o->text));
+	return o->taken > output_written(o) || (o->text && byte_stream_waiting(o->text));
 }
 
 void output_log_left_out(const struct output *o)
@@ -315,22 +315,22 @@ void output_log_cut(const struct output *o)
 void output_log_failure(const struct output *o)
 {
 	if (o->text)
-		stream_log_failure(o->text);
+		byte_stream_log_failure(o->text);
 	if (o->capture)
-		stream_log_failure(o->capture);
+		byte_stream_log_failure(o->capture);
 }
 
 size_t output_waiting(const struct output *o)
 {
-	return (o->capture ? stream_waiting(o->capture) : 0) +
-	       (o->text ? stream_waiting(o->text) : 0);
+	return (o->capture ? byte_stream_waiting(o->capture) : 0) +
+	       (o->text ? byte_stream_waiting(o->text) : 0);
 }
 
 /* ---- life ---- */
 
-static int open_file(struct output *o, struct stream **out, const char *path)
+static int open_file(struct output *o, struct byte_stream **out, const char *path)
 {
-	const struct stream_options opt = {
+	const struct byte_stream_options opt = {
 		.loop = o->opt.loop,
 		.path = path,
 		.fd = STDOUT_FILENO,
@@ -339,7 +339,7 @@ static int open_file(struct output *o, struct stream **out, const char *path)
 		.ctx = o,
 	};
 
-	return stream_new(out, &opt);
+	return byte_stream_new(out, &opt);
 }
 
 static int open_capture(struct output *o)
@@ -359,14 +359,14 @@ static int open_capture(struct output *o)
 	if (r < 0)
 		return r;
 	o->closed = !o->encoder->ops->end;
-	stream_put_header(o->capture, header, o->encoder->ops->header(o->encoder, header));
-	if (o->encoder->ops->revise && stream_is_stream(o->capture) &&
+	byte_stream_put_header(o->capture, header, o->encoder->ops->header(o->encoder, header));
+	if (o->encoder->ops->revise && byte_stream_is_stream(o->capture) &&
 	    cfg->start.offset != CONFIG_OFFSET_END) {
 		ev_timer_start(o->opt.loop, &o->hold);
 		return 0;
 	}
-	r = stream_flush(o->capture);
-	stream_log_failure(o->capture);
+	r = byte_stream_flush(o->capture);
+	byte_stream_log_failure(o->capture);
 	return r < 0 ? r : 0;
 }
 
@@ -417,8 +417,8 @@ void output_free(struct output *o)
 	if (!o)
 		return;
 	ev_timer_stop(o->opt.loop, &o->hold);
-	stream_free(o->text);
-	stream_free(o->capture);
+	byte_stream_free(o->text);
+	byte_stream_free(o->capture);
 	config_unref(o->opt.cfg);
 	if (o->encoder)
 		o->encoder->ops->free(o->encoder);

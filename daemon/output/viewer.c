@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "output/stream.h"
+#include "output/byte_stream.h"
 #include "packet/pretty.h"
 
 #define END_WAIT_MS 1000
 
 struct viewer {
-	struct stream *text;
+	struct byte_stream *text;
 	uint64_t shown;    /* put into `text` */
 	uint64_t left_out; /* not even that: too much waits */
 	bool ended;        /* the reader is gone, or the output failed (logged) */
@@ -28,7 +28,7 @@ static void on_drained(void *ctx)
 static void end(struct viewer *v)
 {
 	v->ended = true;
-	stream_log_failure(v->text);
+	byte_stream_log_failure(v->text);
 }
 
 static void on_closed(void *ctx, int err)
@@ -39,14 +39,14 @@ static void on_closed(void *ctx, int err)
 int viewer_new(struct viewer **out, struct ev_loop *loop)
 {
 	struct viewer *v = calloc(1, sizeof(*v));
-	const struct stream_options opt = {
+	const struct byte_stream_options opt = {
 		.loop = loop,
 		.fd = STDOUT_FILENO,
 		.on_drained = on_drained,
 		.on_closed = on_closed,
 		.ctx = v,
 	};
-	int r = v ? stream_new(&v->text, &opt) : -ENOMEM;
+	int r = v ? byte_stream_new(&v->text, &opt) : -ENOMEM;
 
 	if (r < 0) {
 		free(v);
@@ -64,14 +64,14 @@ void viewer_show(struct viewer *v, uint64_t number, const struct packet *pkt)
 
 	if (v->ended)
 		return;
-	room = stream_reserve(v->text, pretty_size(pkt->caplen));
+	room = byte_stream_reserve(v->text, pretty_size(pkt->caplen));
 	if (!room) {
 		v->left_out++;
 		return;
 	}
-	stream_commit(v->text, pretty_packet((char *)room, number, pkt, NULL));
+	byte_stream_commit(v->text, pretty_packet((char *)room, number, pkt, NULL));
 	v->shown++;
-	r = stream_flush(v->text);
+	r = byte_stream_flush(v->text);
 	if (r < 0 || r == STREAM_E_CLOSED)
 		end(v);
 }
@@ -83,9 +83,9 @@ void viewer_end(struct viewer *v)
 
 	if (!v || v->ended)
 		return;
-	r = stream_flush_within(v->text, END_WAIT_MS);
-	stream_log_failure(v->text);
-	lost = v->left_out + v->shown - stream_written(v->text);
+	r = byte_stream_flush_within(v->text, END_WAIT_MS);
+	byte_stream_log_failure(v->text);
+	lost = v->left_out + v->shown - byte_stream_written(v->text);
 	if (lost && r >= 0 && r != STREAM_E_CLOSED)
 		log_warn("%" PRIu64 " dump(s) of --pretty-print were left out: the reader of "
 			 "standard output was too slow",
@@ -96,6 +96,6 @@ void viewer_free(struct viewer *v)
 {
 	if (!v)
 		return;
-	stream_free(v->text);
+	byte_stream_free(v->text);
 	free(v);
 }

@@ -12,7 +12,7 @@
 
 struct viewer;
 
-/* Takes standard output, as stream_new() does. Returns 0 or -errno (logged). */
+/* Takes standard output, as byte_stream_new() does. Returns 0 or -errno (logged). */
 int viewer_new(struct viewer **out, struct ev_loop *loop);
 
 /* Shows a packet, the `number`th that was taken; without room it is left out and counted. */

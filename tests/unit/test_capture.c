@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "capture/capture.h"
-#include "capture/device.h"
-#include "capture/filter.h"
+#include "capture/kernel_filter.h"
+#include "capture/pcap_handle.h"
+#include "packet/filter.h"
 
 #define RING     32
 #define START_S  1600000000 /* when a test begins, wall clock */
@@ -34,7 +35,7 @@ struct kernel {
 static struct {
 	struct kernel kernels[2];
 	size_t opened;
-	struct device device; /* what device_open() finds */
+	struct pcap_handle device; /* what pcap_handle_open() finds */
 	int open_answer;
 	int64_t now_us, wall_us; /* since the test began; how far the wall clock was set ahead */
 	int fd;                  /* always readable */
@@ -57,7 +58,8 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
-int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size)
+int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, char *why,
+		     size_t size)
 {
 	*d = world.device;
 	d->pcap = (pcap_t *)(void *)&world.kernels[world.opened];
@@ -65,22 +67,22 @@ int device_open(struct device *d, const struct capture_options *opt, char *why, 
 	return world.open_answer;
 }
 
-int device_begin(struct device *d, char *why, size_t size)
+int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size)
 {
 	return 0;
 }
 
-enum capture_link device_look(const struct device *d)
+enum capture_link pcap_handle_look(const struct pcap_handle *d)
 {
 	return CAPTURE_LINK_UP;
 }
 
-const char *device_link_name(const struct device *d)
+const char *pcap_handle_link_name(const struct pcap_handle *d)
 {
 	return "Ethernet";
 }
 
-void device_close(struct device *d)
+void pcap_handle_close(struct pcap_handle *d)
 {
 	((struct kernel *)(void *)d->pcap)->closed = true;
 }
@@ -91,7 +93,7 @@ int capture_file_linktype(void *pcap, uint16_t *out)
 	return 0;
 }
 
-int filter_reject_all(int fd)
+int kernel_filter_reject_all(int fd)
 {
 	world.kernels[fd].rejects = true;
 	return 0;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/thread.h"
-#include "capture/filter.h"
+#include "packet/filter.h"
 
 static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
 

@@ -8,8 +8,8 @@
 #include <semaphore.h>
 #include <time.h>
 
-#include "capture/filter.h"
 #include "capture/opening.h"
+#include "packet/filter.h"
 
 #define DEADLINE_S 10
 

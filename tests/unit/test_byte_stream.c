@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "output/stream.h"
+#include "output/byte_stream.h"
 
 #define DEADLINE_S 5.
 
 struct fixture {
 	struct ev_loop *loop;
-	struct stream *sf;
+	struct byte_stream *sf;
 	int drained, closed, err;
 	bool timed_out;
 	char path[64];
@@ -88,7 +88,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	stream_free(f->sf);
+	byte_stream_free(f->sf);
 	ev_loop_destroy(f->loop);
 	unlink(f->path);
 	free(f);
@@ -97,7 +97,7 @@ static int teardown(void **state)
 
 static int open_output(struct fixture *f, const char *path, int fd)
 {
-	const struct stream_options opt = {
+	const struct byte_stream_options opt = {
 		.loop = f->loop,
 		.path = path,
 		.fd = fd,
@@ -106,18 +106,18 @@ static int open_output(struct fixture *f, const char *path, int fd)
 		.ctx = f,
 	};
 
-	return stream_new(&f->sf, &opt);
+	return byte_stream_new(&f->sf, &opt);
 }
 
 /* Puts a record of `len` bytes, all of the value `fill`. Returns false when there is no room. */
 static bool put(struct fixture *f, size_t len, int fill)
 {
-	uint8_t *room = stream_reserve(f->sf, len);
+	uint8_t *room = byte_stream_reserve(f->sf, len);
 
 	if (!room)
 		return false;
 	memset(room, fill, len);
-	stream_commit(f->sf, len);
+	byte_stream_commit(f->sf, len);
 	return true;
 }
 
@@ -138,16 +138,16 @@ static void file_holds_what_was_put(void **state)
 	int fd;
 
 	assert_int_equal(open_output(f, f->path, -1), 0);
-	assert_false(stream_is_stream(f->sf));
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_int_equal(stream_flush(f->sf), 0);
+	assert_false(byte_stream_is_stream(f->sf));
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
 	assert_true(put(f, 3, 'a'));
 	assert_true(put(f, 2, 'b'));
-	assert_int_equal(stream_written(f->sf), 0);
-	assert_int_equal(stream_waiting(f->sf), 5);
-	assert_int_equal(stream_flush(f->sf), 0);
-	assert_int_equal(stream_written(f->sf), 2);
-	assert_int_equal(stream_waiting(f->sf), 0);
+	assert_int_equal(byte_stream_written(f->sf), 0);
+	assert_int_equal(byte_stream_waiting(f->sf), 5);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
+	assert_int_equal(byte_stream_written(f->sf), 2);
+	assert_int_equal(byte_stream_waiting(f->sf), 0);
 	fd = open(f->path, O_RDONLY);
 	assert_int_equal(read_all(fd, got, sizeof(got)), 9);
 	assert_memory_equal(got, "HEADaaabb", 9);
@@ -163,12 +163,12 @@ static void header_changes_in_a_file(void **state)
 	/* As after `(echo before; pycapa) >file`: the header is not where the file begins. */
 	assert_int_equal(write(fd, "before", 6), 6);
 	assert_int_equal(open_output(f, NULL, fd), 0);
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_true(stream_replace_header(f->sf, "HEA1", 4));
-	assert_int_equal(stream_flush(f->sf), 0);
-	assert_true(stream_replace_header(f->sf, "HEA2", 4));
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_true(byte_stream_replace_header(f->sf, "HEA1", 4));
+	assert_int_equal(byte_stream_flush(f->sf), 0);
+	assert_true(byte_stream_replace_header(f->sf, "HEA2", 4));
 	assert_true(put(f, 2, 'b'));
-	assert_int_equal(stream_flush(f->sf), 0);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
 	assert_int_equal(pread(fd, got, sizeof(got), 0), 12);
 	assert_memory_equal(got, "beforeHEA2bb", 12);
 	close(fd);
@@ -181,18 +181,18 @@ static void header_stays_where_it_cannot_change(void **state)
 	int fd = open(f->path, O_WRONLY | O_APPEND), ends[2];
 
 	assert_int_equal(open_output(f, NULL, fd), 0);
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_int_equal(stream_flush(f->sf), 0);
-	assert_false(stream_replace_header(f->sf, "HEA2", 4));
-	stream_free(f->sf);
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
+	assert_false(byte_stream_replace_header(f->sf, "HEA2", 4));
+	byte_stream_free(f->sf);
 	close(fd);
 
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(open_output(f, NULL, ends[1]), 0);
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_true(stream_replace_header(f->sf, "HEA1", 4));
-	assert_int_equal(stream_flush(f->sf), 0);
-	assert_false(stream_replace_header(f->sf, "HEA2", 4));
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_true(byte_stream_replace_header(f->sf, "HEA1", 4));
+	assert_int_equal(byte_stream_flush(f->sf), 0);
+	assert_false(byte_stream_replace_header(f->sf, "HEA2", 4));
 	assert_int_equal(read(ends[0], got, sizeof(got)), 4);
 	assert_memory_equal(got, "HEA1", 4);
 	close(ends[0]);
@@ -237,20 +237,20 @@ static void slow_reader_gets_everything(struct fixture *f, int reader, int write
 	unsigned int n;
 
 	assert_int_equal(open_output(f, NULL, writer), 0);
-	assert_true(stream_is_stream(f->sf));
+	assert_true(byte_stream_is_stream(f->sf));
 	close(writer);
 	fcntl(reader, F_SETFL, O_NONBLOCK);
 	n = fill(f);
 	assert_true(n > STREAM_LIMIT / 1000 && n < STREAM_LIMIT / 1000 + 3);
-	assert_int_equal(stream_flush(f->sf), STREAM_E_BLOCKED);
-	assert_true(stream_written(f->sf) < n);
+	assert_int_equal(byte_stream_flush(f->sf), STREAM_E_BLOCKED);
+	assert_true(byte_stream_written(f->sf) < n);
 	expect_records(reader, n, f);
 	if (!f->drained)
 		run(f);
 	assert_int_equal(f->drained, 1);
-	assert_int_equal(stream_written(f->sf), n);
+	assert_int_equal(byte_stream_written(f->sf), n);
 	assert_true(put(f, 10, 0));
-	assert_int_equal(stream_flush(f->sf), 0);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
 	close(reader);
 }
 
@@ -295,8 +295,8 @@ static void idle_reader_that_closes_is_noticed(void **state)
 	assert_int_equal(f->closed, 1);
 	assert_int_equal(f->err, 0);
 	assert_true(put(f, 10, 0));
-	assert_int_equal(stream_flush(f->sf), STREAM_E_CLOSED);
-	assert_int_equal(stream_written(f->sf), 0);
+	assert_int_equal(byte_stream_flush(f->sf), STREAM_E_CLOSED);
+	assert_int_equal(byte_stream_written(f->sf), 0);
 }
 
 static void reader_that_was_gone_before_is_noticed(void **state)
@@ -308,8 +308,8 @@ static void reader_that_was_gone_before_is_noticed(void **state)
 	close(ends[0]);
 	assert_int_equal(open_output(f, NULL, ends[1]), 0);
 	close(ends[1]);
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_int_equal(stream_flush(f->sf), STREAM_E_CLOSED);
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_int_equal(byte_stream_flush(f->sf), STREAM_E_CLOSED);
 }
 
 static void socket_that_talks_is_no_trouble(void **state)
@@ -326,7 +326,7 @@ static void socket_that_talks_is_no_trouble(void **state)
 		ev_run(f->loop, EVRUN_NOWAIT);
 	assert_int_equal(f->closed, 0);
 	assert_true(put(f, 10, 0));
-	assert_int_equal(stream_flush(f->sf), 0);
+	assert_int_equal(byte_stream_flush(f->sf), 0);
 	close(ends[0]);
 }
 
@@ -341,14 +341,14 @@ static void full_file_ends_with_a_whole_record(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	tight = (struct rlimit){.rlim_cur = 2500, .rlim_max = old.rlim_max};
 	assert_int_equal(open_output(f, f->path, -1), 0);
-	stream_put_header(f->sf, "HEAD", 4);
+	byte_stream_put_header(f->sf, "HEAD", 4);
 	for (int i = 0; i < 5; i++)
 		assert_true(put(f, 1000, i));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	assert_int_equal(stream_flush(f->sf), -EFBIG);
+	assert_int_equal(byte_stream_flush(f->sf), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(stream_written(f->sf), 2);
-	assert_int_equal(stream_flush(f->sf), -EFBIG);
+	assert_int_equal(byte_stream_written(f->sf), 2);
+	assert_int_equal(byte_stream_flush(f->sf), -EFBIG);
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_size, 2004);
 }
@@ -362,8 +362,8 @@ static void fifo_waits_for_its_reader(void **state)
 	unlink(f->path);
 	assert_int_equal(mkfifo(f->path, 0600), 0);
 	assert_int_equal(open_output(f, f->path, -1), 0);
-	stream_put_header(f->sf, "HEAD", 4);
-	assert_int_equal(stream_flush(f->sf), STREAM_E_BLOCKED);
+	byte_stream_put_header(f->sf, "HEAD", 4);
+	assert_int_equal(byte_stream_flush(f->sf), STREAM_E_BLOCKED);
 	fd = open(f->path, O_RDONLY | O_NONBLOCK);
 	assert_true(fd >= 0);
 	run(f);

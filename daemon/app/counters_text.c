@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/stats.h"
+#include "app/counters_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -36,8 +36,8 @@ static double rate(const struct counter *row, const struct counters *now,
 	return seconds > 0 ? (double)more / seconds * (row->unit == COUNTER_BYTES ? 8 : 1) : 0;
 }
 
-void stats_line(char *buf, size_t size, enum config_mode mode, const struct counters *now,
-		const struct counters *prev, double seconds)
+void counters_line(char *buf, size_t size, enum config_mode mode, const struct counters *now,
+		   const struct counters *prev, double seconds)
 {
 	const struct counter *row;
 
@@ -72,8 +72,8 @@ static void append_bits(char *buf, size_t size, double bits)
 	append(buf, size, ", %.*f %s", u ? 1 : 0, bits, units[u]);
 }
 
-void stats_status(char *buf, size_t size, enum config_mode mode, const struct counters *now,
-		  const struct counters *prev, double seconds)
+void counters_status(char *buf, size_t size, enum config_mode mode, const struct counters *now,
+		     const struct counters *prev, double seconds)
 {
 	const char *before = "; ";
 	const struct counter *row;
@@ -109,7 +109,7 @@ static void name_field(char *buf, size_t size, const struct counter *row)
 			*buf = (char)(*buf - 'a' + 'A');
 }
 
-void stats_fields(struct stats_fields *out, enum config_mode mode, const struct counters *now)
+void counters_fields(struct counters_fields *out, enum config_mode mode, const struct counters *now)
 {
 	const struct counter *row;
 

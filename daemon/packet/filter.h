@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A filter expression (pcap-filter(7)): checked, compiled, and its program in the kernel.
+ * A filter expression (pcap-filter(7)): checked and compiled.
  *
  * To compile may take tens of seconds: the names in it are looked up, and the time it takes grows
  * with the square of the terms. Never on the loop. After 2 s one line says what is waited for.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct bpf_program;
@@ -28,18 +27,3 @@ int filter_check(const char *filter, int dlt, char *why, size_t size);
  * known now, or when it takes longer than `wait_ms` to tell; -EINVAL, with `why` as for Ethernet.
  */
 int filter_check_expression(const char *filter, unsigned int wait_ms, char *why, size_t size);
-
-/* From now on the socket lets nothing in. 0 or -errno. */
-int filter_reject_all(int fd);
-
-/*
- * Would the kernel take it? 0; -EINVAL: it has over 4,096 instructions, or an offset that the
- * kernel does not know; -ENOMEM: net.core.optmem_max is too small for it.
- */
-int filter_probe_kernel(const struct bpf_program *program);
-
-/* True when the socket has a filter in the kernel. */
-bool filter_is_in_kernel(int fd);
-
-/* True when it looks at what only the kernel knows: it is of no use on a packet's bytes. */
-bool filter_needs_kernel(const struct bpf_program *program);

@@ -6,7 +6,7 @@
  * bytes, so a socket that cannot take one at once belongs to a client that is not worth waiting
  * for.
  */
-#include "app/control.h"
+#include "app/control_socket.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -35,44 +35,44 @@ static const char answer_ok[] = "ok";
 static const char answer_error[] = "error ";
 
 struct client {
-	struct control *control;
+	struct control_socket *control;
 	ev_io io;
 	ev_timer timeout;
 	int fd;       /* -1: the slot is free */
-	bool pending; /* it has asked, and waits for control_answer() */
+	bool pending; /* it has asked, and waits for control_socket_answer() */
 };
 
-struct control {
+struct control_socket {
 	struct ev_loop *loop;
 	char *path;
 	int fd;
 	ev_io accept;
 	ev_timer retry; /* runs while nobody is accepted, after an error */
 	bool failing;   /* that was told */
-	control_reload_fn on_reload;
+	control_socket_reload_fn on_reload;
 	void *ctx;
 	struct client clients[MAX_CLIENTS];
 };
 
-size_t control_name_max(void)
+size_t control_socket_name_max(void)
 {
 	return sizeof(((struct sockaddr_un *)NULL)->sun_path) -
 	       sizeof(RUN_DIRECTORY "/" SOCKET_NAME);
 }
 
-int control_path(char *buf, size_t size, const char *instance)
+int control_socket_path(char *buf, size_t size, const char *instance)
 {
 	int len;
 
 	if (*instance == '\0' || strchr(instance, '/'))
 		return -EINVAL;
 	len = snprintf(buf, size, RUN_DIRECTORY "/%s" SOCKET_NAME, instance);
-	if (len < 0 || (size_t)len >= size || strlen(instance) > control_name_max())
+	if (len < 0 || (size_t)len >= size || strlen(instance) > control_socket_name_max())
 		return -ENAMETOOLONG;
 	return 0;
 }
 
-bool control_has_directory(const char *directories, const char *instance)
+bool control_socket_has_directory(const char *directories, const char *instance)
 {
 	size_t prefix = strlen(RUN_DIRECTORY "/"), name = strlen(instance), len;
 
@@ -95,7 +95,7 @@ static int set_address(struct sockaddr_un *addr, const char *path)
 	return 0;
 }
 
-static struct client *find_slot(struct control *control)
+static struct client *find_slot(struct control_socket *control)
 {
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
 		if (control->clients[i].fd < 0)
@@ -103,14 +103,14 @@ static struct client *find_slot(struct control *control)
 	return NULL;
 }
 
-static void accept_on(struct control *control)
+static void accept_on(struct control_socket *control)
 {
 	if (!ev_is_active(&control->retry))
 		ev_io_start(control->loop, &control->accept);
 }
 
 /* Who waits stays readable: to go on accepting would be to spin. */
-static void accept_later(struct control *control, int err)
+static void accept_later(struct control_socket *control, int err)
 {
 	ev_io_stop(control->loop, &control->accept);
 	ev_timer_set(&control->retry, ACCEPT_RETRY_S, 0.);
@@ -128,7 +128,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 
 static void close_client(struct client *client)
 {
-	struct control *control = client->control;
+	struct control_socket *control = client->control;
 
 	if (client->fd < 0)
 		return;
@@ -155,7 +155,7 @@ static void answer(struct client *client, int r, const char *why)
 
 static void take_request(struct client *client, const char *request, size_t len)
 {
-	struct control *control = client->control;
+	struct control_socket *control = client->control;
 	char why[CONTROL_WHY_MAX] = "";
 	int r;
 
@@ -186,7 +186,7 @@ static void on_request(struct ev_loop *loop, ev_io *w, int revents)
 		close_client(client);
 }
 
-void control_answer(struct control *control, int r, const char *why)
+void control_socket_answer(struct control_socket *control, int r, const char *why)
 {
 	for (size_t i = 0; control && i < MAX_CLIENTS; i++)
 		if (control->clients[i].fd >= 0 && control->clients[i].pending)
@@ -210,7 +210,7 @@ static bool is_trusted(int fd)
 
 static void on_connection(struct ev_loop *loop, ev_io *w, int revents)
 {
-	struct control *control = w->data;
+	struct control_socket *control = w->data;
 	struct client *client = find_slot(control);
 	int fd;
 
@@ -250,7 +250,7 @@ static bool is_alive(const struct sockaddr_un *addr)
 }
 
 /* Binds and listens. The mode is set before listen(), so nobody else can have connected. */
-static int open_socket(struct control *control)
+static int open_socket(struct control_socket *control)
 {
 	struct sockaddr_un addr;
 	int r = set_address(&addr, control->path);
@@ -270,7 +270,7 @@ static int open_socket(struct control *control)
 	return 0;
 }
 
-static void init_watchers(struct control *control)
+static void init_watchers(struct control_socket *control)
 {
 	for (size_t i = 0; i < MAX_CLIENTS; i++) {
 		struct client *client = &control->clients[i];
@@ -288,10 +288,10 @@ static void init_watchers(struct control *control)
 	control->accept.data = control;
 }
 
-int control_new(struct control **out, struct ev_loop *loop, const char *path,
-		control_reload_fn on_reload, void *ctx)
+int control_socket_new(struct control_socket **out, struct ev_loop *loop, const char *path,
+		       control_socket_reload_fn on_reload, void *ctx)
 {
-	struct control *control = calloc(1, sizeof(*control));
+	struct control_socket *control = calloc(1, sizeof(*control));
 	int r;
 
 	if (!control)
@@ -306,7 +306,7 @@ int control_new(struct control **out, struct ev_loop *loop, const char *path,
 	if (r < 0) {
 		log_error("control socket %s: %s", path,
 			  r == -EADDRINUSE ? "another instance of this name runs" : strerror(-r));
-		control_free(control);
+		control_socket_free(control);
 		return r;
 	}
 	ev_io_set(&control->accept, control->fd, EV_READ);
@@ -315,7 +315,7 @@ int control_new(struct control **out, struct ev_loop *loop, const char *path,
 	return 0;
 }
 
-void control_free(struct control *control)
+void control_socket_free(struct control_socket *control)
 {
 	if (!control)
 		return;
@@ -370,7 +370,7 @@ static void explain(char *why, size_t size, const char *path, int err)
 		snprintf(why, size, "%s: %s", path, strerror(-err));
 }
 
-int control_request_reload(const char *path, char *why, size_t size)
+int control_socket_request_reload(const char *path, char *why, size_t size)
 {
 	char answer[MESSAGE_MAX];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

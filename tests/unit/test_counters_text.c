@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "app/stats.h"
+#include "app/counters_text.h"
 
 static const struct counters nothing;
 
@@ -45,7 +45,7 @@ static const char *line(enum config_mode mode, const struct counters *now,
 {
 	static char buf[512];
 
-	stats_line(buf, sizeof(buf), mode, now, prev, seconds);
+	counters_line(buf, sizeof(buf), mode, now, prev, seconds);
 	return buf;
 }
 
@@ -54,7 +54,7 @@ static const char *status(enum config_mode mode, const struct counters *now,
 {
 	static char buf[192];
 
-	stats_status(buf, sizeof(buf), mode, now, prev, seconds);
+	counters_status(buf, sizeof(buf), mode, now, prev, seconds);
 	return buf;
 }
 
@@ -155,10 +155,10 @@ static void test_a_short_buffer_is_cut_and_ended(void **state)
 	char small[16];
 
 	memset(small, 'x', sizeof(small));
-	stats_line(small, 9, CONFIG_MODE_PRODUCER, &producer, &nothing, 1);
+	counters_line(small, 9, CONFIG_MODE_PRODUCER, &producer, &nothing, 1);
 	assert_string_equal(small, "received");
 	assert_int_equal(small[9], 'x');
-	stats_status(small, 1, CONFIG_MODE_CONSUMER, &consumer, &nothing, 1);
+	counters_status(small, 1, CONFIG_MODE_CONSUMER, &consumer, &nothing, 1);
 	assert_string_equal(small, "");
 }
 
@@ -202,10 +202,10 @@ static void test_bits_have_the_unit_that_fits(void **state)
 /* What people's queries name: a row that is renamed breaks them. */
 static void assert_fields(enum config_mode mode, const struct counters *now, const char *expected)
 {
-	struct stats_fields f;
+	struct counters_fields f;
 	char text[512] = "";
 
-	stats_fields(&f, mode, now);
+	counters_fields(&f, mode, now);
 	for (size_t i = 0; i < f.n; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%llu ",
 			 f.fields[i].name, (unsigned long long)f.fields[i].value);
@@ -256,7 +256,7 @@ static void assert_shown(const struct counter *row)
 	bool is_time = row->unit == COUNTER_MICROSECONDS, is_bytes = row->unit == COUNTER_BYTES;
 	const char *value = is_time ? "7777.0" : "7777000";
 	char expected[64];
-	struct stats_fields f;
+	struct counters_fields f;
 	size_t with_value = 0;
 
 	snprintf(expected, sizeof(expected), "%s%s=%s ", row->name, is_time ? "_ms" : "", value);
@@ -271,7 +271,7 @@ static void assert_shown(const struct counter *row)
 			 (row->shown & COUNTER_IN_STATUS) != 0);
 	assert_int_equal(has(status(row->mode, &now, &nothing, 1), "lost 7777000"),
 			 (row->shown & COUNTER_AS_LOSS) != 0);
-	stats_fields(&f, row->mode, &now);
+	counters_fields(&f, row->mode, &now);
 	for (size_t i = 0; i < f.n; i++)
 		with_value += f.fields[i].value == 7777000;
 	assert_int_equal(with_value, 1);

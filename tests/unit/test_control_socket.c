@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "app/control.h"
+#include "app/control_socket.h"
 #include "base/log.h"
 
 #define DEADLINE_S 20
@@ -32,7 +32,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 struct fixture {
 	struct ev_loop *loop;
-	struct control *control;
+	struct control_socket *control;
 	ev_async wake;
 	char dir[32];
 	char path[64];
@@ -76,14 +76,14 @@ static int set_up(void **state)
 	ev_async_init(&f->wake, on_wake);
 	ev_async_start(f->loop, &f->wake);
 	*state = f;
-	return control_new(&f->control, f->loop, f->path, on_reload, f);
+	return control_socket_new(&f->control, f->loop, f->path, on_reload, f);
 }
 
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	control_free(f->control);
+	control_socket_free(f->control);
 	ev_loop_destroy(f->loop);
 	rmdir(f->dir);
 	free(f);
@@ -94,7 +94,7 @@ static void *run_client(void *arg)
 {
 	struct fixture *f = arg;
 
-	f->client_result = control_request_reload(f->path, f->why, sizeof(f->why));
+	f->client_result = control_socket_request_reload(f->path, f->why, sizeof(f->why));
 	ev_async_send(f->loop, &f->wake);
 	return NULL;
 }
@@ -187,13 +187,13 @@ static void test_pending(void **state)
 	}
 	close(fds[1]);
 	ev_run(f->loop, EVRUN_ONCE);
-	control_answer(f->control, -EINVAL, "no such interface");
+	control_socket_answer(f->control, -EINVAL, "no such interface");
 	assert_true(has_answer(f, fds[0], answer, sizeof(answer)));
 	assert_string_equal(answer, "error no such interface");
 	assert_true(has_answer(f, fds[2], answer, sizeof(answer)));
 	assert_string_equal(answer, "error no such interface");
 	/* They were told, and are gone. */
-	control_answer(f->control, 0, "");
+	control_socket_answer(f->control, 0, "");
 	assert_true(has_answer(f, fds[0], answer, sizeof(answer)));
 	assert_string_equal(answer, "");
 	close(fds[0]);
@@ -239,9 +239,9 @@ static void test_mode(void **state)
 static void test_a_living_instance_keeps_its_socket(void **state)
 {
 	struct fixture *f = *state;
-	struct control *second = NULL;
+	struct control_socket *second = NULL;
 
-	assert_int_equal(control_new(&second, f->loop, f->path, on_reload, f), -EADDRINUSE);
+	assert_int_equal(control_socket_new(&second, f->loop, f->path, on_reload, f), -EADDRINUSE);
 	assert_null(second);
 	request(f);
 	assert_int_equal(f->client_result, 0);
@@ -255,10 +255,10 @@ static void test_what_a_dead_process_left_is_replaced(void **state)
 	/* Closing it removes its name; another one keeps the socket, which nobody listens on. */
 	snprintf(kept, sizeof(kept), "%s-kept", f->path);
 	assert_int_equal(link(f->path, kept), 0);
-	control_free(f->control);
+	control_socket_free(f->control);
 	f->control = NULL;
 	assert_int_equal(rename(kept, f->path), 0);
-	assert_int_equal(control_new(&f->control, f->loop, f->path, on_reload, f), 0);
+	assert_int_equal(control_socket_new(&f->control, f->loop, f->path, on_reload, f), 0);
 	request(f);
 	assert_int_equal(f->client_result, 0);
 }
@@ -313,9 +313,9 @@ static void test_nobody_there(void **state)
 {
 	struct fixture *f = *state;
 
-	control_free(f->control);
+	control_socket_free(f->control);
 	f->control = NULL;
-	assert_int_equal(control_request_reload(f->path, f->why, sizeof(f->why)), -ENOENT);
+	assert_int_equal(control_socket_request_reload(f->path, f->why, sizeof(f->why)), -ENOENT);
 	assert_non_null(strstr(f->why, "no running instance listens on"));
 	assert_non_null(strstr(f->why, f->path));
 }
@@ -325,29 +325,29 @@ static void test_path(void **state)
 	char path[128];
 	char name[128];
 
-	assert_int_equal(control_path(path, sizeof(path), "eth0.100"), 0);
+	assert_int_equal(control_socket_path(path, sizeof(path), "eth0.100"), 0);
 	assert_string_equal(path, "/run/pycapa/eth0.100/control");
-	assert_int_equal(control_path(path, sizeof(path), ""), -EINVAL);
-	assert_int_equal(control_path(path, sizeof(path), "../etc"), -EINVAL);
-	assert_int_equal(control_path(path, 20, "eth0"), -ENAMETOOLONG);
+	assert_int_equal(control_socket_path(path, sizeof(path), ""), -EINVAL);
+	assert_int_equal(control_socket_path(path, sizeof(path), "../etc"), -EINVAL);
+	assert_int_equal(control_socket_path(path, 20, "eth0"), -ENAMETOOLONG);
 	memset(name, 'a', sizeof(name));
-	name[control_name_max() + 1] = '\0';
-	assert_int_equal(control_path(path, sizeof(path), name), -ENAMETOOLONG);
-	name[control_name_max()] = '\0';
-	assert_int_equal(control_path(path, sizeof(path), name), 0);
+	name[control_socket_name_max() + 1] = '\0';
+	assert_int_equal(control_socket_path(path, sizeof(path), name), -ENAMETOOLONG);
+	name[control_socket_name_max()] = '\0';
+	assert_int_equal(control_socket_path(path, sizeof(path), name), 0);
 	assert_int_equal(strlen(path), sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 }
 
 static void test_whose_directory_it_is(void **state)
 {
-	assert_true(control_has_directory("/run/pycapa/eth0", "eth0"));
-	assert_true(control_has_directory("/run/other:/run/pycapa/eth0:/run/x", "eth0"));
-	assert_false(control_has_directory("/run/other", "eth0"));
-	assert_false(control_has_directory("/run/pycapa", "eth0"));
-	assert_false(control_has_directory("/run/pycapa/eth0", "eth"));
-	assert_false(control_has_directory("/run/pycapa/eth", "eth0"));
-	assert_false(control_has_directory("/run/pycapa/eth1:", "eth0"));
-	assert_false(control_has_directory("", "eth0"));
+	assert_true(control_socket_has_directory("/run/pycapa/eth0", "eth0"));
+	assert_true(control_socket_has_directory("/run/other:/run/pycapa/eth0:/run/x", "eth0"));
+	assert_false(control_socket_has_directory("/run/other", "eth0"));
+	assert_false(control_socket_has_directory("/run/pycapa", "eth0"));
+	assert_false(control_socket_has_directory("/run/pycapa/eth0", "eth"));
+	assert_false(control_socket_has_directory("/run/pycapa/eth", "eth0"));
+	assert_false(control_socket_has_directory("/run/pycapa/eth1:", "eth0"));
+	assert_false(control_socket_has_directory("", "eth0"));
 }
 
 int main(void)

@@ -6,7 +6,7 @@
  * the kernel's any more. So we apply them instead: the kernel hands over everything, whole, as it
  * also looks at whole packets; what matches is cut here.
  */
-#include "capture/device.h"
+#include "capture/pcap_handle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "capture/filter.h"
+#include "capture/kernel_filter.h"
 #include "capture/netdev.h"
+#include "packet/filter.h"
 #include "packet/packet.h"
 
 static int failed(char *why, size_t size, const char *name, int err, const char *text)
@@ -45,12 +46,12 @@ static int failed(char *why, size_t size, const char *name, int err, const char 
 	}
 }
 
-static int failed_here(const struct device *d, char *why, size_t size, const char *text)
+static int failed_here(const struct pcap_handle *d, char *why, size_t size, const char *text)
 {
 	return failed(why, size, d->name, PCAP_ERROR, text);
 }
 
-static int activate(struct device *d, const char *kernel_name, const struct capture_options *o,
+static int activate(struct pcap_handle *d, const char *kernel_name, const struct capture_options *o,
 		    char *why, size_t size)
 {
 	char errbuf[PCAP_ERRBUF_SIZE] = "";
@@ -94,7 +95,7 @@ static bool is_packet_socket(pcap_t *pcap)
  * each capture of the interface stamps it anew, microseconds apart (measured: 28 % differ). One
  * stamp for all is what a hand-over between two handles is cut by.
  */
-static void share_stamps(const struct device *d)
+static void share_stamps(const struct pcap_handle *d)
 {
 	int one = 1;
 
@@ -102,13 +103,13 @@ static void share_stamps(const struct device *d)
 		log_debug("%s: SO_TIMESTAMPNS: %s", d->name, strerror(errno));
 }
 
-static int prepare_socket(struct device *d, char *why, size_t size)
+static int prepare_socket(struct pcap_handle *d, char *why, size_t size)
 {
 	int fd = pcap_fileno(d->pcap), one = 1, r;
 	struct netdev dev;
 
 	share_stamps(d);
-	r = filter_reject_all(fd);
+	r = kernel_filter_reject_all(fd);
 	if (r < 0)
 		return failed_here(d, why, size, strerror(-r));
 	netdev_find(d->name, &dev);
@@ -119,7 +120,8 @@ static int prepare_socket(struct device *d, char *why, size_t size)
 	return 0;
 }
 
-static int open_once(struct device *d, const struct capture_options *opt, char *why, size_t size)
+static int open_once(struct pcap_handle *d, const struct capture_options *opt, char *why,
+		     size_t size)
 {
 	struct netdev dev;
 	int r;
@@ -132,7 +134,7 @@ static int open_once(struct device *d, const struct capture_options *opt, char *
 	return d->packet_socket ? prepare_socket(d, why, size) : 0;
 }
 
-static int compile(struct device *d, const char *filter, char *why, size_t size)
+static int compile(struct pcap_handle *d, const char *filter, char *why, size_t size)
 {
 	char text[PCAP_ERRBUF_SIZE];
 	int r = filter_compile(d->pcap, filter, &d->program, text, sizeof(text));
@@ -140,7 +142,7 @@ static int compile(struct device *d, const char *filter, char *why, size_t size)
 	if (r == 0)
 		return 0;
 	snprintf(why, size, "%s: filter '%s': %s (link type %s)", d->name, filter, text,
-		 device_link_name(d));
+		 pcap_handle_link_name(d));
 	return r == FILTER_E_NAME ? CAPTURE_E_NAME : CAPTURE_E_FILTER;
 }
 
@@ -159,7 +161,8 @@ static const char *reason_of(int err)
 }
 
 /* What only the kernel knows of a packet (its VLAN tag, mostly) is to be found in its bytes. */
-static int compile_for_bytes(struct device *d, const char *filter, int err, char *why, size_t size)
+static int compile_for_bytes(struct pcap_handle *d, const char *filter, int err, char *why,
+			     size_t size)
 {
 	pcap_t *dead = pcap_open_dead(pcap_datalink(d->pcap), PACKET_MAX_LEN);
 	char text[PCAP_ERRBUF_SIZE];
@@ -179,14 +182,14 @@ static int compile_for_bytes(struct device *d, const char *filter, int err, char
 	return CAPTURE_E_FILTER;
 }
 
-static int take_over(struct device *d, const struct capture_options *opt, int err, char *why,
+static int take_over(struct pcap_handle *d, const struct capture_options *opt, int err, char *why,
 		     size_t size)
 {
 	struct capture_options whole = *opt;
 	int r = 0;
 
 	d->filter = DEVICE_FILTER_HERE;
-	if (filter_needs_kernel(&d->program))
+	if (kernel_filter_is_needed(&d->program))
 		r = compile_for_bytes(d, opt->filter, err, why, size);
 	if (r == 0 && pcap_snapshot(d->pcap) < PACKET_MAX_LEN) {
 		pcap_close(d->pcap);
@@ -201,11 +204,12 @@ static int take_over(struct device *d, const struct capture_options *opt, int er
 	return r;
 }
 
-int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size)
+int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, char *why,
+		     size_t size)
 {
 	int err, r;
 
-	*d = (struct device){.snaplen = opt->snaplen ? opt->snaplen : PACKET_MAX_LEN};
+	*d = (struct pcap_handle){.snaplen = opt->snaplen ? opt->snaplen : PACKET_MAX_LEN};
 	snprintf(d->name, sizeof(d->name), "%s", opt->interface);
 	d->any = !strcmp(d->name, "any");
 	r = open_once(d, opt, why, size);
@@ -215,18 +219,18 @@ int device_open(struct device *d, const struct capture_options *opt, char *why, 
 		return r;
 	d->filter = d->packet_socket ? DEVICE_FILTER_KERNEL : DEVICE_FILTER_LIBPCAP;
 	/* Asked here, as libpcap would write a line of its own to stderr. */
-	err = d->packet_socket ? filter_probe_kernel(&d->program) : 0;
+	err = d->packet_socket ? kernel_filter_probe(&d->program) : 0;
 	return err < 0 ? take_over(d, opt, err, why, size) : 0;
 }
 
-static int install(struct device *d, struct bpf_program *program, char *why, size_t size)
+static int install(struct pcap_handle *d, struct bpf_program *program, char *why, size_t size)
 {
 	if (pcap_setfilter(d->pcap, program) < 0)
 		return failed_here(d, why, size, pcap_geterr(d->pcap));
 	return 0;
 }
 
-static int install_all(struct device *d, char *why, size_t size)
+static int install_all(struct pcap_handle *d, char *why, size_t size)
 {
 	struct bpf_program all;
 	int r;
@@ -239,7 +243,7 @@ static int install_all(struct device *d, char *why, size_t size)
 }
 
 /* Also an empty filter: without one the kernel does not cut packets to the snaplen. */
-int device_begin(struct device *d, char *why, size_t size)
+int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size)
 {
 	int r;
 
@@ -247,14 +251,14 @@ int device_begin(struct device *d, char *why, size_t size)
 		return install_all(d, why, size);
 	r = install(d, &d->program, why, size);
 	/* On `any` libpcap finds that the kernel's packets have no such place. */
-	if (r == 0 && d->packet_socket && !filter_is_in_kernel(pcap_fileno(d->pcap)))
+	if (r == 0 && d->packet_socket && !kernel_filter_is_set(pcap_fileno(d->pcap)))
 		d->filter = DEVICE_FILTER_LIBPCAP;
 	return r;
 }
 
 /* ---- what it is ---- */
 
-enum capture_link device_look(const struct device *d)
+enum capture_link pcap_handle_look(const struct pcap_handle *d)
 {
 	struct netdev dev;
 
@@ -267,14 +271,14 @@ enum capture_link device_look(const struct device *d)
 	return dev.flags & IFF_UP ? CAPTURE_LINK_UP : CAPTURE_LINK_DOWN;
 }
 
-const char *device_link_name(const struct device *d)
+const char *pcap_handle_link_name(const struct pcap_handle *d)
 {
 	const char *name = pcap_datalink_val_to_description(pcap_datalink(d->pcap));
 
 	return name ? name : "unknown";
 }
 
-void device_close(struct device *d)
+void pcap_handle_close(struct pcap_handle *d)
 {
 	pcap_freecode(&d->program);
 	if (d->pcap)

@@ -14,17 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct stream;
+struct byte_stream;
 
 #define STREAM_E_BLOCKED 1 /* some bytes have to wait; on_drained follows */
 #define STREAM_E_CLOSED  2 /* the reader is gone: nothing more can be written */
 
-/* More than this many bytes waiting, and stream_reserve() gives no more room. */
+/* More than this many bytes waiting, and byte_stream_reserve() gives no more room. */
 #define STREAM_LIMIT (1024 * 1024)
 /* The longest record. */
 #define STREAM_RECORD_MAX (1024 * 1024)
 
-struct stream_options {
+struct byte_stream_options {
 	struct ev_loop *loop;
 	const char *path; /* made, or emptied, or a FIFO; NULL: fd */
 	int fd;           /* with path NULL: an open descriptor, duplicated; 1 is guarded */
@@ -41,51 +41,51 @@ struct stream_options {
  * that nothing else (a child of librdkafka) can write into the stream: call it before a thread
  * starts. A FIFO that nobody reads yet is waited for. Returns 0 or -errno (logged).
  */
-int stream_new(struct stream **out, const struct stream_options *opt);
+int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *opt);
 
 /* The output's name for messages: the path, or "standard output". */
-const char *stream_name(const struct stream *sf);
+const char *byte_stream_name(const struct byte_stream *sf);
 
 /* False for a regular file and the like, which nobody waits at. */
-bool stream_is_stream(const struct stream *sf);
+bool byte_stream_is_stream(const struct byte_stream *sf);
 
 /* Room for a record of up to `len` bytes, or NULL when too much is waiting already. */
-uint8_t *stream_reserve(struct stream *sf, size_t len);
+uint8_t *byte_stream_reserve(struct byte_stream *sf, size_t len);
 /* The record in the room last reserved is complete, with `len` bytes. */
-void stream_commit(struct stream *sf, size_t len);
+void byte_stream_commit(struct byte_stream *sf, size_t len);
 
 /* The first bytes of the file: as a record, but not counted as one. Before any record. */
-void stream_put_header(struct stream *sf, const void *data, size_t len);
+void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len);
 /*
  * Changes the header, which keeps its length. Possible while it waits in the buffer and in a
  * regular file that is not opened for appending. Returns false when it is too late.
  */
-bool stream_replace_header(struct stream *sf, const void *data, size_t len);
+bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len);
 /* All that follows the header, to be changed in place: while none of it is written, and the header
  * can be changed too; else NULL. */
-uint8_t *stream_unwritten(struct stream *sf, size_t *len);
+uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len);
 
 /* `len` bytes are in the room last reserved, which are no record: not counted as one. */
-void stream_append(struct stream *sf, size_t len);
+void byte_stream_append(struct byte_stream *sf, size_t len);
 
 /*
  * Writes what waits, as far as that does not block.
  * Returns 0: all is written; STREAM_E_BLOCKED; STREAM_E_CLOSED; -errno: a full disk or the
  * like; a record that did not fit whole was cut off a regular file again.
  */
-int stream_flush(struct stream *sf);
+int byte_stream_flush(struct byte_stream *sf);
 
 /* Logs the error that ended the output, and how many packets are in it; nothing without one. */
-void stream_log_failure(const struct stream *sf);
+void byte_stream_log_failure(const struct byte_stream *sf);
 
 /* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
-int stream_flush_within(struct stream *sf, unsigned int ms);
+int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms);
 
 /* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
-size_t stream_waiting(const struct stream *sf);
+size_t byte_stream_waiting(const struct byte_stream *sf);
 /* Records that were written whole. */
-uint64_t stream_written(const struct stream *sf);
+uint64_t byte_stream_written(const struct byte_stream *sf);
 
 /* Closes the output; what waits is lost. Flags that had to be changed are restored. NULL is legal.
  */
-void stream_free(struct stream *sf);
+void byte_stream_free(struct byte_stream *sf);

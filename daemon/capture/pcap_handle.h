@@ -19,11 +19,11 @@
 /* Where packets that do not match are left out. */
 enum device_filter {
 	DEVICE_FILTER_KERNEL,
-	DEVICE_FILTER_HERE,    /* by device_matches(), on whole packets */
+	DEVICE_FILTER_HERE,    /* by pcap_handle_matches(), on whole packets */
 	DEVICE_FILTER_LIBPCAP, /* within libpcap, which does not say how many those are */
 };
 
-struct device {
+struct pcap_handle {
 	pcap_t *pcap;
 	char name[64];      /* as the user gave it */
 	bool packet_socket; /* an interface, or all of them */
@@ -37,24 +37,25 @@ struct device {
 
 /*
  * Opens it, and compiles the filter. An interface's socket lets nothing in yet. 0; a capture_error
- * with one line in `why`; -errno. device_close() is due in any case.
+ * with one line in `why`; -errno. pcap_handle_close() is due in any case.
  */
-int device_open(struct device *d, const struct capture_options *opt, char *why, size_t size);
+int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, char *why,
+		     size_t size);
 
-/* Packets that match come from now on. As device_open(). */
-int device_begin(struct device *d, char *why, size_t size);
+/* Packets that match come from now on. As pcap_handle_open(). */
+int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size);
 
 /* With DEVICE_FILTER_HERE: false when the packet is to be left out; else it is to be cut. */
-static inline bool device_matches(const struct device *d, const struct pcap_pkthdr *h,
-				  const uint8_t *bytes)
+static inline bool pcap_handle_matches(const struct pcap_handle *d, const struct pcap_pkthdr *h,
+				       const uint8_t *bytes)
 {
 	return pcap_offline_filter(&d->program, h, bytes) != 0;
 }
 
 /* What the kernel says of the interface now, not when an event was queued. */
-enum capture_link device_look(const struct device *d);
+enum capture_link pcap_handle_look(const struct pcap_handle *d);
 
 /* "Ethernet". */
-const char *device_link_name(const struct device *d);
+const char *pcap_handle_link_name(const struct pcap_handle *d);
 
-void device_close(struct device *d);
+void pcap_handle_close(struct pcap_handle *d);

@@ -9,7 +9,7 @@
  * The write end of a pipe reports EPOLLERR when its last reader closes, also while nothing is
  * written: an ev_io for EV_READ sees it.
  */
-#include "output/stream.h"
+#include "output/byte_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ enum stream_kind {
 	KIND_SOCKET,
 };
 
-struct stream {
+struct byte_stream {
 	struct ev_loop *loop;
 	char *path; /* NULL: an inherited descriptor */
 	int fd;     /* -1: a FIFO that waits for its reader */
@@ -65,28 +65,28 @@ struct stream {
 	void *ctx;
 };
 
-const char *stream_name(const struct stream *sf)
+const char *byte_stream_name(const struct byte_stream *sf)
 {
 	return sf->path ? sf->path : "standard output";
 }
 
-bool stream_is_stream(const struct stream *sf)
+bool byte_stream_is_stream(const struct byte_stream *sf)
 {
 	return sf->kind != KIND_FILE || sf->fd < 0;
 }
 
-size_t stream_waiting(const struct stream *sf)
+size_t byte_stream_waiting(const struct byte_stream *sf)
 {
 	return sf->tail - sf->head;
 }
 
-uint64_t stream_written(const struct stream *sf)
+uint64_t byte_stream_written(const struct byte_stream *sf)
 {
 	return sf->before + sf->n_done;
 }
 
 /* The bytes before head are written: forget them, and the records they held. */
-static void compact(struct stream *sf)
+static void compact(struct byte_stream *sf)
 {
 	if (sf->head == 0)
 		return;
@@ -102,9 +102,9 @@ static void compact(struct stream *sf)
 	sf->head = 0;
 }
 
-uint8_t *stream_reserve(struct stream *sf, size_t len)
+uint8_t *byte_stream_reserve(struct byte_stream *sf, size_t len)
 {
-	if (stream_waiting(sf) > STREAM_LIMIT || len > STREAM_RECORD_MAX) {
+	if (byte_stream_waiting(sf) > STREAM_LIMIT || len > STREAM_RECORD_MAX) {
 		sf->announced = true;
 		return NULL;
 	}
@@ -118,25 +118,25 @@ uint8_t *stream_reserve(struct stream *sf, size_t len)
 	return sf->buf + sf->tail;
 }
 
-void stream_commit(struct stream *sf, size_t len)
+void byte_stream_commit(struct byte_stream *sf, size_t len)
 {
 	sf->tail += len;
 	sf->ends[sf->n_ends++] = (uint32_t)sf->tail;
 }
 
-void stream_put_header(struct stream *sf, const void *data, size_t len)
+void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len)
 {
 	memcpy(sf->buf + sf->tail, data, len);
 	sf->tail += len;
 	sf->header_len = len;
 }
 
-static bool can_rewrite(const struct stream *sf)
+static bool can_rewrite(const struct byte_stream *sf)
 {
 	return sf->kind == KIND_FILE && sf->fd >= 0 && !sf->append && sf->start >= 0;
 }
 
-uint8_t *stream_unwritten(struct stream *sf, size_t *len)
+uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
 {
 	size_t written = sf->base + sf->head;
 
@@ -147,7 +147,7 @@ uint8_t *stream_unwritten(struct stream *sf, size_t *len)
 	return sf->buf + written;
 }
 
-bool stream_replace_header(struct stream *sf, const void *data, size_t len)
+bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len)
 {
 	if (sf->base + sf->head > 0)
 		return can_rewrite(sf) && pwrite(sf->fd, data, len, sf->start) == (ssize_t)len;
@@ -157,15 +157,15 @@ bool stream_replace_header(struct stream *sf, const void *data, size_t len)
 	return true;
 }
 
-void stream_append(struct stream *sf, size_t len)
+void byte_stream_append(struct byte_stream *sf, size_t len)
 {
 	sf->tail += len;
 }
 
-static ssize_t write_some(struct stream *sf)
+static ssize_t write_some(struct byte_stream *sf)
 {
 	const uint8_t *at = sf->buf + sf->head;
-	size_t len = stream_waiting(sf);
+	size_t len = byte_stream_waiting(sf);
 	ssize_t n;
 
 	do {
@@ -178,7 +178,7 @@ static ssize_t write_some(struct stream *sf)
 }
 
 /* Takes note of `n` bytes that were written. */
-static void advance(struct stream *sf, size_t n)
+static void advance(struct byte_stream *sf, size_t n)
 {
 	sf->head += n;
 	if (sf->head == sf->tail)
@@ -193,7 +193,7 @@ static void advance(struct stream *sf, size_t n)
 	sf->head = sf->tail = 0;
 }
 
-static void stop_watchers(struct stream *sf)
+static void stop_watchers(struct byte_stream *sf)
 {
 	ev_io_stop(sf->loop, &sf->writable);
 	ev_io_stop(sf->loop, &sf->hangup);
@@ -201,7 +201,7 @@ static void stop_watchers(struct stream *sf)
 }
 
 /* A regular file that holds part of a record (disk full) gets its last bytes cut off again. */
-static void cut_partial_record(struct stream *sf)
+static void cut_partial_record(struct byte_stream *sf)
 {
 	size_t whole = sf->n_done ? sf->ends[sf->n_done - 1] : 0;
 	off_t end;
@@ -212,10 +212,10 @@ static void cut_partial_record(struct stream *sf)
 		return;
 	end = lseek(sf->fd, 0, SEEK_CUR);
 	if (end < 0 || ftruncate(sf->fd, end - (off_t)(sf->head - whole)))
-		log_warn("%s ends in an incomplete record", stream_name(sf));
+		log_warn("%s ends in an incomplete record", byte_stream_name(sf));
 }
 
-static int fail(struct stream *sf, int err)
+static int fail(struct byte_stream *sf, int err)
 {
 	stop_watchers(sf);
 	if (err == -EPIPE || err == -ECONNRESET) {
@@ -227,20 +227,20 @@ static int fail(struct stream *sf, int err)
 	return err;
 }
 
-void stream_log_failure(const struct stream *sf)
+void byte_stream_log_failure(const struct byte_stream *sf)
 {
 	if (sf->failed < 0)
 		log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in it",
-			  stream_name(sf), strerror(-sf->failed), stream_written(sf));
+			  byte_stream_name(sf), strerror(-sf->failed), byte_stream_written(sf));
 }
 
-int stream_flush(struct stream *sf)
+int byte_stream_flush(struct byte_stream *sf)
 {
 	if (sf->failed)
 		return sf->failed;
 	if (sf->blocked || sf->fd < 0) {
 		sf->announced = true;
-		return stream_waiting(sf) || sf->fd < 0 ? STREAM_E_BLOCKED : 0;
+		return byte_stream_waiting(sf) || sf->fd < 0 ? STREAM_E_BLOCKED : 0;
 	}
 	while (sf->head < sf->tail) {
 		ssize_t n = write_some(sf);
@@ -258,26 +258,26 @@ int stream_flush(struct stream *sf)
 	return 0;
 }
 
-int stream_flush_within(struct stream *sf, unsigned int ms)
+int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms)
 {
 	struct pollfd pfd = {.fd = sf->fd, .events = POLLOUT};
 	double deadline = ev_time() + ms / 1e3, left = ms / 1e3;
-	int r = stream_flush(sf);
+	int r = byte_stream_flush(sf);
 
 	/* Who reads on gets it all, in as many pieces as it takes. */
 	while (r == STREAM_E_BLOCKED && sf->fd >= 0 && left > 0) {
 		if (poll(&pfd, 1, (int)(left * 1e3) + 1) > 0) {
 			sf->blocked = false;
-			r = stream_flush(sf);
+			r = byte_stream_flush(sf);
 		}
 		left = deadline - ev_time();
 	}
 	return r;
 }
 
-static void drain(struct stream *sf)
+static void drain(struct byte_stream *sf)
 {
-	int r = stream_flush(sf);
+	int r = byte_stream_flush(sf);
 
 	if (r == STREAM_E_BLOCKED)
 		return;
@@ -292,14 +292,14 @@ static void drain(struct stream *sf)
 
 static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
-	struct stream *sf = w->data;
+	struct byte_stream *sf = w->data;
 
 	sf->blocked = false;
 	drain(sf);
 }
 
 /* What a reader sends us is no concern of ours; an end of it is not yet the end of reading. */
-static bool discard_input(struct stream *sf)
+static bool discard_input(struct byte_stream *sf)
 {
 	char scratch[4096];
 	ssize_t n = recv(sf->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
@@ -309,7 +309,7 @@ static bool discard_input(struct stream *sf)
 
 static void on_hangup(struct ev_loop *loop, struct ev_io *w, int revents)
 {
-	struct stream *sf = w->data;
+	struct byte_stream *sf = w->data;
 	struct pollfd pfd = {.fd = sf->fd};
 
 	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLERR | POLLHUP))) {
@@ -320,7 +320,7 @@ static void on_hangup(struct ev_loop *loop, struct ev_io *w, int revents)
 	}
 }
 
-static void start_watching(struct stream *sf)
+static void start_watching(struct byte_stream *sf)
 {
 	ev_io_set(&sf->writable, sf->fd, EV_WRITE);
 	ev_io_set(&sf->hangup, sf->fd, EV_READ);
@@ -343,7 +343,7 @@ static int reopen_nonblocking(int *fd)
 	return 0;
 }
 
-static int share_nonblocking(struct stream *sf)
+static int share_nonblocking(struct byte_stream *sf)
 {
 	int flags = fcntl(sf->fd, F_GETFL);
 
@@ -358,7 +358,7 @@ static int share_nonblocking(struct stream *sf)
 }
 
 /* Finds out what the descriptor is, and makes sure that writing to it does not block. */
-static int take_descriptor(struct stream *sf)
+static int take_descriptor(struct byte_stream *sf)
 {
 	struct stat st;
 	int flags = fcntl(sf->fd, F_GETFL);
@@ -385,7 +385,7 @@ static int take_descriptor(struct stream *sf)
  * Duplicates an inherited descriptor, and keeps everybody else in this process off stdout. One that
  * was closed when we were started is open, but not for writing (hardening.c).
  */
-static int open_inherited(struct stream *sf, int fd)
+static int open_inherited(struct byte_stream *sf, int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
@@ -399,7 +399,7 @@ static int open_inherited(struct stream *sf, int fd)
 	return take_descriptor(sf);
 }
 
-static int open_path(struct stream *sf)
+static int open_path(struct byte_stream *sf)
 {
 	struct stat st;
 
@@ -414,7 +414,7 @@ static int open_path(struct stream *sf)
 
 static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
-	struct stream *sf = w->data;
+	struct byte_stream *sf = w->data;
 	int r;
 
 	ev_timer_stop(loop, w);
@@ -428,21 +428,21 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
 	}
 }
 
-static int open_output(struct stream *sf, const struct stream_options *opt)
+static int open_output(struct byte_stream *sf, const struct byte_stream_options *opt)
 {
 	int r = opt->path ? open_path(sf) : open_inherited(sf, opt->fd);
 
 	if (r)
-		log_error("cannot open %s for writing: %s", stream_name(sf),
+		log_error("cannot open %s for writing: %s", byte_stream_name(sf),
 			  r == -EBADF ? "it is closed" : strerror(-r));
 	else if (sf->fd >= 0)
 		start_watching(sf);
 	return r;
 }
 
-int stream_new(struct stream **out, const struct stream_options *opt)
+int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *opt)
 {
-	struct stream *sf = calloc(1, sizeof(*sf));
+	struct byte_stream *sf = calloc(1, sizeof(*sf));
 	int r;
 
 	if (!sf)
@@ -462,14 +462,14 @@ int stream_new(struct stream **out, const struct stream_options *opt)
 	sf->ends = malloc(RECORDS_MAX * sizeof(*sf->ends));
 	r = sf->buf && sf->ends && (sf->path || !opt->path) ? open_output(sf, opt) : -ENOMEM;
 	if (r) {
-		stream_free(sf);
+		byte_stream_free(sf);
 		return r;
 	}
 	*out = sf;
 	return 0;
 }
 
-void stream_free(struct stream *sf)
+void byte_stream_free(struct byte_stream *sf)
 {
 	if (!sf)
 		return;
@@ -477,7 +477,7 @@ void stream_free(struct stream *sf)
 	if (sf->restore_flags >= 0)
 		fcntl(sf->fd, F_SETFL, sf->restore_flags);
 	if (sf->fd >= 0 && close(sf->fd) && errno != EINTR && !sf->failed)
-		log_error("cannot close %s: %s", stream_name(sf), strerror(errno));
+		log_error("cannot close %s: %s", byte_stream_name(sf), strerror(errno));
 	free(sf->ends);
 	free(sf->buf);
 	free(sf->path);

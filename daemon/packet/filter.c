@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/filter.h"
+#include "packet/filter.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <pcap/pcap.h>
 
@@ -19,9 +16,6 @@
 #define MAX_DLT      512 /* above all that libpcap knows */
 #define SAY_AFTER_MS 2000
 #define SHOWN        100 /* characters of an expression that may have thousands */
-
-/* A program of libpcap goes to the kernel as it is. */
-_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "one instruction, one size");
 
 /* ---- what takes long is said ---- */
 
@@ -210,54 +204,4 @@ int filter_check_expression(const char *filter, unsigned int wait_ms, char *why,
 	snprintf(why, size, "%s", e->why);
 	free_expression(e);
 	return r;
-}
-
-/* ---- the kernel ---- */
-
-static int attach(int fd, struct sock_filter *insns, unsigned int n)
-{
-	struct sock_fprog program = {.len = (unsigned short)n, .filter = insns};
-
-	if (n > BPF_MAXINSNS)
-		return -E2BIG;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
-		return -errno;
-	return 0;
-}
-
-int filter_reject_all(int fd)
-{
-	struct sock_filter insn = BPF_STMT(BPF_RET | BPF_K, 0);
-
-	return attach(fd, &insn, 1);
-}
-
-int filter_probe_kernel(const struct bpf_program *program)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	r = attach(fd, (struct sock_filter *)(void *)program->bf_insns, program->bf_len);
-	close(fd);
-	return r;
-}
-
-bool filter_is_in_kernel(int fd)
-{
-	socklen_t n = 0; /* asks for the number of instructions alone */
-
-	return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &n) == 0 && n > 0;
-}
-
-bool filter_needs_kernel(const struct bpf_program *program)
-{
-	for (unsigned int i = 0; i < program->bf_len; i++) {
-		const struct bpf_insn *insn = &program->bf_insns[i];
-
-		if (BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) == BPF_ABS &&
-		    insn->k >= (bpf_u_int32)SKF_AD_OFF)
-			return true;
-	}
-	return false;
 }

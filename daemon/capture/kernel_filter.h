@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program of a filter in the kernel, on a packet socket. */
+#pragma once
+
+#include <stdbool.h>
+
+struct bpf_program;
+
+/* From now on the socket lets nothing in. 0 or -errno. */
+int kernel_filter_reject_all(int fd);
+
+/*
+ * Would the kernel take it? 0; -EINVAL: it has over 4,096 instructions, or an offset that the
+ * kernel does not know; -ENOMEM: net.core.optmem_max is too small for it.
+ */
+int kernel_filter_probe(const struct bpf_program *program);
+
+/* True when the socket has a filter in the kernel. */
+bool kernel_filter_is_set(int fd);
+
+/* True when it looks at what only the kernel knows: it is of no use on a packet's bytes. */
+bool kernel_filter_is_needed(const struct bpf_program *program);
