@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "capture/opening.h"
 #include "packet/filter.h"
 
@@ -135,6 +136,20 @@ static void test_one_that_is_awaited_goes_on(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* A thread of this test that still waits for its answer would take the next one's. */
+static int wait_for_all(void **state)
+{
+	const struct timespec between_looks = {.tv_nsec = 1000000};
+	const time_t deadline = time(NULL) + DEADLINE_S;
+
+	while (!thread_may_exit()) {
+		if (time(NULL) >= deadline)
+			return -1;
+		nanosleep(&between_looks, NULL);
+	}
+	return 0;
+}
+
 static int prepare(void **state)
 {
 	return sem_init(&begun, 0, 0) + sem_init(&answer, 0, 0);
@@ -143,8 +158,10 @@ static int prepare(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_two_that_hang_are_enough, prepare),
-		cmocka_unit_test_setup(test_one_that_is_awaited_goes_on, prepare),
+		cmocka_unit_test_setup_teardown(test_two_that_hang_are_enough, prepare,
+						wait_for_all),
+		cmocka_unit_test_setup_teardown(test_one_that_is_awaited_goes_on, prepare,
+						wait_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
