@@ -255,7 +255,7 @@ static void role_stop(struct role *s)
 	 * Written first and committed then; what has to wait for its reader calls on_drained().
 	 * Who is stopped does not wait for one that is to get the header alone.
 	 */
-	if (output_flush(s->output) || (!by_itself && !output_holds_packets(s->output)) ||
+	if (output_flush(s->output) || (!by_itself && output_taken(s->output) == 0) ||
 	    s->reader_gone || s->status)
 		close_consumer(s);
 }

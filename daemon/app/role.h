@@ -60,7 +60,7 @@ struct role_ops {
 	/*
 	 * Applies new settings in full or not at all. 0; -errno with one line in `why`; or
 	 * ROLE_E_PENDING: on_reloaded() follows, and both configs must live until then. On success
-	 * the old config is no longer used from then on.
+	 * a role keeps the old config only by a reference of its own.
 	 */
 	int (*reload)(struct role *s, const struct config *cfg, char *why, size_t size);
 	/* A reload that is pending is no more, and nothing was changed. NULL: none ever is. */

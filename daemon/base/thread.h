@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What pthreads leave out. thread_start(), all that joins or abandons and thread_may_exit()
- * are called by one thread, the loop's; the rest by any.
+ * What pthreads leave out. All that abandons and thread_may_exit() are called by one thread, the
+ * loop's; the rest by any.
  */
 #pragma once
 

@@ -248,6 +248,7 @@ static bool drained(struct capture *c, int last_batch)
 
 static void work(struct capture *c)
 {
+	char why[PCAP_ERRBUF_SIZE];
 	int n, err;
 
 	if (!offer_parked(c)) {
@@ -263,8 +264,9 @@ static void work(struct capture *c)
 	} else if (c->has_parked) {
 		unwatch(c);
 	} else if (n == PCAP_ERROR && !c->stopping) {
-		capture_stop(c);
-		c->opt.on_lost(c->opt.ctx, pcap_geterr(c->device.pcap));
+		snprintf(why, sizeof(why), "%s", pcap_geterr(c->device.pcap));
+		capture_stop(c); /* which calls libpcap again */
+		c->opt.on_lost(c->opt.ctx, why);
 	} else if (c->stopping && drained(c, n)) {
 		unwatch(c);
 		c->opt.on_stopped(c->opt.ctx);

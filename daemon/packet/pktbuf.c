@@ -90,6 +90,8 @@ int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag)
 	}
 	e = (struct entry *)(void *)(b->tail->bytes + b->tail->used);
 	*e = (struct entry){.tag = tag, .pkt = *pkt};
+	e->pkt.host = e->pkt.interface = NULL; /* borrowed for the call */
+	e->pkt.host_len = e->pkt.interface_len = 0;
 	if (pkt->caplen)
 		memcpy(e + 1, pkt->data, pkt->caplen);
 	b->tail->used += need;

@@ -267,11 +267,13 @@ bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linkty
 	    !is_intact(b, 20 + (uint32_t)padded(caplen), packet_kind(linktype, resolution),
 		       checked))
 		return false;
-	pkt->data = b->body + 20;
-	pkt->caplen = caplen;
-	pkt->wirelen = bytes_get32(b->body + 16);
-	pkt->linktype = linktype;
-	pkt->time_us = resolution == 9 ? ticks / 1000 : ticks;
-	pkt->nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0;
+	*pkt = (struct packet){
+		.data = b->body + 20,
+		.caplen = caplen,
+		.wirelen = bytes_get32(b->body + 16),
+		.linktype = linktype,
+		.time_us = resolution == 9 ? ticks / 1000 : ticks,
+		.nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0,
+	};
 	return true;
 }

@@ -66,6 +66,12 @@ static void note_unsynced(struct spool_sync *s, int r)
 			 spool_dir_path(s->dir), strerror(-r));
 }
 
+/* A file system, or a kernel's sandbox, without sync_file_range(2); anything else is the disk's. */
+static bool has_no_such_call(int err)
+{
+	return err == ENOSYS || err == EINVAL || err == ESPIPE || err == EPERM;
+}
+
 /*
  * Has what is in a file written out, step by step: one fdatasync of all that a slow disk has not
  * written yet would take as long as one of a disk that hangs. What goes wrong here fdatasync does
@@ -81,7 +87,7 @@ static int write_out(struct spool_sync *s, int fd)
 		if (sync_file_range(fd, at, STEP_SIZE,
 				    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 					    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
-			return errno == EIO || errno == ENOSPC ? -errno : 0; /* no such call */
+			return has_no_such_call(errno) ? 0 : -errno;
 		atomic_fetch_add(&s->steps, 1);
 	}
 	return 0;

@@ -30,6 +30,7 @@ struct kernel {
 	size_t n, read;
 	int block; /* packets that pcap_dispatch() gives at most; 0: as many as it is asked for */
 	bool rejects, closed, broken, gone, mute; /* mute: has no counts to tell */
+	bool asked_stats;                         /* since it is gone */
 };
 
 static struct {
@@ -116,15 +117,16 @@ int pcap_datalink(pcap_t *p)
 
 char *pcap_geterr(pcap_t *p)
 {
-	static char text[] = "The interface disappeared";
+	static char text[] = "The interface disappeared", later[] = "Can't read stats";
 
-	return text;
+	return ((struct kernel *)(void *)p)->asked_stats ? later : text;
 }
 
 int pcap_stats(pcap_t *p, struct pcap_stat *out)
 {
-	const struct kernel *k = (struct kernel *)(void *)p;
+	struct kernel *k = (struct kernel *)(void *)p;
 
+	k->asked_stats = k->gone;
 	if (k->mute)
 		return PCAP_ERROR;
 	*out = k->stat;

@@ -40,6 +40,8 @@ static void push(struct pktbuf *b, uint32_t i, uint32_t caplen, uint64_t tag)
 {
 	struct packet pkt = make(i, caplen);
 
+	pkt.host = pkt.interface = "gone after the call";
+	pkt.host_len = pkt.interface_len = 4;
 	assert_int_equal(pktbuf_push(b, &pkt, tag), 0);
 }
 
@@ -52,6 +54,9 @@ static void expect(struct pktbuf *b, uint32_t i, uint32_t caplen, uint64_t tag)
 	assert_int_equal(got, tag);
 	assert_int_equal(pkt.caplen, caplen);
 	assert_memory_equal(pkt.data, want.data, caplen);
+	assert_null(pkt.host);
+	assert_null(pkt.interface);
+	assert_int_equal(pkt.host_len + pkt.interface_len, 0);
 	assert_int_equal(pkt.wirelen, want.wirelen);
 	assert_int_equal(pkt.time_us, want.time_us);
 	assert_int_equal(pkt.nanos, want.nanos);

@@ -113,7 +113,10 @@ static void round_trip(const struct packet *pkt)
 	assert_int_equal(spool_format_next(buf, n, &b), 0);
 	assert_true(spool_format_get_packet_interface(&b, &interface));
 	assert_int_equal(interface, 0x12345);
+	memset(&back, 0xff, sizeof(back));
 	assert_true(spool_format_get_packet(&b, pkt->linktype, resolution, true, &back));
+	assert_null(back.host);
+	assert_true(back.dropcount == 0);
 	assert_int_equal(back.caplen, pkt->caplen);
 	assert_int_equal(back.wirelen, pkt->wirelen);
 	assert_true(back.time_us == pkt->time_us);

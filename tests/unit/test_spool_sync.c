@@ -19,8 +19,8 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t released;
-	bool held, fails, slow, very_slow, disordered;
-	unsigned int begun, ended;
+	bool held, fails, writeback_fails, slow, very_slow, disordered;
+	unsigned int begun, ended, written_out;
 	uint64_t last;              /* number of the file that was synced last */
 	uint64_t synced[FILES_MAX]; /* by numbers of files: bytes of them that are on the disk */
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .released = PTHREAD_COND_INITIALIZER};
@@ -70,7 +70,21 @@ static int sync_now(int fd)
 	return r;
 }
 
-/* In place of libc's. */
+/* In place of libc's, as the next. */
+int sync_file_range(int fd, off_t offset, off_t count, unsigned int flags)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&disk.lock);
+	if (disk.writeback_fails) {
+		disk.written_out++;
+		errno = ENODATA;
+		r = -1;
+	}
+	pthread_mutex_unlock(&disk.lock);
+	return r;
+}
+
 int fdatasync(int fd)
 {
 	struct stat st = {0};
@@ -362,6 +376,21 @@ static void a_sync_that_failed_is_tried_again(void **state)
 	WAIT(r, all_synced(r));
 }
 
+/* The kernel tells of it once: fdatasync would answer that all is well. */
+static void what_could_not_be_written_out_is_not_synced(void **state)
+{
+	struct rig *r = *state;
+
+	r->opt.sync_ms = 5;
+	disk_set(&disk.writeback_fails, true);
+	rig_open(r);
+	append_all(r, 0, 100);
+	WAIT(r, disk_count(&disk.written_out) > 2);
+	assert_int_equal(disk_count(&disk.begun), 0);
+	disk_set(&disk.writeback_fails, false);
+	WAIT(r, all_synced(r));
+}
+
 /* Of a slow disk: much of one file is no hang. */
 static void a_sync_of_much_shows_signs_of_life(void **state)
 {
@@ -399,6 +428,7 @@ int main(void)
 		SYNC_TEST(a_disk_that_goes_on_is_waited_for_again),
 		SYNC_TEST(a_flush_syncs_though_the_kernel_may_choose),
 		SYNC_TEST(a_sync_that_failed_is_tried_again),
+		SYNC_TEST(what_could_not_be_written_out_is_not_synced),
 		SYNC_TEST(a_sync_of_much_shows_signs_of_life),
 	};
 
