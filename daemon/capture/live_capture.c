@@ -29,6 +29,7 @@
 
 #define SETTLE_MS    500 /* a handle that did not live as long is not replaced at once */
 #define PATIENCE_S   5.  /* a service is started when it waits this long for its first handle */
+#define LOOK_S       0.1 /* between looks whether an opening that was given up has ended */
 #define DLT_ETHERNET 1
 
 struct live_capture {
@@ -181,6 +182,8 @@ static int open_handle(struct live_capture *t, const struct config *cfg)
 /* For a reload that waits for its turn, or as the interface is not captured from. */
 static void reopen(struct live_capture *t)
 {
+	int r;
+
 	if (opening_is_pending(t->opening))
 		return;
 	if (!handover_has_room(&t->queue, t->waiting)) {
@@ -191,8 +194,10 @@ static void reopen(struct live_capture *t)
 		return;
 	}
 	ev_timer_stop(t->opt.loop, &t->reopen);
-	if (open_handle(t, t->next ? t->next : t->cfg) != 0)
-		start_timer(t, &t->reopen, retry_delay(&t->retry));
+	r = open_handle(t, t->next ? t->next : t->cfg);
+	if (r != 0)
+		start_timer(t, &t->reopen,
+			    t->next && r == OPENING_E_BUSY ? LOOK_S : retry_delay(&t->retry));
 }
 
 static void on_reopen(struct ev_loop *loop, ev_timer *w, int revents)
@@ -418,16 +423,19 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 	}
 	ev_timer_stop(t->opt.loop, &t->reopen);
 	r = open_handle(t, cfg);
-	if (r == 0) {
-		t->next = cfg;
-		return LIVE_CAPTURE_E_PENDING;
+	if (r < 0) {
+		if (t->waiting)
+			look_soon(t);
+		snprintf(why, size, "%s: %s", cfg->interface, strerror(-r));
+		return r;
 	}
-	if (t->waiting)
-		look_soon(t);
-	snprintf(why, size, "%s: %s", cfg->interface,
-		 r == OPENING_E_BUSY ? "the filter of an earlier reload is still being compiled"
-				     : strerror(-r));
-	return r == OPENING_E_BUSY ? -EBUSY : r;
+	if (r == OPENING_E_BUSY) {
+		/* One of those that were given up has to end first. */
+		opening_forget(t->opening);
+		start_timer(t, &t->reopen, LOOK_S);
+	}
+	t->next = cfg;
+	return LIVE_CAPTURE_E_PENDING;
 }
 
 void live_capture_cancel_reload(struct live_capture *t)

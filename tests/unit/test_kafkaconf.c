@@ -423,7 +423,7 @@ static void assert_lists_all_of(const char *list, bool topic)
 			continue;
 		if (p == NULL)
 			fail_msg("%s is not in the table", pairs[i]);
-		if ((row_of(list, pairs[i], p->initial) != NULL) != p->settable)
+		else if ((row_of(list, pairs[i], p->initial) != NULL) != p->settable)
 			fail_msg("%s is not as it should be in the list", pairs[i]);
 	}
 	kafkaprops_free(props);

@@ -102,7 +102,7 @@ int opening_start(struct opening *o, const struct capture_options *opt, int dlt)
 	world.opening = *opt;
 	world.opening_dlt = dlt;
 	world.begun++;
-	world.pending = world.answer == 0;
+	world.pending |= world.answer == 0;
 	return world.answer;
 }
 
@@ -717,14 +717,15 @@ static void test_a_reload_that_is_cancelled(void **state)
 	live_capture_free(t);
 }
 
-static void refuse_a_reload_while_it_waits(int answer, int expected)
+/* The interface is waited for all the same. */
+static void test_a_reload_that_cannot_begin_ends_no_waiting(void **state)
 {
 	struct live_capture *t = begin(true);
 	int begun;
 
 	tell_opened(CAPTURE_E_MISSING);
-	world.answer = answer;
-	assert_int_equal(reload(t, &other), expected);
+	world.answer = -ENOMEM;
+	assert_int_equal(reload(t, &other), -ENOMEM);
 	assert_true(world.why[0]);
 	begun = world.begun;
 	world.answer = 0;
@@ -735,11 +736,26 @@ static void refuse_a_reload_while_it_waits(int answer, int expected)
 	live_capture_free(t);
 }
 
-/* The interface is waited for all the same. */
-static void test_a_reload_that_cannot_begin_ends_no_waiting(void **state)
+/* Reloads close upon each other, each of which gives up the opening before it. */
+static void test_a_reload_waits_for_an_opening_that_was_given_up(void **state)
 {
-	refuse_a_reload_while_it_waits(-ENOMEM, -ENOMEM);
-	refuse_a_reload_while_it_waits(OPENING_E_BUSY, -EBUSY);
+	struct live_capture *t = begin(true);
+
+	tell_opened(CAPTURE_E_MISSING);
+	fire();
+	assert_true(world.pending);
+	world.answer = OPENING_E_BUSY;
+	assert_int_equal(reload(t, &other), LIVE_CAPTURE_E_PENDING);
+	assert_false(world.pending); /* that one is for the settings of before */
+	assert_int_equal(fire(), 100);
+	assert_int_equal(world.reloads, 0);
+	world.answer = 0;
+	assert_int_equal(fire(), 100);
+	assert_string_equal(world.opening.filter, other.filter);
+	tell_opened(0);
+	assert_int_equal(world.reloads, 1);
+	assert_int_equal(world.reload_err, 0);
+	live_capture_free(t);
 }
 
 /* ---- the end ---- */
@@ -846,6 +862,7 @@ int main(void)
 		cmocka_unit_test(test_a_reload_waits_for_room),
 		cmocka_unit_test(test_a_reload_that_is_cancelled),
 		cmocka_unit_test(test_a_reload_that_cannot_begin_ends_no_waiting),
+		cmocka_unit_test(test_a_reload_waits_for_an_opening_that_was_given_up),
 		cmocka_unit_test(test_a_stop_reads_all_handles_empty),
 		cmocka_unit_test(test_a_stop_ends_the_waiting),
 		cmocka_unit_test(test_what_the_sink_failed_for_is_read_on_at_the_end),
