@@ -23,6 +23,7 @@ static void read_counters(const struct role *s, struct counters *out)
 		.read = counts.read,
 		.written = output_written(s->output),
 		.bytes = s->bytes,
+		.filtered = packet_filter_left_out(s->filter),
 		.skipped = counts.skipped + s->foreign,
 		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
 	};
@@ -91,6 +92,7 @@ int consumer_report_close(struct role *s, bool interrupted)
 	count(s, &counts);
 	if (counts.skipped)
 		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
+	packet_filter_log_unfit(s->filter);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
 		 written);
 	if (s->reader_gone)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The consumer side: consumer → output.
+ * The consumer side: consumer → filter → output.
+ *
+ * While the filter is being compiled for a link type, the packet waits as it would for a full
+ * output: it is not taken, and the batch does not count as written (flush), so that the consumer
+ * waits to be resumed.
  *
  * A reload that needs a new Kafka client makes it, gives it the positions of the old one, and
  * closes the old one in the background (`retired`); one packet is the last of the old and the next
@@ -66,7 +70,8 @@ static void on_drained(void *ctx)
 {
 	struct role *s = ctx;
 
-	consumer_resume(s->consumer);
+	if (!packet_filter_is_waiting(s->filter))
+		consumer_resume(s->consumer);
 	if (s->stopping)
 		close_consumer(s);
 }
@@ -91,9 +96,8 @@ static void tell_origin(void *ctx, struct pretty_origin *out)
 
 /* ---- the consumer ---- */
 
-static int take(void *ctx, const struct packet *pkt)
+static int put(struct role *s, const struct packet *pkt)
 {
-	struct role *s = ctx;
 	uint64_t limit = s->opt.cfg->max_packets;
 	int r = output_put(s->output, pkt);
 
@@ -109,11 +113,21 @@ static int take(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
+static int take(void *ctx, const struct packet *pkt)
+{
+	struct role *s = ctx;
+	int r = s->filter ? packet_filter_judge(s->filter, pkt) : 0;
+
+	if (r)
+		return r == PACKET_FILTER_E_LEFT_OUT ? 0 : r;
+	return put(s, pkt);
+}
+
 static bool flush(void *ctx)
 {
 	struct role *s = ctx;
 
-	return output_flush(s->output);
+	return output_flush(s->output) && !packet_filter_is_waiting(s->filter);
 }
 
 static void on_end(void *ctx)
@@ -127,6 +141,15 @@ static void on_failed(void *ctx, const char *why)
 
 	snprintf(s->why, sizeof(s->why), "%s", why);
 	end(s, 1);
+}
+
+static void on_filter_ready(void *ctx)
+{
+	struct role *s = ctx;
+
+	/* Else on_drained() follows. */
+	if (output_flush(s->output))
+		consumer_resume(s->consumer);
 }
 
 static void on_state(void *ctx, const char *text)
@@ -184,6 +207,7 @@ static void role_free(struct role *s)
 	ev_timer_stop(s->opt.loop, &s->tell_end);
 	consumer_free(s->retired, FREE_WAIT_MS);
 	consumer_free(s->consumer, FREE_WAIT_MS);
+	packet_filter_free(s->filter, 0);
 	kafkalog_unref(s->log);
 	output_free(s->output);
 	config_unref(s->opt.cfg);
@@ -204,6 +228,19 @@ static int open_output(struct role *s)
 	return output_new(&s->output, &opt);
 }
 
+static int open_filter(struct role *s)
+{
+	const struct packet_filter_options opt = {
+		.loop = s->opt.loop,
+		.expression = s->opt.cfg->filter,
+		.on_ready = on_filter_ready,
+		.on_failed = on_failed,
+		.ctx = s,
+	};
+
+	return opt.expression && *opt.expression ? packet_filter_new(&s->filter, &opt) : 0;
+}
+
 /* The output first: it takes stdout away from everybody else before a thread starts. */
 static int role_new(struct role **out, const struct role_options *opt)
 {
@@ -219,6 +256,8 @@ static int role_new(struct role **out, const struct role_options *opt)
 	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
 	r = open_output(s);
 	if (r == 0)
+		r = open_filter(s);
+	if (r == 0)
 		r = kafkalog_new(&s->log);
 	if (r == 0)
 		r = open_consumer(s, &s->consumer, opt->cfg, NULL, 0, NULL, 0);
@@ -230,6 +269,14 @@ static int role_new(struct role **out, const struct role_options *opt)
 	return 0;
 }
 
+static void role_waiting_for(const struct role *s, char *buf, size_t size)
+{
+	if (packet_filter_is_waiting(s->filter))
+		snprintf(buf, size, "its filter to be compiled (does the name service answer?)");
+	else
+		consumer_waiting_for(s->consumer, buf, size);
+}
+
 static void cut_short(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
@@ -237,7 +284,7 @@ static void cut_short(struct role *s)
 	s->cut_short = cfg->max_packets || (cfg->to.text && !cfg->exit_at_end) ||
 		       (cfg->exit_at_end && consumer_left(s->consumer) != 0);
 	if (s->cut_short)
-		consumer_waiting_for(s->consumer, s->why, sizeof(s->why));
+		role_waiting_for(s, s->why, sizeof(s->why));
 }
 
 static void role_stop(struct role *s)
@@ -250,6 +297,7 @@ static void role_stop(struct role *s)
 	s->ended = true;
 	ev_timer_stop(s->opt.loop, &s->tell_end);
 	consumer_stop(s->consumer);
+	packet_filter_stop(s->filter);
 	output_finish(s->output);
 	/*
 	 * Written first and committed then; what has to wait for its reader calls on_drained().
@@ -329,11 +377,6 @@ static uint64_t role_progress(const struct role *s)
 	uint64_t now = output_waiting(s->output) ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0;
 
 	return consumer_progress(s->consumer) + now;
-}
-
-static void role_waiting_for(const struct role *s, char *buf, size_t size)
-{
-	consumer_waiting_for(s->consumer, buf, size);
 }
 
 const struct role_ops consumer_role_ops = {

@@ -13,14 +13,16 @@
 #include "app/report.h"
 #include "app/role.h"
 #include "consumer/consumer.h"
+#include "consumer/packet_filter.h"
 
 struct role {
 	struct role_options opt;
 	struct output *output;
 	struct consumer *consumer;
-	struct consumer *retired; /* being closed after a reload; else NULL */
-	struct kafkalog *log;     /* of whichever consumer */
-	ev_timer tell_end;        /* outside of everybody's callbacks */
+	struct consumer *retired;     /* being closed after a reload; else NULL */
+	struct kafkalog *log;         /* of whichever consumer */
+	struct packet_filter *filter; /* NULL: every packet is taken */
+	ev_timer tell_end;            /* outside of everybody's callbacks */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets that the capture cannot hold */

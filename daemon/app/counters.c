@@ -49,6 +49,8 @@ static const struct counter table[] = {
 	    "Records read from the topic."),
 	ROW(CONSUMER, written, PACKETS, TOTAL, LINE | STATUS | RATE,
 	    "Packets written whole to the output."),
+	ROW(CONSUMER, filtered, PACKETS, TOTAL, LINE,
+	    "Packets that the filter left out."),
 	ROW(CONSUMER, skipped, RECORDS, TOTAL, LINE | STATUS,
 	    "Records skipped, as they are not packets that the output can hold."),
 	ROW(CONSUMER, bytes, BYTES, TOTAL, RATE,

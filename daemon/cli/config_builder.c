@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/config_builder.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -124,23 +125,16 @@ static void reset(struct config_builder *builder, const struct setting *setting)
 static void refuse_role(struct config_builder *builder, const struct setting *setting)
 {
 	size_t i = settings_index(setting);
-	bool in_file = builder->source[i] == CONFIG_BUILDER_FILE;
 	bool producer = builder->cfg->mode == CONFIG_MODE_PRODUCER;
-	const char *other = producer ? "consumer" : "producer";
+	const char *other = producer ? "consumer" : "producer", *where = builder->cfg->where[i];
 
-	if (!in_file && setting->scope == SETTING_FILE)
-		config_faults_add(
-			builder->faults, NULL,
-			"'%s' is no option, and a filter expression is for a producer (-p) only",
-			builder->cfg->filter);
+	if (builder->source[i] == CONFIG_BUILDER_FILE)
+		config_faults_add(builder->faults, where,
+				  "%s is only for a %s: leave it out, or set mode = \"%s\"",
+				  setting->name, other, other);
 	else
-		config_faults_add(builder->faults, builder->cfg->where[i],
-				  "%s%sonly for a %s: leave it out, or %s",
-				  in_file ? setting->name : "", in_file ? " is " : "", other,
-				  in_file    ? (producer ? "set mode = \"consumer\""
-							 : "set mode = \"producer\"")
-				  : producer ? "use -c"
-					     : "use -p");
+		config_faults_add(builder->faults, where, "only for a %s: leave it out, or use -%c",
+				  other, *other);
 }
 
 /* Not a fault is what a file says for its own mode, when an option asks for the other. */
@@ -474,11 +468,21 @@ void config_builder_finish(struct config_builder *builder)
 void config_builder_check_filter(struct config_builder *builder)
 {
 	const struct config *cfg = builder->cfg;
-	unsigned int wait_ms = builder->checking ? UINT_MAX : FILTER_WAIT_MS;
+	bool consumer = cfg->mode == CONFIG_MODE_CONSUMER;
+	bool patient = consumer && cfg->file == NULL; /* nothing is lost meanwhile */
+	unsigned int wait_ms = builder->checking || patient ? UINT_MAX : FILTER_WAIT_MS;
+	const char *word = consumer && cfg->filter != NULL ? filter_direction(cfg->filter) : NULL;
 	char why[512];
+	int r = -EINVAL;
 
-	if (cfg->mode == CONFIG_MODE_PRODUCER && cfg->filter != NULL &&
-	    filter_check_expression(cfg->filter, wait_ms, why, sizeof(why)) < 0)
+	if (cfg->mode == CONFIG_MODE_NONE || cfg->filter == NULL)
+		return;
+	if (word != NULL)
+		snprintf(why, sizeof(why), "%s is for a live capture: records have no direction",
+			 word);
+	else
+		r = filter_check_expression(cfg->filter, wait_ms, why, sizeof(why));
+	if (r < 0 || (r == FILTER_E_NAME && patient))
 		config_faults_add(builder->faults, where_of(builder, "filter"), "filter '%s': %s",
 				  cfg->filter, why);
 }

@@ -46,8 +46,9 @@ void config_builder_finish(struct config_builder *builder);
 /*
  * Compiles the filter, after config_builder_finish(): a fault when it is right for no link type at
  * all. May ask the name service, so it is none for the loop; names that nobody knows (yet) are no
- * fault. A run does not wait for more than 5 s: the opening of the capture compiles it again, on
- * its thread.
+ * fault. A run does not wait for more than 5 s: it is compiled again, on a thread, for the capture
+ * or for what a topic holds. A consumer without a file is there for a question: it waits for as
+ * long as it takes, and an unknown name is a fault.
  */
 void config_builder_check_filter(struct config_builder *builder);
 

@@ -105,10 +105,10 @@ static void print_group(FILE *out, enum setting_group group)
 		if (table[i].group == group && (table[i].scope & SETTING_OPTION))
 			print_setting(out, &table[i]);
 	}
-	if (group == SETTING_GROUP_INPUT) {
+	if (group == SETTING_GROUP_RUN) {
 		fprintf(out, "%-*s", COLUMN, "  EXPRESSION");
 		wrap(out,
-		     "Capture only packets that match this pcap-filter(7) expression. It may stand "
+		     "Take only packets that match this pcap-filter(7) expression. It may stand "
 		     "anywhere among the options; after --, every word belongs to it.");
 	}
 }
@@ -116,7 +116,7 @@ static void print_group(FILE *out, enum setting_group group)
 void options_print_help(FILE *out)
 {
 	fprintf(out, "usage: pycapa -p [OPTION]... [EXPRESSION]   capture packets into Kafka\n"
-		     "       pycapa -c [OPTION]...                read packets from Kafka\n"
+		     "       pycapa -c [OPTION]... [EXPRESSION]   read packets from Kafka\n"
 		     "       pycapa -C FILE [OPTION]...           run as FILE says\n");
 	for (int group = 0; group < SETTING_GROUP_COUNT; group++)
 		print_group(out, (enum setting_group)group);

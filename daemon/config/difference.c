@@ -17,10 +17,15 @@ static char *format(const struct config *cfg, const struct setting *setting)
 	return text;
 }
 
-/* What is read from a file is opened once: nothing of the input changes then. */
+/*
+ * What is read from a file is opened once: nothing of the input changes then. Nor does what a
+ * consumer asks of its topic.
+ */
 static enum config_change cost_of(const struct setting *setting, const struct config *running)
 {
-	if (running->read_file != NULL && setting->change == CONFIG_CHANGE_CAPTURE)
+	bool fixed = running->read_file != NULL || running->mode == CONFIG_MODE_CONSUMER;
+
+	if (fixed && setting->change == CONFIG_CHANGE_CAPTURE)
 		return CONFIG_CHANGE_RESTART;
 	return setting->change;
 }

@@ -110,9 +110,6 @@ static const struct setting table[] = {
 	 .once = "one run reads one file; mergecap joins several",
 	 .help = "Read packets from a pcap or pcapng file (- is standard input) instead of an "
 		 "interface."},
-	{.name = "filter", .metavar = "EXPRESSION", FIELD(filter, STRING),
-	 PLACE(FILE, PRODUCER, INPUT), .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
-	 .help = "Capture only packets that match this pcap-filter(7) expression."},
 	{.name = "snaplen", .short_name = "s", .metavar = "BYTES", FIELD(snaplen, INTEGER),
 	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "65535", .max = PACKET_MAX_LEN,
 	 .unit = "bytes", .old = true, .live = true,
@@ -202,6 +199,10 @@ static const struct setting table[] = {
 	 .help = "Stop at the offset that was the end when pycapa started. Starts at the "
 		 "beginning unless -o says otherwise."},
 
+	{.name = "filter", .metavar = "EXPRESSION", FIELD(filter, STRING), PLACE(FILE, ANY, RUN),
+	 .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
+	 .help = "Take only packets that match this pcap-filter(7) expression: a producer captures "
+		 "them, a consumer writes them."},
 	{.name = "max-packets", .short_name = "m", .metavar = "N", FIELD(max_packets, INTEGER),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .old = true,
 	 .help = "Stop after this many packets; 0 means no limit."},

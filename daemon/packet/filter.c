@@ -12,6 +12,9 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "packet/packet.h"
+#include "packet/pcapfile.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define MAX_DLT      512 /* above all that libpcap knows */
 #define SAY_AFTER_MS 2000
@@ -111,9 +114,7 @@ static int check_any(const char *filter, char *why, size_t size)
 	char other[PCAP_ERRBUF_SIZE];
 	int r = check(filter, DLT_EN10MB, why, size);
 
-	if (r != -EINVAL)
-		return r == FILTER_E_NAME ? 0 : r;
-	if (strstr(why, "syntax error") != NULL)
+	if (r != -EINVAL || strstr(why, "syntax error") != NULL)
 		return r;
 	for (int dlt = 0; dlt < MAX_DLT; dlt++)
 		if (pcap_datalink_val_to_name(dlt) != NULL &&
@@ -143,6 +144,85 @@ int filter_check(const char *filter, int dlt, char *why, size_t size)
 	r = check(filter, dlt, why, size);
 	end_note(&note);
 	return r;
+}
+
+/* ---- link types ---- */
+
+/*
+ * libpcap keeps its table of LINKTYPE_ to DLT_ numbers to itself, but reads a file's header by it.
+ * The caller owns `header`, which must outlive the handle.
+ */
+static pcap_t *open_as_file(uint8_t header[PCAPFILE_HEADER_LEN], uint16_t linktype)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	FILE *f;
+	pcap_t *pcap;
+
+	pcapfile_put_header(header, linktype, false);
+	f = fmemopen(header, PCAPFILE_HEADER_LEN, "r");
+	pcap = f ? pcap_fopen_offline(f, text) : NULL;
+	if (f && !pcap)
+		fclose(f);
+	return pcap;
+}
+
+int filter_compile_linktype(uint16_t linktype, const char *filter, struct bpf_program *out,
+			    char *why, size_t size)
+{
+	uint8_t header[PCAPFILE_HEADER_LEN];
+	pcap_t *pcap = open_as_file(header, linktype);
+	int r;
+
+	if (!pcap) {
+		snprintf(why, size, "out of memory");
+		return -ENOMEM;
+	}
+	r = filter_compile(pcap, filter, out, why, size);
+	pcap_close(pcap);
+	return r;
+}
+
+void filter_linktype_name(uint16_t linktype, char *buf, size_t size)
+{
+	uint8_t header[PCAPFILE_HEADER_LEN];
+	pcap_t *pcap = open_as_file(header, linktype);
+	const char *name = pcap ? pcap_datalink_val_to_name(pcap_datalink(pcap)) : NULL;
+
+	if (name)
+		snprintf(buf, size, "%u (%s)", linktype, name);
+	else
+		snprintf(buf, size, "%u", linktype);
+	if (pcap)
+		pcap_close(pcap);
+}
+
+/* ---- words ---- */
+
+/* A word of an expression, as libpcap's scanner has it; NULL: none of these two. */
+static const char *direction_of(const char *word, size_t len)
+{
+	static const char *const words[] = {"inbound", "outbound"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strlen(words[i]) == len && !strncmp(word, words[i], len))
+			return words[i];
+	return NULL;
+}
+
+const char *filter_direction(const char *filter)
+{
+	static const char in_word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.";
+	const char *p = filter, *found = NULL;
+
+	while (!found && *(p += strcspn(p, in_word))) {
+		size_t len = strspn(p, in_word);
+		bool is_name = p > filter && p[-1] == '\\'; /* which it makes of a keyword */
+
+		found = is_name ? NULL : direction_of(p, len);
+		p += len;
+	}
+	return found;
 }
 
 /* ---- a check that is not awaited for ever ---- */

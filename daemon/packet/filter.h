@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct bpf_program;
 struct pcap;
@@ -23,7 +24,21 @@ int filter_compile(struct pcap *pcap, const char *filter, struct bpf_program *ou
 int filter_check(const char *filter, int dlt, char *why, size_t size);
 
 /*
- * Without knowing the link type: 0 when it is right for any, names a host or network that is not
- * known now, or when it takes longer than `wait_ms` to tell; -EINVAL, with `why` as for Ethernet.
+ * For the packets of a LINKTYPE_ number, as a capture file has them: what only a live capture knows
+ * (the direction, the number of an interface) is -EINVAL, unless the link-layer header says it.
+ */
+int filter_compile_linktype(uint16_t linktype, const char *filter, struct bpf_program *out,
+			    char *why, size_t size);
+
+/* The number of a link type, and libpcap's name: "276 (LINUX_SLL2)". */
+void filter_linktype_name(uint16_t linktype, char *buf, size_t size);
+
+/*
+ * Without knowing the link type: 0 when it is right for any, or when it takes longer than `wait_ms`
+ * to tell; FILTER_E_NAME or -EINVAL, with `why` as for Ethernet.
  */
 int filter_check_expression(const char *filter, unsigned int wait_ms, char *why, size_t size);
+
+/* The word in it that asks which way a packet went: "inbound" or "outbound"; NULL: there is none.
+ */
+const char *filter_direction(const char *filter);

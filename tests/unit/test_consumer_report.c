@@ -19,7 +19,7 @@ static char pcap[] = "pcap";
 static struct {
 	struct consumer_counts counts;
 	int64_t lag, left;
-	uint64_t taken, written, left_out;
+	uint64_t taken, written, left_out, filtered;
 	struct config cfg;
 	struct counters said; /* the last that were reported */
 } world;
@@ -42,6 +42,17 @@ int64_t consumer_lag(const struct consumer *c)
 int64_t consumer_left(const struct consumer *c)
 {
 	return world.left;
+}
+
+uint64_t packet_filter_left_out(const struct packet_filter *f)
+{
+	return world.filtered;
+}
+
+void packet_filter_log_unfit(const struct packet_filter *f)
+{
+	if (world.filtered)
+		log_warn("not compiled for");
 }
 
 uint64_t output_taken(const struct output *o)
@@ -107,6 +118,9 @@ static void test_each_value_is_where_the_account_has_it(void **state)
 	assert_int_equal(c->skipped, 3);
 	assert_int_equal(c->bytes, 9700);
 	assert_int_equal(c->lag, 0);
+	assert_int_equal(c->filtered, 0);
+	world.filtered = 8;
+	assert_int_equal(summarize(&s)->filtered, 8);
 	world.written = 90; /* the rest waits for its reader */
 	assert_int_equal(summarize(&s)->written, 90);
 }
@@ -176,6 +190,19 @@ static void test_what_came_in_and_went_out(void **state)
 	lines_release();
 }
 
+/* Those that a filter left out did not come in, and are no failure; what it is not for is said. */
+static void test_packets_that_a_filter_left_out(void **state)
+{
+	struct role s = reading();
+
+	world.filtered = 8;
+	lines_catch();
+	assert_int_equal(consumer_report_close(&s, false), 0);
+	assert_int_equal(lines_with("not compiled for"), 1);
+	assert_int_equal(lines_with("'97' packet(s) in, '97' packet(s) out"), 1);
+	lines_release();
+}
+
 static void test_packets_that_are_not_written(void **state)
 {
 	struct role s = reading();
@@ -242,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_a_lag_that_is_not_known),
 		cmocka_unit_test(test_reading_changes_nothing),
 		cmocka_unit_test(test_what_came_in_and_went_out),
+		cmocka_unit_test(test_packets_that_a_filter_left_out),
 		cmocka_unit_test(test_packets_that_are_not_written),
 		cmocka_unit_test(test_a_reader_that_is_gone),
 		cmocka_unit_test(test_a_read_that_was_cut_short),

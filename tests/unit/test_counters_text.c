@@ -33,6 +33,7 @@ static const struct counters producer = {
 static const struct counters consumer = {
 	.read = 300,
 	.written = 290,
+	.filtered = 5,
 	.bytes = 29000,
 	.skipped = 10,
 	.lag = 42,
@@ -69,7 +70,8 @@ static void test_line_of_a_producer(void **state)
 static void test_line_of_a_consumer(void **state)
 {
 	assert_string_equal(line(CONFIG_MODE_CONSUMER, &consumer, &nothing, 10),
-			    "read=300 written=290 skipped=10 lag=42 packets/s=29 bits/s=23200");
+			    "read=300 written=290 filtered=5 skipped=10 lag=42 packets/s=29 "
+			    "bits/s=23200");
 }
 
 static void test_what_passed_the_filter_is_told_when_it_is_known(void **state)
@@ -222,8 +224,8 @@ static void test_fields_of_the_journal(void **state)
 		      "PYCAPA_DROPPED_KERNEL=7 PYCAPA_DROPPED_INTERFACE=8 PYCAPA_OWN=25 "
 		      "PYCAPA_DOUBLED=9 PYCAPA_BYTES=500000 PYCAPA_RTT_US=12345 ");
 	assert_fields(CONFIG_MODE_CONSUMER, &consumer,
-		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_SKIPPED=10 PYCAPA_BYTES=29000 "
-		      "PYCAPA_LAG=42 ");
+		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_FILTERED=5 PYCAPA_SKIPPED=10 "
+		      "PYCAPA_BYTES=29000 PYCAPA_LAG=42 ");
 	/* What is not known has none. */
 	assert_fields(CONFIG_MODE_PRODUCER, &now,
 		      "PYCAPA_PASSED=1 PYCAPA_RECEIVED=0 PYCAPA_RECOVERED=0 PYCAPA_DELIVERED=0 "
@@ -231,7 +233,8 @@ static void test_fields_of_the_journal(void **state)
 		      "PYCAPA_DROPPED_KERNEL=0 PYCAPA_DROPPED_INTERFACE=0 PYCAPA_OWN=0 "
 		      "PYCAPA_DOUBLED=0 PYCAPA_BYTES=0 ");
 	assert_fields(CONFIG_MODE_CONSUMER, &now,
-		      "PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_SKIPPED=0 PYCAPA_BYTES=0 ");
+		      "PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_FILTERED=0 PYCAPA_SKIPPED=0 "
+		      "PYCAPA_BYTES=0 ");
 }
 
 /* ---- each row of the table ---- */
