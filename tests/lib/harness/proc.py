@@ -136,3 +136,8 @@ class Process:
 
     def __exit__(self, *_):
         self.kill()
+
+
+def may_raise_core_limit():
+    """Whether root may raise a hard limit of 0 (sudo's default): not in every container."""
+    return run('prlimit', '--core=unlimited', 'true', check=False).returncode == 0
