@@ -46,9 +46,11 @@ class Topic:
                 return [{p: consumer.get_watermark_offsets(TopicPartition(self.name, p), timeout=30)
                          for p in sorted(known)}]
             except KafkaException as e:
-                # A broker that is a new leader may not know it for a moment.
+                # A broker that is a new leader may not know it for a moment, nor our client which
+                # partitions there are after it.
                 if e.args[0].code() not in (KafkaError.LEADER_NOT_AVAILABLE,
-                                            KafkaError.NOT_LEADER_FOR_PARTITION):
+                                            KafkaError.NOT_LEADER_FOR_PARTITION,
+                                            KafkaError._UNKNOWN_PARTITION):
                     raise
                 return None
         try:
