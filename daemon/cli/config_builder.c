@@ -11,11 +11,11 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "cli/start_rules.h"
 #include "config/brokers.h"
 #include "config/config_ref.h"
 #include "config/property.h"
 #include "config/settings_value.h"
-#include "config/time_range.h"
 #include "kafka/kafkacheck.h"
 #include "kafka/kafkaconf.h"
 #include "kafka/user_properties.h"
@@ -263,30 +263,6 @@ static void decide_output(struct config_builder *builder)
 	forget(&cfg->write_file);
 }
 
-/* The command line's --from wins over the file's kafka-offset; two of one place are a fault. */
-static void decide_range(struct config_builder *builder)
-{
-	struct config *cfg = builder->cfg;
-	enum config_builder_source offset = source_of(builder, "kafka-offset");
-	const char *name = cfg->from.text ? "from" : "to";
-	char why[256];
-
-	if (cfg->mode != CONFIG_MODE_CONSUMER || !time_range_is_set(cfg))
-		return;
-	if (offset == CONFIG_BUILDER_FILE && source_of(builder, name) == CONFIG_BUILDER_OPTION) {
-		reset(builder, settings_find("kafka-offset"));
-		builder->source[settings_index(settings_find("kafka-offset"))] =
-			CONFIG_BUILDER_DEFAULT;
-	} else if (offset != CONFIG_BUILDER_DEFAULT) {
-		config_faults_add(builder->faults, where_of(builder, name),
-				  "--from and --to say where to start: leave out -o");
-	}
-	if (time_range_fault(cfg, builder->now_ms * 1000, why, sizeof(why)))
-		config_faults_add(builder->faults, where_of(builder, name), "%s", why);
-	if (time_range_is_past(cfg, builder->now_ms * 1000))
-		cfg->exit_at_end = true;
-}
-
 /* Without a word about it the name of the file decides, and what only one of them can do. */
 static void decide_format(struct config_builder *builder)
 {
@@ -301,22 +277,6 @@ static void decide_format(struct config_builder *builder)
 				  "comment-offsets: a classic pcap has no comments; give "
 				  "--format pcapng");
 	}
-}
-
-static void decide_offset(struct config_builder *builder)
-{
-	const struct setting *offset = settings_find("kafka-offset");
-	const struct config *cfg = builder->cfg;
-	char why[128];
-
-	if ((cfg->exit_at_end || time_range_is_set(cfg)) &&
-	    source_of(builder, "kafka-offset") == CONFIG_BUILDER_DEFAULT &&
-	    settings_set(builder->cfg, offset, "begin", builder->now_ms, why, sizeof(why)) < 0)
-		config_faults_add(builder->faults, NULL, "%s", why);
-	if (cfg->partitions && cfg->start.offset == CONFIG_OFFSET_STORED)
-		config_faults_add(builder->faults, where_of(builder, "partitions"),
-				  "a group decides which partitions its members read: leave out "
-				  "--partitions or -o stored");
 }
 
 /* The directory that systemd made for the unit, the first of several; NULL: there is none. */
@@ -457,9 +417,9 @@ void config_builder_finish(struct config_builder *builder)
 	check_roles(builder);
 	decide_input(builder);
 	decide_output(builder);
-	decide_range(builder);
+	start_rules_range(builder);
 	decide_format(builder);
-	decide_offset(builder);
+	start_rules_offset(builder);
 	decide_spool(builder);
 	check_spool(builder);
 	check_properties(builder);

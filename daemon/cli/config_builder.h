@@ -5,28 +5,12 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/config_builder_impl.h"
 #include "cli/config_faults.h"
 #include "config/config.h"
 #include "config/settings.h"
-
-/* Who set a setting; a higher one wins. */
-enum config_builder_source {
-	CONFIG_BUILDER_DEFAULT,
-	CONFIG_BUILDER_FILE,
-	CONFIG_BUILDER_OPTION,
-};
-
-struct config_builder {
-	struct config *cfg;    /* ours until config_builder_take() */
-	struct faults *faults; /* borrowed */
-	int64_t now_ms;        /* what relative times count from, milliseconds since the epoch */
-	enum config_builder_source source[CONFIG_SETTINGS_MAX];
-	bool checking; /* only to be checked: a credential need not be there */
-	bool unknown;  /* one was not: what goes together cannot be told */
-};
 
 /* Starts with the defaults. Returns 0 or -ENOMEM (a fault is added, there is no cfg). */
 int config_builder_start(struct config_builder *builder, struct faults *faults, int64_t now_ms);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <time.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -173,7 +175,6 @@ static void test_new_options(void **state)
 	options_free(opt);
 }
 
-/* An expression may be right for another link type than Ethernet, or for another day. */
 /* What a range of time implies. */
 static void test_ranges(void **state)
 {
@@ -209,6 +210,7 @@ static void test_ranges(void **state)
 	}
 }
 
+/* An expression may be right for another link type than Ethernet, or for another day. */
 static void test_filters_that_compile_somewhere(void **state)
 {
 	static const char *const lines[] = {
@@ -614,6 +616,80 @@ static void test_help_names_all(void **state)
 	free(text);
 }
 
+/* Also what follows from it: an end that was ahead stays so, whenever the file is read again. */
+static void test_reload_keeps_a_range(void **state)
+{
+	char path[] = "/tmp/pycapa-test-XXXXXX", text[128], words[128], said[1024], why[512];
+	const struct config *cfg, *fresh;
+	enum options_action action;
+	struct options *opt;
+	struct line line = {.argc = 0};
+	struct timespec now;
+
+	close(mkstemp(path));
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(text, sizeof(text), "mode = \"consumer\"; from = \"-15m\"; to = \"@%.3f\";",
+		 (double)now.tv_sec + (double)now.tv_nsec / 1e9 + .05);
+	write_cfg(path, text);
+	snprintf(words, sizeof(words), "-C %s", path);
+	line_set(&line, words);
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_false(cfg->exit_at_end);
+	usleep(60000); /* the end passes */
+	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
+	assert_true(fresh->from.us == cfg->from.us && fresh->to.us == cfg->to.us);
+	assert_false(fresh->exit_at_end);
+	assert_int_equal(change_between(cfg, fresh, NULL, NULL), 0);
+	config_unref(fresh);
+	config_unref(cfg);
+	options_free(opt);
+	unlink(path);
+}
+
+/* An offset and a range exclude each other; the options beside a file win over it. */
+static void test_an_option_says_where_to_start(void **state)
+{
+	static const struct {
+		const char *file, *line;
+		enum config_offset start;
+		bool range, exit_at_end;
+		const char *words; /* NULL: no fault */
+	} cases[] = {
+		{"from = \"-2h\";", "-o 7", CONFIG_OFFSET_ABSOLUTE, false, false, NULL},
+		{"from = \"-2h\"; to = \"-3h\";", "-o end", CONFIG_OFFSET_END, false, false, NULL},
+		{"to = \"-2h\";", "-o stored", CONFIG_OFFSET_STORED, false, false, NULL},
+		{"kafka-offset = \"end\";", "--from -2h", CONFIG_OFFSET_BEGIN, true, true, NULL},
+		{"kafka-offset = \"end\";", "--to -2h", CONFIG_OFFSET_BEGIN, true, true, NULL},
+		{"from = \"-2h\";", "--to -1h -o 7", 0, false, false, "leave out -o"},
+		{"from = \"-2h\"; kafka-offset = 7;", "", 0, false, false, "leave out -o"},
+		{"to = \"-2h\"; kafka-offset = 7;", "--from -3h", 0, false, false, "leave out -o"},
+	};
+	char path[] = "/tmp/pycapa-test-XXXXXX", words[128], said[1024];
+	enum options_action action;
+	const struct config *cfg;
+	struct options *opt;
+	struct line line = {.argc = 0};
+	int r;
+
+	close(mkstemp(path));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_cfg(path, cases[i].file);
+		snprintf(words, sizeof(words), "-c -C %s %s", path, cases[i].line);
+		line_set(&line, words);
+		r = parse_line(&opt, &line, &cfg, &action, said, sizeof(said));
+		if (cases[i].words ? !r || !strstr(said, cases[i].words) : r)
+			fail_msg("%s with %s: %s", cases[i].file, cases[i].line, said);
+		if (r)
+			continue;
+		assert_int_equal(cfg->start.offset, cases[i].start);
+		assert_int_equal(cfg->exit_at_end, cases[i].exit_at_end);
+		assert_int_equal(cfg->from.text || cfg->to.text, cases[i].range);
+		config_unref(cfg);
+		options_free(opt);
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +697,8 @@ int main(void)
 		cmocka_unit_test(test_old_prefixes),
 		cmocka_unit_test(test_new_options),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_reload_keeps_a_range),
+		cmocka_unit_test(test_an_option_says_where_to_start),
 		cmocka_unit_test(test_filters_that_compile_somewhere),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_refused),

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a configuration in the making, for its own files: config_builder.c is its life,
+ * start_rules.c what settles where a consumer starts and ends.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/config_faults.h"
+#include "config/config.h"
+
+/* Who set a setting; a higher one wins. */
+enum config_builder_source {
+	CONFIG_BUILDER_DEFAULT,
+	CONFIG_BUILDER_FILE,
+	CONFIG_BUILDER_OPTION,
+};
+
+struct config_builder {
+	struct config *cfg;    /* ours until config_builder_take() */
+	struct faults *faults; /* borrowed */
+	int64_t now_ms;        /* what relative times count from, milliseconds since the epoch */
+	enum config_builder_source source[CONFIG_SETTINGS_MAX];
+	bool checking; /* only to be checked: a credential need not be there */
+	bool unknown;  /* one was not: what goes together cannot be told */
+};
