@@ -15,7 +15,7 @@
 void gaps_log_start(const char *topic, const struct offset_lookup_partition *found, bool group);
 
 /*
- * A record is not the `next` one. Offsets that a transaction or compaction left out are no news.
- * Waits for nobody.
+ * A record, or the end of the partition, is not at `next`. Offsets that a transaction or compaction
+ * left out are no news. Returns how many records before `end` are gone. Waits for nobody.
  */
-void gaps_log_jump(rd_kafka_t *rk, const rd_kafka_message_t *msg, int64_t next);
+int64_t gaps_log_jump(rd_kafka_t *rk, const rd_kafka_message_t *msg, int64_t next, int64_t end);

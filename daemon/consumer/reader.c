@@ -30,13 +30,31 @@ static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *wh
 		 why, rd_kafka_topic_name(msg->rkt), msg->partition, msg->offset, r->skipped);
 }
 
+/* Reading goes on at the message's offset: what lies before it is not waited for any more. */
+static void go_to(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
+{
+	if (msg->offset == p->next || p->next < 0)
+		return;
+	r->gone += (uint64_t)gaps_log_jump(r->opt.rk, msg, p->next, p->end);
+	p->next = msg->offset;
+}
+
+/* What a transaction left behind the last record has no other sign that it was passed. */
+static void take_end(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
+{
+	if (msg->offset > p->next)
+		go_to(r, p, msg);
+	if (msg->offset >= p->end)
+		assignment_done(r->opt.assignment, p);
+}
+
 static void take_error(struct reader *r, const rd_kafka_message_t *msg)
 {
 	struct partition *p = partitions_find(r->partitions, msg->partition);
 
 	r->opt.on_error(r->opt.ctx, msg);
-	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p && msg->offset >= p->end)
-		assignment_done(r->opt.assignment, p);
+	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p)
+		take_end(r, p, msg);
 }
 
 static void forget_taken(struct reader *r)
@@ -78,8 +96,6 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 		return err;
 	if (why)
 		skip(r, msg, why);
-	if (msg->offset != p->next && p->next >= 0)
-		gaps_log_jump(r->opt.rk, msg, p->next);
 	if (why || r->inside)
 		r->read++;
 	else
@@ -102,6 +118,7 @@ static int take_message(struct reader *r, const rd_kafka_message_t *msg)
 	p = partitions_find(r->partitions, msg->partition);
 	if (!p || !p->assigned)
 		return 0;
+	go_to(r, p, msg);
 	if (msg->offset >= p->end) {
 		assignment_done(r->opt.assignment, p);
 		return 0;

@@ -43,6 +43,7 @@ struct reader {
 	uint64_t read;    /* records, within the asked-for range */
 	uint64_t skipped; /* of them, those that are none of ours */
 	uint64_t outside; /* records beside them: all their packets are of another time */
+	uint64_t gone;    /* records that were deleted before they were read */
 	struct log_limit skip_limit;
 };
 

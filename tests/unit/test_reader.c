@@ -179,6 +179,63 @@ static void test_what_retention_deleted_is_counted(void **state)
 	assert_non_null(strstr(world.line, "partition 0 starts at 60: 50 records are gone"));
 }
 
+/* The first record that is left is past the range, or there is none at all. */
+static void come_past_the_end(bool any)
+{
+	world.messages[world.end++] =
+		(rd_kafka_message_t){.offset = 6000,
+				     .err = any ? 0 : RD_KAFKA_RESP_ERR__PARTITION_EOF};
+	world.low = 6000;
+	world.partition.next = 1000;
+	world.partition.end = 5000;
+}
+
+static void test_retention_that_passes_the_end_of_a_range_is_said(void **state)
+{
+	bool more;
+
+	for (int any = 0; any < 2; any++) {
+		open_world(NULL);
+		come_past_the_end(any);
+		assert_int_equal(reader_run(&reader, &more), 0);
+		assert_int_equal(world.n_taken, 0);
+		assert_true(world.partition.done);
+		assert_int_equal(reader.gone, 4000);
+		assert_int_equal(world.lines, 1);
+		assert_non_null(strstr(world.line, "starts at 6000: 4000 records are gone"));
+	}
+}
+
+static void test_what_is_gone_is_counted_once(void **state)
+{
+	bool more;
+
+	come(60, 62);
+	world.low = 60;
+	world.partition.next = 10;
+	world.room = 0;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+	world.room = MAX;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(reader.gone, 50);
+	assert_int_equal(world.lines, 1);
+}
+
+/* What a transaction left behind the last record is passed, also when the end is not known yet. */
+static void test_the_end_of_a_partition_is_where_it_goes_on(void **state)
+{
+	bool more;
+
+	come(0, 4);
+	world.messages[world.end++] =
+		(rd_kafka_message_t){.offset = 5, .err = RD_KAFKA_RESP_ERR__PARTITION_EOF};
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(world.partition.next, 5);
+	assert_false(world.partition.done);
+	assert_int_equal(reader.gone + world.lines, 0);
+}
+
 static void test_offsets_left_out_by_a_transaction_are_no_news(void **state)
 {
 	bool more;
@@ -289,6 +346,9 @@ int main(void)
 		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,
 				       open_world),
 		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),
+		cmocka_unit_test(test_retention_that_passes_the_end_of_a_range_is_said),
+		cmocka_unit_test_setup(test_what_is_gone_is_counted_once, open_world),
+		cmocka_unit_test_setup(test_the_end_of_a_partition_is_where_it_goes_on, open_world),
 		cmocka_unit_test_setup(test_offsets_left_out_by_a_transaction_are_no_news,
 				       open_world),
 		cmocka_unit_test_setup(test_the_first_record_of_a_group_is_no_jump, open_world),
