@@ -2,13 +2,14 @@
 #include "app/app_timers.h"
 
 #include "app/app_impl.h"
+#include "config/time_range.h"
 
 #define STALL_CHECKS  20. /* looks a stall timeout */
 #define STALL_CHECK_S .01 /* but no more often than this */
 
 bool app_timers_is_bounded(const struct config *cfg)
 {
-	return cfg->read_file || cfg->max_packets || cfg->exit_at_end;
+	return cfg->read_file || cfg->max_packets || cfg->exit_at_end || time_range_ends_ahead(cfg);
 }
 
 void app_timers_set(struct app *a, ev_timer *timer, double interval)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "config/time_range.h"
 #include "output/output.h"
 
 static void count(const struct role *s, struct consumer_counts *out)
@@ -12,6 +13,7 @@ static void count(const struct role *s, struct consumer_counts *out)
 	consumer_counts(s->consumer, out);
 	out->read += s->before.read;
 	out->skipped += s->before.skipped;
+	out->gone += s->before.gone;
 }
 
 static void read_counters(const struct role *s, struct counters *out)
@@ -56,20 +58,29 @@ static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
 	if (cfg->max_packets)
 		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
 			 output_taken(s->output), cfg->max_packets);
-	else if (cfg->to.text && !cfg->exit_at_end)
-		snprintf(far, sizeof(far), "the end of the range, --to %s, was not reached",
-			 cfg->to.text);
 	else if (left >= 0)
 		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
 			 cfg->topic);
+	else if (time_range_ends_ahead(cfg))
+		snprintf(far, sizeof(far), "the end of the range, --to %s, was not reached",
+			 cfg->to.text);
 	else
 		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
 	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
 		  waited ? "; waited for " : "", waited ? s->why : "");
 }
 
+/* Of what a bounded read was to take, records that retention deleted before it came to them. */
+static bool lacks(const struct role *s, const struct consumer_counts *counts)
+{
+	const struct config *cfg = s->opt.cfg;
+
+	return counts->gone && (cfg->exit_at_end || time_range_ends_ahead(cfg));
+}
+
 /* Why it ended with 1; the last line names what caused the others. */
-static void log_failures(const struct role *s, bool interrupted, uint64_t read)
+static void log_failures(const struct role *s, bool interrupted,
+			 const struct consumer_counts *counts)
 {
 	uint64_t missing = output_taken(s->output) - output_written(s->output);
 
@@ -77,8 +88,12 @@ static void log_failures(const struct role *s, bool interrupted, uint64_t read)
 	if (missing)
 		log_error("%" PRIu64 " packet(s) not written: %s", missing,
 			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+	if (lacks(s, counts))
+		log_error("Not all was read: %" PRIu64
+			  " record(s) of topic %s were deleted before they were read",
+			  counts->gone, s->opt.cfg->topic);
 	if (s->cut_short)
-		log_cut_short(s, interrupted, read);
+		log_cut_short(s, interrupted, counts->read);
 	else if (*s->why)
 		log_error("Given up: %s", s->why);
 	output_log_failure(s->output);
@@ -98,6 +113,6 @@ int consumer_report_close(struct role *s, bool interrupted)
 	if (s->reader_gone)
 		return s->status;
 	output_log_cut(s->output);
-	log_failures(s, interrupted, counts.read);
-	return s->status || s->foreign || s->cut_short || taken > written;
+	log_failures(s, interrupted, &counts);
+	return s->status || s->foreign || s->cut_short || taken > written || lacks(s, &counts);
 }

@@ -20,6 +20,7 @@
 #include "app/change.h"
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "config/time_range.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -281,8 +282,9 @@ static void cut_short(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
 
-	s->cut_short = cfg->max_packets || (cfg->to.text && !cfg->exit_at_end) ||
-		       (cfg->exit_at_end && consumer_left(s->consumer) != 0);
+	bool bounded = cfg->exit_at_end || time_range_ends_ahead(cfg);
+
+	s->cut_short = cfg->max_packets || (bounded && consumer_left(s->consumer) != 0);
 	if (s->cut_short)
 		role_waiting_for(s, s->why, sizeof(s->why));
 }
@@ -322,6 +324,7 @@ static void retire(struct role *s, struct consumer *fresh)
 	consumer_counts(s->consumer, &counts);
 	s->before.read += counts.read;
 	s->before.skipped += counts.skipped;
+	s->before.gone += counts.gone;
 	s->retired = s->consumer;
 	s->consumer = fresh;
 	consumer_close(s->retired);

@@ -217,8 +217,8 @@ static const struct setting table[] = {
 	 .help = "How often to log the counters; 0 means never."},
 	{.name = "stall-timeout", .metavar = "TIME", TIME(stall_timeout_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .min = 1, .max = DAY,
-	 .help = "Give up a run that has an end (-r, -e or -m) after this long without "
-		 "progress."},
+	 .help = "Give up a run that has an end (-r, -e, -m, --from or --to) after this long "
+		 "without progress."},
 	{.name = "shutdown-timeout", .metavar = "TIME", TIME(shutdown_timeout_ms, "s", SECOND),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR,
 	 .help = "Longest wait for queued packets at shutdown; 0 means no wait."},

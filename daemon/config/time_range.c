@@ -20,6 +20,11 @@ bool time_range_is_past(const struct config *cfg, int64_t now_us)
 	       (!cfg->to.text || cfg->to.us <= now_us);
 }
 
+bool time_range_ends_ahead(const struct config *cfg)
+{
+	return cfg->to.text && !cfg->exit_at_end;
+}
+
 bool time_range_fault(const struct config *cfg, int64_t now_us, char *why, size_t size)
 {
 	if (cfg->from.text && cfg->to.text && cfg->to.us <= cfg->from.us)

@@ -10,9 +10,10 @@
  *	                                    A look-up fails: trouble, told once; asked again
  *	joining   subscribed, not joined    the group gives partitions, or none: -> reading
  *	reading   complete (and joined)     a look-up names an added one: asked for, from its start;
- *	                                    the group gives or takes
+ *	                                    the group gives or takes.
+ *	                                    assignment_close(): the next look-up gives each its end
  *	stopped   assignment_stop()         nothing is looked up, paused or resumed any more; what
- *the group takes is still stored and given back
+ *	                                    the group takes is still stored and given back
  *
  * A partition of it, where "asked" is a call given to the worker, in the order of the events:
  *
@@ -45,9 +46,10 @@
 #include "config/time_range.h"
 #include "consumer/client_users.h"
 #include "consumer/consumer_calls.h"
-#include "consumer/gaps.h"
+#include "consumer/ends.h"
 #include "consumer/group_log.h"
 #include "consumer/lag.h"
+#include "consumer/learn.h"
 #include "consumer/offset_lookup.h"
 #include "consumer/pause.h"
 #include "consumer/range_log.h"
@@ -63,6 +65,7 @@ struct assignment {
 	struct pause pause;
 	bool group;
 	bool complete;               /* all partitions there are, are known */
+	bool closed;                 /* a range is over, and where it ends in each is known */
 	bool subscribed;             /* group: asked to join */
 	bool joined;                 /* group: has been assigned something, or nothing */
 	rd_kafka_resp_err_t trouble; /* what the last look-up said */
@@ -132,38 +135,26 @@ void assignment_done(struct assignment *a, struct partition *p)
 	pause_apply(&a->pause);
 }
 
-/* cfg->exit_at_end waits for it. */
-static bool is_awaited(const struct assignment *a, const struct partition *p)
+static struct ends ends_of(const struct assignment *a)
 {
-	return !p->done && (a->group ? p->assigned : p->known && !p->added);
+	return (struct ends){.known = assignment_is_known(a) &&
+				      (a->opt.cfg->exit_at_end || a->closed),
+			     .late = a->closed,
+			     .group = a->group};
 }
 
 bool assignment_ended(const struct assignment *a)
 {
-	if (!assignment_is_known(a))
-		return false;
-	for (int32_t i = 0; i < a->partitions.n; i++)
-		if (is_awaited(a, &a->partitions.all[i]))
-			return false;
-	return true;
+	const struct ends ends = ends_of(a);
+
+	return ends_reached(&ends, &a->partitions);
 }
 
 int64_t assignment_left(const struct assignment *a)
 {
-	int64_t left = 0;
+	const struct ends ends = ends_of(a);
 
-	if (!assignment_is_known(a))
-		return -1;
-	for (int32_t i = 0; i < a->partitions.n; i++) {
-		const struct partition *p = &a->partitions.all[i];
-
-		if (!is_awaited(a, p))
-			continue;
-		if (p->next < 0)
-			return -1;
-		left += p->end - p->next;
-	}
-	return left;
+	return ends_left(&ends, &a->partitions);
 }
 
 static bool is_unstored(const struct partition *p)
@@ -187,34 +178,6 @@ void assignment_store(struct assignment *a)
 }
 
 /* ---- without a group ---- */
-
-/* Who goes on for another consumer reads a partition that one did not know from its beginning. */
-static int64_t start_of(const struct assignment *a, const struct offset_lookup_partition *found)
-{
-	int64_t offset = positions_find(&a->resume, found->id);
-
-	if (offset >= 0)
-		return offset;
-	return a->resume.n ? found->low : found->start;
-}
-
-static void learn(struct assignment *a, const struct offset_lookup_partition *found)
-{
-	struct partition *p = partitions_get(&a->partitions, found->id);
-
-	if (!p || p->known)
-		return;
-	p->known = true;
-	p->added = found->added;
-	if (a->resume.n == 0)
-		gaps_log_start(a->topic, found, a->group);
-	if (a->opt.cfg->exit_at_end)
-		p->end = found->added ? 0 : found->end;
-	if (a->group)
-		return;
-	p->next = start_of(a, found);
-	p->done = p->next >= p->end;
-}
 
 static bool is_new(const struct partition *p)
 {
@@ -328,23 +291,51 @@ void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 
 /* ---- what the look-ups say ---- */
 
+static void learn(struct assignment *a, const struct offset_lookup_result *result)
+{
+	const struct learn_options opt = {.cfg = a->opt.cfg,
+					  .resume = &a->resume,
+					  .group = a->group,
+					  .closing = result->closing};
+
+	for (size_t i = 0; i < result->n; i++) {
+		struct partition *p = partitions_get(&a->partitions, result->partitions[i].id);
+
+		if (p)
+			learn_partition(p, &result->partitions[i], &opt);
+	}
+	if (result->n)
+		a->clock = result->clock;
+	a->found += result->n;
+}
+
+/* All partitions are known for the first time. */
+static void begin(struct assignment *a, int32_t n_topic)
+{
+	char why[512];
+
+	if (range_log_missing(a->topic, a->opt.cfg, n_topic, why, sizeof(why)))
+		a->opt.on_failed(a->opt.ctx, why);
+	else if (a->resume.n == 0)
+		range_log(a->topic, a->opt.cfg, &a->partitions, n_topic, a->clock);
+}
+
 static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 {
 	struct assignment *a = ctx;
 	bool changed = result->n || result->err != a->trouble || result->complete != a->complete;
 
-	for (size_t i = 0; i < result->n; i++)
-		learn(a, &result->partitions[i]);
-	if (result->n)
-		a->clock = result->clock;
-	a->found += result->n;
-	if (result->complete && !a->complete && a->resume.n == 0)
-		range_log(a->topic, a->opt.cfg, &a->partitions, result->n_topic, a->clock);
+	learn(a, result);
+	if (result->complete && !a->complete)
+		begin(a, result->n_topic);
 	a->complete |= result->complete;
+	a->closed |= result->complete && result->closing;
 	if (result->err != a->trouble) {
 		a->trouble = result->err;
 		offset_lookup_log(a->topic, a->opt.cfg->brokers, a->trouble);
 	}
+	if (result->closing)
+		pause_apply(&a->pause);
 	if (!a->group)
 		assign_new(a);
 	else if (a->complete && !a->subscribed)
@@ -412,6 +403,11 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	}
 	*out = a;
 	return 0;
+}
+
+void assignment_close(struct assignment *a)
+{
+	offset_lookup_close(a->lookup);
 }
 
 void assignment_stop(struct assignment *a)

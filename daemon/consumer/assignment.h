@@ -60,7 +60,12 @@ const struct partitions *assignment_partitions(const struct assignment *a);
 
 /* The partition was taken up to its end: it is fetched no more. */
 void assignment_done(struct assignment *a, struct partition *p);
-/* All that cfg->exit_at_end asks for was taken. */
+/*
+ * A range of time is over: looks up where each partition ends, so that the read ends as a bounded
+ * one does. on_change() tells of it.
+ */
+void assignment_close(struct assignment *a);
+/* All was taken that cfg->exit_at_end, or a range that is over, asks for. */
 bool assignment_ended(const struct assignment *a);
 /* As consumer_left(). */
 int64_t assignment_left(const struct assignment *a);

@@ -6,16 +6,15 @@
  * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
  * what it had fetched of a paused partition and fetches it again after the last message it gave us.
  * While a pause is on its way nothing is fetched (pause.c).
+ *
+ * A range of time that ends ahead is never paused: it is told the ends of partitions, and one that
+ * is paused there may miss its next record (kafkaconf.c). No group puts it out.
  */
 #include "consumer/consumer.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
 #include "config/config_ref.h"
 #include "config/time_range.h"
 #include "consumer/assignment.h"
@@ -23,11 +22,10 @@
 #include "consumer/group_leave.h"
 #include "consumer/range_timers.h"
 #include "consumer/reader.h"
-#include "kafka/hints.h"
+#include "consumer/trouble.h"
 #include "kafka/kafka.h"
 
-#define TICK_SEC       1.0 /* how long a reader may stall before the partitions are paused */
-#define LOG_INTERVAL_S 60
+#define TICK_SEC 1.0 /* how long a reader may stall before the partitions are paused */
 
 struct consumer {
 	struct consumer_options opt;
@@ -37,7 +35,6 @@ struct consumer {
 	struct assignment *assignment;
 	ev_timer tick;
 	struct range_timers range;
-	bool expired; /* a range that ends ahead: nothing of it can come any more */
 	struct group_leave leave;
 	bool group;
 
@@ -47,17 +44,16 @@ struct consumer {
 	bool drained; /* all that was taken is written */
 	bool stopped;
 	bool ended;
-	rd_kafka_resp_err_t trouble; /* the last error that came instead of messages; 0: none */
-	struct log_limit error_limit;
+	struct trouble trouble;
 };
 
 /* ---- what it is doing ---- */
 
-static rd_kafka_resp_err_t trouble(const struct consumer *c)
+static rd_kafka_resp_err_t trouble_of(const struct consumer *c)
 {
 	rd_kafka_resp_err_t err = assignment_trouble(c->assignment);
 
-	return err ? err : c->trouble;
+	return err ? err : c->trouble.err;
 }
 
 static struct consumer_view view_of(const struct consumer *c)
@@ -66,7 +62,7 @@ static struct consumer_view view_of(const struct consumer *c)
 		.cfg = c->opt.cfg,
 		.k = c->k,
 		.assignment = c->assignment,
-		.trouble = trouble(c),
+		.trouble = trouble_of(c),
 		.disconnected = c->disconnected,
 		.blocked = c->blocked,
 		.group = c->group,
@@ -86,42 +82,16 @@ static void describe_state(struct consumer *c)
 
 static void check_end(struct consumer *c)
 {
-	bool asked = c->expired || (c->opt.cfg->exit_at_end && assignment_ended(c->assignment));
+	bool bounded = c->range.over || c->opt.cfg->exit_at_end;
 
-	if (!asked || c->ended || c->stopped || !reader_is_empty(&c->reader))
+	if (!bounded || c->ended || c->stopped || !assignment_ended(c->assignment) ||
+	    !reader_is_empty(&c->reader))
 		return;
 	c->ended = true;
 	c->opt.on_end(c->opt.ctx);
 }
 
 /* ---- messages ---- */
-
-static void take_trouble(struct consumer *c, const rd_kafka_message_t *msg)
-{
-	const char *text = rd_kafka_message_errstr(msg);
-	const struct hint hint = hints_behind(text, ": ");
-	uint64_t more;
-
-	/* Without a group, what the group coordinator says is no concern of ours. */
-	if (!c->group && msg->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
-		return;
-	if (c->trouble != msg->err) {
-		c->trouble = msg->err;
-		c->error_limit = (struct log_limit){0};
-		describe_state(c);
-	}
-	if (!log_limit_pass(&c->error_limit, LOG_INTERVAL_S, &more))
-		return;
-	log_warn("reading topic %s: %s%s%s", c->opt.cfg->topic, text, hint.mark, hint.advice);
-}
-
-static void clear_trouble(struct consumer *c)
-{
-	if (!c->trouble)
-		return;
-	c->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
-	describe_state(c);
-}
 
 /* What a group does to a member comes with the messages, not to kafka_options.on_fatal. */
 static void take_fatal(struct consumer *c)
@@ -135,12 +105,12 @@ static void take_fatal(struct consumer *c)
 
 static void on_error(void *ctx, const rd_kafka_message_t *msg)
 {
-	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-		clear_trouble(ctx);
-	else if (msg->err == RD_KAFKA_RESP_ERR__FATAL)
-		take_fatal(ctx);
-	else
-		take_trouble(ctx, msg);
+	struct consumer *c = ctx;
+
+	if (msg->err == RD_KAFKA_RESP_ERR__FATAL)
+		take_fatal(c);
+	else if (trouble_take(&c->trouble, c->opt.cfg->topic, c->group, msg))
+		describe_state(c);
 }
 
 static void update_watch(struct consumer *c)
@@ -155,18 +125,24 @@ static void block(struct consumer *c)
 	ev_timer_again(c->opt.loop, &c->tick);
 }
 
+/* Those that came, of the range or not. */
+static uint64_t records(const struct consumer *c)
+{
+	return c->reader.read + c->reader.outside;
+}
+
 static bool on_ready(void *ctx)
 {
 	struct consumer *c = ctx;
-	uint64_t before = c->reader.read;
+	uint64_t before = records(c);
 	bool more;
 	int r;
 
 	if (c->stopped)
 		return false;
 	r = reader_run(&c->reader, &more);
-	if (c->reader.read != before)
-		clear_trouble(c);
+	if (records(c) != before && trouble_clear(&c->trouble))
+		describe_state(c);
 	c->drained = c->opt.flush(c->opt.ctx);
 	if (r == PACKET_E_FULL && !c->stopped) {
 		/* Where that made room for all, nobody will call consumer_resume(). */
@@ -197,7 +173,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct consumer *c = w->data;
 
-	if (c->blocked && !assignment_is_paused(c->assignment))
+	if (c->blocked && !assignment_is_paused(c->assignment) &&
+	    !time_range_ends_ahead(c->opt.cfg))
 		assignment_pause(c->assignment, true);
 	if (c->blocked && !assignment_is_busy(c->assignment))
 		reader_poll(&c->reader);
@@ -214,18 +191,25 @@ static void on_absent(void *ctx)
 	struct consumer *c = ctx;
 	char why[512];
 
-	if (c->stopped || assignment_is_known(c->assignment))
+	if (c->stopped)
 		return;
 	consumer_waiting_for(c, why, sizeof(why));
 	c->opt.on_failed(c->opt.ctx, why);
 }
 
-static void on_expired(void *ctx)
+static void start_timers(struct consumer *c)
 {
-	struct consumer *c = ctx;
+	const struct range_timers_options opt = {
+		.loop = c->opt.loop,
+		.cfg = c->opt.cfg,
+		.kafka = c->k,
+		.assignment = c->assignment,
+		.resumed = c->opt.n_resume > 0,
+		.on_absent = on_absent,
+		.ctx = c,
+	};
 
-	c->expired = true;
-	check_end(c);
+	range_timers_start(&c->range, &opt);
 }
 
 /* ---- what the assignment says ---- */
@@ -384,7 +368,8 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	r = open_client(c);
 	if (r == 0)
 		r = open_assignment(c);
-	range_timers_start(&c->range, opt->loop, opt->cfg, on_absent, on_expired, c);
+	if (r == 0)
+		start_timers(c);
 	c->opt.resume = NULL;
 	c->opt.why = NULL;
 	if (r < 0) {
@@ -432,7 +417,9 @@ void consumer_close(struct consumer *c)
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 {
-	*out = (struct consumer_counts){.read = c->reader.read, .skipped = c->reader.skipped};
+	*out = (struct consumer_counts){.read = c->reader.read,
+					.skipped = c->reader.skipped,
+					.gone = c->reader.gone};
 }
 
 int64_t consumer_lag(const struct consumer *c)
@@ -458,15 +445,15 @@ static bool is_well(const struct consumer *c)
 {
 	if (c->blocked)
 		return true;
-	return !c->opt.cfg->exit_at_end && assignment_is_known(c->assignment) && !trouble(c) &&
-	       kafka_connected(c->k);
+	return !c->opt.cfg->exit_at_end && !c->range.over && assignment_is_known(c->assignment) &&
+	       !trouble_of(c) && kafka_connected(c->k);
 }
 
 uint64_t consumer_progress(const struct consumer *c)
 {
 	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
 
-	return c->reader.read + c->reader.outside + assignment_progress(c->assignment) + now;
+	return records(c) + assignment_progress(c->assignment) + now;
 }
 
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)

@@ -36,7 +36,11 @@ struct consumer_options {
 	 * all that was ever taken is written. It may call consumer_stop().
 	 */
 	bool (*flush)(void *ctx);
-	/* cfg->exit_at_end, and all of the topic as it was at the start was taken. */
+	/*
+	 * All was taken that was asked for: with cfg->exit_at_end, of the topic as it was at the
+	 * start; with a range that ended ahead, of the topic as it was when the clock had passed
+	 * it.
+	 */
 	void (*on_end)(void *ctx);
 	/* Kafka will never give more; `why` is for the last line. */
 	void (*on_failed)(void *ctx, const char *why);
@@ -50,6 +54,7 @@ struct consumer_options {
 struct consumer_counts {
 	uint64_t read;    /* records, within the asked-for range */
 	uint64_t skipped; /* of them, those that are no packet of ours */
+	uint64_t gone;    /* records that were deleted before they were read, up to the end */
 };
 
 /* Makes the client. No broker need be there. 0, -ENOPROTOOPT (wrong settings) or -errno (logged).
@@ -70,7 +75,7 @@ void consumer_close(struct consumer *c);
 void consumer_counts(const struct consumer *c, struct consumer_counts *out);
 /* Records behind the ends of the partitions as last heard; -1 when nothing was heard yet. */
 int64_t consumer_lag(const struct consumer *c);
-/* Records that are left to read of what cfg->exit_at_end asks for; -1: not known. */
+/* Records that are left to read up to the end that on_end() tells of; -1: not known. */
 int64_t consumer_left(const struct consumer *c);
 /* Moves while all is well or packets come. */
 uint64_t consumer_progress(const struct consumer *c);

@@ -22,6 +22,7 @@ struct offset_lookup {
 	struct offset_query
 		*asking; /* the job's meanwhile, to cancel it; good until worker_stop() */
 	ev_timer next;
+	bool closing;
 	bool stopped;
 };
 
@@ -51,6 +52,15 @@ static void ask_after(struct offset_lookup *l, double seconds)
 	ev_timer_start(l->opt.loop, &l->next);
 }
 
+/* The ends of a range are asked for until all are known, and then nothing is any more. */
+static void ask_next(struct offset_lookup *l, const struct offset_lookup_result *last)
+{
+	if (l->closing && !last->closing)
+		ask_after(l, 0);
+	else if (!l->closing || !last->complete)
+		ask_after(l, last->complete ? REFRESH_SEC : RETRY_SEC);
+}
+
 static void on_done(void *ctx, void *arg)
 {
 	struct offset_lookup *l = ctx;
@@ -60,7 +70,7 @@ static void on_done(void *ctx, void *arg)
 	question->query = l->asking = NULL;
 	if (l->stopped)
 		return;
-	ask_after(l, l->query->result.complete ? REFRESH_SEC : RETRY_SEC);
+	ask_next(l, &l->query->result);
 	l->opt.on_result(l->opt.ctx, &l->query->result);
 }
 
@@ -75,6 +85,8 @@ static int ask(struct offset_lookup *l)
 
 	if (!question)
 		return -ENOMEM;
+	if (l->closing)
+		offset_query_close(l->query);
 	question->query = l->asking = l->query;
 	l->query = NULL;
 	r = worker_add(l->worker, &job);
@@ -113,6 +125,17 @@ int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_opt
 	}
 	*out = l;
 	return 0;
+}
+
+void offset_lookup_close(struct offset_lookup *l)
+{
+	if (l->stopped || l->closing)
+		return;
+	l->closing = true;
+	if (!l->query)
+		return; /* being asked, or lost */
+	ev_timer_stop(l->opt.loop, &l->next);
+	ask_after(l, 0);
 }
 
 void offset_lookup_stop(struct offset_lookup *l)

@@ -28,6 +28,9 @@ struct offset_lookup_options {
 /* Starts to ask. Returns 0 or -errno (logged). */
 int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_options *opt);
 
+/* The range of time is over: asks at once where each partition ends (result->closing). */
+void offset_lookup_close(struct offset_lookup *l);
+
 /* Asks no more; no result comes any more. */
 void offset_lookup_stop(struct offset_lookup *l);
 

@@ -118,6 +118,10 @@ static rd_kafka_resp_err_t learn_clock(struct offset_query *q)
 	if (q->knows_clock || (!has_from(&q->asked) && !has_to(&q->asked)))
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	err = judge(q, topic_clock_ask(q->rk, q->topic, q->timeout_ms, &q->clock));
+	/* Who does not answer twice is not asked a third time: not to know it is safe. */
+	if (err == RD_KAFKA_RESP_ERR__TIMED_OUT && q->clock_is_late)
+		err = RD_KAFKA_RESP_ERR_NO_ERROR;
+	q->clock_is_late |= err == RD_KAFKA_RESP_ERR__TIMED_OUT;
 	q->knows_clock = !err;
 	return err;
 }
@@ -326,7 +330,7 @@ void offset_query_ask(struct offset_query *q)
 	struct offset_lookup_result *r = &q->result;
 
 	free(r->partitions);
-	*r = (struct offset_lookup_result){0};
+	*r = (struct offset_lookup_result){.closing = q->closing};
 	r->err = judge(q, rd_kafka_metadata(q->rk, 0, q->rkt, &md, q->timeout_ms));
 	if (r->err)
 		return;
@@ -339,6 +343,16 @@ void offset_query_ask(struct offset_query *q)
 	else
 		look_up_partitions(q, &md->topics[0]);
 	rd_kafka_metadata_destroy(md);
+}
+
+void offset_query_close(struct offset_query *q)
+{
+	if (q->closing)
+		return;
+	q->closing = true;
+	free(q->known);
+	q->known = NULL;
+	q->n_known = 0;
 }
 
 /* ---- life ---- */

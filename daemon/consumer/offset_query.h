@@ -26,12 +26,16 @@ struct offset_lookup_partition {
 	int64_t wanted;    /* the offset that was asked for, or the group's; -1: none is known */
 };
 
-/* One answer: partitions that no answer before had, or why there is none. */
+/*
+ * One answer: partitions that no answer before had, or why there is none. After
+ * offset_query_close() each comes once more.
+ */
 struct offset_lookup_result {
 	rd_kafka_resp_err_t err; /* of the topic, or of a partition that cannot be asked */
 	bool complete;           /* every partition there is has been in an answer by now */
 	int32_t n_topic;         /* how many the topic has */
 	enum topic_clock clock;  /* with a range of time */
+	bool closing;            /* after offset_query_close(): the ends are those of the range */
 	size_t n;
 	struct offset_lookup_partition *partitions;
 };
@@ -53,7 +57,9 @@ struct offset_query {
 
 	/* private */
 	struct offset_question asked; /* its text is owned */
+	bool closing;
 	bool knows_clock;
+	bool clock_is_late; /* the question for it has timed out once */
 	enum topic_clock clock;
 	char *topic;
 	rd_kafka_topic_t *rkt;
@@ -67,7 +73,13 @@ struct offset_query {
 int offset_query_new(struct offset_query **out, rd_kafka_t *rk, const char *topic,
 		     const struct offset_question *question);
 
-/* Asks; no call waits for longer than 8 s. */
+/*
+ * The range of time is over: asks for all partitions once more, to learn where each ends. For who
+ * has the query, as offset_query_free().
+ */
+void offset_query_close(struct offset_query *q);
+
+/* Asks; no call waits for longer than 8.5 s. */
 void offset_query_ask(struct offset_query *q);
 
 /* NULL is legal. */

@@ -17,7 +17,10 @@ struct partition *partitions_get(struct partitions *ps, int32_t id)
 	if (!all)
 		return NULL;
 	for (int32_t i = ps->n; i <= id; i++)
-		all[i] = (struct partition){.next = -1, .end = PARTITION_NO_END, .stored = -1};
+		all[i] = (struct partition){.start = -1,
+					    .next = -1,
+					    .end = PARTITION_NO_END,
+					    .stored = -1};
 	ps->all = all;
 	ps->n = id + 1;
 	return &ps->all[id];

@@ -16,6 +16,8 @@ struct partition {
 	bool added;     /* made after the start: no part of what -e waits for */
 	bool done;      /* taken up to `end` */
 	bool paused;    /* librdkafka was asked to stop it, which outlasts an assignment */
+	bool passed;    /* of a range of time: nothing, up to a record at `start` stamped later */
+	int64_t start;  /* where its reading starts; -1 not known */
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
 	int64_t stored; /* what was last given to the group to commit; -1 nothing */

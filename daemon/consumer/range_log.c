@@ -58,8 +58,8 @@ static int64_t count_records(const struct partitions *ps)
 	int64_t n = 0;
 
 	for (int32_t i = 0; i < ps->n; i++)
-		if (ps->all[i].known && ps->all[i].end > ps->all[i].next)
-			n += ps->all[i].end - ps->all[i].next;
+		if (ps->all[i].known && ps->all[i].end > ps->all[i].start)
+			n += ps->all[i].end - ps->all[i].start;
 	return n;
 }
 
@@ -98,6 +98,60 @@ static void log_ahead(const char *name, const struct config_time *at, int64_t no
 	log_warn("%s %s is %s ahead of this host's clock", name, at->text, ahead);
 }
 
+/* Not to be told apart by look-ups: a clock that was ahead, and a time without packets. */
+static void log_passed(const char *topic, const struct partitions *ps)
+{
+	int32_t first = -1, n = 0;
+	char more[64] = "";
+
+	for (int32_t i = ps->n - 1; i >= 0; i--) {
+		if (!ps->all[i].passed)
+			continue;
+		first = i;
+		n++;
+	}
+	if (n == 0)
+		return;
+	if (n > 1)
+		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) are like that)",
+			 n - 1);
+	log_warn("topic %s: nothing of partition %" PRId32
+		 " is read: the first record that is not too old, at offset %" PRId64
+		 ", is stamped past --to and --slack%s; if a clock was ahead, --slack all reads on",
+		 topic, first, ps->all[first].start, more);
+}
+
+static bool has_passed(const struct partitions *ps)
+{
+	for (int32_t i = 0; i < ps->n; i++)
+		if (ps->all[i].passed)
+			return true;
+	return false;
+}
+
+static void log_emptiness(const char *topic, const struct partitions *ps)
+{
+	if (has_passed(ps))
+		log_passed(topic, ps);
+	else if (count_records(ps) == 0)
+		log_warn("no record of topic %s is of that time", topic);
+}
+
+bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,
+		       size_t size)
+{
+	if ((!cfg->exit_at_end && !time_range_is_set(cfg)) || !cfg->partitions)
+		return false;
+	for (int32_t i = 0; i < n_topic; i++)
+		if (partition_set_has(cfg->partitions, i))
+			return false;
+	snprintf(why, size,
+		 "topic %s has %" PRId32 " partition(s), the first is 0: none of --partitions %s "
+		 "is there",
+		 topic, n_topic, cfg->partitions);
+	return true;
+}
+
 void range_log(const char *topic, const struct config *cfg, const struct partitions *ps,
 	       int32_t n_topic, enum topic_clock clock)
 {
@@ -113,6 +167,6 @@ void range_log(const char *topic, const struct config *cfg, const struct partiti
 		return;
 	log_ahead("--from", &cfg->from, now_us());
 	log_range(topic, cfg, ps, n_topic, clock);
-	if (cfg->exit_at_end && count_records(ps) == 0)
-		log_warn("no record of topic %s is of that time", topic);
+	if (cfg->exit_at_end)
+		log_emptiness(topic, ps);
 }

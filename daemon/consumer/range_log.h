@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -11,8 +13,13 @@
 #include "consumer/topic_clock.h"
 
 /*
- * All partitions are known, and nothing was read yet; `n_topic` is how many the topic has. Says
- * nothing without a range and without a choice of partitions.
+ * All partitions are known for the first time; those that were found sooner than the others may be
+ * read already. `n_topic` is how many the topic has. Without a range it says what of the choice of
+ * partitions is not there, and of an offset that is a time ahead.
  */
 void range_log(const char *topic, const struct config *cfg, const struct partitions *ps,
 	       int32_t n_topic, enum topic_clock clock);
+
+/* What is to be read to an end has none of the chosen partitions: `why` in words. */
+bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,
+		       size_t size);

@@ -5,43 +5,55 @@
 #include "config/time_range.h"
 
 #define ABSENT_SEC 4.0
+#define AGAIN_SEC  1.0
+
+static bool is_absent(const struct range_timers *t)
+{
+	rd_kafka_resp_err_t err = assignment_trouble(t->opt.assignment);
+
+	return !kafka_connected(t->opt.kafka) || err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	       err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
 
 static void on_absent(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	const struct range_timers *t = w->data;
+	bool known = assignment_is_known(t->opt.assignment);
 
-	t->on_absent(t->ctx);
+	if (!known && !is_absent(t))
+		return; /* looks again */
+	ev_timer_stop(loop, w);
+	if (!known)
+		t->opt.on_absent(t->opt.ctx);
 }
 
-static void on_expires(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_expires(struct ev_loop *loop, ev_periodic *w, int revents)
 {
-	const struct range_timers *t = w->data;
+	struct range_timers *t = w->data;
 
-	t->on_expired(t->ctx);
+	t->over = true;
+	assignment_close(t->opt.assignment);
 }
 
-void range_timers_start(struct range_timers *t, struct ev_loop *loop, const struct config *cfg,
-			void (*absent)(void *ctx), void (*expired)(void *ctx), void *ctx)
+void range_timers_start(struct range_timers *t, const struct range_timers_options *opt)
 {
-	double left = (double)cfg->to.us / 1e6 + (double)cfg->slack_ms / 1e3 - ev_time();
+	const struct config *cfg = opt->cfg;
 
-	t->loop = loop;
-	t->on_absent = absent;
-	t->on_expired = expired;
-	t->ctx = ctx;
-	ev_timer_init(&t->absent, on_absent, ABSENT_SEC, 0);
-	ev_timer_init(&t->expires, on_expires, left > 0 ? left : 0, 0);
+	t->opt = *opt;
+	ev_timer_init(&t->absent, on_absent, ABSENT_SEC, AGAIN_SEC);
+	ev_periodic_init(&t->expires, on_expires,
+			 (double)cfg->to.us / 1e6 + (double)cfg->slack_ms / 1e3, 0, NULL);
 	t->absent.data = t->expires.data = t;
-	if (time_range_is_set(cfg) && !settings_origin(cfg, "stall-timeout"))
-		ev_timer_start(loop, &t->absent);
-	if (cfg->to.text && !cfg->exit_at_end)
-		ev_timer_start(loop, &t->expires);
+	if (time_range_is_set(cfg) && !settings_origin(cfg, "stall-timeout") && !opt->resumed)
+		ev_timer_start(opt->loop, &t->absent);
+	if (time_range_ends_ahead(cfg))
+		ev_periodic_start(opt->loop, &t->expires);
 }
 
 void range_timers_stop(struct range_timers *t)
 {
-	if (!t->loop)
+	if (!t->opt.loop)
 		return;
-	ev_timer_stop(t->loop, &t->absent);
-	ev_timer_stop(t->loop, &t->expires);
+	ev_timer_stop(t->opt.loop, &t->absent);
+	ev_periodic_stop(t->opt.loop, &t->expires);
 }

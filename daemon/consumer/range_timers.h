@@ -1,30 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the clock has to do with a range of time: who is asked for one is there within seconds, or
- * is not; a range that ends ahead is over when nothing of it can come any more.
+ * is not; a range that ends ahead is over when nothing of it can come to the topic any more.
  */
 #pragma once
 
 #include <ev.h>
+#include <stdbool.h>
 
 #include "config/config.h"
+#include "consumer/assignment.h"
+#include "kafka/kafka.h"
 
-/* Part of a struct consumer, zeroed at first; private. */
-struct range_timers {
+struct range_timers_options {
 	struct ev_loop *loop;
-	ev_timer absent, expires;
+	const struct config *cfg; /* borrowed for the call */
+	const struct kafka *kafka;
+	struct assignment *assignment; /* closed when the range is over */
+	bool resumed; /* it goes on for another consumer: that one has found what is asked for */
+	/*
+	 * The broker or the topic is not there, after seconds; not where the user has said how long
+	 * to wait (stall-timeout). What is there and slow is waited for.
+	 */
 	void (*on_absent)(void *ctx);
-	void (*on_expired)(void *ctx);
 	void *ctx;
 };
 
-/*
- * Without a range none of them is called. on_absent() may come once, after seconds, unless the user
- * has said how long to wait (stall-timeout); on_expired() when --to and the slack have passed,
- * unless the range ends with the topic.
- */
-void range_timers_start(struct range_timers *t, struct ev_loop *loop, const struct config *cfg,
-			void (*on_absent)(void *ctx), void (*on_expired)(void *ctx), void *ctx);
+/* Part of a struct consumer, zeroed at first; private but for one. */
+struct range_timers {
+	struct range_timers_options opt;
+	ev_timer absent;
+	ev_periodic expires;
+	bool over; /* --to and the slack have passed, by the wall clock; to be read */
+};
+
+/* Does nothing without a range. One that ends with the topic is never over. */
+void range_timers_start(struct range_timers *t, const struct range_timers_options *opt);
 
 /* Legal on one that was zeroed. */
 void range_timers_stop(struct range_timers *t);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/time_range.h"
 #include "kafka/client_create.h"
 #include "kafka/kafkaprops.h"
 #include "kafka/user_properties.h"
@@ -216,8 +217,10 @@ static void plan_consumer(struct plan *plan, const struct user_properties *given
 		     cfg->start.offset == CONFIG_OFFSET_STORED ? "true" : "false");
 	/* In some librdkafka after 2.0.2 (2.12.1 is one) the end that comes with a batch counts as
 	 * a record: a partition that is paused there, by us or by a rebalance, misses its next one.
+	 * Who is told it as long as more may come must not pause (consumer.c).
 	 */
-	plan_default(plan, given, "enable.partition.eof", cfg->exit_at_end ? "true" : "false");
+	plan_default(plan, given, "enable.partition.eof",
+		     cfg->exit_at_end || time_range_ends_ahead(cfg) ? "true" : "false");
 	/* How soon a group notices partitions that are added; without one, the look-ups do. */
 	if (cfg->start.offset == CONFIG_OFFSET_STORED)
 		plan_default(plan, given, "topic.metadata.refresh.interval.ms", "5000");

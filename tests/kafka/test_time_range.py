@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A range of time out of a topic. Another client produces; another client, kcat and tshark judge."""
+import os
 import random
 import re
 import time
@@ -7,8 +8,9 @@ import time
 import pytest
 from confluent_kafka import TopicPartition
 
-from harness import captures, witness
+from harness import captures, wait, witness
 from harness.daemon import pycapa
+from harness.net import free_port
 
 pytestmark = pytest.mark.library
 
@@ -136,7 +138,23 @@ def test_before_and_after_all_there_is(topic, begin, end):
     process, got = ask(topic, '--from', at(begin), '--to', at(end), '--slack', '0')
     assert process.status == 0 and got == [], process.describe()
     assert records_to_read(process) == 0
-    assert process.grep(f'^WARNING:root:no record of topic {topic.name} is of that time$')
+    assert process.grep(f'^WARNING:root:topic {topic.name}: nothing of partition 0 is read: .* '
+                        'at offset 0, is stamped past' if begin < 0 else
+                        f'^WARNING:root:no record of topic {topic.name} is of that time$')
+
+
+def test_a_clock_that_was_ahead_hides_a_range_and_that_is_said(topic):
+    sample = captures.sample(100, size=80, start_us=START, step_us=SECOND)
+    ahead = sample[99]._replace(time_us=START + 9999 * SECOND)
+    topic.produce([*sample[:40], ahead, *sample[40:60]])
+    process, got = ask(topic, '--from', at(40), '--to', at(60), '--slack', '0')
+    assert process.status == 0 and got == [], process.describe()
+    assert process.grep('^WARNING:root:.* nothing of partition 0 is read: .* at offset 40, is '
+                        'stamped past --to and --slack; if a clock was ahead, --slack all'), \
+        process.describe()
+    assert not process.grep('no record of topic'), process.describe()
+    process, got = ask(topic, '--from', at(40), '--to', at(60), '--slack', 'all')
+    assert process.status == 0 and got == list(range(40, 60)), process.describe()
 
 
 def test_a_range_that_nothing_was_captured_in(topic):
@@ -168,6 +186,10 @@ def test_some_partitions(make_topic):
                         '--partitions 0,2-9 are there')
     process, got = ask(topic, '--partitions', '1', '-e')
     assert process.status == 0 and sorted(got) == list(range(1, 400, 4)), process.describe()
+    process, got = ask(topic, '--partitions', '9', '-e')
+    assert process.status == 1 and got == [], process.describe()
+    assert process.lines[-1] == (f'ERROR:root:Given up: topic {topic.name} has 4 partition(s), the '
+                                 'first is 0: none of --partitions 9 is there')
 
 
 def test_an_end_that_is_ahead(topic, consumer):
@@ -185,6 +207,63 @@ def test_an_end_that_is_ahead(topic, consumer):
     assert process.counts() == (20, 20)
     got = [captures.sequence(p.data) for p in captures.parse(process.stdout)[1]]
     assert got == list(range(20))
+
+
+def test_a_range_that_is_over_is_read_to_its_end(topic, consumer):
+    """Whoever reads the output is slow: when the clock passes the end, most is still to be read."""
+    count = 5000
+    now = int(time.time() * SECOND)
+    sample = captures.sample(count, size=1000, start_us=now - 60 * SECOND, step_us=1000)
+    topic.produce(sample[:-10])
+    topic.transaction(sample[-10:])
+    reader, writer = os.pipe()
+    end = time.time() + 2
+    process = consumer(topic, '--from', '-1h', '--to', f'@{end:.3f}', '--slack', '0', stdout=writer)
+    os.close(writer)
+    with open(reader, 'rb') as pipe:
+        blob = pipe.read(24 + 1016 * 100)
+        assert time.time() < end
+        wait.until(lambda: time.time() > end + .2, 10, process.describe)
+        blob += pipe.read()
+    assert process.wait(20) == 0, process.describe()
+    assert [captures.sequence(p.data) for p in captures.parse(blob)[1]] == list(range(count))
+    assert process.counts() == (count, count)
+
+
+def test_an_end_ahead_behind_transaction_markers(topic):
+    """The end of the partition was told before it was asked for."""
+    now = int(time.time() * SECOND)
+    topic.transaction(captures.sample(20, size=80, start_us=now - SECOND, step_us=1000))
+    process, got = ask(topic, '--to', f'@{time.time() + 2:.3f}', '--slack', '0')
+    assert process.status == 0 and got == list(range(20)), process.describe()
+
+
+def test_a_range_that_is_over_while_the_broker_is_away_is_cut_short(spawn):
+    absent = f'127.0.0.1:{free_port()}'
+    process = spawn('-c', '-k', absent, '-t', 'none', '--to', f'@{time.time() + 1:.3f}',
+                    '--slack', '0', '--stall-timeout', '2s')
+    assert process.wait(20) == 1, process.describe()
+    assert process.grep(f'^ERROR:root:.*{absent}'), process.describe()
+
+
+def test_retention_that_passes_the_range_while_it_is_read(topic, consumer):
+    topic.produce(captures.sample(3000, size=1000, start_us=START, step_us=SECOND))
+    reader, writer = os.pipe()
+    process = consumer(topic, '--from', at(0), '--to', at(2000), '--slack', '0',
+                       '-X', 'debug=topic', '--log-level', 'DEBUG', stdout=writer)
+    os.close(writer)
+    with open(reader, 'rb') as pipe:
+        blob = pipe.read(24 + 1016 * 100)
+        wait.until(lambda: process.grep(r'PAUSE: .*Pause \S+ \[0\]'), 20, process.describe)
+        topic.broker.delete_records(topic.name, 0, 2500)
+        blob += pipe.read()
+    assert process.wait(20) == 1, process.describe()
+    got = [captures.sequence(p.data) for p in captures.parse(blob)[1]]
+    assert got == list(range(len(got))) and len(got) < 2000
+    assert process.grep(f'^WARNING:root:topic {topic.name}: partition 0 starts at 2500: '
+                        f'{2000 - len(got)} records are gone'), process.describe()
+    assert process.lines[-1] == (f'ERROR:root:Not all was read: {2000 - len(got)} record(s) of '
+                                 f'topic {topic.name} were deleted before they were read')
 
 
 def test_a_range_ahead_that_is_interrupted_is_cut_short(topic, consumer):

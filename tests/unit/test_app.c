@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "app/app.h"
+#include "app/app_timers.h"
 #include "app/role.h"
 #include "base/log.h"
 
@@ -156,6 +157,18 @@ static void a_stop_that_has_kept_all_does_not_wait(void **state)
 	assert_last_line("ERROR:root:lost\n");
 }
 
+static void what_has_an_end_may_stall(void **state)
+{
+	static char text[] = "@1";
+	struct config cfg = {.stall_timeout_ms = 50};
+
+	assert_false(app_timers_is_bounded(&cfg));
+	cfg.from.text = text; /* ahead: exit_at_end is not set */
+	assert_false(app_timers_is_bounded(&cfg));
+	cfg.to.text = text;
+	assert_true(app_timers_is_bounded(&cfg));
+}
+
 static int open_world(void **state)
 {
 	alarm(20); /* a minute is too long */
@@ -178,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_failed_start_has_a_reason),
+		CASE(what_has_an_end_may_stall),
 		CASE(a_stalled_run_that_is_cut_short_fails),
 		CASE(a_stalled_run_that_has_kept_all_it_was_to_take_has_not_failed),
 		CASE(what_is_lost_is_the_last_line_of_a_stalled_run),

@@ -17,13 +17,14 @@
 #include "consumer/assignment.h"
 #include "consumer/consumer_calls.h"
 #include "consumer/offset_lookup.h"
+#include "lines.h"
 
 #define CALLS_MAX 16
 
 static struct {
 	struct offset_lookup_options lookup;
 	int lookups_open;
-	bool lookup_stopped, lookup_hangs, worker_hangs;
+	bool lookup_closed, lookup_stopped, lookup_hangs, worker_hangs;
 	void (*gone[2])(void *arg); /* of the look-up, and of the calls, that hang */
 	void *gone_arg[2];
 	struct consumer_calls calls[CALLS_MAX]; /* given to the worker, those that ended too */
@@ -44,6 +45,11 @@ int offset_lookup_new(struct offset_lookup **out, const struct offset_lookup_opt
 	world.lookups_open++;
 	*out = (struct offset_lookup *)&world;
 	return 0;
+}
+
+void offset_lookup_close(struct offset_lookup *l)
+{
+	world.lookup_closed = true;
 }
 
 void offset_lookup_stop(struct offset_lookup *l)
@@ -179,6 +185,18 @@ static void close_it(void)
 	assert_int_equal(world.lookups_open, 0);
 	for (size_t i = world.ended; i < world.n_calls; i++)
 		rd_kafka_topic_partition_list_destroy(world.calls[i].list);
+}
+
+/* A topic of 3 partitions has these. */
+static void find(struct offset_lookup_partition *found, size_t n, bool complete, bool closing)
+{
+	const struct offset_lookup_result result = {.complete = complete,
+						    .closing = closing,
+						    .n_topic = 3,
+						    .n = n,
+						    .partitions = found};
+
+	world.lookup.on_result(world.lookup.ctx, &result);
 }
 
 /* Partitions 0 to n - 1, of the offsets 10 to 20, from 12 on. */
@@ -391,6 +409,149 @@ static void test_who_goes_on_for_another_starts_where_that_stopped(void **state)
 	close_it();
 }
 
+/* ---- a range of time ---- */
+
+static char a_time[] = "@1";
+
+static void open_range(bool exit_at_end)
+{
+	open_with(CONFIG_OFFSET_BEGIN, exit_at_end, NULL, 0);
+	cfg.from = cfg.to = (struct config_time){.us = 1000000, .text = a_time};
+}
+
+/* Each has another end, and one that was added meanwhile has one too. */
+static void test_a_range_that_is_over_gets_its_ends(void **state)
+{
+	struct offset_lookup_partition ends[] = {
+		{.id = 0, .low = 10, .high = 40, .start = 12, .end = 30, .wanted = -1},
+		{.id = 1, .low = 10, .high = 40, .start = 12, .end = 16, .wanted = -1},
+		{.id = 2, .low = 0, .high = 4, .start = 0, .end = 4, .wanted = -1, .added = true},
+	};
+
+	open_range(false);
+	look_up(2);
+	end_call(CONSUMER_CALLS_ASSIGN, "0:12 1:12 ");
+	assert_int_equal(assignment_left(a), -1);
+	assert_false(assignment_ended(a));
+	partition(1)->next = 17;
+	assignment_close(a);
+	assert_true(world.lookup_closed);
+	find(&ends[0], 1, false, true); /* the others do not answer */
+	expect_no_call();
+	assert_false(assignment_ended(a));
+	find(&ends[1], 2, true, true);
+	end_call(CONSUMER_CALLS_PAUSE, "1:17 ");
+	end_call(CONSUMER_CALLS_ASSIGN, "2:0 ");
+	assert_int_equal(assignment_left(a), 18 + 4);
+	assignment_done(a, partition(0));
+	assert_false(assignment_ended(a));
+	end_call(CONSUMER_CALLS_PAUSE, "0:12 ");
+	assignment_done(a, partition(2));
+	assert_true(assignment_ended(a));
+	assert_int_equal(assignment_left(a), 0);
+	close_it();
+}
+
+/* All that is gone by then is none of its. */
+static void test_a_range_that_is_over_before_anything_is_known(void **state)
+{
+	struct offset_lookup_partition ends[] = {
+		{.id = 0, .low = 10, .high = 40, .start = 12, .end = 12, .wanted = -1},
+		{.id = 1, .low = 10, .high = 40, .start = 12, .end = 16, .wanted = -1},
+	};
+
+	open_range(false);
+	assignment_close(a);
+	assert_false(assignment_ended(a));
+	find(ends, 2, true, true);
+	end_call(CONSUMER_CALLS_ASSIGN, "1:12 ");
+	assert_false(assignment_ended(a));
+	assert_int_equal(assignment_left(a), 4);
+	close_it();
+}
+
+static void test_what_is_to_be_read_is_counted_from_the_start(void **state)
+{
+	struct offset_lookup_partition found = {
+		.id = 1, .low = 10, .high = 20, .start = 12, .end = 20, .wanted = -1};
+
+	open_range(true);
+	look_up_from(0, 1, false, false, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	partition(0)->next = 19; /* it does not wait for the others */
+	lines_catch();
+	find(&found, 1, true, false);
+	assert_int_equal(lines_with(": 16 record(s) of 2 of 3 partition(s)"), 1);
+	lines_release();
+	close_it();
+}
+
+/* One that is stamped past the range is where both look-ups end. */
+static void test_a_record_that_hides_a_range_is_named(void **state)
+{
+	struct offset_lookup_partition found[] = {
+		{.id = 0, .low = 10, .high = 20, .start = 12, .end = 20, .wanted = -1},
+		{.id = 1, .low = 10, .high = 20, .start = 17, .end = 17, .wanted = -1},
+		{.id = 2, .low = 10, .high = 20, .start = 18, .end = 18, .wanted = -1},
+	};
+
+	open_range(true);
+	lines_catch();
+	find(found, 3, true, false);
+	assert_int_equal(lines_with("nothing of partition 1 is read: the first record that is not "
+				    "too old, at offset 17, is stamped past --to"),
+			 1);
+	assert_int_equal(lines_with("(1 more partition(s) are like that)"), 1);
+	assert_int_equal(lines_with("--slack all"), 1);
+	lines_release();
+	close_it();
+	open_range(true);
+	lines_catch();
+	find(&found[1], 1, true, false);
+	assert_int_equal(lines_with("WARN"), 1);
+	assert_int_equal(lines_with("no record of topic"), 0); /* there may be some */
+	lines_release();
+	close_it();
+}
+
+static void test_a_range_that_is_not_there_is_said(void **state)
+{
+	struct offset_lookup_partition found = {
+		.id = 0, .low = 10, .high = 20, .start = 20, .end = 20, .wanted = -1};
+
+	open_range(true);
+	lines_catch();
+	find(&found, 1, true, false);
+	assert_int_equal(lines_with("no record of topic pcap is of that time"), 1);
+	lines_release();
+	close_it();
+}
+
+/* ---- a choice of partitions ---- */
+
+static void test_partitions_that_are_not_there_are_no_end(void **state)
+{
+	static char chosen[] = "3,9";
+	struct offset_lookup_partition found = {
+		.id = 3, .low = 10, .high = 20, .start = 12, .end = 20, .wanted = -1};
+
+	open_with(CONFIG_OFFSET_BEGIN, true, NULL, 0);
+	cfg.partitions = chosen;
+	find(NULL, 0, true, false);
+	assert_int_equal(world.failures, 1);
+	assert_string_equal(world.why, "topic pcap has 3 partition(s), the first is 0: none of "
+				       "--partitions 3,9 is there");
+	close_it();
+	open_with(CONFIG_OFFSET_END, false, NULL, 0); /* it may be added */
+	cfg.partitions = chosen;
+	lines_catch();
+	find(NULL, 0, true, false);
+	lines_release();
+	assert_int_equal(world.failures, 0);
+	find(&found, 1, true, false);
+	end_call(CONSUMER_CALLS_ASSIGN, "3:12 ");
+	close_it();
+}
+
 /* ---- with a group ---- */
 
 static void open_group(bool exit_at_end)
@@ -502,6 +663,12 @@ int main(void)
 		cmocka_unit_test(test_a_stop_asks_for_no_pause),
 		cmocka_unit_test(test_an_assign_that_fails_is_told),
 		cmocka_unit_test(test_who_goes_on_for_another_starts_where_that_stopped),
+		cmocka_unit_test(test_a_range_that_is_over_gets_its_ends),
+		cmocka_unit_test(test_a_range_that_is_over_before_anything_is_known),
+		cmocka_unit_test(test_what_is_to_be_read_is_counted_from_the_start),
+		cmocka_unit_test(test_a_record_that_hides_a_range_is_named),
+		cmocka_unit_test(test_a_range_that_is_not_there_is_said),
+		cmocka_unit_test(test_partitions_that_are_not_there_are_no_end),
 		cmocka_unit_test(test_a_group_gives_and_takes),
 		cmocka_unit_test(test_a_group_that_gives_nothing_is_joined_too),
 		cmocka_unit_test(test_what_was_lost_for_good_is_not_stored),

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -27,13 +31,14 @@ static struct {
 	/* what the assignment says */
 	bool paused, pausing, busy, settled, subscribed, ended, hangs;
 	rd_kafka_resp_err_t trouble;
-	int stored, stopped;
+	int stored, stopped, closings;
 	void (*gone)(void *arg);
 	void *gone_arg;
 	/* what the reader does */
 	int answer; /* of reader_run() */
 	bool more, full_inbox;
-	uint64_t reads; /* records, each time */
+	uint64_t reads;   /* records, each time */
+	uint64_t outside; /* and those of another time */
 	int runs, polls, revoked;
 	/* what became of the client */
 	int abandoned, freed, freed_by_call;
@@ -47,8 +52,29 @@ static struct {
 static char topic[] = "pcap", brokers[] = "kafka:9092";
 static struct config cfg;
 static struct consumer *c;
+static struct ev_loop *loop;
 
 /* ---- the clock ---- */
+
+/* How far the clocks that libev reads have gone ahead of the kernel's: the wall's, and both. */
+static time_t wall_ahead_s, ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	long r = syscall(SYS_clock_gettime, clock, ts);
+
+	ts->tv_sec += ahead_s + (clock == CLOCK_REALTIME ? wall_ahead_s : 0);
+	return (int)r;
+}
+
+int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+	struct timespec ts;
+	int r = clock_gettime(CLOCK_REALTIME, &ts);
+
+	*tv = (struct timeval){.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
+	return r;
+}
 
 void ev_timer_again(struct ev_loop *l, ev_timer *w)
 {
@@ -144,6 +170,11 @@ int assignment_new(struct assignment **out, const struct assignment_options *opt
 	world.assignment = *opt;
 	*out = (struct assignment *)&world;
 	return 0;
+}
+
+void assignment_close(struct assignment *a)
+{
+	world.closings++;
 }
 
 bool assignment_ended(const struct assignment *a)
@@ -244,6 +275,7 @@ int reader_run(struct reader *r, bool *more)
 {
 	world.runs++;
 	r->read += world.reads;
+	r->outside += world.outside;
 	*more = world.more;
 	return world.answer;
 }
@@ -317,12 +349,10 @@ static void on_closed(void *ctx, struct consumer *consumer)
 	world.closed++;
 }
 
-static struct ev_loop *loop;
-
 /* With what stands in `cfg`. */
-static void reopen_consumer(void)
+static void reopen_consumer(size_t n_resume)
 {
-	const struct consumer_options opt = {
+	struct consumer_options opt = {
 		.loop = loop,
 		.cfg = &cfg,
 		.flush = flush,
@@ -333,6 +363,7 @@ static void reopen_consumer(void)
 	};
 
 	memset(&world, 0, sizeof(world));
+	opt.n_resume = n_resume;
 	world.settled = world.connected = world.written = true;
 	cfg.topic = topic;
 	cfg.brokers = brokers;
@@ -342,7 +373,24 @@ static void reopen_consumer(void)
 static void open_consumer(enum config_offset offset, bool exit_at_end)
 {
 	cfg = (struct config){.start.offset = offset, .exit_at_end = exit_at_end};
-	reopen_consumer();
+	reopen_consumer(0);
+}
+
+/* From the beginning to so many seconds from now. */
+static void open_range(double seconds, size_t n_resume)
+{
+	static char text[] = "@1";
+
+	cfg = (struct config){.start.offset = CONFIG_OFFSET_BEGIN};
+	cfg.to = (struct config_time){.us = (int64_t)((ev_time() + seconds) * 1e6), .text = text};
+	reopen_consumer(n_resume);
+}
+
+/* So many seconds pass. */
+static void pass(time_t seconds)
+{
+	ahead_s += seconds;
+	ev_run(loop, EVRUN_NOWAIT);
 }
 
 static bool ready(void)
@@ -352,6 +400,7 @@ static bool ready(void)
 
 static int open_world(void **state)
 {
+	wall_ahead_s = ahead_s = 0;
 	loop = ev_loop_new(0);
 	return 0;
 }
@@ -445,19 +494,102 @@ static void test_the_end_is_told_once_when_the_inbox_is_empty(void **state)
 	assert_int_equal(world.ends, 1);
 }
 
-static void test_a_range_that_ends_ahead_ends_by_the_clock(void **state)
+/* Between two batches the inbox is empty, and much may be on its way. */
+static void test_a_range_that_ends_ahead_is_closed_by_the_clock_and_read_to_its_ends(void **state)
 {
-	static char text[] = "@1";
-
-	cfg = (struct config){0};
-	cfg.to = (struct config_time){.us = 1000000, .text = text}; /* and that is over */
-	reopen_consumer();
-	world.full_inbox = true;
-	ev_run(loop, EVRUN_ONCE);
+	open_range(10, 0);
+	world.reads = 1;
+	pass(9);
+	ready();
+	assert_int_equal(world.closings, 0);
+	pass(2);
+	assert_int_equal(world.closings, 1);
+	ready();
+	world.assignment.on_change(world.assignment.ctx);
+	assert_int_equal(world.ends, 0);
+	world.ended = world.full_inbox = true;
+	ready();
 	assert_int_equal(world.ends, 0); /* what is here is taken first */
 	world.full_inbox = false;
 	ready();
 	assert_int_equal(world.ends, 1);
+}
+
+/* Until then a quiet topic is well; from then on it must get on, or is cut short. */
+static void test_a_range_that_is_over_can_stall(void **state)
+{
+	uint64_t before;
+
+	open_range(10, 0);
+	before = consumer_progress(c);
+	pass(5);
+	assert_true(consumer_progress(c) > before);
+	pass(6);
+	before = consumer_progress(c);
+	pass(5);
+	assert_true(consumer_progress(c) == before);
+}
+
+static void test_a_range_that_ends_ahead_goes_by_the_wall_clock(void **state)
+{
+	open_range(3600, 0);
+	pass(1);
+	assert_int_equal(world.closings, 0);
+	wall_ahead_s = 7200; /* it is set, or the machine has slept */
+	pass(1);
+	assert_int_equal(world.closings, 1);
+}
+
+/* One that is paused where its end was told may miss its next record. */
+static void test_a_range_that_ends_ahead_is_never_paused(void **state)
+{
+	open_range(3600, 0);
+	world.answer = PACKET_E_FULL;
+	world.written = false;
+	ready();
+	assert_true(world.watch_paused);
+	tick(loop);
+	assert_false(world.paused);
+	assert_int_equal(world.polls, 1);
+	consumer_resume(c);
+	assert_false(world.watch_paused);
+}
+
+/* ---- what is not there ---- */
+
+static void test_a_broker_that_is_not_there_is_not_waited_for(void **state)
+{
+	open_range(3600, 0);
+	world.settled = world.connected = false;
+	pass(3);
+	assert_int_equal(world.failures, 0);
+	pass(2);
+	pass(2);
+	assert_int_equal(world.failures, 1);
+	assert_non_null(strstr(world.why, "broker kafka:9092"));
+}
+
+static void test_one_that_is_there_and_slow_is_waited_for(void **state)
+{
+	open_range(3600, 0);
+	world.settled = false;
+	world.trouble = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	for (int i = 0; i < 8; i++)
+		pass(2);
+	assert_int_equal(world.failures, 0);
+	world.trouble = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; /* its first answer */
+	pass(2);
+	pass(2);
+	assert_int_equal(world.failures, 1);
+}
+
+/* The one before it has found all. */
+static void test_who_goes_on_for_another_waits_for_the_broker(void **state)
+{
+	open_range(3600, 4);
+	world.settled = world.connected = false;
+	pass(5);
+	assert_int_equal(world.failures, 0);
 }
 
 static void test_a_topic_without_packets_ends_when_that_is_known(void **state)
@@ -594,6 +726,15 @@ static void test_an_error_instead_of_messages_shows_until_some_come(void **state
 	assert_string_equal(world.state, "reading 4 partition(s) of topic pcap");
 }
 
+static void test_records_of_another_time_end_an_error_too(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	send_error(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	world.outside = 1;
+	ready();
+	assert_string_equal(world.state, "reading 4 partition(s) of topic pcap");
+}
+
 static void test_the_end_of_a_partition_ends_an_error_too(void **state)
 {
 	open_consumer(CONFIG_OFFSET_END, false);
@@ -631,7 +772,14 @@ int main(void)
 		TEST(test_nothing_is_fetched_while_partitions_are_being_paused),
 		TEST(test_the_end_is_told_once_when_the_inbox_is_empty),
 		TEST(test_a_topic_without_packets_ends_when_that_is_known),
-		TEST(test_a_range_that_ends_ahead_ends_by_the_clock),
+		TEST(test_a_range_that_ends_ahead_is_closed_by_the_clock_and_read_to_its_ends),
+		TEST(test_a_range_that_is_over_can_stall),
+		TEST(test_a_range_that_ends_ahead_goes_by_the_wall_clock),
+		TEST(test_a_range_that_ends_ahead_is_never_paused),
+		TEST(test_a_broker_that_is_not_there_is_not_waited_for),
+		TEST(test_one_that_is_there_and_slow_is_waited_for),
+		TEST(test_who_goes_on_for_another_waits_for_the_broker),
+		TEST(test_records_of_another_time_end_an_error_too),
 		TEST(test_a_stop_reads_and_tells_no_more),
 		TEST(test_a_close_writes_stores_and_leaves),
 		TEST(test_a_close_does_not_store_what_is_not_written),

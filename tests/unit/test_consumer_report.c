@@ -243,6 +243,8 @@ static void test_a_read_that_was_cut_short(void **state)
 	assert_close(&s, true, 1,
 		     "Cut short by a signal: the end of the range, --to @1795428900, was not "
 		     "reached\n");
+	world.left = 7; /* once the ends are known */
+	assert_close(&s, true, 1, "Cut short by a signal: 7 record(s) of topic pcap not read\n");
 	world.cfg.to.text = NULL;
 	world.left = 5;
 	assert_close(&s, true, 1, "Cut short by a signal: 5 record(s) of topic pcap not read\n");
@@ -250,6 +252,23 @@ static void test_a_read_that_was_cut_short(void **state)
 	assert_close(&s, true, 1, "Cut short by a signal: 97 of 200 packet(s) read\n");
 	world.counts.read = 0;
 	assert_close(&s, true, 1, "97 of 200 packet(s) read; waited for broker b:9092");
+}
+
+static void test_a_bounded_read_of_which_records_are_gone(void **state)
+{
+	static char to[] = "@1795428900";
+	struct role s = reading();
+
+	world.counts.gone = 3;
+	s.before.gone = 1;
+	assert_close(&s, false, 0, ""); /* who reads live was told at the time */
+	world.cfg.exit_at_end = true;
+	assert_close(&s, false, 1,
+		     "Not all was read: 4 record(s) of topic pcap were deleted before they were "
+		     "read\n");
+	world.cfg.exit_at_end = false;
+	world.cfg.to.text = to;
+	assert_close(&s, false, 1, "Not all was read: 4 record(s)");
 }
 
 static void test_a_consumer_that_gave_up(void **state)
@@ -273,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_packets_that_are_not_written),
 		cmocka_unit_test(test_a_reader_that_is_gone),
 		cmocka_unit_test(test_a_read_that_was_cut_short),
+		cmocka_unit_test(test_a_bounded_read_of_which_records_are_gone),
 		cmocka_unit_test(test_a_consumer_that_gave_up),
 	};
 

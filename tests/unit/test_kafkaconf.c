@@ -103,6 +103,8 @@ static void test_values_in_force(void **state)
 		{CONSUMER, "enable.auto.offset.store", "false"},
 		{CONSUMER, "enable.partition.eof", "false"},
 		{CONSUMER "exit-at-end = true;", "enable.partition.eof", "true"},
+		{CONSUMER "to = \"2222-01-01T00:00:00Z\";", "enable.partition.eof", "true"},
+		{CONSUMER "from = \"2222-01-01\";", "enable.partition.eof", "false"},
 	};
 	char value[256];
 

@@ -28,6 +28,7 @@ static struct {
 	struct ev_loop *loop;
 	enum topic_clock clock;
 	int clock_calls;
+	int clock_hangs; /* so many of these calls time out */
 } world;
 
 struct rd_kafka_topic_s *rd_kafka_topic_new(rd_kafka_t *rk, const char *name,
@@ -90,6 +91,10 @@ rd_kafka_resp_err_t topic_clock_ask(rd_kafka_t *rk, const char *topic, int timeo
 				    enum topic_clock *out)
 {
 	world.clock_calls++;
+	if (world.clock_calls <= world.clock_hangs) {
+		*out = TOPIC_CLOCK_UNKNOWN;
+		return RD_KAFKA_RESP_ERR__TIMED_OUT;
+	}
 	*out = world.clock;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -226,6 +231,63 @@ static void test_what_the_broker_stamps_is_read_from_before_to_the_end(void **st
 		     (const int64_t[]){10, 20, 30});
 }
 
+/* Who answers all else, but not that. */
+static void test_a_clock_that_is_not_told_is_asked_for_twice(void **state)
+{
+	const struct offset_question question = range_of(15, 17, 4);
+	struct offset_lookup *l;
+
+	world.clock_hangs = 100;
+	l = ask(&question);
+	ev_run(world.loop, 0);
+	assert_int_equal(world.result.err, RD_KAFKA_RESP_ERR__TIMED_OUT);
+	ev_run(world.loop, 0);
+	assert_true(world.result.complete);
+	assert_int_equal(world.result.clock, TOPIC_CLOCK_UNKNOWN);
+	assert_int_equal(world.clock_calls, 2);
+	assert_int_equal(world.partitions[1].end, 20);
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+}
+
+static void test_a_range_that_is_over_asks_for_the_end_of_each(void **state)
+{
+	const struct offset_question question = range_of(15, 17, 4);
+	struct offset_lookup *l = ask(&question);
+
+	ev_run(world.loop, 0);
+	assert_false(world.result.closing);
+	world.refuses = 1;
+	offset_lookup_close(l);
+	ev_run(world.loop, 0);
+	assert_true(world.result.closing);
+	assert_false(world.result.complete);
+	assert_int_equal(world.result.n, 2);
+	assert_int_equal(world.partitions[1].id, 2);
+	assert_int_equal(world.partitions[1].end, 21);
+	world.refuses = -1;
+	ev_run(world.loop, 0);
+	assert_true(world.result.closing && world.result.complete);
+	assert_int_equal(world.result.n, 1);
+	assert_int_equal(world.partitions[0].id, 1);
+	assert_int_equal(world.partitions[0].end, 20);
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+}
+
+/* It is over while the first question is being asked. */
+static void test_a_range_that_is_over_at_once_asks_again(void **state)
+{
+	const struct offset_question question = range_of(15, 17, 4);
+	struct offset_lookup *l = ask(&question);
+
+	offset_lookup_close(l);
+	ev_run(world.loop, 0);
+	assert_false(world.result.closing);
+	ev_run(world.loop, 0);
+	assert_true(world.result.closing && world.result.complete);
+	assert_int_equal(world.result.n, N_PARTITIONS);
+	assert_true(offset_lookup_free(l, DEADLINE_S * 1000, NULL, NULL));
+}
+
 static void test_only_the_chosen_partitions_are_asked_about(void **state)
 {
 	struct offset_question question = range_of(-1, -1, 0);
@@ -303,6 +365,9 @@ int main(void)
 		TEST(test_all_partitions_are_asked_at_once),
 		TEST(test_a_range_is_read_from_its_look_up_to_that_of_its_end_and_slack),
 		TEST(test_what_the_broker_stamps_is_read_from_before_to_the_end),
+		TEST(test_a_clock_that_is_not_told_is_asked_for_twice),
+		TEST(test_a_range_that_is_over_asks_for_the_end_of_each),
+		TEST(test_a_range_that_is_over_at_once_asks_again),
 		TEST(test_only_the_chosen_partitions_are_asked_about),
 		TEST(test_one_that_refuses_does_not_hold_up_the_others),
 		TEST(test_one_that_hangs_frees_all_when_it_ends),

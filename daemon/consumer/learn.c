@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/learn.h"
+
+#include "consumer/gaps.h"
+
+/* Who goes on for another consumer reads a partition that one did not know from its beginning. */
+static int64_t start_of(const struct offset_lookup_partition *found, const struct positions *resume)
+{
+	int64_t offset = positions_find(resume, found->id);
+
+	if (offset >= 0)
+		return offset;
+	return resume->n ? found->low : found->start;
+}
+
+static void learn_start(struct partition *p, const struct offset_lookup_partition *found,
+			const struct learn_options *opt)
+{
+	p->known = true;
+	p->added = found->added;
+	if (opt->resume->n == 0)
+		gaps_log_start(opt->cfg->topic, found, opt->group);
+	if (opt->cfg->exit_at_end)
+		p->end = found->added ? 0 : found->end;
+	if (opt->group)
+		return;
+	p->next = p->start = start_of(found, opt->resume);
+	p->passed = found->end <= found->start && found->start < found->high;
+	p->done = p->next >= p->end;
+}
+
+void learn_partition(struct partition *p, const struct offset_lookup_partition *found,
+		     const struct learn_options *opt)
+{
+	if (!p->known)
+		learn_start(p, found, opt);
+	if (!opt->closing)
+		return;
+	p->end = found->end;
+	p->done |= p->next >= p->end;
+}
