@@ -81,8 +81,8 @@ static const struct setting table[] = {
 	 .help = "Read this instance's settings from FILE. Options on the command line "
 		 "override it."},
 	{.name = "check-config", ACTION(ANY, MODE),
-	 .help = "Check the settings and exit with 0 or 2. Prints each fault in the file as "
-		 "FILE:LINE: TEXT."},
+	 .help = "Check the settings, print each fault in the file as FILE:LINE: TEXT, and exit "
+		 "with status 0 or 2."},
 
 	{.name = "kafka-broker", .short_name = "k", .metavar = "HOST:PORT,...",
 	 FIELD(brokers, STRING), IN_KAFKA, .change = CONFIG_CHANGE_CLIENT,
@@ -165,20 +165,20 @@ static const struct setting table[] = {
 		 "@SECONDS."},
 	{.name = "from", .metavar = "T", FIELD(from, POINT), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .shown = "the beginning of the topic",
-	 .help = "Read only packets captured at T or later: 2026-11-23T10:15:00Z, the same without "
-		 "Z in local time, 2026-11-23, -15m, @SECONDS. Stops at the end, as -e does, "
-		 "unless a time is ahead."},
+	 .help = "Read only packets captured at T or later: 2026-11-23T10:15:00Z (local time "
+		 "without the Z), 2026-11-23, -15m (ago) or @SECONDS. Stops at the end, as -e "
+		 "does, unless the range reaches into the future."},
 	{.name = "to", .metavar = "T", FIELD(to, POINT), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .shown = "the end of the topic",
 	 .help = "Read only packets captured before T."},
 	{.name = "slack", .metavar = "TIME", TIME(slack_ms, "s", SECOND), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "10m", .max = 366 * DAY, .most = "all",
-	 .help = "With --to: how late a packet may have come to the topic, as after an outage, and "
-		 "still be found; all reads to the end of the topic."},
+	 .help = "With --to: how late a packet may reach the topic, for example from a spool "
+		 "after an outage, and still be found; all reads to the end of the topic."},
 	{.name = "partitions", .metavar = "LIST", FIELD(partitions, STRING), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .shown = "all", .min = 1, .check = partition_set_check,
 	 .once = "write all partitions in one list: 0-3,7",
-	 .help = "Read only these partitions: 0-3,7."},
+	 .help = "Read only these partitions, for example 0-3,7."},
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "standard output",
 	 .once = "one run writes one file",
@@ -187,17 +187,16 @@ static const struct setting table[] = {
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,
-	 .help = "Format of the capture. Unless it is given, a FILE that ends in .pcapng is "
-		 "pcapng. Only pcapng holds several link types, the names of hosts and "
-		 "interfaces, and every packet's nanoseconds."},
+	 .help = "Format of the capture. If it is not set, a file name that ends in .pcapng "
+		 "selects pcapng. Only pcapng can hold several link types, host and interface "
+		 "names, and the nanoseconds of every packet."},
 	{.name = "comment-offsets", FIELD(comment_offsets, BOOL), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "false",
-	 .help = "Give each packet a comment with its partition and offset; implies --format "
-		 "pcapng."},
+	 .help = "Comment each packet with its partition and offset; implies pcapng."},
 	{.name = "exit-at-end", .short_name = "e", FIELD(exit_at_end, BOOL), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "false",
 	 .help = "Stop at the offset that was the end when pycapa started. Starts at the "
-		 "beginning unless -o says otherwise."},
+		 "beginning unless -o is set."},
 
 	{.name = "filter", .metavar = "EXPRESSION", FIELD(filter, STRING), PLACE(FILE, ANY, RUN),
 	 .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
@@ -221,7 +220,7 @@ static const struct setting table[] = {
 		 "without progress."},
 	{.name = "shutdown-timeout", .metavar = "TIME", TIME(shutdown_timeout_ms, "s", SECOND),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR,
-	 .help = "Longest wait for queued packets at shutdown; 0 means no wait."},
+	 .help = "Maximum time to wait for queued packets at shutdown; 0 means no wait."},
 
 	{.name = "reload", .metavar = "INSTANCE", ACTION(ANY, OTHER),
 	 .help = "Make a running instance reload its file. Fails, and prints the reason, if "
