@@ -80,7 +80,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	struct app *a = w->data;
 
 	if (a->abandoned) {
-		log_error("Shutting down took too long: leaving");
+		log_error("Shutting down took too long: exiting");
 		a->hung = true;
 		ev_break(loop, EVBREAK_ALL);
 		return;
@@ -214,8 +214,8 @@ static int open_control(struct app *a)
 		return 0;
 	}
 	if (control_socket_path(path, sizeof(path), name) < 0) {
-		log_error("%s: the name of an instance may have %zu bytes, as the path of its "
-			  "control socket has no room for more; give the file a shorter one",
+		log_error("%s: the name of an instance may have at most %zu bytes, or the path of "
+			  "its control socket is too long; give the file a shorter name",
 			  a->cfg->file, control_socket_name_max());
 		return -ENOPROTOOPT;
 	}

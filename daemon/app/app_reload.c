@@ -71,8 +71,8 @@ static int apply(struct app *a, const struct config *fresh, char *why, size_t si
 
 	if (fresh->mode != a->cfg->mode) {
 		snprintf(why, size,
-			 "mode: a producer cannot become a consumer, nor the other way "
-			 "round, while it runs; restart it");
+			 "mode: a producer cannot become a consumer, or a consumer a "
+			 "producer, while it runs; restart it");
 		return -EINVAL;
 	}
 	if (change_between(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)

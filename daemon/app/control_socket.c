@@ -116,7 +116,7 @@ static void accept_later(struct control_socket *control, int err)
 	ev_timer_set(&control->retry, ACCEPT_RETRY_S, 0.);
 	ev_timer_start(control->loop, &control->retry);
 	if (!control->failing)
-		log_warn("control socket %s: %s; a reload has to wait", control->path,
+		log_warn("control socket %s: %s; reloads are delayed", control->path,
 			 strerror(err));
 	control->failing = true;
 }
@@ -305,7 +305,8 @@ int control_socket_new(struct control_socket **out, struct ev_loop *loop, const 
 	r = control->path ? open_socket(control) : -ENOMEM;
 	if (r < 0) {
 		log_error("control socket %s: %s", path,
-			  r == -EADDRINUSE ? "another instance of this name runs" : strerror(-r));
+			  r == -EADDRINUSE ? "another instance of this name is running"
+					   : strerror(-r));
 		control_socket_free(control);
 		return r;
 	}

@@ -88,8 +88,8 @@ int report_end(struct report *r, const struct counters *counters, const struct r
 			 end->maybe);
 	if (end->again)
 		log_warn("%" PRIu64
-			 " packet(s) that Kafka has are sent again by the next start: in "
-			 "the spool they come after one that it has not",
+			 " packet(s) that Kafka has are sent again at the next start: in "
+			 "the spool they follow one that it does not have",
 			 end->again);
 	if (counters->spooled)
 		log_info("%" PRIu64 " packet(s) wait in %s for the next start", counters->spooled,

@@ -144,7 +144,7 @@ int service_new(struct service **out, struct ev_loop *loop)
 	s->watchdog.data = s->retry.data = s;
 	r = name ? open_socket(s, name) : 0;
 	if (r < 0)
-		log_warn("NOTIFY_SOCKET=%s: %s; the service manager is told nothing", name,
+		log_warn("NOTIFY_SOCKET=%s: %s; the service manager gets no notifications", name,
 			 strerror(-r));
 	if (s->fd >= 0 && sd_watchdog_enabled(0, &usec) > 0) {
 		s->watchdog.repeat = (double)usec / 2e6;

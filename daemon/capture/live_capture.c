@@ -248,7 +248,7 @@ static void wait_for_interface(struct live_capture *t, const struct opening_resu
 	if (capture_is_away(res->r))
 		interface_state_lost(&t->state, res->why);
 	else if (retry_is_news(&t->retry, res->why))
-		log_warn("%s; tried again every %d s at least", res->why, RETRY_MAX_S);
+		log_warn("%s; trying again at least every %d s", res->why, RETRY_MAX_S);
 	interface_state_waiting(&t->state, t->cfg->interface, res->r);
 	start_timer(t, &t->reopen, retry_fail(&t->retry, &res->tried));
 }

@@ -198,8 +198,8 @@ static int take_over(struct pcap_handle *d, const struct capture_options *opt, i
 		r = open_once(d, &whole, why, size);
 	}
 	if (r == 0)
-		log_warn("%s: the kernel does not take the filter, as %s: it is applied in user "
-			 "land, and every packet goes through the capture buffer",
+		log_warn("%s: the kernel does not take the filter, as %s: pycapa applies it, and "
+			 "every packet goes through the capture buffer",
 			 d->name, reason_of(err));
 	return r;
 }

@@ -255,7 +255,7 @@ static void say_changed(const struct readfile *f)
 	const struct readfile_counts *c = readfile_counts(f);
 
 	if (c->cut)
-		log_warn("%s: %" PRIu64 " packet(s) of more than %d bytes were cut to that",
+		log_warn("%s: %" PRIu64 " packet(s) of more than %d bytes were cut to that length",
 			 readfile_name(f), c->cut, PACKET_MAX_LEN);
 	if (c->misdated)
 		log_warn("%s: %" PRIu64 " packet(s) from before 1970, which a record cannot hold, "

@@ -98,7 +98,7 @@ static int copy_number(struct reader *r, const char *p)
 	kind = strchr(".eE", p[len]) != NULL && p[len] != '\0' ? 0 : needs_long(p, len);
 	if (kind < 0) {
 		fault_here(r, "a number is too large: ",
-			   p[0] == '-' ? "the least is -2^63" : "the most is 2^63-1");
+			   p[0] == '-' ? "the minimum is -2^63" : "the maximum is 2^63-1");
 		r->text->lines[r->text->n_lines - 1].faulty = true;
 	}
 	e = append(r, p, len);
@@ -225,7 +225,7 @@ static int take_line(struct reader *r, const char *line, size_t n)
 
 	r->line++;
 	if (strlen(line) != n) {
-		fault_here(r, "a zero byte: this is no text", "");
+		fault_here(r, "a zero byte: this is not a text file", "");
 		return -EINVAL;
 	}
 	if (r->text->len + n > MAX_SIZE) {

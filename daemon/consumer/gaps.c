@@ -21,12 +21,12 @@ void gaps_log_start(const char *topic, const struct offset_lookup_partition *fou
 	else if (found->wanted > found->high && group)
 		log_warn("topic %s: partition %" PRId32 " ends at %" PRId64
 			 ", before what the group has committed (%" PRId64
-			 "): it was made again, or cut; where it is read from, auto.offset.reset "
-			 "says",
+			 "): it was recreated or truncated; auto.offset.reset decides where "
+			 "reading starts",
 			 topic, found->id, found->high, found->wanted);
 	else if (found->wanted > found->high)
 		log_warn("topic %s: partition %" PRId32 " ends at %" PRId64 ": offset %" PRId64
-			 " is not there yet; it is read from its end",
+			 " is not there yet; reading from its end",
 			 topic, found->id, found->high, found->wanted);
 }
 

@@ -41,14 +41,14 @@ static void describe_slack(char *buf, size_t size, const struct config *cfg, enu
 		snprintf(buf, size, "; %s, so it is read from %s%s to the end",
 			 clock == TOPIC_CLOCK_BROKER
 				 ? "the broker stamps its records (LogAppendTime)"
-				 : "the broker does not tell whose time stamps they are",
+				 : "the broker does not tell who sets its timestamps",
 			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "the beginning"
 									      : slack,
 			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "" : " before");
 	else if (cfg->to.text && cfg->slack_ms == CONFIG_SLACK_ALL)
-		snprintf(buf, size, "; with all that came later (--slack all)");
+		snprintf(buf, size, "; including packets however late (--slack all)");
 	else if (cfg->to.text)
-		snprintf(buf, size, "; with what came up to %s late (--slack)", slack);
+		snprintf(buf, size, "; including packets up to %s late (--slack)", slack);
 	else
 		*buf = '\0';
 }

@@ -335,7 +335,7 @@ static void warn_conflict(const struct user_properties *given, const struct conf
 	if (plan.conflict.prop == NULL || plan.pinned_idempotence)
 		return;
 	log_warn("enable.idempotence switched off because %s=%s is set: after a retry packets can "
-		 "be doubled%s",
+		 "be duplicated%s",
 		 plan.conflict.prop->name, plan.conflict.prop->value,
 		 plan.conflict.own_in_flight ? " or out of order" : "");
 }

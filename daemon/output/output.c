@@ -83,8 +83,8 @@ int output_check(const struct config *cfg)
 void output_warn(const struct config *cfg)
 {
 	if (cfg->file && !cfg->write_file && !cfg->pretty_print)
-		log_warn("%s names no write-file: the capture goes to standard output, which a "
-			 "service refuses, as it is the journal there",
+		log_warn("%s names no write-file: the capture goes to standard output; a service "
+			 "refuses that, because its standard output is the journal",
 			 cfg->file);
 }
 
@@ -193,12 +193,12 @@ static int leave_out(struct output *o, const struct packet *pkt)
 	if (!log_limit_pass(&o->limit, LOG_INTERVAL_S, &more))
 		return OUTPUT_E_LEFT_OUT;
 	if (why == ENCODER_LINKTYPE)
-		log_warn("a packet of link type %u cannot go into a capture of link type %u "
-			 "(classic pcap holds one); left out, %" PRIu64 " so far%s",
+		log_warn("a packet of link type %u does not fit into a pcap file of link type %u; "
+			 "left out, %" PRIu64 " so far (--format pcapng holds all)%s",
 			 pkt->linktype, o->encoder->linktype, n,
 			 o->taken ? "" : "; in a --write-file FILE the first packet decides");
 	else if (why == ENCODER_TIME)
-		log_warn("a packet of a time after the year 2106 cannot go into a classic pcap; "
+		log_warn("a packet with a time after the year 2106 does not fit into a pcap file; "
 			 "left out, %" PRIu64 " so far",
 			 n);
 	else
@@ -307,8 +307,9 @@ void output_log_left_out(const struct output *o)
 void output_log_cut(const struct output *o)
 {
 	if (o->encoder && o->encoder->cut)
-		log_info("%" PRIu64 " packet(s) were written without their nanoseconds, which the "
-			 "first packets of the capture did not have; --format pcapng keeps them",
+		log_info("%" PRIu64
+			 " packet(s) were written without their nanoseconds, because the "
+			 "first packets of the capture had none; --format pcapng keeps them",
 			 o->encoder->cut);
 }
 
@@ -400,7 +401,7 @@ int output_reload(struct output *o, const struct config *cfg, char *why, size_t 
 	if ((cfg->pretty_print && capture_on_stdout) || (!cfg->pretty_print && !o->capture)) {
 		snprintf(why, size,
 			 "pretty-print: standard output cannot change between a capture and text "
-			 "while it runs; restart it");
+			 "while pycapa runs; restart it");
 		return -EINVAL;
 	}
 	if (cfg->pretty_print && !o->text)

@@ -57,7 +57,7 @@ static void give_up_topic(struct producer *p, int topic, rd_kafka_resp_err_t err
 {
 	if (topic == p->topic || !outtopics_give_up(p->topics, topic))
 		return;
-	log_warn("Topic %s: %s; what still waits for it goes to topic %s",
+	log_warn("Topic %s: %s; packets that still wait for it go to topic %s",
 		 outtopics_name(p->topics, topic), rd_kafka_err2str(err), p->cfg->topic);
 }
 

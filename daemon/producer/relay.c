@@ -144,7 +144,7 @@ static int copy(struct relay *r)
 	int err = inflight_copy(producer_inflight(r->producer), append_copy, r);
 
 	if (err < 0)
-		log_error("Cannot copy to the spool what Kafka does not take: %s", strerror(-err));
+		log_error("Cannot copy unacknowledged packets to the spool: %s", strerror(-err));
 	return err;
 }
 
@@ -225,7 +225,7 @@ static void on_not_sent(struct relay *r, int err)
 	uint64_t held;
 
 	if (log_limit_pass(&r->send_limit, 60, &held))
-		log_error("Cannot send what is spooled: %s; it is tried again", strerror(-err));
+		log_error("Cannot send spooled packets: %s; trying again", strerror(-err));
 	pump_in(r, AGAIN_S);
 }
 

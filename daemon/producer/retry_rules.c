@@ -103,8 +103,8 @@ void retry_rules_next_round(struct retry_rules *r)
 		take_smaller_batches(r);
 	if (r->nearer_stamps && r->stamp_level + 1 < STAMP_LEVELS) {
 		r->stamp_level++;
-		log_warn("The topic refuses time stamps so far from now (message.timestamp.*): "
-			 "such packets are stamped with the present, their keys keep their time");
+		log_warn("The topic refuses timestamps so far from now (message.timestamp.*): such "
+			 "packets get the current time, and their keys keep the capture time");
 	}
 	r->smaller_batches = r->nearer_stamps = false;
 }

@@ -430,8 +430,8 @@ uint64_t spool_flush(struct spool *s)
 	hand_over(s, s->acknowledged);
 	lost = spool_thread_flush(s->thread, s->next);
 	if (spool_thread_hangs(s->thread) && !s->hang_told)
-		log_error("spool: the disk hangs: %" PRIu64 " packet(s) are not on it, and what is "
-			  "may not survive a loss of power; not waited for any longer",
+		log_error("spool: the disk hangs: %" PRIu64 " packet(s) are not on it, and those "
+			  "that are may not survive a power failure; not waiting any longer",
 			  lost);
 	s->hang_told = spool_thread_hangs(s->thread);
 	return lost;

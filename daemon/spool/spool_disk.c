@@ -406,8 +406,8 @@ static int on_unreadable(struct spool_disk *d, struct spool_segment *s, int why)
 	}
 	stop_reading(d); /* and begins at this packet again */
 	if (why != -ENOMEM && log_limit_pass(&d->read_limit, 60, &held))
-		log_warn("spool: cannot read %s/%s: %s; it is tried again, and all that is newer "
-			 "waits behind it",
+		log_warn("spool: cannot read %s/%s: %s; it is tried again, and newer packets wait "
+			 "behind it",
 			 spool_dir_path(d->list.dir), spool_dir_name(d->list.dir, s->number),
 			 strerror(-why));
 	return why;

@@ -138,7 +138,7 @@ static int remove_delivered(struct spool_list *l, const struct spool_segment *s)
 		return 0;
 	if (is_the_same(l, s))
 		return spool_dir_remove(l->dir, s->number);
-	log_warn("spool: another file was put in the place of %s/%s: it stays, for the next start",
+	log_warn("spool: another file was put in place of %s/%s: it is kept for the next start",
 		 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number));
 	return 0;
 }
@@ -153,7 +153,8 @@ static void dispose(struct spool_list *l, struct spool_segment *s)
 		return;
 	}
 	if (!l->left)
-		log_warn("spool: cannot remove %s/%s, which is delivered: %s; it is tried again",
+		log_warn("spool: cannot remove %s/%s, which is delivered: %s; it is tried again "
+			 "later",
 			 spool_dir_path(l->dir), spool_dir_name(l->dir, s->number), strerror(-r));
 	s->next = l->left;
 	l->left = s;
@@ -202,8 +203,8 @@ static void mend(struct spool_list *l, uint64_t number, int fd, const struct spo
 {
 	if (!info->torn)
 		return;
-	log_warn("spool: %s/%s ends within a packet: %" PRIu64 " packets are whole, the last "
-		 "%" PRIu64 " bytes are cut off",
+	log_warn("spool: %s/%s ends in the middle of a packet: %" PRIu64 " packets are complete, "
+		 "the last %" PRIu64 " bytes are removed",
 		 spool_dir_path(l->dir), spool_dir_name(l->dir, number), info->packets, info->torn);
 	if (ftruncate(fd, (off_t)info->bytes) < 0)
 		log_warn("spool: cannot cut %s: %s", spool_dir_name(l->dir, number),
@@ -230,15 +231,15 @@ static void leave_file(struct spool_list *l, uint64_t number, int why)
 	const char *dir = spool_dir_path(l->dir), *name = spool_dir_name(l->dir, number);
 
 	if (why < 0) {
-		log_error("spool: cannot read %s/%s: %s; its packets stay there for a later start",
+		log_error("spool: cannot read %s/%s: %s; its packets are kept for a later start",
 			  dir, name, strerror(-why));
 		return;
 	}
 	l->unreadable++;
 	log_error(why == SPOOL_FILE_E_CUT
-			  ? "spool: %s/%s is cut off within its beginning: no packet of it can be "
+			  ? "spool: %s/%s is truncated in its header: none of its packets can be "
 			    "sent; move it away"
-			  : "spool: %s/%s is not a file of a spool, or damaged: it stays as it is; "
+			  : "spool: %s/%s is not a spool file, or is damaged: it stays as it is; "
 			    "move it away",
 		  dir, name);
 }
@@ -272,8 +273,8 @@ static int drop_empty_file(struct spool_list *l, uint64_t number)
 
 	if (has_lost_packets(l, number)) {
 		l->unreadable++;
-		log_error("spool: %s/%s is empty, though it held packets: what was not sent of "
-			  "them is lost; the file is removed",
+		log_error("spool: %s/%s is empty, though it held packets: those that were not "
+			  "sent are lost; removing the file",
 			  dir, name);
 	} else {
 		log_warn("spool: %s/%s is empty, as a kill can leave a file that was just created: "
@@ -313,7 +314,7 @@ static int take_file(struct spool_list *l, uint64_t number)
 	l->end += s->packets;
 	if (number < l->position.number)
 		log_warn("spool: %s/%s is older than what was delivered, so it was put back, or "
-			 "not removed: its %" PRIu64 " packet(s) are sent behind the rest",
+			 "not removed: its %" PRIu64 " packet(s) are sent after the others",
 			 spool_dir_path(l->dir), spool_dir_name(l->dir, number), info.packets);
 	return 0;
 }
@@ -378,7 +379,7 @@ static void end_removal(struct spool_list *l)
 		n++;
 	if (n)
 		log_error(
-			"spool: %u file(s) in %s are delivered and could not be removed: the next "
+			"spool: %u file(s) in %s are delivered but could not be removed: the next "
 			"start sends their packets again",
 			n, spool_dir_path(l->dir));
 }

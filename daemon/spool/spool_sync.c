@@ -61,8 +61,8 @@ static void note_unsynced(struct spool_sync *s, int r)
 	uint64_t held;
 
 	if (log_limit_pass(&s->limit, 60, &held))
-		log_warn("spool: cannot force %s to the disk: %s; a loss of power may take "
-			 "packets that it holds",
+		log_warn("spool: cannot force %s to the disk: %s; a power failure may lose packets "
+			 "in it",
 			 spool_dir_path(s->dir), strerror(-r));
 }
 

@@ -79,7 +79,7 @@ def test_a_range_is_what_its_keys_say(make_topic, tmp_path):
     # Before anything is read: both zones, the partitions, the slack.
     assert process.grep(r'^INFO:root:Reading 2023-11-1\d \d\d:15:00 \S+ to 2023-11-1\d \d\d:16:40 '
                         r'\S+ \(2023-11-14T22:15:00Z to 2023-11-14T22:16:40Z\): 100 record\(s\) of '
-                        rf'3 of 3 partition\(s\) of topic {topic.name}; with what came up to 0'), \
+                        rf'3 of 3 partition\(s\) of topic {topic.name}; including packets up to 0'), \
         process.describe()
 
 
