@@ -117,7 +117,7 @@ void options_print_help(FILE *out)
 {
 	fprintf(out, "usage: pycapa -p [OPTION]... [EXPRESSION]   capture packets into Kafka\n"
 		     "       pycapa -c [OPTION]... [EXPRESSION]   read packets from Kafka\n"
-		     "       pycapa -C FILE [OPTION]...           run as FILE says\n");
+		     "       pycapa -C FILE [OPTION]...           run with the settings in FILE\n");
 	for (int group = 0; group < SETTING_GROUP_COUNT; group++)
 		print_group(out, (enum setting_group)group);
 	fprintf(out, "\nSizes take the units K, M, G, T; times ms, s, m, h, d. Long options may be "
