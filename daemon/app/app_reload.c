@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reload may have to wait for the new capture to open, so it can be pending: the old settings
- * stay in force until the side says how it ended.
+ * stay in force until the role says how it ended.
  */
 #include "app/app_reload.h"
 

@@ -18,7 +18,7 @@ int app_reload(void *ctx, char *why, size_t size);
 /* One that is pending, if any, ends in this. */
 void app_reload_cancel(struct app *a, int r, const char *why);
 
-/* As on_reloaded() of a side, and what its timer calls when that has not come in time. */
+/* As on_reloaded() of a role, and what its timer calls when that has not come in time. */
 void app_reload_done(void *ctx, int r, const char *why);
 void app_reload_late(struct ev_loop *loop, ev_timer *w, int revents);
 

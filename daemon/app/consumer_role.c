@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The consumer side: consumer → filter → output.
+ * The consumer: consumer → filter → output.
  *
  * While the filter is being compiled for a link type, the packet waits as it would for a full
  * output: it is not taken, and the batch does not count as written (flush), so that the consumer

@@ -299,7 +299,7 @@ static int begin(struct role *s)
 }
 
 /* The input first: what cannot be captured needs no connection. */
-static void on_tap_opened(void *ctx, int err)
+static void on_capture_opened(void *ctx, int err)
 {
 	struct role *s = ctx;
 
@@ -331,7 +331,7 @@ static void end_reload(struct role *s, const struct config *cfg, struct outclien
 	config_hold(&s->cfg, cfg);
 }
 
-static void on_tap_reloaded(void *ctx, int err, const char *why)
+static void on_capture_reloaded(void *ctx, int err, const char *why)
 {
 	struct role *s = ctx;
 
@@ -398,8 +398,8 @@ static int open_input(struct role *s)
 		.wait = s->cfg->file != NULL,
 		.sink = sink,
 		.on_state = on_state,
-		.on_opened = on_tap_opened,
-		.on_reloaded = on_tap_reloaded,
+		.on_opened = on_capture_opened,
+		.on_reloaded = on_capture_reloaded,
 		.on_failed = fail,
 		.on_error = on_input_error,
 		.on_stopped = on_live_stopped,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What app needs of the two things an instance can be: a producer side (producer_role.c) or a
- * consumer side (consumer_role.c). app owns the loop, signals, timers and the service state;
- * a side owns everything that packets pass through.
+ * What app needs of the two things an instance can be: a producer (producer_role.c) or a
+ * consumer (consumer_role.c). app owns the loop, signals, timers and the service state;
+ * a role owns everything that packets pass through.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 #include "config/config.h"
 
-struct role; /* each side's own; opaque to app */
+struct role; /* each role's own; opaque to app */
 
 /* The answer of new() and reload() comes later, by an event. */
 #define ROLE_E_PENDING 1
@@ -22,13 +22,13 @@ struct role; /* each side's own; opaque to app */
  * mended. */
 #define ROLE_STATUS_SETTINGS 2
 
-/* How a side tells app of itself. All are called from the loop, on_state also from within new. */
+/* How a role tells app of itself. All are called from the loop, on_state also from within new. */
 struct role_events {
 	/* It captures or reads, or waits until it can (after ROLE_E_PENDING of new). */
 	void (*on_started)(void *ctx);
 	/* How a reload ended (after ROLE_E_PENDING of it): 0, or -errno with one line. */
 	void (*on_reloaded)(void *ctx, int err, const char *why);
-	/* The side has reached its end by itself (limit, end of input or topic, reader gone, or
+	/* The role has reached its end by itself (limit, end of input or topic, reader gone, or
 	 * a runtime failure, then status = 1): app begins the shutdown. */
 	void (*on_done)(void *ctx, int status);
 	/* Everything is drained after stop(), or given up after abandon(): app leaves the loop. */
@@ -47,7 +47,7 @@ struct role_options {
 
 struct role_ops {
 	/*
-	 * Creates and starts the side. 0; ROLE_E_PENDING: on_started() follows, or on_done();
+	 * Creates and starts the role. 0; ROLE_E_PENDING: on_started() follows, or on_done();
 	 * -ENOPROTOOPT: the settings are wrong; -errno. Logged.
 	 */
 	int (*new)(struct role **out, const struct role_options *opt);

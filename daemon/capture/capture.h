@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One live capture handle: from opening it to its last exact count. With replay, the only file
- * that includes pcap.h for capturing.
+ * One live capture handle: from opening it to its last exact count.
  *
  * Two handles may be open on one interface for a hand-over; the cut is a time: each packet has the
  * same time stamp on both, so that what is older belongs to one and what is newer to the other.

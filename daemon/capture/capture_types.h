@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is asked of a capture, and what can be wrong with it: shared by capture.h and by device.h
- * below it.
+ * What is asked of a capture, and what can be wrong with it: shared by capture.h and by
+ * pcap_handle.h below it.
  */
 #pragma once
 

@@ -69,7 +69,7 @@ struct config {
 	char *topic;
 	struct config_properties properties;
 
-	/* producer: input */
+	/* input; the filter is of both roles */
 	char *interface;
 	char *read_file;            /* NULL: live */
 	char *filter;               /* pcap-filter(7); NULL or "" = everything */
