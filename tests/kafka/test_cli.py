@@ -212,7 +212,7 @@ def test_a_name_too_long_for_its_control_socket_is_a_wrong_setting(tmp_path):
     process = pycapa('-C', file, env={'RUNTIME_DIRECTORY': f'/run/pycapa/{name}'})
     assert process.status == 2, process.describe()
     line, = process.lines
-    assert line.startswith(f'ERROR:root:{file}: ') and 'may have 87 bytes' in line
+    assert line.startswith(f'ERROR:root:{file}: ') and 'at most 87 bytes' in line
 
 
 @pytest.mark.parametrize('level', ['debug', 'DEBUG', 'Debug'])

@@ -128,7 +128,8 @@ def test_a_replay_refuses_what_a_reload_cannot_change(topic, spawn, tmp_path):
         process.wait_capturing()
         configure(filter='"icmp"', spool_directory=f'"{tmp_path}/spool"', max_packets='20')
         process.send_signal(signal.SIGHUP)
-        process.wait_line('^ERROR:root:Reload refused, the old settings stay: filter: .*restart')
+        process.wait_line('^ERROR:root:Reload refused, the old settings stay: spool-directory: '
+                          r'.* needs a restart \(and more, above\)')
         for change in (r'filter: \(unset\) -> icmp', rf'spool-directory: \(unset\) -> {tmp_path}/spool'):
             assert process.grep(f'^ERROR:root:reload: {change} needs a restart'), (
                 process.describe())
