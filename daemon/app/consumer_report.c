@@ -13,6 +13,7 @@ static void count(const struct role *s, struct consumer_counts *out)
 	consumer_counts(s->consumer, out);
 	out->read += s->before.read;
 	out->skipped += s->before.skipped;
+	out->outside += s->before.outside;
 	out->gone += s->before.gone;
 }
 
@@ -99,15 +100,28 @@ static void log_failures(const struct role *s, bool interrupted,
 	output_log_failure(s->output);
 }
 
+/* What was read and is not in the capture, so that an empty one explains itself. */
+static void log_left_out(const struct role *s, const struct consumer_counts *counts)
+{
+	uint64_t filtered = packet_filter_left_out(s->filter);
+
+	if (counts->outside)
+		log_info("%" PRIu64 " record(s) read that are outside the time range",
+			 counts->outside);
+	if (counts->skipped)
+		log_info("%" PRIu64 " record(s) skipped that are not packets", counts->skipped);
+	if (filtered)
+		log_info("%" PRIu64 " packet(s) did not match the filter", filtered);
+	packet_filter_log_unfit(s->filter);
+}
+
 int consumer_report_close(struct role *s, bool interrupted)
 {
 	uint64_t taken = output_taken(s->output), written = output_written(s->output);
 	struct consumer_counts counts;
 
 	count(s, &counts);
-	if (counts.skipped)
-		log_info("%" PRIu64 " record(s) skipped that are not packets", counts.skipped);
-	packet_filter_log_unfit(s->filter);
+	log_left_out(s, &counts);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
 		 written);
 	if (s->reader_gone)

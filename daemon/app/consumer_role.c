@@ -324,6 +324,7 @@ static void retire(struct role *s, struct consumer *fresh)
 	consumer_counts(s->consumer, &counts);
 	s->before.read += counts.read;
 	s->before.skipped += counts.skipped;
+	s->before.outside += counts.outside;
 	s->before.gone += counts.gone;
 	s->retired = s->consumer;
 	s->consumer = fresh;

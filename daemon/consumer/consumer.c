@@ -419,6 +419,7 @@ void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 {
 	*out = (struct consumer_counts){.read = c->reader.read,
 					.skipped = c->reader.skipped,
+					.outside = c->reader.outside,
 					.gone = c->reader.gone};
 }
 

@@ -54,6 +54,7 @@ struct consumer_options {
 struct consumer_counts {
 	uint64_t read;    /* records, within the asked-for range */
 	uint64_t skipped; /* of them, those that are no packet of ours */
+	uint64_t outside; /* records beside them: of another time than was asked for */
 	uint64_t gone;    /* records that were deleted before they were read, up to the end */
 };
 

@@ -196,8 +196,11 @@ static void test_packets_that_a_filter_left_out(void **state)
 	struct role s = reading();
 
 	world.filtered = 8;
+	world.counts.outside = 5;
 	lines_catch();
 	assert_int_equal(consumer_report_close(&s, false), 0);
+	assert_int_equal(lines_with("5 record(s) read that are outside the time range"), 1);
+	assert_int_equal(lines_with("8 packet(s) did not match the filter"), 1);
 	assert_int_equal(lines_with("not compiled for"), 1);
 	assert_int_equal(lines_with("'97' packet(s) in, '97' packet(s) out"), 1);
 	lines_release();
