@@ -12,6 +12,7 @@
 #include <netdb.h>
 
 #include "app/change.h"
+#include "base/clock.h"
 #include "cli/argwords.h"
 #include "with_cfg.h"
 
@@ -527,6 +528,18 @@ static void test_reload(void **state)
 	options_free(opt);
 }
 
+/* As the program's clock tells relative times: the wall clock, in milliseconds. */
+static int64_t wall_ms(void)
+{
+	return clock_ns(CLOCK_REALTIME) / 1000000;
+}
+
+static void wait_past(int64_t ms)
+{
+	while (wall_ms() <= ms)
+		usleep(500);
+}
+
 /* A time before now is counted from the start, however often the file is read. */
 static void test_reload_keeps_the_time(void **state)
 {
@@ -542,7 +555,7 @@ static void test_reload_keeps_the_time(void **state)
 	snprintf(words, sizeof(words), "-c -o -15m -C %s", path);
 	line_set(&line, words);
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
-	usleep(2000); /* the clock counts milliseconds */
+	wait_past(wall_ms());
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
 	assert_int_equal(cfg->start.offset, CONFIG_OFFSET_TIME);
 	assert_int_equal(fresh->start.value, cfg->start.value);
@@ -624,18 +637,17 @@ static void test_reload_keeps_a_range(void **state)
 	enum options_action action;
 	struct options *opt;
 	struct line line = {.argc = 0};
-	struct timespec now;
+	int64_t end = wall_ms() + 50;
 
 	close(mkstemp(path));
-	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(text, sizeof(text), "mode = \"consumer\"; from = \"-15m\"; to = \"@%.3f\";",
-		 (double)now.tv_sec + (double)now.tv_nsec / 1e9 + .05);
+		 (double)end / 1e3);
 	write_cfg(path, text);
 	snprintf(words, sizeof(words), "-C %s", path);
 	line_set(&line, words);
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
 	assert_false(cfg->exit_at_end);
-	usleep(60000); /* the end passes */
+	wait_past(end);
 	assert_int_equal(options_reload(opt, &fresh, why, sizeof(why)), 0);
 	assert_true(fresh->from.us == cfg->from.us && fresh->to.us == cfg->to.us);
 	assert_false(fresh->exit_at_end);
