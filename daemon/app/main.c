@@ -85,9 +85,8 @@ static int check_descriptors(void)
 	int r = hardening_get_descriptors(DESCRIPTORS, &got);
 
 	if (r < 0)
-		log_error("Cannot start: only %u files may be open at once, and pycapa wants %u; "
-			  "raise "
-			  "the limit (ulimit -n, LimitNOFILE=)",
+		log_error("Cannot start: only %u files may be open at once, and pycapa needs %u; "
+			  "raise the limit (ulimit -n, LimitNOFILE=)",
 			  got, DESCRIPTORS);
 	return r;
 }

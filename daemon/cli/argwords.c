@@ -107,7 +107,7 @@ static int add_next(struct parser *p, const struct setting *setting)
 	if (p->next < p->argc && is_value(p->argv[p->next]))
 		return add(p, setting, p->argv[p->next++]);
 	argword_label(label, setting);
-	config_faults_add(p->faults, label, "wants a value: %s", setting->metavar);
+	config_faults_add(p->faults, label, "needs a value: %s", setting->metavar);
 	return -EINVAL;
 }
 

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <libconfig.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -149,8 +150,20 @@ static void take_key(struct walk *walk, const config_setting_t *node)
 		take_value(walk, setting, node, where);
 }
 
-/* Whether what stands behind the '=' of a line of the text is a word without quotes. */
-static bool is_bare_word(const char *text, unsigned int line)
+/* A number as libconfig reads it; cfgreader gives a large one an L. */
+static bool is_number(const char *value)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)value[strspn(value, "+-.")]))
+		return false;
+	strtod(value, &end);
+	end += strspn(end, "L");
+	return *end == '\0' || strchr(" \t;,#/\n", *end) != NULL;
+}
+
+/* Whether what stands behind the '=' of a line of the text needs quotes, and has none. */
+static bool lacks_quotes(const char *text, unsigned int line)
 {
 	const char *value;
 
@@ -163,7 +176,8 @@ static bool is_bare_word(const char *text, unsigned int line)
 		return false;
 	value += 1 + strspn(value + 1, " \t");
 	return strncasecmp(value, "true", 4) != 0 && strncasecmp(value, "false", 5) != 0 &&
-	       (isalpha((unsigned char)*value) || (*value != '\0' && strchr("/$.*", *value)));
+	       (isalnum((unsigned char)*value) || (*value != '\0' && strchr("/$.*@+-", *value))) &&
+	       !is_number(value);
 }
 
 /* libconfig says "syntax error" and no more; the commonest one is a quote that is missing. */
@@ -180,8 +194,8 @@ static void refuse_syntax(struct faults *faults, const struct cfgtext *text, uns
 			begun = up;
 		if (begun > 0)
 			hint = ": a quote is missing, a text that begins here ends on a later line";
-		else if (is_bare_word(text->text, line))
-			hint = ": a text stands in double quotes";
+		else if (lacks_quotes(text->text, line))
+			hint = ": put double quotes around a text, a time or a size";
 	}
 	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
 	config_faults_add(faults, where, "%s%s", said, hint);

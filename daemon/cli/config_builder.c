@@ -302,9 +302,9 @@ static void expand_spool(struct config_builder *builder, const char *state)
 		return;
 	rest = cfg->spool_directory + strlen(STATE_DIRECTORY);
 	if (state == NULL && cfg->instance == NULL) {
-		config_faults_add(
-			builder->faults, where_of(builder, "spool-directory"),
-			"$STATE_DIRECTORY is not set (it is in a service with StateDirectory=)");
+		config_faults_add(builder->faults, where_of(builder, "spool-directory"),
+				  "$STATE_DIRECTORY is not set (systemd sets it in a service with "
+				  "StateDirectory=)");
 		return;
 	}
 	if (state != NULL)

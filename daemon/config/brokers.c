@@ -71,7 +71,9 @@ static int check_port(const char *broker, const char *port, char *why, size_t si
 {
 	if (is_port(port))
 		return 0;
-	snprintf(why, size, "'%s': '%s' is no port: 1 to 65535, as in kafka1:9092", broker, port);
+	snprintf(why, size,
+		 "'%s': '%s' is not a port: write a number from 1 to 65535, as in kafka1:9092",
+		 broker, port);
 	return -EINVAL;
 }
 
@@ -82,9 +84,10 @@ static int check_brackets(const char *broker, const char *host, char *why, size_
 
 	if (end == NULL || !is_ipv6(host + 1, (size_t)(end - host - 1)) ||
 	    (end[1] != '\0' && end[1] != ':')) {
-		snprintf(why, size,
-			 "'%s' is no broker: an IPv6 address is written [2001:db8::1]:9092",
-			 broker);
+		snprintf(
+			why, size,
+			"'%s' is not a broker address: write an IPv6 address as [2001:db8::1]:9092",
+			broker);
 		return -EINVAL;
 	}
 	return end[1] == ':' ? check_port(broker, end + 2, why, size) : 0;
@@ -105,16 +108,19 @@ static int check_host(const char *broker, const char *host, char *why, size_t si
 
 	/* ::1:9092 is an address too: what was meant is not known. */
 	if (is_ipv6(host, strlen(host)))
-		snprintf(why, size,
-			 "'%s' is no broker: an IPv6 address is written [2001:db8::1]:9092",
-			 broker);
+		snprintf(
+			why, size,
+			"'%s' is not a broker address: write an IPv6 address as [2001:db8::1]:9092",
+			broker);
 	else if (strchr(host, ' ') != NULL)
 		snprintf(why, size,
-			 "'%s' is no broker: there is a blank in it (write HOST:PORT, with a "
-			 "comma between two)",
+			 "'%s' is not a broker address: it contains a blank (write HOST:PORT, with "
+			 "a comma between brokers)",
 			 broker);
 	else if (!is_host(host, len))
-		snprintf(why, size, "'%s' is no broker: write HOST:PORT, with a comma between two",
+		snprintf(why, size,
+			 "'%s' is not a broker address: write HOST:PORT, with a comma between "
+			 "brokers",
 			 broker);
 	else
 		return host[len] == ':' ? check_port(broker, host + len + 1, why, size) : 0;
@@ -128,8 +134,9 @@ static int check_broker(const char *broker, char *why, size_t size)
 
 	if (host != broker && !is_protocol(broker, len)) {
 		snprintf(why, size,
-			 "'%s' is no broker: Kafka does not speak '%.*s'; write HOST:PORT", broker,
-			 (int)len, broker);
+			 "'%s' is not a broker address: Kafka does not speak '%.*s'; write "
+			 "HOST:PORT",
+			 broker, (int)len, broker);
 		return -EINVAL;
 	}
 	return host[0] == '[' ? check_brackets(broker, host, why, size)
@@ -147,7 +154,7 @@ int brokers_check(const char *text, char *why, size_t size)
 	}
 	if (n > 0)
 		return r;
-	snprintf(why, size, "no broker is named: write HOST:PORT, with a comma between two");
+	snprintf(why, size, "no broker is named: write HOST:PORT, with a comma between brokers");
 	return -EINVAL;
 }
 

@@ -40,7 +40,7 @@ int partition_set_check(const char *text, char *why, size_t size)
 	for (const char *p = text; *p != '\0';) {
 		if (take_range(&p, &first, &last))
 			continue;
-		snprintf(why, size, "'%s' is no list of partitions such as 0-3,7", text);
+		snprintf(why, size, "'%s' is not a list of partitions, such as 0-3,7", text);
 		return -EINVAL;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/units.h"
@@ -73,15 +74,23 @@ static bool valid_day(int year, int month, int day)
 	return day <= days[month - 1] + (month == 2 && leap);
 }
 
-/* Takes `Thh:mm:ss`, with a fraction and a zone. */
+/* Takes `:ss`, with a fraction, if it is there. */
+static bool take_seconds(const char **p, int *seconds, int *us)
+{
+	if (**p != ':')
+		return true;
+	(*p)++;
+	return take_number(p, 2, '\0', 0, 60, seconds) && take_fraction(p, us);
+}
+
+/* Takes `Thh:mm`, with seconds and a zone. */
 static bool take_clock(const char **p, struct tm *tm, int *us, int *zone, bool *local)
 {
 	if (**p == '\0' || strchr("Tt ", **p) == NULL)
 		return false;
 	(*p)++;
 	return take_number(p, 2, ':', 0, 23, &tm->tm_hour) &&
-	       take_number(p, 2, ':', 0, 59, &tm->tm_min) &&
-	       take_number(p, 2, '\0', 0, 60, &tm->tm_sec) && take_fraction(p, us) &&
+	       take_number(p, 2, '\0', 0, 59, &tm->tm_min) && take_seconds(p, &tm->tm_sec, us) &&
 	       take_zone(p, zone, local) && **p == '\0';
 }
 
@@ -124,27 +133,31 @@ static bool parse_epoch(const char *p, int64_t *us)
 	return true;
 }
 
-static bool parse_ago(const char *text, int64_t now_us, int64_t *us)
+/* "-15m" or "+5m" */
+static bool parse_relative(const char *text, int64_t now_us, int64_t *us)
 {
-	uint64_t ago;
+	int64_t sign = text[0] == '-' ? -1 : 1;
+	uint64_t ms;
 
-	/* A number without a unit is no time: plain = 0 would make it "now". */
-	if (strpbrk(text, "smhdwSMHDW") == NULL || !units_parse_time(text, 1, &ago) ||
-	    ago > (uint64_t)now_us / 1000)
+	/* A number without a unit is not a time: plain = 0 would make it "now". */
+	if (strpbrk(text, "smhdwSMHDW") == NULL || !units_parse_time(text + 1, 1, &ms) ||
+	    ms > (uint64_t)(sign < 0 ? now_us / 1000 : MAX_SECONDS * 1000))
 		return false;
-	*us = now_us - (int64_t)ago * 1000;
+	*us = now_us + sign * (int64_t)ms * 1000;
 	return true;
 }
 
 bool point_in_time_parse(const char *text, int64_t now_us, int64_t *us)
 {
-	int64_t at = 0;
-	bool ok;
+	int64_t at = now_us;
+	bool ok = strcasecmp(text, "now") == 0;
 
-	if (text[0] == '@')
+	if (ok)
+		; /* it is `now_us` */
+	else if (text[0] == '@')
 		ok = parse_epoch(text + 1, &at);
-	else if (text[0] == '-')
-		ok = parse_ago(text + 1, now_us, &at);
+	else if (text[0] == '-' || text[0] == '+')
+		ok = parse_relative(text, now_us, &at);
 	else
 		ok = parse_rfc3339(text, &at);
 	if (ok)
@@ -152,23 +165,30 @@ bool point_in_time_parse(const char *text, int64_t now_us, int64_t *us)
 	return ok;
 }
 
-/* "@1795428900000": programs count in milliseconds, or finer, as often as in seconds. */
+/*
+ * "@1795428900000": programs count in milliseconds, or finer, as often as in seconds.
+ * "1795428900": the @ is missing.
+ */
 static bool explain_epoch(const char *text, char *why, size_t size)
 {
 	static const struct {
 		size_t digits; /* of a time of now in that unit */
 		const char *unit;
 	} units[] = {{13, "milli"}, {16, "micro"}, {19, "nano"}};
-	size_t digits = text[0] == '@' ? strspn(text + 1, "0123456789") : 0;
+	const char *number = text + (text[0] == '@');
+	size_t digits = strspn(number, "0123456789");
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (digits != units[i].digits || text[1 + digits] != '\0')
+		if (digits != units[i].digits || number[digits] != '\0')
 			continue;
 		snprintf(why, size, "'%s' looks like %sseconds: in seconds it is @%.10s.%s", text,
-			 units[i].unit, text + 1, text + 11);
+			 units[i].unit, number, number + 10);
 		return true;
 	}
-	return false;
+	if (number != text || digits < 9 || (number[digits] != '\0' && number[digits] != '.'))
+		return false;
+	snprintf(why, size, "'%s' is not a time: write seconds since 1970 as @%s", text, text);
+	return true;
 }
 
 void point_in_time_explain(const char *text, char *why, size_t size)
@@ -176,9 +196,10 @@ void point_in_time_explain(const char *text, char *why, size_t size)
 	if (explain_epoch(text, why, size))
 		return;
 	snprintf(why, size,
-		 "'%s' is no time: write 2026-11-23T10:15:00Z (or +01:00 for the Z; without it the "
-		 "local time), 2026-11-23, -15m (before now: units s, m, h, d, w), or @1795428900 "
-		 "(seconds since 1970)",
+		 "'%s' is not a time: write 2026-11-23T10:15:00Z (or +01:00 for the Z; without it "
+		 "the "
+		 "local time), 2026-11-23, now, -15m (ago; units s, m, h, d, w), +15m (from now), "
+		 "or @1795428900 (seconds since 1970)",
 		 text);
 }
 

@@ -30,7 +30,7 @@ static int read_value(const char *path, char **value, char *why, size_t size)
 	if (file.len > 0 && file.text[file.len - 1] == '\n')
 		file.text[--file.len] = '\0';
 	if (memchr(file.text, '\0', file.len) != NULL) {
-		snprintf(why, size, "%s holds a zero byte, it is no text", path);
+		snprintf(why, size, "%s is not text: it contains a zero byte", path);
 		r = -EINVAL;
 	} else if ((*value = strdup(file.text)) == NULL) {
 		snprintf(why, size, "out of memory");
@@ -124,8 +124,8 @@ int property_parse(struct config_property *out, const char *text, const char *or
 	if (credential != NULL && is_credential_name(credential) &&
 	    credentials_directory() == NULL) {
 		snprintf(why, size,
-			 "%s: no credential '%s': $CREDENTIALS_DIRECTORY is not set (it is in a "
-			 "service with LoadCredential=)",
+			 "%s: no credential '%s': $CREDENTIALS_DIRECTORY is not set (systemd "
+			 "sets it in a service with LoadCredential=)",
 			 prop.name, credential);
 		*out = prop;
 		return PROPERTY_E_NO_CREDENTIALS;

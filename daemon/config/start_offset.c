@@ -78,8 +78,9 @@ void start_offset_explain(const char *text, char *why, size_t size)
 	else if (is_time)
 		point_in_time_explain(text, why, size);
 	else
-		snprintf(why, size,
-			 "'%s' is no offset: begin, end, stored, N, -N, or a time such as "
-			 "2026-11-23T10:15:00Z, -15m or @1795428900",
-			 text);
+		snprintf(
+			why, size,
+			"'%s' is not an offset: write begin, end, stored, N, -N, or a time such as "
+			"2026-11-23T10:15:00Z, -15m or @1795428900",
+			text);
 }

@@ -16,7 +16,7 @@ struct time_range time_range_of(const struct config *cfg)
 
 bool time_range_is_past(const struct config *cfg, int64_t now_us)
 {
-	return time_range_is_set(cfg) && (!cfg->from.text || cfg->from.us <= now_us) &&
+	return time_range_is_set(cfg) && (!cfg->from.text || cfg->from.us < now_us) &&
 	       (!cfg->to.text || cfg->to.us <= now_us);
 }
 

@@ -12,12 +12,13 @@ int topic_name_check(const char *topic, char *why, size_t size)
 		if (isalnum((unsigned char)*p) || strchr("._-", *p) != NULL)
 			continue;
 		snprintf(why, size,
-			 "'%s' is no name of a Kafka topic: letters, digits, '.', '_' and '-' only",
+			 "'%s' is not a valid topic name: use only letters, digits, '.', '_' and "
+			 "'-'",
 			 topic);
 		return -EINVAL;
 	}
 	if (strcmp(topic, ".") != 0 && strcmp(topic, "..") != 0)
 		return 0;
-	snprintf(why, size, "'%s' is no name of a Kafka topic", topic);
+	snprintf(why, size, "'%s' is not a valid topic name", topic);
 	return -EINVAL;
 }

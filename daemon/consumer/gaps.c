@@ -36,8 +36,8 @@ int64_t gaps_log_jump(rd_kafka_t *rk, const rd_kafka_message_t *msg, int64_t nex
 	int64_t low, high, gone;
 
 	if (msg->offset < next) {
-		log_warn("topic %s: partition %" PRId32 " goes on at %" PRId64 ", not at %" PRId64
-			 ": it was made again, or cut",
+		log_warn("topic %s: partition %" PRId32 " continues at %" PRId64 ", not at %" PRId64
+			 ": it was recreated or truncated",
 			 topic, msg->partition, msg->offset, next);
 		return 0;
 	}

@@ -134,7 +134,7 @@ static void log_emptiness(const char *topic, const struct partitions *ps)
 	if (has_passed(ps))
 		log_passed(topic, ps);
 	else if (count_records(ps) == 0)
-		log_warn("no record of topic %s is of that time", topic);
+		log_warn("topic %s has no records from that time", topic);
 }
 
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,
@@ -146,8 +146,8 @@ bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_to
 		if (partition_set_has(cfg->partitions, i))
 			return false;
 	snprintf(why, size,
-		 "topic %s has %" PRId32 " partition(s), the first is 0: none of --partitions %s "
-		 "is there",
+		 "topic %s has %" PRId32 " partition(s), numbered from 0: none of --partitions %s "
+		 "exists",
 		 topic, n_topic, cfg->partitions);
 	return true;
 }
@@ -156,8 +156,8 @@ void range_log(const char *topic, const struct config *cfg, const struct partiti
 	       int32_t n_topic, enum topic_clock clock)
 {
 	if (partition_set_last(cfg->partitions) >= n_topic)
-		log_warn("topic %s has %" PRId32 " partition(s), the first is 0: not all of "
-			 "--partitions %s are there",
+		log_warn("topic %s has %" PRId32 " partition(s), numbered from 0: not all of "
+			 "--partitions %s exist",
 			 topic, n_topic, cfg->partitions);
 	if (cfg->start.offset == CONFIG_OFFSET_TIME)
 		log_ahead("--kafka-offset",

@@ -99,9 +99,9 @@ static const struct row rows[] = {
 	FAULT("ssl.key.location failed", NULL,
 	      "it is not a PEM private key, or ssl.key.password is wrong or missing"),
 	FAULT("ssl.certificate.location failed", "system lib", "the file cannot be read"),
-	FAULT("ssl.certificate.location failed", NULL, "it is no certificate in PEM"),
+	FAULT("ssl.certificate.location failed", NULL, "it is not a PEM certificate"),
 	FAULT("ssl.ca.location failed", "system lib", "the file cannot be read"),
-	FAULT("ssl.ca.location failed", NULL, "it holds no certificate in PEM"),
+	FAULT("ssl.ca.location failed", NULL, "it contains no PEM certificate"),
 
 	/* TLS: the two sides */
 	REFUSAL("broker's certificate has expired", NULL, "the broker's operator must renew it"),
@@ -114,10 +114,10 @@ static const struct row rows[] = {
 	REFUSAL("broker's certificate", NULL, "see TLS in docs/security.md"),
 	REFUSAL("certificate verify failed", NULL, "set ssl.ca.location to the CA of the brokers"),
 	REFUSAL("alert bad certificate", NULL,
-		"the broker wants a client certificate that it trusts: set "
+		"the broker requires a client certificate that it trusts: set "
 		"ssl.certificate.location and ssl.key.location"),
 	REFUSAL("alert certificate required", NULL,
-		"the broker wants a client certificate: set ssl.certificate.location and "
+		"the broker requires a client certificate: set ssl.certificate.location and "
 		"ssl.key.location"),
 	REFUSAL("alert certificate expired", NULL,
 		"ssl.certificate.location has expired: replace it and reload"),
@@ -150,7 +150,7 @@ static const struct row rows[] = {
 	FAULT("Invalid response size 1213486160", NULL, /* "HTTP" */
 	      "a web server answers on this port, not Kafka: check --kafka-broker"),
 	FAULT("Invalid response size 35251", NULL, /* 15 03 0?: an alert of TLS */
-	      "the port wants TLS: set security.protocol to SSL or SASL_SSL"),
+	      "the port requires TLS: set security.protocol to SSL or SASL_SSL"),
 	FAULT("Invalid response size", "APIVERSION_QUERY",
 	      "what answers on this port is not Kafka: check --kafka-broker"),
 

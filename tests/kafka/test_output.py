@@ -163,7 +163,7 @@ def test_a_topic_made_again_is_read_from_its_start(topic, piped, when):
     got = read()
     assert got[:-600] == list(range(len(got) - 600)) and got[-600:] == list(range(3000, 3600))
     at = 3000 if when == 'after a stall' else r'\d+'
-    again = rf'^WARNING:root:topic {topic.name}: partition 0 goes on at 0, not at {at}: it was made'
+    again = rf'^WARNING:root:topic {topic.name}: partition 0 continues at 0, not at {at}: it was recreated'
     assert len(process.grep(again)) == 1, process.describe()
     assert process.stop() == 0, process.describe()
     pipe.close()

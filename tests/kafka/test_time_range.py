@@ -140,7 +140,7 @@ def test_before_and_after_all_there_is(topic, begin, end):
     assert records_to_read(process) == 0
     assert process.grep(f'^WARNING:root:topic {topic.name}: nothing of partition 0 is read: .* '
                         'at offset 0, is stamped past' if begin < 0 else
-                        f'^WARNING:root:no record of topic {topic.name} is of that time$')
+                        f'^WARNING:root:topic {topic.name} has no records from that time$')
 
 
 def test_a_clock_that_was_ahead_hides_a_range_and_that_is_said(topic):
@@ -182,14 +182,14 @@ def test_some_partitions(make_topic):
     assert process.status == 0, process.describe()
     assert sorted(got) == [s for s in range(400) if s % 4 != 1]
     assert process.grep(r'300 record\(s\) of 3 of 4 partition\(s\)'), process.describe()
-    assert process.grep(r'^WARNING:root:topic \S+ has 4 partition\(s\), the first is 0: not all of '
-                        '--partitions 0,2-9 are there')
+    assert process.grep(r'^WARNING:root:topic \S+ has 4 partition\(s\), numbered from 0: not all of '
+                        '--partitions 0,2-9 exist')
     process, got = ask(topic, '--partitions', '1', '-e')
     assert process.status == 0 and sorted(got) == list(range(1, 400, 4)), process.describe()
     process, got = ask(topic, '--partitions', '9', '-e')
     assert process.status == 1 and got == [], process.describe()
-    assert process.lines[-1] == (f'ERROR:root:Given up: topic {topic.name} has 4 partition(s), the '
-                                 'first is 0: none of --partitions 9 is there')
+    assert process.lines[-1] == (f'ERROR:root:Given up: topic {topic.name} has 4 partition(s), '
+                                 'numbered from 0: none of --partitions 9 exists')
 
 
 def test_an_end_that_is_ahead(topic, consumer):

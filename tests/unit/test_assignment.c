@@ -521,7 +521,7 @@ static void test_a_range_that_is_not_there_is_said(void **state)
 	open_range(true);
 	lines_catch();
 	find(&found, 1, true, false);
-	assert_int_equal(lines_with("no record of topic pcap is of that time"), 1);
+	assert_int_equal(lines_with("topic pcap has no records from that time"), 1);
 	lines_release();
 	close_it();
 }
@@ -538,8 +538,8 @@ static void test_partitions_that_are_not_there_are_no_end(void **state)
 	cfg.partitions = chosen;
 	find(NULL, 0, true, false);
 	assert_int_equal(world.failures, 1);
-	assert_string_equal(world.why, "topic pcap has 3 partition(s), the first is 0: none of "
-				       "--partitions 3,9 is there");
+	assert_string_equal(world.why, "topic pcap has 3 partition(s), numbered from 0: none of "
+				       "--partitions 3,9 exists");
 	close_it();
 	open_with(CONFIG_OFFSET_END, false, NULL, 0); /* it may be added */
 	cfg.partitions = chosen;

@@ -48,13 +48,13 @@ static struct values values_of(const struct setting *s)
 	case SETTING_OFFSET:
 		return (struct values){"\"-15m\"", "false", "\"soon\"", "'soon'"};
 	case SETTING_POINT:
-		return (struct values){"\"-15m\"", "5", "\"soon\"", "'soon' is no time"};
+		return (struct values){"\"-15m\"", "5", "\"soon\"", "'soon' is not a time"};
 	case SETTING_PROPERTIES:
 		return (struct values){"( \"client.id=a\" )", "5", "( \"linger.ms=-1\" )",
 				       "linger.ms"};
 	default:
 		if (s->check == partition_set_check)
-			return (struct values){"\"0-3,7\"", "{ }", "\"a\"", "'a' is no list"};
+			return (struct values){"\"0-3,7\"", "{ }", "\"a\"", "'a' is not a list"};
 		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,
 				       "must not be empty"};
 	}
@@ -188,7 +188,14 @@ static void test_syntax(void **state)
 		{"a = ;", "t.cfg:1: syntax error"},
 		{"snaplen = 5;\nsnaplen = 6;", "t.cfg:2: duplicate setting name"},
 		{"a = 1;\n kafka-topic = pcap;",
-		 "t.cfg:2: syntax error: a text stands in double quotes"},
+		 "t.cfg:2: syntax error: put double quotes around a text, a time or a size"},
+		{"from = 2018-12-23;", "t.cfg:1: syntax error: put double quotes"},
+		{"from = @1545562210;", "t.cfg:1: syntax error: put double quotes"},
+		{"from = now;", "t.cfg:1: syntax error: put double quotes"},
+		{"slack = 10m;", "t.cfg:1: syntax error: put double quotes"},
+		{"to = -15m;", "t.cfg:1: syntax error: put double quotes"},
+		{"snaplen = 99999999999 5;", "t.cfg:1: syntax error\n"},
+		{"snaplen = -1.5e3 = 5;", "t.cfg:1: syntax error\n"},
 		{"\nkafka-topic = \"pcap;\nfilter = \"tcp\";\n# \"\n",
 		 "t.cfg:2: syntax error: a quote is missing"},
 		{"kafka-topic = pcap\";\n\nfilter = \"tcp\";\nlog-level = \"INFO\";",

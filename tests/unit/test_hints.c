@@ -69,7 +69,7 @@ static const struct example examples[] = {
 	 "a web server answers", false},
 	{"127.0.0.1:443/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): "
 	 "increase receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
-	 "the port wants TLS", false},
+	 "the port requires TLS", false},
 	{"127.0.0.1:22/bootstrap: Receive failed: Invalid response size 1397966893 "
 	 "(0..100000000): increase receive.message.max.bytes (after 0ms in state APIVERSION_QUERY)",
 	 "is not Kafka", false},
@@ -84,7 +84,7 @@ static const struct example examples[] = {
 	 "cannot be read", false},
 	{"Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert "
 	 "number 42",
-	 "wants a client certificate", true},
+	 "requires a client certificate", true},
 	{"Receive failed: error:0A000416:SSL routines::sslv3 alert certificate unknown: SSL alert "
 	 "number 46",
 	 "refused our certificate", true},

@@ -162,8 +162,8 @@ static void test_a_topic_made_again_after_a_stall_is_taken_whole(void **state)
 	assert_taken(8, 0, 5);
 	assert_int_equal(world.partition.next, 5);
 	assert_int_equal(world.lines, 1);
-	assert_string_equal(world.line, "topic pcap: partition 0 goes on at 0, not at 8: it was "
-					"made again, or cut");
+	assert_string_equal(world.line, "topic pcap: partition 0 continues at 0, not at 8: it was "
+					"recreated or truncated");
 }
 
 static void test_what_retention_deleted_is_counted(void **state)

@@ -142,7 +142,14 @@ static void test_offsets(void **state)
 		{"2026-11-23T13:00:00", CONFIG_OFFSET_TIME, NOW_MS},
 		{"2026-07-01 00:00:00.5", CONFIG_OFFSET_TIME, 1782856800500},
 		{"2026-07-01", CONFIG_OFFSET_TIME, 1782856800000},
-		{"2026-11-23T12:00", -1, 0},
+		{"2026-11-23T13:00", CONFIG_OFFSET_TIME, NOW_MS},
+		{"2026-11-23 12:00Z", CONFIG_OFFSET_TIME, NOW_MS},
+		{"2026-11-23T12:00.5Z", -1, 0},
+		{"2026-11-23T12:", -1, 0},
+		{"now", CONFIG_OFFSET_TIME, NOW_MS},
+		{"+15m", CONFIG_OFFSET_TIME, NOW_MS + 900000},
+		{"+99999w", -1, 0},
+		{"nowadays", -1, 0},
 		{"2026-11-2", -1, 0},
 		{"2026-13-01T00:00:00Z", -1, 0},
 		{"2026-11-23T24:00:00Z", -1, 0},
@@ -184,7 +191,7 @@ static void test_offsets(void **state)
 
 static void test_points_in_time_are_exact_and_shown(void **state)
 {
-	char text[64];
+	char text[128];
 	int64_t us = 0;
 
 	assert_true(point_in_time_parse("2026-11-23T12:00:00.1234567Z", 0, &us));
@@ -197,6 +204,11 @@ static void test_points_in_time_are_exact_and_shown(void **state)
 	assert_int_equal(us, NOW_MS * 1000 - 1000);
 	point_in_time_explain("@1795428900000", text, sizeof(text));
 	assert_non_null(strstr(text, "looks like milliseconds"));
+	point_in_time_explain("1795428900000", text, sizeof(text));
+	assert_non_null(strstr(text, "looks like milliseconds: in seconds it is @1795428900.000"));
+	point_in_time_explain("1795428900.5", text, sizeof(text));
+	assert_string_equal(text, "'1795428900.5' is not a time: write seconds since 1970 as "
+				  "@1795428900.5");
 }
 
 static void test_a_set_of_partitions(void **state)
@@ -207,7 +219,7 @@ static void test_a_set_of_partitions(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (partition_set_check(bad[i], why, sizeof(why)) == 0)
 			fail_msg("'%s' was taken", bad[i]);
-	assert_string_equal(why, "'4294967296' is no list of partitions such as 0-3,7");
+	assert_string_equal(why, "'4294967296' is not a list of partitions, such as 0-3,7");
 	assert_int_equal(partition_set_check("0-3,7", why, sizeof(why)), 0);
 	for (int32_t i = 0; i < 10; i++)
 		assert_int_equal(partition_set_has("0-3,7", i), i <= 3 || i == 7);
@@ -442,11 +454,11 @@ static void test_offsets_explained(void **state)
 		{"@1795428900000", "looks like milliseconds: in seconds it is @1795428900.000"},
 		{"@1795428900123456", "microseconds: in seconds it is @1795428900.123456"},
 		{"@1795428900123456789", "nanoseconds: in seconds it is @1795428900.123456789"},
-		{"2026-11-23 10:15", "is no time: write 2026-11-23T10:15:00Z (or +01:00"},
-		{"10:15", "is no time: write "},
-		{"@soon", "is no time: write "},
+		{"2026-11-23 10:", "is not a time: write 2026-11-23T10:15:00Z (or +01:00"},
+		{"10:15", "is not a time: write "},
+		{"@soon", "is not a time: write "},
 		{"99999999999999999999", "is out of range"},
-		{"yesterday", "is no offset: begin, end, stored, N, -N, or a time"},
+		{"yesterday", "is not an offset: write begin, end, stored, N, -N, or a time"},
 	};
 	char why[512];
 
@@ -474,26 +486,26 @@ static void test_brokers(void **state)
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
-		{"host:99999", "'99999' is no port: 1 to 65535"},
-		{"host:0", "'0' is no port"},
-		{"host:abc", "'abc' is no port"},
-		{"a:1,host:", "'host:': '' is no port"},
-		{"host:9092/x", "is no port"},
+		{"host:99999", "'99999' is not a port: write a number from 1 to 65535"},
+		{"host:0", "'0' is not a port"},
+		{"host:abc", "'abc' is not a port"},
+		{"a:1,host:", "'host:': '' is not a port"},
+		{"host:9092/x", "is not a port"},
 		{"http://host:9092", "Kafka does not speak 'http'"},
 		{"ftp://host:9092", "Kafka does not speak 'ftp'"},
 		{"sasl://host:9092", "Kafka does not speak 'sasl'"},
 		{"ssl2://host:9092", "Kafka does not speak 'ssl2'"},
-		{"host:9092 -t x", "there is a blank in it"},
-		{"a:1 b:2", "there is a blank in it"},
-		{"::1", "is written [2001:db8::1]:9092"},
-		{"2001:db8::1", "is written [2001:db8::1]:9092"},
-		{"fe80::1:9092", "is written [2001:db8::1]:9092"},
-		{"[::1", "is written [2001:db8::1]:9092"},
-		{"[::1]9092", "is written [2001:db8::1]:9092"},
-		{"[eth0]:1", "is written [2001:db8::1]:9092"},
-		{"a:1;b:1", "is no port"},
-		{"user@host:1", "is no broker: write HOST:PORT"},
-		{":9092", "is no broker: write HOST:PORT"},
+		{"host:9092 -t x", "it contains a blank"},
+		{"a:1 b:2", "it contains a blank"},
+		{"::1", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"2001:db8::1", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"fe80::1:9092", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"[::1", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"[::1]9092", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"[eth0]:1", "write an IPv6 address as [2001:db8::1]:9092"},
+		{"a:1;b:1", "is not a port"},
+		{"user@host:1", "is not a broker address: write HOST:PORT"},
+		{":9092", "is not a broker address: write HOST:PORT"},
 		{",", "no broker is named"},
 	};
 	char why[512];

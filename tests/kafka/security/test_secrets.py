@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_used_refuses_the_reload_and_the_old_client_goes_o
     cert.write_text("no certificate")
     process.send_signal(signal.SIGHUP)
     process.wait_line(r"^ERROR:root:Reload refused, the old settings stay: Kafka client: "
-                      r"ssl\.certificate\.location failed: .*: it is no certificate in PEM", 20)
+                      r"ssl\.certificate\.location failed: .*: it is not a PEM certificate", 20)
     assert len(process.grep("^ERROR")) == 1, process.describe()
     traffic.send(pair, 100, 1000, first=100)
     wait.until(lambda: passed(200), 20, process.describe)

@@ -34,13 +34,13 @@ def wrong(case, secure):
         "wrong host name": lambda: (
             secure.tls("WRONGHOST"), "other.example.*is for another host.*--kafka-broker"),
         "no client certificate": lambda: (
-            secure.tls("TLS"), r"wants a client certificate.*set ssl\.certificate\.location"),
+            secure.tls("TLS"), r"requires a client certificate.*set ssl\.certificate\.location"),
         "expired client": lambda: (
             secure.tls("TLS", **client_files(secure, "client-expired")),
             "the broker refused our certificate: it has expired"),
         "foreign client": lambda: (
             secure.tls("TLS", **client_files(secure, "client-foreign")),
-            "the broker refused our certificate|wants a client certificate that it trusts"),
+            "the broker refused our certificate|requires a client certificate that it trusts"),
     }[case]()
 
 

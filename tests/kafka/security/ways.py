@@ -46,7 +46,7 @@ def refusal(way, library):
         "GSSAPI": (1, f"Kerberos: no ticket: .*no suitable keys for nobody@{REALM}"),
         "TLS, server verified": (1, "other.example.*is for another host"),
         "TLS, client certificate": (1, "the broker refused our certificate|"
-                                       "wants a client certificate that it trusts"),
+                                       "requires a client certificate that it trusts"),
         # No client can be made of it: wrong usage.
         "TLS, encrypted key": (2, r"ssl\.key\.location failed: .*ssl\.key\.password is wrong"),
     }.get(way, (1, r"sasl\.username or sasl\.password is wrong"))
