@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stored packet: this head, then its bytes, padded so that the next head is aligned. */
+/*
+ * A stored packet: this head, its bytes, the names of its host and interface; padded so that the
+ * next head is aligned.
+ */
 struct entry {
 	uint64_t tag;
-	struct packet pkt; /* .data is not set while stored */
+	struct packet pkt; /* its pointers are not set while stored */
 };
 
 struct chunk {
@@ -72,14 +75,36 @@ static int add_chunk(struct pktbuf *b, size_t need)
 	return 0;
 }
 
-static size_t entry_size(uint32_t caplen)
+static size_t entry_size(const struct packet *pkt)
 {
-	return (sizeof(struct entry) + caplen + 7) & ~(size_t)7;
+	return (sizeof(struct entry) + pkt->caplen + pkt->host_len + pkt->interface_len + 7) &
+	       ~(size_t)7;
+}
+
+/* The packet of an entry, borrowed from it. */
+static void show(const struct entry *e, struct packet *pkt)
+{
+	const char *names = (const char *)(e + 1) + e->pkt.caplen;
+
+	*pkt = e->pkt;
+	pkt->data = (const uint8_t *)(e + 1);
+	if (pkt->host_len)
+		pkt->host = names;
+	if (pkt->interface_len)
+		pkt->interface = names + pkt->host_len;
+}
+
+static void copy_names(uint8_t *to, const struct packet *pkt)
+{
+	if (pkt->host_len)
+		memcpy(to, pkt->host, pkt->host_len);
+	if (pkt->interface_len)
+		memcpy(to + pkt->host_len, pkt->interface, pkt->interface_len);
 }
 
 int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag)
 {
-	size_t need = entry_size(pkt->caplen);
+	size_t need = entry_size(pkt);
 	struct entry *e;
 
 	if (!b->tail || b->tail->size - b->tail->used < need) {
@@ -90,10 +115,11 @@ int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag)
 	}
 	e = (struct entry *)(void *)(b->tail->bytes + b->tail->used);
 	*e = (struct entry){.tag = tag, .pkt = *pkt};
-	e->pkt.host = e->pkt.interface = NULL; /* borrowed for the call */
-	e->pkt.host_len = e->pkt.interface_len = 0;
+	e->pkt.host = e->pkt.interface = NULL;
 	if (pkt->caplen)
 		memcpy(e + 1, pkt->data, pkt->caplen);
+	if (pkt->host_len | pkt->interface_len)
+		copy_names((uint8_t *)(e + 1) + pkt->caplen, pkt);
 	b->tail->used += need;
 	b->count++;
 	return 0;
@@ -106,8 +132,7 @@ bool pktbuf_peek(struct pktbuf *b, struct packet *pkt, uint64_t *tag)
 	if (!b->count)
 		return false;
 	e = (const struct entry *)(const void *)(b->head->bytes + b->head->read);
-	*pkt = e->pkt;
-	pkt->data = (const uint8_t *)(e + 1);
+	show(e, pkt);
 	if (tag)
 		*tag = e->tag;
 	return true;
@@ -118,7 +143,7 @@ void pktbuf_pop(struct pktbuf *b)
 	struct chunk *c = b->head;
 	const struct entry *e = (const struct entry *)(const void *)(c->bytes + c->read);
 
-	c->read += entry_size(e->pkt.caplen);
+	c->read += entry_size(&e->pkt);
 	b->count--;
 	if (c->read == c->used)
 		drop_head(b);
@@ -143,9 +168,8 @@ bool pktbuf_next(const struct pktbuf *b, struct pktbuf_walk *walk, struct packet
 		return false;
 	walk->chunk = c;
 	e = (const struct entry *)(const void *)(c->bytes + walk->at);
-	walk->at += entry_size(e->pkt.caplen);
-	*pkt = e->pkt;
-	pkt->data = (const uint8_t *)(e + 1);
+	walk->at += entry_size(&e->pkt);
+	show(e, pkt);
 	*tag = e->tag;
 	return true;
 }
@@ -179,7 +203,7 @@ static bool collect(const struct pktbuf *b, struct place *places)
 			if (n && places[n - 1].tag > e->tag)
 				sorted = false;
 			n++;
-			at += entry_size(e->pkt.caplen);
+			at += entry_size(&e->pkt);
 		}
 	}
 	return sorted;
@@ -196,9 +220,9 @@ int pktbuf_sort(struct pktbuf *b)
 	if (!collect(b, places)) {
 		qsort(places, b->count, sizeof(*places), compare_places);
 		for (uint64_t i = 0; i < b->count && r == 0; i++) {
-			struct packet pkt = places[i].e->pkt;
+			struct packet pkt;
 
-			pkt.data = (const uint8_t *)(places[i].e + 1);
+			show(places[i].e, &pkt);
 			r = pktbuf_push(&sorted, &pkt, places[i].tag);
 		}
 		/* On failure drop the copy, on success the original. */

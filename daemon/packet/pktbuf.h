@@ -22,7 +22,7 @@ void pktbuf_free(struct pktbuf *b);
 /* Copies the packet and its tag to the end. 0 or -ENOMEM. */
 int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag);
 
-/* The first packet, its data borrowed until the next pop; false when there is none. */
+/* The first packet, its data and names borrowed until the next pop; false when there is none. */
 bool pktbuf_peek(struct pktbuf *b, struct packet *pkt, uint64_t *tag);
 void pktbuf_pop(struct pktbuf *b);
 

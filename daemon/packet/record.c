@@ -26,20 +26,23 @@ int64_t record_timestamp_ms(const struct packet *pkt)
 	return ms ? (int64_t)ms : 1;
 }
 
-static void put_header(struct record_header *h, const char *name, uint32_t value)
+static void put_text(struct record_header *h, const char *name, const char *value, size_t len)
 {
-	char digits[10];
-	size_t n = 0;
+	h->name = name;
+	h->name_len = strlen(name);
+	h->value = value;
+	h->len = len;
+}
+
+static void put_number(struct record_header *h, const char *name, uint64_t value)
+{
+	size_t at = sizeof(h->digits);
 
 	do {
-		digits[n++] = (char)('0' + value % 10);
+		h->digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-
-	h->name = name;
-	h->len = n;
-	for (size_t i = 0; i < n; i++)
-		h->value[i] = digits[n - 1 - i];
+	put_text(h, name, h->digits + at, sizeof(h->digits) - at);
 }
 
 size_t record_put_headers(const struct packet *pkt, struct record_header out[RECORD_MAX_HEADERS])
@@ -47,11 +50,17 @@ size_t record_put_headers(const struct packet *pkt, struct record_header out[REC
 	size_t n = 0;
 
 	if (pkt->linktype != PACKET_LINKTYPE_DEFAULT)
-		put_header(&out[n++], "linktype", pkt->linktype);
+		put_number(&out[n++], "linktype", pkt->linktype);
 	if (pkt->wirelen != pkt->caplen)
-		put_header(&out[n++], "wirelen", pkt->wirelen);
+		put_number(&out[n++], "wirelen", pkt->wirelen);
 	if (pkt->nanos)
-		put_header(&out[n++], "nanos", pkt->nanos);
+		put_number(&out[n++], "nanos", pkt->nanos);
+	if (pkt->dropcount)
+		put_number(&out[n++], "dropcount", pkt->dropcount);
+	if (pkt->host_len)
+		put_text(&out[n++], "host", pkt->host, pkt->host_len);
+	if (pkt->interface_len)
+		put_text(&out[n++], "interface", pkt->interface, pkt->interface_len);
 	return n;
 }
 

@@ -11,13 +11,18 @@
 #include "packet/packet.h"
 
 #define RECORD_KEY_LEN     8
-#define RECORD_MAX_HEADERS 3 /* linktype, wirelen, nanos */
+#define RECORD_MAX_HEADERS 6 /* linktype, wirelen, nanos, dropcount, host, interface */
 
-/* A header: name is static, value is ASCII decimal, not terminated. */
+/*
+ * A header: `name` is static; `value`, not terminated, is ASCII decimal in `digits`, or a name that
+ * the packet has, borrowed.
+ */
 struct record_header {
 	const char *name;
-	char value[20];
+	size_t name_len;
+	const char *value;
 	size_t len;
+	char digits[20];
 };
 
 /* Writes the key: capture time in microseconds, unsigned 64 bit, big-endian. */
@@ -33,10 +38,13 @@ int64_t record_timestamp_ms(const struct packet *pkt);
 static inline bool record_needs_headers(const struct packet *pkt)
 {
 	return pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->wirelen != pkt->caplen ||
-	       pkt->nanos != 0;
+	       pkt->nanos != 0 || pkt->host_len || pkt->interface_len || pkt->dropcount;
 }
 
-/* Fills `out` with the headers the packet needs; returns how many (0 to RECORD_MAX_HEADERS). */
+/*
+ * Fills `out` with the headers the packet needs; returns how many (0 to RECORD_MAX_HEADERS). They
+ * point into themselves: not to be copied.
+ */
 size_t record_put_headers(const struct packet *pkt, struct record_header out[RECORD_MAX_HEADERS]);
 
 /*

@@ -40,7 +40,8 @@ static rd_kafka_headers_t *make_headers(const struct packet *pkt)
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(n);
 
 	for (size_t i = 0; i < n; i++)
-		rd_kafka_header_add(headers, h[i].name, -1, h[i].value, (ssize_t)h[i].len);
+		rd_kafka_header_add(headers, h[i].name, (ssize_t)h[i].name_len, h[i].value,
+				    (ssize_t)h[i].len);
 	return headers;
 }
 

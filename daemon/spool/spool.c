@@ -268,7 +268,7 @@ static struct spool_batch *batch_to_fill(struct spool *s)
 
 static int put(struct spool *s, const struct packet *pkt)
 {
-	size_t bytes = spool_format_packet_size(pkt->caplen);
+	size_t bytes = spool_format_packet_size(pkt);
 	struct spool_batch *b = batch_to_fill(s);
 	int r = b ? pktbuf_push(b->packets, pkt, s->next) : -ENOMEM;
 
@@ -284,7 +284,7 @@ static int put(struct spool *s, const struct packet *pkt)
 
 int spool_append(struct spool *s, const struct packet *pkt)
 {
-	if (spool_thread_refused(s->thread) || is_full(s, spool_format_packet_size(pkt->caplen)))
+	if (spool_thread_refused(s->thread) || is_full(s, spool_format_packet_size(pkt)))
 		return SPOOL_E_NOSPACE;
 	if (spool_thread_pending(s->thread) >= PENDING_MAX) {
 		s->want_room = true;
@@ -380,12 +380,12 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 		int r;
 
 		pktbuf_peek(b->packets, &pkt, &number);
+		skip_lost(s, number); /* first: `fn` may ask how many were lost before it */
 		r = fn(ctx, &pkt, number, b->topic);
 		if (r < 0)
 			return r;
 		if (r)
 			break;
-		skip_lost(s, number);
 		s->read = number + 1;
 		pktbuf_pop(b->packets);
 		n++;

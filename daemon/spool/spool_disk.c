@@ -102,7 +102,7 @@ int spool_disk_new(struct spool_disk **out, const char *directory, uint64_t segm
 	d->fd = -1;
 	d->segment_size = segment_size;
 	d->sync_ended = sync_ms > 0;
-	d->buf = malloc(WRITE_SIZE + spool_file_packet_max(PACKET_MAX_LEN));
+	d->buf = malloc(WRITE_SIZE + SPOOL_FILE_PACKET_MAX);
 	r = d->buf ? spool_list_open(&d->list, directory) : -ENOMEM;
 	if (r == 0)
 		r = spool_sync_new(&d->sync, d->list.dir, sync_ms);

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "spool/spool_format.h"
 
 /* Bytes read at a time; it holds the largest block, and then some. */
 #define READ_SIZE (2u << 20)
@@ -67,11 +66,6 @@ int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint64_t
 						k->kind[i].resolution);
 	*out = buf;
 	return (int)n;
-}
-
-size_t spool_file_packet_max(uint32_t caplen)
-{
-	return SPOOL_FORMAT_INTERFACE_SIZE + spool_format_packet_size(caplen);
 }
 
 int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8_t *buf)

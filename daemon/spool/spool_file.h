@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "packet/packet.h"
+#include "spool/spool_format.h"
 
 /* Kafka's own limit for the name of a topic is 249. */
 #define SPOOL_TOPIC_MAX 256
@@ -33,7 +34,9 @@ void spool_kinds_clear(struct spool_kinds *k);
 int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint64_t id, uint8_t **out);
 
 /* Bytes that spool_file_put_packet() writes at most. */
-size_t spool_file_packet_max(uint32_t caplen);
+#define SPOOL_FILE_PACKET_MAX                                                                      \
+	(SPOOL_FORMAT_INTERFACE_SIZE + SPOOL_FORMAT_PACKET_EXTRA + PACKET_MAX_LEN +                \
+	 SPOOL_FORMAT_ORIGIN_MAX)
 
 /* Encodes a packet, with an interface block before it when its kind is new. Size or -ENOMEM. */
 int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8_t *buf);

@@ -17,6 +17,9 @@
 #define OPTION_DELIVERED  8      /* of statistics */
 #define OPTION_ID         0x8001 /* of a section; ours, as the next one */
 #define OPTION_CHECKSUM   0x8002 /* the last but the end, over the body before its value */
+#define OPTION_DROPCOUNT  4      /* of a packet, as the next two, which are ours */
+#define OPTION_HOST       0x8003
+#define OPTION_INTERFACE  0x8004
 
 static size_t padded(size_t n)
 {
@@ -28,9 +31,20 @@ uint8_t spool_format_resolution(uint64_t time_us)
 	return time_us < UINT64_MAX / 1000 ? 9 : 6;
 }
 
-size_t spool_format_packet_size(uint32_t caplen)
+static size_t name_size(size_t len)
 {
-	return SPOOL_FORMAT_PACKET_EXTRA + padded(caplen);
+	return len ? 4 + padded(len) : 0;
+}
+
+/* Of the options that say where a packet comes from, and what was lost before it. */
+static size_t origin_size(const struct packet *pkt)
+{
+	return (pkt->dropcount ? 12 : 0) + name_size(pkt->host_len) + name_size(pkt->interface_len);
+}
+
+size_t spool_format_packet_size(const struct packet *pkt)
+{
+	return SPOOL_FORMAT_PACKET_EXTRA + padded(pkt->caplen) + origin_size(pkt);
 }
 
 /* Type in front, and the length on both sides, as every block has. */
@@ -110,11 +124,23 @@ size_t spool_format_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resol
 	return frame_block(buf, SPOOL_FORMAT_INTERFACE, n + 4);
 }
 
+/* Returns their end. */
+static size_t put_origin(uint8_t *buf, size_t n, const struct packet *pkt)
+{
+	if (pkt->dropcount)
+		n += put_option(buf + n, OPTION_DROPCOUNT, &pkt->dropcount, sizeof(uint64_t));
+	if (pkt->host_len)
+		n += put_option(buf + n, OPTION_HOST, pkt->host, pkt->host_len);
+	if (pkt->interface_len)
+		n += put_option(buf + n, OPTION_INTERFACE, pkt->interface, pkt->interface_len);
+	return n;
+}
+
 size_t spool_format_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 			       const struct packet *pkt)
 {
 	uint64_t ticks = resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
-	size_t size = spool_format_packet_size(pkt->caplen);
+	size_t n = 28 + padded(pkt->caplen);
 
 	bytes_put32(buf + 8, interface);
 	bytes_put32(buf + 12, (uint32_t)(ticks >> 32));
@@ -122,11 +148,12 @@ size_t spool_format_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolut
 	bytes_put32(buf + 20, pkt->caplen);
 	bytes_put32(buf + 24, pkt->wirelen);
 	if (pkt->caplen % 4)
-		bytes_put32(buf + size - 20, 0); /* the padding; the data goes over it */
+		bytes_put32(buf + n - 4, 0); /* the padding; the data goes over it */
 	if (pkt->caplen)
 		memcpy(buf + 28, pkt->data, pkt->caplen);
-	put_checksum(buf, size - 16, packet_kind(pkt->linktype, resolution));
-	return frame_block(buf, SPOOL_FORMAT_PACKET, size);
+	n = put_origin(buf, n, pkt);
+	n = put_checksum(buf, n, packet_kind(pkt->linktype, resolution));
+	return frame_block(buf, SPOOL_FORMAT_PACKET, n + 4);
 }
 
 size_t spool_format_put_statistics(uint8_t *buf, uint64_t delivered)
@@ -246,7 +273,10 @@ bool spool_format_is_packet(const struct spool_format_block *b)
 	    bytes_get32(b->body + 12) > PACKET_MAX_LEN)
 		return false;
 	data = padded(bytes_get32(b->body + 12));
-	return b->len == 20 + data || b->len == 32 + data; /* without or with a checksum */
+	/* Without a checksum, or with one, and perhaps other options before it. */
+	return b->len == 20 + data ||
+	       (b->len >= 32 + data && b->len <= 32 + data + SPOOL_FORMAT_ORIGIN_MAX &&
+		bytes_get16(b->body + b->len - 12) == OPTION_CHECKSUM);
 }
 
 bool spool_format_get_packet_interface(const struct spool_format_block *b, uint32_t *interface)
@@ -257,15 +287,38 @@ bool spool_format_get_packet_interface(const struct spool_format_block *b, uint3
 	return true;
 }
 
+static const char *find_name(const struct spool_format_block *b, uint32_t at, uint16_t code,
+			     uint8_t *len)
+{
+	uint16_t n;
+	const uint8_t *name = find_option(b, at, code, &n);
+
+	if (!name || n == 0 || n > UINT8_MAX)
+		return NULL;
+	*len = (uint8_t)n;
+	return (const char *)name;
+}
+
+/* Options begin at `at`. */
+static void get_origin(const struct spool_format_block *b, uint32_t at, struct packet *pkt)
+{
+	uint16_t len;
+	const uint8_t *dropcount = find_option(b, at, OPTION_DROPCOUNT, &len);
+
+	if (dropcount && len == sizeof(uint64_t))
+		pkt->dropcount = bytes_get64(dropcount);
+	pkt->host = find_name(b, at, OPTION_HOST, &pkt->host_len);
+	pkt->interface = find_name(b, at, OPTION_INTERFACE, &pkt->interface_len);
+}
+
 bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linktype,
 			     uint8_t resolution, bool checked, struct packet *pkt)
 {
 	uint64_t ticks = (uint64_t)bytes_get32(b->body + 4) << 32 | bytes_get32(b->body + 8);
-	uint32_t caplen = bytes_get32(b->body + 12);
+	uint32_t caplen = bytes_get32(b->body + 12), options = 20 + (uint32_t)padded(caplen);
 
-	if (caplen > PACKET_MAX_LEN || padded(caplen) > b->len - 20 ||
-	    !is_intact(b, 20 + (uint32_t)padded(caplen), packet_kind(linktype, resolution),
-		       checked))
+	if (caplen > PACKET_MAX_LEN || options > b->len ||
+	    !is_intact(b, options, packet_kind(linktype, resolution), checked))
 		return false;
 	*pkt = (struct packet){
 		.data = b->body + 20,
@@ -275,5 +328,7 @@ bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linkty
 		.time_us = resolution == 9 ? ticks / 1000 : ticks,
 		.nanos = resolution == 9 ? (uint16_t)(ticks % 1000) : 0,
 	};
+	if (b->len > options + 12) /* more than the checksum */
+		get_origin(b, options, pkt);
 	return true;
 }

@@ -8,7 +8,8 @@
  * Section, packet and statistics carry a checksum in an option of our own (of the codes that the
  * draft leaves for local use, which other readers pass over): what the disk has changed is found.
  * That of a packet covers its link type and resolution too, which stand in another block. Blocks
- * of earlier versions have none.
+ * of earlier versions have none. What a packet says of its origin stands in options of its own
+ * block: epb_dropcount, and host and interface in options of ours. Most packets have none of them.
  */
 #pragma once
 
@@ -29,6 +30,7 @@
 #define SPOOL_FORMAT_STATISTICS_SIZE 48   /* bytes of a statistics block */
 #define SPOOL_FORMAT_STATISTICS_OLD  40   /* the same without a checksum */
 #define SPOOL_FORMAT_PACKET_EXTRA    44   /* bytes of a packet block beside its data and padding */
+#define SPOOL_FORMAT_ORIGIN_MAX      532  /* bytes that the options of a packet add at most */
 
 /* A block of more bytes than this is damage, not data. */
 #define SPOOL_FORMAT_BLOCK_MAX (PACKET_MAX_LEN + 4096)
@@ -44,8 +46,8 @@ struct spool_format_block {
 /* Units of a time stamp in a second; 9 where the time fits, which ends in the year 2554. */
 uint8_t spool_format_resolution(uint64_t time_us);
 
-/* Bytes that spool_format_put_packet() writes for a packet of this length. */
-size_t spool_format_packet_size(uint32_t caplen);
+/* Bytes that spool_format_put_packet() writes for this packet. */
+size_t spool_format_packet_size(const struct packet *pkt);
 
 /* Each writes one block and returns its size; the caller has seen to the room. */
 /* `id` tells this section from all others; not 0. */
@@ -79,6 +81,7 @@ bool spool_format_get_statistics(const struct spool_format_block *b, bool checke
 bool spool_format_is_packet(const struct spool_format_block *b);
 /* Which interface a packet block names; false when it is too short for a packet block. */
 bool spool_format_get_packet_interface(const struct spool_format_block *b, uint32_t *interface);
-/* Link type and resolution are those of the interface. The data is borrowed from the block. */
+/* Link type and resolution are those of the interface. Data and names are borrowed from the block.
+ */
 bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linktype,
 			     uint8_t resolution, bool checked, struct packet *pkt);

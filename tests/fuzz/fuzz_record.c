@@ -3,12 +3,18 @@
  * A record that somebody else wrote: a header's name and value from the input. What is accepted
  * must come back the same when it is written again and read again.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "packet/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_same(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	return a_len == b_len && (!a_len || !memcmp(a, b, a_len));
+}
 
 static void check_round_trip(const struct packet *pkt)
 {
@@ -22,7 +28,9 @@ static void check_round_trip(const struct packet *pkt)
 		if (!record_get_header(&back, h[i].name, h[i].value, h[i].len))
 			abort();
 	if (back.linktype != pkt->linktype || back.wirelen != pkt->wirelen ||
-	    back.nanos != pkt->nanos)
+	    back.nanos != pkt->nanos || back.dropcount != pkt->dropcount ||
+	    !is_same(back.host, back.host_len, pkt->host, pkt->host_len) ||
+	    !is_same(back.interface, back.interface_len, pkt->interface, pkt->interface_len))
 		abort();
 }
 

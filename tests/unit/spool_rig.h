@@ -220,7 +220,12 @@ static inline struct packet make(uint32_t i, uint32_t caplen)
 			       .wirelen = caplen + i % 3 * 1000,
 			       .time_us = 1700000000000000 + i,
 			       .nanos = (uint16_t)(i % 1000),
-			       .linktype = linktypes[i % 5]};
+			       .linktype = linktypes[i % 5],
+			       .dropcount = i % 11 ? 0 : i,
+			       .host = i % 3 ? NULL : "sensor-1",
+			       .host_len = i % 3 ? 0 : 8,
+			       .interface = i % 2 ? NULL : "eth0.1",
+			       .interface_len = i % 2 ? 0 : 6};
 }
 
 static inline uint32_t length_of(uint32_t i)
@@ -265,6 +270,13 @@ static inline int take(void *ctx, const struct packet *pkt, uint64_t number, con
 	assert_int_equal(pkt->time_us, want.time_us);
 	assert_int_equal(pkt->nanos, want.nanos);
 	assert_int_equal(pkt->linktype, want.linktype);
+	assert_int_equal(pkt->dropcount, want.dropcount);
+	assert_int_equal(pkt->host_len, want.host_len);
+	assert_int_equal(pkt->interface_len, want.interface_len);
+	if (want.host)
+		assert_memory_equal(pkt->host, want.host, want.host_len);
+	if (want.interface)
+		assert_memory_equal(pkt->interface, want.interface, want.interface_len);
 	r->last_number = number;
 	r->last_topic = topic;
 	r->got[r->n++] = i;

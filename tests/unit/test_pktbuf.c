@@ -33,16 +33,32 @@ static struct packet make(uint32_t i, uint32_t caplen)
 			       .wirelen = caplen + i,
 			       .time_us = 1700000000000000 + i,
 			       .nanos = (uint16_t)(i % 1000),
-			       .linktype = (uint16_t)(i % 300)};
+			       .linktype = (uint16_t)(i % 300),
+			       .dropcount = i % 2,
+			       .host = i % 3 ? "sensor" : NULL,
+			       .host_len = i % 3 ? 6 : 0,
+			       .interface = i % 5 ? "eth0" : NULL,
+			       .interface_len = i % 5 ? 4 : 0};
 }
 
 static void push(struct pktbuf *b, uint32_t i, uint32_t caplen, uint64_t tag)
 {
 	struct packet pkt = make(i, caplen);
+	char gone_after_the_call[] = "sensor";
 
-	pkt.host = pkt.interface = "gone after the call";
-	pkt.host_len = pkt.interface_len = 4;
+	if (pkt.host)
+		pkt.host = gone_after_the_call;
 	assert_int_equal(pktbuf_push(b, &pkt, tag), 0);
+	gone_after_the_call[0] = 'x';
+}
+
+static void expect_name(const char *name, size_t len, const char *want, size_t want_len)
+{
+	assert_int_equal(len, want_len);
+	if (want)
+		assert_memory_equal(name, want, want_len);
+	else
+		assert_null(name);
 }
 
 static void expect(struct pktbuf *b, uint32_t i, uint32_t caplen, uint64_t tag)
@@ -54,9 +70,9 @@ static void expect(struct pktbuf *b, uint32_t i, uint32_t caplen, uint64_t tag)
 	assert_int_equal(got, tag);
 	assert_int_equal(pkt.caplen, caplen);
 	assert_memory_equal(pkt.data, want.data, caplen);
-	assert_null(pkt.host);
-	assert_null(pkt.interface);
-	assert_int_equal(pkt.host_len + pkt.interface_len, 0);
+	expect_name(pkt.host, pkt.host_len, want.host, want.host_len);
+	expect_name(pkt.interface, pkt.interface_len, want.interface, want.interface_len);
+	assert_int_equal(pkt.dropcount, want.dropcount);
 	assert_int_equal(pkt.wirelen, want.wirelen);
 	assert_int_equal(pkt.time_us, want.time_us);
 	assert_int_equal(pkt.nanos, want.nanos);

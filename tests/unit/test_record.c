@@ -68,6 +68,45 @@ static void headers_round_trip(void **state)
 	assert_int_equal(back.nanos, 7);
 }
 
+static void what_a_packet_says_of_its_origin_makes_the_round_trip(void **state)
+{
+	const struct packet plain = {.caplen = 60, .wirelen = 60, .linktype = 1};
+	struct packet back = plain, pkts[] = {plain, plain, plain};
+	struct record_header h[RECORD_MAX_HEADERS];
+
+	pkts[0].host = "sensor-1, not the end";
+	pkts[0].host_len = 8;
+	pkts[1].interface = "eth0";
+	pkts[1].interface_len = 4;
+	pkts[2].dropcount = UINT64_MAX;
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(record_needs_headers(&pkts[i]));
+		assert_int_equal(record_put_headers(&pkts[i], h), 1);
+		assert_int_equal(h[0].name_len, strlen(h[0].name));
+		assert_true(record_get_header(&back, h[0].name, h[0].value, h[0].len));
+	}
+	assert_int_equal(back.host_len, 8);
+	assert_memory_equal(back.host, "sensor-1", 8);
+	assert_int_equal(back.interface_len, 4);
+	assert_memory_equal(back.interface, "eth0", 4);
+	assert_true(back.dropcount == UINT64_MAX);
+}
+
+static void no_packet_needs_more_headers_than_there_is_room_for(void **state)
+{
+	const struct packet pkt = {.wirelen = 1,
+				   .linktype = 276,
+				   .nanos = 999,
+				   .dropcount = 1,
+				   .host = "a",
+				   .host_len = 1,
+				   .interface = "b",
+				   .interface_len = 1};
+	struct record_header h[RECORD_MAX_HEADERS];
+
+	assert_int_equal(record_put_headers(&pkt, h), RECORD_MAX_HEADERS);
+}
+
 static void a_value_longer_than_any_packet_is_cut(void **state)
 {
 	static const uint8_t key[8], value[PACKET_MAX_LEN + 100];
@@ -143,6 +182,8 @@ int main(void)
 		cmocka_unit_test(timestamp_is_never_zero),
 		cmocka_unit_test(plain_packet_has_no_headers),
 		cmocka_unit_test(headers_round_trip),
+		cmocka_unit_test(what_a_packet_says_of_its_origin_makes_the_round_trip),
+		cmocka_unit_test(no_packet_needs_more_headers_than_there_is_room_for),
 		cmocka_unit_test(a_value_longer_than_any_packet_is_cut),
 		cmocka_unit_test(what_is_no_packet_is_refused),
 		cmocka_unit_test(what_a_record_says_of_its_origin_is_taken),

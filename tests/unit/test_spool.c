@@ -106,6 +106,14 @@ static bool is_noted(struct rig *r, unsigned int packets)
 	return noted == packets;
 }
 
+/* What packet i takes of the disk. */
+static uint64_t size_of(uint32_t i)
+{
+	struct packet pkt = make(i, length_of(i));
+
+	return spool_format_packet_size(&pkt);
+}
+
 /* A child fills the spool, acknowledges 200, and is killed once that is on its way to disk. */
 static void fill_and_die(struct rig *r)
 {
@@ -114,7 +122,7 @@ static void fill_and_die(struct rig *r)
 	rig_open(r);
 	append_all(r, 0, 1000);
 	for (uint32_t i = 0; i < 1000; i++)
-		bytes += spool_format_packet_size(length_of(i));
+		bytes += size_of(i);
 	WAIT(r, bytes_on_disk(r) >= bytes);
 	read_until(r, 1000);
 	spool_acknowledge(r->spool, 200);
@@ -163,11 +171,11 @@ static void allowance_is_kept(void **state)
 	r->opt.segment_size = 256u << 10;
 	rig_open(r);
 	for (; append(r, n + 10) == 0; n++)
-		bytes += spool_format_packet_size(length_of(n + 10));
+		bytes += size_of(n + 10);
 	assert_int_equal(append(r, n + 10), SPOOL_E_NOSPACE);
 	WAIT(r, bytes_on_disk(r) > bytes); /* and what begins a file */
 	assert_true(bytes_on_disk(r) <= r->opt.size + SPOOL_FORMAT_SECTION_MAX);
-	assert_true(bytes_on_disk(r) + spool_format_packet_size(length_of(n + 10)) > r->opt.size);
+	assert_true(bytes_on_disk(r) + size_of(n + 10) > r->opt.size);
 	read_until(r, n);
 	spool_acknowledge(r->spool, r->last_number + 1);
 	WAIT(r, append(r, n + 10) == 0);

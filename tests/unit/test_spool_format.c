@@ -101,22 +101,31 @@ static void statistics(void **state)
 
 static void round_trip(const struct packet *pkt)
 {
-	static uint8_t buf[PACKET_MAX_LEN + SPOOL_FORMAT_PACKET_EXTRA + 4];
+	static uint8_t buf[PACKET_MAX_LEN + SPOOL_FORMAT_PACKET_EXTRA + SPOOL_FORMAT_ORIGIN_MAX];
 	uint8_t resolution = spool_format_resolution(pkt->time_us);
 	size_t n = spool_format_put_packet(buf, 0x12345, resolution, pkt);
 	struct spool_format_block b;
 	struct packet back;
 	uint32_t interface;
 
-	assert_int_equal(n, spool_format_packet_size(pkt->caplen));
+	assert_int_equal(n, spool_format_packet_size(pkt));
+	assert_true(n <= sizeof(buf));
 	assert_int_equal(spool_format_next(buf, n - 1, &b), SPOOL_FORMAT_E_SHORT);
 	assert_int_equal(spool_format_next(buf, n, &b), 0);
 	assert_true(spool_format_get_packet_interface(&b, &interface));
 	assert_int_equal(interface, 0x12345);
 	memset(&back, 0xff, sizeof(back));
 	assert_true(spool_format_get_packet(&b, pkt->linktype, resolution, true, &back));
-	assert_null(back.host);
-	assert_true(back.dropcount == 0);
+	assert_true(spool_format_is_packet(&b));
+	assert_true(back.dropcount == pkt->dropcount);
+	assert_int_equal(back.host_len, pkt->host_len);
+	assert_int_equal(back.interface_len, pkt->interface_len);
+	if (pkt->host_len)
+		assert_memory_equal(back.host, pkt->host, pkt->host_len);
+	else
+		assert_null(back.host);
+	if (pkt->interface_len)
+		assert_memory_equal(back.interface, pkt->interface, pkt->interface_len);
 	assert_int_equal(back.caplen, pkt->caplen);
 	assert_int_equal(back.wirelen, pkt->wirelen);
 	assert_true(back.time_us == pkt->time_us);
@@ -149,6 +158,40 @@ static void packets(void **state)
 	}
 }
 
+static void what_a_packet_says_of_its_origin(void **state)
+{
+	static const uint8_t data[PACKET_MAX_LEN];
+	static const uint32_t lengths[] = {0, 3, 60, PACKET_MAX_LEN};
+	char name[UINT8_MAX];
+
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		for (unsigned int len = 0; len <= UINT8_MAX; len += len < 4 ? 1 : 251) {
+			struct packet pkt = {.data = data,
+					     .caplen = lengths[i],
+					     .linktype = 276,
+					     .host = name,
+					     .host_len = (uint8_t)len};
+
+			round_trip(&pkt);
+			pkt.interface = name;
+			pkt.interface_len = (uint8_t)(UINT8_MAX - len);
+			round_trip(&pkt);
+			pkt.dropcount = UINT64_MAX;
+			pkt.interface_len = UINT8_MAX;
+			round_trip(&pkt);
+		}
+	}
+}
+
+/* Byte for byte: what says nothing is written as it was before there was anything to say. */
+static void a_packet_that_says_nothing_is_as_ever(void **state)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"abcdef", .caplen = 6, .wirelen = 6};
+
+	assert_int_equal(spool_format_packet_size(&pkt), SPOOL_FORMAT_PACKET_EXTRA + 8);
+}
+
 static void what_is_no_block_is_refused(void **state)
 {
 	const struct packet pkt = {.data = (const uint8_t *)"abcdef", .caplen = 6, .wirelen = 6};
@@ -177,7 +220,10 @@ static void a_changed_bit_is_found(void **state)
 	const struct packet pkt = {.data = (const uint8_t *)"abcdef",
 				   .caplen = 6,
 				   .wirelen = 6,
-				   .linktype = 1};
+				   .linktype = 1,
+				   .host = "h",
+				   .host_len = 1,
+				   .dropcount = 3};
 	uint8_t buf[SPOOL_FORMAT_SECTION_MAX];
 	struct spool_format_block b;
 	struct packet back;
@@ -225,6 +271,8 @@ int main(void)
 		cmocka_unit_test(a_resolution_that_is_not_ours_is_refused),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(packets),
+		cmocka_unit_test(what_a_packet_says_of_its_origin),
+		cmocka_unit_test(a_packet_that_says_nothing_is_as_ever),
 		cmocka_unit_test(what_is_no_block_is_refused),
 		cmocka_unit_test(a_changed_bit_is_found),
 	};
