@@ -117,6 +117,23 @@ def test_without_a_prefix_the_configuration_is_where_the_manuals_say(tmp_path):
     assert 'd /etc/pycapa 0750 root pycapa' in (build / 'systemd/pycapa.tmpfiles').read_text()
 
 
+@pytest.mark.parametrize('prefix, etc', [('/usr/local', '/etc'),
+                                         ('/opt/capture', '/opt/capture/etc')])
+def test_the_pages_name_what_is_installed(tmp_path, prefix, etc):
+    build = tmp_path / 'build'
+    run('meson', 'setup', build, daemon.TREE, f'--prefix={prefix}', timeout=120)
+    pages = ['docs/pycapa.1', 'docs/pycapa.8', 'docs/pycapa.cfg.5']
+    run('ninja', '-C', build, *pages)
+    there = json.loads(run('meson', 'introspect', '--installed', build).stdout).values()
+    text = ''.join((build / page).read_text() for page in pages).replace('\\&', '')
+    assert set(re.findall(r'[\w/]*/NAME\.cfg', text)) == {f'{etc}/pycapa/NAME.cfg'}
+    named = set(re.findall(rf'(?:/usr|{prefix})/[\w/.@]*\w', text))
+    assert f'{prefix}/share/doc/pycapa/examples/minimal.cfg' in named
+    missing = [path for path in named if not path.startswith(f'{etc}/pycapa/') and
+               not any(f'{t}/'.startswith(f'{path}/') for t in there)]
+    assert missing == []
+
+
 def test_two_hosts_at_once_and_nothing_stays(tmp_path):
     """The harness itself: twice in a row, two beside each other, and no trace of them after."""
     for _ in range(2):
