@@ -24,6 +24,8 @@ struct role {
 	char input_state[160];
 
 	uint64_t taken, bytes, own_packets;
+	uint64_t
+		lost; /* what packets that were left out told of losses: for the next one to tell */
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
 	uint64_t maybe;       /* given up, though Kafka may have them */
 	uint64_t again;       /* Kafka has them, and so has the spool */

@@ -11,6 +11,11 @@
  * each minute without one (handover.c); ours have 64. Of the device's own losses two handles of one
  * interface see the same: each counts those from its begin to its end.
  *
+ * A ring that is full loses packets until we give some of it back. So the socket's counts are taken
+ * each time before it is read on: a loss then lies behind all that is in the ring, and the first
+ * packet that comes after that tells it (losses.h). Its place is its number among all that we see;
+ * where the kernel counts otherwise, its time.
+ *
  * The reject-all filter goes straight to the socket: pcap_setfilter() on a running handle rejects
  * packets for a moment and says nothing of it. On lo the kernel shows each packet twice and counts
  * both; PACKET_IGNORE_OUTGOING leaves one.
@@ -30,6 +35,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/kernel_counts.h"
 #include "capture/kernel_filter.h"
 #include "capture/pcap_handle.h"
 
@@ -56,39 +62,30 @@ struct capture {
 	bool has_parked;
 	int sink_error;
 
-	uint64_t received, bytes, cut;     /* cut: belongs to the other handle of a hand-over */
-	uint64_t refused;                  /* by the filter, that the kernel does not take */
-	uint64_t early;                    /* from before our filter */
-	bool inexact;                      /* the kernel's count and ours cannot be compared */
-	struct pcap_stat last;             /* as last read: 32 bits that wrap */
-	uint64_t k_recv, k_drop, k_ifdrop; /* since the baseline */
+	uint64_t received, bytes, cut; /* cut: belongs to the other handle of a hand-over */
+	uint64_t refused;              /* by the filter, that the kernel does not take */
+	uint64_t early;                /* from before our filter */
+	bool inexact;                  /* the kernel's count and ours cannot be compared */
+	struct kernel_counts kernel;   /* since the baseline */
 };
 
 /* ---- counters ---- */
 
-/*
- * What the device has lost falls when it goes, as libpcap takes a counter that is not there for 0:
- * what rises from then on counts again. What it loses after our end is the next handle's.
- */
+/* What the device loses after our end is the next handle's. */
 void capture_sample(struct capture *c)
 {
-	struct pcap_stat st;
-	int32_t ifdrop;
+	kernel_counts_sample(&c->kernel, &c->device, !c->stopping && !c->end);
+}
 
-	if (pcap_stats(c->device.pcap, &st) < 0)
-		return;
-	c->k_recv += (uint32_t)(st.ps_recv - c->last.ps_recv);
-	c->k_drop += (uint32_t)(st.ps_drop - c->last.ps_drop);
-	ifdrop = (int32_t)(st.ps_ifdrop - c->last.ps_ifdrop);
-	if (ifdrop > 0 && !c->stopping && !c->end)
-		c->k_ifdrop += (uint32_t)ifdrop;
-	c->last = st;
+static uint64_t count_seen(const struct capture *c)
+{
+	return c->received + c->cut + c->refused;
 }
 
 /* What the kernel put into the ring for us and we have not seen. */
 static uint64_t count_unseen(const struct capture *c)
 {
-	uint64_t filled = c->k_recv - c->k_drop, seen = c->received + c->cut + c->refused;
+	uint64_t filled = c->kernel.passed - c->kernel.dropped, seen = count_seen(c);
 
 	return filled > seen ? filled - seen : 0;
 }
@@ -97,8 +94,8 @@ static uint64_t count_unseen(const struct capture *c)
 static uint64_t count_passed(const struct capture *c, uint64_t early)
 {
 	if (c->device.filter == DEVICE_FILTER_LIBPCAP)
-		return c->received + c->k_drop;
-	return c->k_recv - c->cut - c->refused - early;
+		return c->received + c->kernel.dropped;
+	return c->kernel.passed - c->cut - c->refused - early;
 }
 
 void capture_read_counters(const struct capture *c, struct capture_counters *out)
@@ -109,8 +106,8 @@ void capture_read_counters(const struct capture *c, struct capture_counters *out
 	*out = (struct capture_counters){
 		.received = c->received,
 		.bytes = c->bytes,
-		.dropped_kernel = c->k_drop,
-		.dropped_interface = c->k_ifdrop,
+		.dropped_kernel = c->kernel.dropped,
+		.dropped_interface = c->kernel.dropped_device,
 		.passed = count_passed(c, early),
 		.unread = c->stopping && !c->inexact ? unseen - early : 0,
 		.inexact = c->inexact,
@@ -185,6 +182,8 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 		return;
 	if (c->device.filter == DEVICE_FILTER_HERE && !passes_here(c, h, &pkt))
 		return;
+	if (c->kernel.losses.n)
+		pkt.dropcount = kernel_counts_take_losses(&c->kernel, count_seen(c), pkt.time_us);
 	c->received++;
 	c->bytes += pkt.caplen;
 	r = c->opt.sink(c->opt.ctx, &pkt);
@@ -255,6 +254,7 @@ static void work(struct capture *c)
 		unwatch(c);
 		return;
 	}
+	kernel_counts_take(&c->kernel, &c->device);
 	n = pcap_dispatch(c->device.pcap, BATCH, on_packet, (u_char *)c);
 	err = c->sink_error;
 	c->sink_error = 0; /* it may be run again */
@@ -335,12 +335,12 @@ static int begin_counting(struct capture *c, char *why, size_t size)
 {
 	int r;
 
-	pcap_stats(c->device.pcap, &c->last); /* the baseline */
+	kernel_counts_begin(&c->kernel, &c->device);
 	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(c, c->born);
 	r = pcap_handle_begin(&c->device, why, size);
 	/* On `any` the kernel counts what lo carries twice. */
-	c->inexact = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
+	c->inexact = c->kernel.timed = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
 	return r;
 }
 
@@ -378,7 +378,17 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 	set_begin(newer, older->end);
 	/* What the device lost until now the older one has counted. */
 	capture_sample(newer);
-	newer->k_ifdrop = 0;
+	newer->kernel.dropped_device = 0;
+}
+
+uint64_t capture_take_losses(struct capture *c)
+{
+	return losses_take(&c->kernel.losses, UINT64_MAX);
+}
+
+void capture_add_losses(struct capture *c, uint64_t packets)
+{
+	losses_put_first(&c->kernel.losses, packets);
 }
 
 enum capture_link capture_look(const struct capture *c)

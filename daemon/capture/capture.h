@@ -71,6 +71,14 @@ const char *capture_link_name(const struct capture *c); /* "Ethernet" */
 void capture_sample(struct capture *c);
 void capture_read_counters(const struct capture *c, struct capture_counters *out);
 
+/*
+ * What the kernel has lost (dropped_kernel) the next packet tells in its dropcount. Of a handle
+ * that is read empty: how many of these no packet has told, for the handle that comes after it.
+ */
+uint64_t capture_take_losses(struct capture *c);
+/* Its first packet tells them too; before capture_run(). */
+void capture_add_losses(struct capture *c, uint64_t packets);
+
 /* Closes at once; what is still in the ring is lost. NULL is legal. */
 void capture_free(struct capture *c);
 

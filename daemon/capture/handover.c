@@ -26,14 +26,24 @@ static void read_handle(struct capture *handle, struct capture_counters *sum)
 	add_counters(sum, &c);
 }
 
+/* What no packet of the handles before it has told. */
+static void pass_losses(struct handover *h, struct capture *next)
+{
+	capture_add_losses(next, h->untold);
+	h->untold = 0;
+}
+
 static void close_handle(struct handover *h, size_t i)
 {
 	read_handle(h->handles[i], &h->closed);
+	h->untold += capture_take_losses(h->handles[i]);
 	capture_free(h->handles[i]);
 	h->n--;
 	if (h->n == 0)
 		ev_timer_stop(h->loop, &h->sample);
 	memmove(h->handles + i, h->handles + i + 1, (h->n - i) * sizeof(h->handles[0]));
+	if (i < h->n)
+		pass_losses(h, h->handles[i]);
 }
 
 /* All but the newest have an end, and take nothing that comes after it. */
@@ -86,6 +96,7 @@ void handover_add(struct handover *h, struct capture *fresh, bool cut)
 {
 	if (cut)
 		capture_hand_over(handover_newest(h), fresh);
+	pass_losses(h, fresh);
 	h->handles[h->n++] = fresh;
 	if (h->n == 1)
 		ev_timer_again(h->loop, &h->sample);

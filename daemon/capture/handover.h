@@ -4,13 +4,15 @@
  * memory. The first is read; the second fills its ring meanwhile. They share a cut: the older takes
  * packets from before it, the newer those from then on. A moment after the cut (a packet may have
  * been stamped, but not be in the ring yet) the older rejects all, is read empty and closed, and
- * the newer one's turn comes. Their counters are added up.
+ * the newer one's turn comes. Their counters are added up; what one has lost and no packet of it
+ * tells any more, the next one's first packet tells.
  */
 #pragma once
 
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "capture/capture.h"
 
@@ -23,6 +25,7 @@ struct handover {
 	bool running; /* handover_run() was called, and not handover_pause() since */
 	ev_timer grace, sample;
 	struct capture_counters closed; /* of the handles that are gone */
+	uint64_t untold;                /* lost by these, and for the next one to tell */
 };
 
 void handover_init(struct handover *h, struct ev_loop *loop);

@@ -49,6 +49,7 @@ struct producer {
 
 	uint64_t outstanding;  /* with librdkafka */
 	uint64_t queued_bytes; /* of these and of what is kept */
+	uint64_t untold;       /* losses for the next packet to tell (dropcount) */
 	struct producer_counters counters;
 	struct inflight *inflight;
 	struct retry_rules rules;

@@ -43,10 +43,13 @@ void producer_collect(struct producer *p, rd_kafka_resp_err_t err, const char *r
 	p->progressed = false;
 }
 
-static void fail(struct producer *p, uint32_t caplen, rd_kafka_resp_err_t err, uint64_t seq)
+/* The next packet tells that it is lost, and what it was to tell itself. */
+static void fail(struct producer *p, const struct packet *pkt, rd_kafka_resp_err_t err,
+		 uint64_t seq)
 {
-	rejections_for_good(&p->refusals, caplen, err, ++p->counters.failed);
-	p->queued_bytes -= caplen;
+	rejections_for_good(&p->refusals, pkt->caplen, err, ++p->counters.failed);
+	p->queued_bytes -= pkt->caplen;
+	p->untold += 1 + pkt->dropcount;
 	inflight_settle(p->inflight, seq);
 	if (p->state == RUNNING)
 		producer_wake(p); /* there may be no report after which somebody looks */
@@ -95,7 +98,7 @@ static int offer(struct producer *p, const struct outclient_item *item)
 		return PACKET_E_FULL;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR__INVALID_ARG:
-		fail(p, item->pkt->caplen, err, item->seq);
+		fail(p, item->pkt, err, item->seq);
 		return 0;
 	default:
 		if (item->other >= 0 && is_of_topic(err))
@@ -141,33 +144,61 @@ static int keep_new(struct producer *p, const struct packet *pkt)
 	return 0;
 }
 
+void producer_add_losses(struct producer *p, uint64_t packets)
+{
+	p->untold += packets;
+}
+
+/* The packet as it tells what was lost before it; `room` is for that one. */
+static const struct packet *tell_losses(struct producer *p, const struct packet *pkt,
+					struct packet *room)
+{
+	if (!p->untold)
+		return pkt;
+	*room = *pkt;
+	room->dropcount += p->untold;
+	p->untold = 0;
+	return room;
+}
+
+/* It was not taken. */
+static int block(struct producer *p, const struct packet *pkt, const struct packet *telling)
+{
+	p->untold += telling->dropcount - pkt->dropcount;
+	p->blocked = true;
+	return PACKET_E_FULL;
+}
+
 int producer_send(struct producer *p, const struct packet *pkt)
 {
+	const struct packet *telling;
+	struct packet room;
+
 	if (p->opt.on_settled && !inflight_has_room(p->inflight)) {
 		p->blocked = true;
 		kafka_hurry(outclient_kafka(p->client));
 		return PACKET_E_FULL;
 	}
-	if (offer_new(p, pkt, p->source, -1) != 0 && keep_new(p, pkt) != 0) {
-		p->blocked = true;
-		return PACKET_E_FULL;
-	}
+	telling = tell_losses(p, pkt, &room);
+	if (offer_new(p, telling, p->source, -1) != 0 && keep_new(p, telling) != 0)
+		return block(p, pkt, telling);
 	inflight_add(p->inflight, p->last_sent);
 	return 0;
 }
 
 int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic)
 {
+	const struct packet *telling;
+	struct packet room;
 	int index = p->topic;
 
 	if (strcmp(topic, p->cfg->topic) != 0)
 		index = outtopics_add(p->topics, topic);
 	if (index < 0)
 		return index;
-	if (offer_new(p, pkt, OUTCLIENT_STORED, other_than_ours(p, index)) != 0) {
-		p->blocked = true;
-		return PACKET_E_FULL;
-	}
+	telling = tell_losses(p, pkt, &room);
+	if (offer_new(p, telling, OUTCLIENT_STORED, other_than_ours(p, index)) != 0)
+		return block(p, pkt, telling);
 	inflight_add_spooled(p->inflight);
 	return 0;
 }
@@ -190,15 +221,18 @@ static void keep(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 	p->counters.doubled += maybe;
 	if (inflight_keep(p->inflight, &pkt, seq, topic) < 0) {
 		p->counters.doubled -= maybe;
-		fail(p, pkt.caplen, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, seq);
+		fail(p, &pkt, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, seq);
 	}
 }
 
 static void on_failed(struct producer *p, const rd_kafka_message_t *m, uint64_t seq)
 {
+	struct packet pkt;
+
 	if (p->state != ABANDONED && retry_rules_learn(&p->rules, m->err, (uint32_t)m->len,
 						       ev_now(p->opt.loop)) == RETRY_RULES_NEVER) {
-		fail(p, (uint32_t)m->len, m->err, seq);
+		record_decode_one(m, &pkt);
+		fail(p, &pkt, m->err, seq);
 		if (producer_is_sending(p) && outclient_is_dead(p->client))
 			take_back(p, BACKOFF_FIRST_S);
 		return;

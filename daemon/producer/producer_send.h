@@ -5,6 +5,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <stdint.h>
 
 #include "packet/packet.h"
 
@@ -19,6 +20,12 @@ int producer_send(struct producer *p, const struct packet *pkt);
 
 /* The same for a packet of the spool, which stays there until it is settled; with its topic. */
 int producer_send_spooled(struct producer *p, const struct packet *pkt, const char *topic);
+
+/*
+ * So many packets were lost behind those that it has taken: the next one tells them, in its
+ * dropcount, as it does for each that has failed.
+ */
+void producer_add_losses(struct producer *p, uint64_t packets);
 
 /* ---- for producer.c ---- */
 

@@ -186,10 +186,10 @@ uint64_t relay_abandon(struct relay *r)
 
 bool relay_on_undelivered(struct relay *r, uint64_t seq)
 {
-	if (!r->spool || !runs_have(&r->runs, seq))
-		return false;
-	r->kept++;
-	return true;
+	bool kept = r->spool && runs_have(&r->runs, seq);
+
+	r->kept += kept;
+	return kept;
 }
 
 /* ---- from the spool to the producer ---- */
@@ -274,6 +274,11 @@ static void on_pump(struct ev_loop *loop, ev_timer *w, int revents)
 	on_spool_readable(w->data);
 }
 
+static void on_spool_damaged(void *ctx, uint64_t packets)
+{
+	producer_add_losses(((struct relay *)ctx)->producer, packets);
+}
+
 static void on_spool_room(void *ctx)
 {
 	struct relay *r = ctx;
@@ -304,14 +309,12 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct relay *r = w->data;
 	struct producer_counters c;
-	uint64_t settled;
 
 	producer_read_counters(r->producer, &c);
-	settled = c.delivered + c.failed;
-	if (c.queued > 0 && r->waited && settled == r->settled)
+	if (c.queued > 0 && r->waited && c.delivered + c.failed == r->settled)
 		relay_on_trouble(r);
 	r->waited = c.queued > 0;
-	r->settled = settled;
+	r->settled = c.delivered + c.failed;
 	if (!r->abandoned)
 		look_at_disk(r);
 	if (r->emptying)
@@ -405,14 +408,14 @@ static int open_spool(struct relay *r)
 		.sync_ms = cfg->spool_sync_ms,
 		.on_room = on_spool_room,
 		.on_readable = on_spool_readable,
+		.on_damaged = on_spool_damaged,
 		.ctx = r,
 	};
 	int err = spool_new(&r->spool, &opt);
 
-	if (err < 0)
-		return err;
-	r->recovered = spool_count(r->spool) + spool_damaged(r->spool);
-	return 0;
+	if (err == 0)
+		r->recovered = spool_count(r->spool) + spool_damaged(r->spool);
+	return err;
 }
 
 int relay_new(struct relay **out, const struct relay_options *opt)

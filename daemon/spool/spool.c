@@ -30,6 +30,7 @@ struct spool {
 	ev_async async;
 	void (*on_room)(void *ctx);
 	void (*on_readable)(void *ctx);
+	void (*on_damaged)(void *ctx, uint64_t packets);
 	void *ctx;
 	uint64_t size;
 	struct topic *topics; /* the first is the present one */
@@ -205,6 +206,7 @@ int spool_new(struct spool **out, const struct spool_options *opt)
 		return -ENOMEM;
 	s->on_room = opt->on_room;
 	s->on_readable = opt->on_readable;
+	s->on_damaged = opt->on_damaged;
 	s->ctx = opt->ctx;
 	s->size = opt->size;
 	s->wait_readable = true;
@@ -323,8 +325,10 @@ static void skip_lost(struct spool *s, uint64_t number)
 
 	if (number <= s->read)
 		return;
-	if (number > from)
+	if (number > from) {
 		s->damaged += number - from;
+		s->on_damaged(s->ctx, number - from);
+	}
 	if (s->lost_to != s->read)
 		s->lost_from = s->read;
 	s->lost_to = s->read = number;
@@ -380,7 +384,7 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 		int r;
 
 		pktbuf_peek(b->packets, &pkt, &number);
-		skip_lost(s, number); /* first: `fn` may ask how many were lost before it */
+		skip_lost(s, number); /* told before the packet behind it is handed on */
 		r = fn(ctx, &pkt, number, b->topic);
 		if (r < 0)
 			return r;

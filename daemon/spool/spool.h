@@ -31,6 +31,8 @@ struct spool_options {
 	void (*on_room)(void *ctx);     /* after PACKET_E_FULL: spool_append() takes more */
 	void (*on_readable)(void *ctx); /* after spool_read() found nothing, and at the start:
 					 * there is something now */
+	/* From within spool_read(): so many before the next packet were found damaged. */
+	void (*on_damaged)(void *ctx, uint64_t packets);
 	void *ctx;
 };
 

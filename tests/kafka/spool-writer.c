@@ -15,6 +15,10 @@ static void ignore(void *ctx)
 {
 }
 
+static void ignore_damage(void *ctx, uint64_t packets)
+{
+}
+
 int main(int argc, char **argv)
 {
 	const struct spool_options opt = {.loop = ev_default_loop(0),
@@ -23,7 +27,8 @@ int main(int argc, char **argv)
 					  .size = 1u << 30,
 					  .segment_size = 64u << 20,
 					  .on_room = ignore,
-					  .on_readable = ignore};
+					  .on_readable = ignore,
+					  .on_damaged = ignore_damage};
 	struct spool *s;
 	uint8_t data[100];
 

@@ -36,6 +36,7 @@ struct rig {
 	struct spool *spool;
 	struct spool_options opt;
 	bool room, readable;
+	uint64_t damaged; /* as it was told */
 	/* what came out */
 	uint32_t got[200000];
 	unsigned int n;
@@ -54,6 +55,11 @@ static inline void on_readable(void *ctx)
 	((struct rig *)ctx)->readable = true;
 }
 
+static inline void on_damaged(void *ctx, uint64_t packets)
+{
+	((struct rig *)ctx)->damaged += packets;
+}
+
 static inline void on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 {
 }
@@ -65,6 +71,7 @@ static inline void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 
 static inline void rig_open(struct rig *r)
 {
+	r->damaged = 0;
 	assert_int_equal(spool_new(&r->spool, &r->opt), 0);
 }
 
@@ -93,6 +100,7 @@ static inline int setup(void **state)
 					.sync_ms = 50,
 					.on_room = on_room,
 					.on_readable = on_readable,
+					.on_damaged = on_damaged,
 					.ctx = r};
 	*state = r;
 	return 0;
@@ -262,6 +270,7 @@ static inline int take(void *ctx, const struct packet *pkt, uint64_t number, con
 
 	if (r->take && r->n >= r->take)
 		return PACKET_E_FULL;
+	assert_int_equal(r->damaged, spool_damaged(r->spool)); /* told before the next packet */
 	memcpy(&i, pkt->data, sizeof(i));
 	want = make(i, length_of(i));
 	assert_int_equal(pkt->caplen, want.caplen);

@@ -16,6 +16,7 @@
 #include "capture/capture.h"
 #include "capture/kernel_filter.h"
 #include "capture/pcap_handle.h"
+#include "capture/socket_counts.h"
 #include "packet/filter.h"
 
 #define RING     32
@@ -25,10 +26,12 @@
 
 /* A handle as the kernel and libpcap have it. */
 struct kernel {
-	struct pcap_stat stat;
-	uint64_t ring[RING]; /* the packets' times, µs */
+	struct pcap_stat stat, asked; /* asked: as it was when somebody asked last */
+	struct pcap_stat libpcap;     /* the sum of what libpcap was told */
+	uint64_t ring[RING];          /* the packets' times, µs */
 	size_t n, read;
 	int block; /* packets that pcap_dispatch() gives at most; 0: as many as it is asked for */
+	unsigned int late; /* packets that come into the room that a dispatch makes */
 	bool rejects, closed, broken, gone, mute; /* mute: has no counts to tell */
 	bool asked_stats;                         /* since it is gone */
 };
@@ -43,7 +46,8 @@ static struct {
 	struct ev_loop *loop;
 	/* what the sink was given, and answers */
 	uint64_t calls, taken;
-	uint32_t caplen; /* of the last */
+	uint32_t caplen;         /* of the last */
+	uint64_t told[2 * RING]; /* what each taken packet says was lost before it */
 	int answer;
 	int lost, stopped, errors;
 } world;
@@ -122,6 +126,18 @@ char *pcap_geterr(pcap_t *p)
 	return ((struct kernel *)(void *)p)->asked_stats ? later : text;
 }
 
+bool socket_counts_take(int fd, uint32_t *passed, uint32_t *dropped)
+{
+	struct kernel *k = &world.kernels[fd];
+
+	if (k->mute)
+		return false;
+	*passed = k->stat.ps_recv - k->asked.ps_recv;
+	*dropped = k->stat.ps_drop - k->asked.ps_drop;
+	k->asked = k->stat;
+	return true;
+}
+
 int pcap_stats(pcap_t *p, struct pcap_stat *out)
 {
 	struct kernel *k = (struct kernel *)(void *)p;
@@ -129,7 +145,11 @@ int pcap_stats(pcap_t *p, struct pcap_stat *out)
 	k->asked_stats = k->gone;
 	if (k->mute)
 		return PCAP_ERROR;
-	*out = k->stat;
+	k->libpcap.ps_recv += k->stat.ps_recv - k->asked.ps_recv;
+	k->libpcap.ps_drop += k->stat.ps_drop - k->asked.ps_drop;
+	k->libpcap.ps_ifdrop = k->stat.ps_ifdrop;
+	k->asked = k->stat;
+	*out = k->libpcap;
 	return 0;
 }
 
@@ -143,6 +163,14 @@ int pcap_offline_filter(const struct bpf_program *program, const struct pcap_pkt
 			const u_char *bytes)
 {
 	return h->ts.tv_usec % 2 == 0;
+}
+
+static void arrive_late(struct kernel *k)
+{
+	for (; k->late; k->late--) {
+		k->ring[k->n++] = START_US + (uint64_t)world.now_us;
+		k->stat.ps_recv++;
+	}
 }
 
 int pcap_dispatch(pcap_t *p, int max, pcap_handler cb, u_char *user)
@@ -163,6 +191,7 @@ int pcap_dispatch(pcap_t *p, int max, pcap_handler cb, u_char *user)
 
 		cb(user, &h, bytes);
 	}
+	arrive_late(k);
 	return n == 0 && k->gone ? PCAP_ERROR : n;
 }
 
@@ -204,7 +233,8 @@ static void run(void)
 static int sink(void *ctx, const struct packet *pkt)
 {
 	world.calls++;
-	world.taken += world.answer == 0;
+	if (world.answer == 0)
+		world.told[world.taken++] = pkt->dropcount;
 	world.caplen = pkt->caplen;
 	return world.answer;
 }
@@ -335,6 +365,165 @@ static void test_what_the_ring_has_no_room_for_is_dropped(void **state)
 	assert_int_equal(counters_of(c).passed, 5);
 	assert_int_equal(counters_of(c).dropped_interface, 4);
 	capture_free(c);
+}
+
+/* ---- losses, as packets tell them ---- */
+
+static void assert_told(const uint64_t *want, size_t n)
+{
+	assert_int_equal(world.taken, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(world.told[i], want[i]);
+}
+
+static void test_the_first_packet_after_a_loss_tells_it(void **state)
+{
+	static const uint64_t want[] = {0, 0, 0, 5, 0, 1};
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	arrive(3);
+	lose_packets(&world.kernels[0], 5); /* the ring is full: we were asleep */
+	world.kernels[0].late = 2;
+	run();
+	run();
+	lose_packets(&world.kernels[0], 1);
+	run();
+	arrive(1);
+	run();
+	assert_told(want, 6);
+	assert_counts(c, 6, 6, 0);
+	capture_free(c);
+}
+
+/* Somebody wants to know the counters while much is unread; more is lost until it is read. */
+static void test_each_loss_is_told_at_its_place(void **state)
+{
+	static const uint64_t want[] = {0, 0, 5, 0, 7, 0, 9};
+	struct capture *c = open_capture();
+
+	arrive(2);
+	lose_packets(&world.kernels[0], 5);
+	assert_counts(c, 0, 5, 0);
+	arrive(2);
+	lose_packets(&world.kernels[0], 7);
+	assert_counts(c, 0, 12, 0);
+	arrive(2);
+	lose_packets(&world.kernels[0], 9);
+	capture_run(c);
+	run();
+	arrive(1);
+	run();
+	assert_told(want, 7);
+	capture_free(c);
+}
+
+/* With no more room to remember places, a loss is told late, but never early, and all are told. */
+static void test_more_losses_than_can_be_remembered(void **state)
+{
+	struct capture *c = open_capture();
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < RING - 1; i++) {
+		arrive(1);
+		lose_packets(&world.kernels[0], 1);
+		assert_counts(c, 0, i + 1, 0);
+	}
+	arrive(1);
+	capture_run(c);
+	run();
+	assert_int_equal(world.taken, RING);
+	for (unsigned int i = 0; i < RING; i++) {
+		sum += world.told[i];
+		assert_true(sum <= i); /* so many were lost before it */
+	}
+	assert_int_equal(sum, RING - 1);
+	capture_free(c);
+}
+
+/* What is cut off, or refused by a filter of ours, is in the ring all the same. */
+static void test_packets_that_are_left_out_tell_nothing(void **state)
+{
+	static const uint64_t want[] = {0, 3};
+	struct capture *c;
+
+	world.device.filter = DEVICE_FILTER_HERE;
+	c = open_capture();
+	arrive_at(&world.kernels[0], 1, START_US + 10);
+	arrive_at(&world.kernels[0], 2, START_US + 11); /* odd: refused */
+	lose_packets(&world.kernels[0], 3);
+	capture_run(c);
+	run();
+	arrive_at(&world.kernels[0], 2, START_US + 13);
+	arrive_at(&world.kernels[0], 1, START_US + 14);
+	run();
+	assert_told(want, 2);
+	capture_free(c);
+}
+
+/* On `any` the kernel's count is not ours: a packet that was stamped after the look tells it. */
+static void test_where_counts_cannot_be_compared_the_time_tells(void **state)
+{
+	static const uint64_t want[] = {0, 0, 0, 4, 0};
+	struct capture *c;
+
+	world.device.any = true;
+	c = open_capture();
+	capture_run(c);
+	world.kernels[0].stat.ps_recv += 2; /* of lo, which libpcap does not show */
+	arrive(2);
+	lose_packets(&world.kernels[0], 4);
+	run();
+	arrive_at(&world.kernels[0], 1, now_us()); /* it was on its way at the look */
+	run();
+	arrive(2);
+	run();
+	assert_told(want, 5);
+	capture_free(c);
+}
+
+static void test_a_parked_packet_tells_it_once(void **state)
+{
+	static const uint64_t want[] = {0, 3, 0};
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	arrive(1);
+	lose_packets(&world.kernels[0], 3);
+	run();
+	world.answer = PACKET_E_FULL;
+	arrive(2);
+	run();
+	assert_true(capture_has_parked(c));
+	world.answer = 0;
+	capture_run(c);
+	run();
+	assert_told(want, 3);
+	capture_free(c);
+}
+
+static void test_what_one_handle_has_lost_the_next_one_tells(void **state)
+{
+	static const uint64_t want[] = {0, 9, 2};
+	struct capture *older = open_capture(), *newer = open_capture();
+
+	capture_run(older);
+	arrive(1);
+	lose_packets(&world.kernels[0], 7);
+	run();
+	arrive_at(&world.kernels[1], 1, now_us());
+	lose_packets(&world.kernels[1], 2);
+	capture_sample(newer);
+	capture_add_losses(newer, capture_take_losses(older) + 2);
+	assert_int_equal(capture_take_losses(older), 0);
+	capture_run(newer);
+	run();
+	world.now_us += 10;
+	arrive_at(&world.kernels[1], 1, now_us());
+	run();
+	assert_told(want, 3);
+	capture_free(older);
+	capture_free(newer);
 }
 
 /* The kernel's have 32 bits. */
@@ -737,6 +926,13 @@ int main(void)
 		TEST(test_what_was_counted_before_is_not_ours),
 		TEST(test_nothing_is_read_before_it_is_run),
 		TEST(test_what_the_ring_has_no_room_for_is_dropped),
+		TEST(test_the_first_packet_after_a_loss_tells_it),
+		TEST(test_each_loss_is_told_at_its_place),
+		TEST(test_more_losses_than_can_be_remembered),
+		TEST(test_packets_that_are_left_out_tell_nothing),
+		TEST(test_where_counts_cannot_be_compared_the_time_tells),
+		TEST(test_a_parked_packet_tells_it_once),
+		TEST(test_what_one_handle_has_lost_the_next_one_tells),
 		TEST(test_counters_that_wrap),
 		TEST(test_counts_that_cannot_be_had_stay),
 		TEST(test_what_the_device_has_lost_is_not_counted_backwards),

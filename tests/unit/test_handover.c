@@ -13,6 +13,7 @@ struct capture {
 	struct capture_counters counters;
 	bool running, stopped, empty, freed;
 	int samples;
+	uint64_t losses; /* that no packet has told */
 };
 
 static ev_timer *started, *repeated;
@@ -65,6 +66,20 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 	handed_over.older = older;
 	handed_over.newer = newer;
 	handed_over.calls++;
+}
+
+uint64_t capture_take_losses(struct capture *c)
+{
+	uint64_t packets = c->losses;
+
+	c->losses = 0;
+	return packets;
+}
+
+void capture_add_losses(struct capture *c, uint64_t packets)
+{
+	assert_false(c->running);
+	c->losses += packets;
 }
 
 void capture_sample(struct capture *c)
@@ -231,6 +246,41 @@ static void test_counters_do_not_wait_for_a_reader(void **state)
 	handover_clear(&h);
 }
 
+/* What no packet of a handle tells any more is the next one's to tell, whenever that comes. */
+static void test_losses_go_on_to_the_next_handle(void **state)
+{
+	struct capture a = {.losses = 3}, b = {.losses = 4}, c = {.losses = 0};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_run(&h);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, true);
+	handover_next(&h);
+	assert_int_equal(b.losses, 7);
+	handover_next(&h);
+	handover_add(&h, &c, false);
+	assert_int_equal(c.losses, 7);
+	handover_clear(&h);
+}
+
+/* One that went before its turn is not before the older one, which is still read. */
+static void test_losses_do_not_go_to_an_older_handle(void **state)
+{
+	struct capture a = {.losses = 0}, b = {.losses = 4, .empty = true}, c = {.losses = 0};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, true);
+	b.stopped = true;
+	assert_true(handover_has_room(&h, true));
+	assert_int_equal(a.losses, 0);
+	handover_add(&h, &c, false);
+	assert_int_equal(c.losses, 4);
+	handover_clear(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +290,8 @@ int main(void)
 		cmocka_unit_test(test_the_next_runs_as_the_one_before_did),
 		cmocka_unit_test(test_there_is_room_for_two),
 		cmocka_unit_test(test_counters_are_those_of_all),
+		cmocka_unit_test(test_losses_go_on_to_the_next_handle),
+		cmocka_unit_test(test_losses_do_not_go_to_an_older_handle),
 		cmocka_unit_test(test_counters_do_not_wait_for_a_reader),
 	};
 

@@ -31,6 +31,8 @@ static struct {
 	bool soon;                 /* the other one does */
 	rd_kafka_resp_err_t reply; /* what the client says to a packet */
 	uint64_t sent[MAX], given_back[MAX];
+	uint64_t told[MAX];           /* what each that was sent tells of losses */
+	uint64_t dropcount, reported; /* of the next packet to be sent; of those in reports */
 	size_t n_sent, n_given_back;
 	uint64_t room;
 	unsigned int clients, frees, purges, purges_inflight, flushes;
@@ -96,6 +98,7 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 	if (world.reply)
 		return world.reply;
 	assert_true(world.n_sent < MAX);
+	world.told[world.n_sent] = item->pkt->dropcount;
 	world.sent[world.n_sent++] = item->seq;
 	*m = &message;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -178,7 +181,10 @@ uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next)
 
 const char *record_decode_one(const rd_kafka_message_t *m, struct packet *pkt)
 {
-	*pkt = (struct packet){.data = (const uint8_t *)"packet", .caplen = 6, .wirelen = 6};
+	*pkt = (struct packet){.data = (const uint8_t *)"packet",
+			       .caplen = 6,
+			       .wirelen = 6,
+			       .dropcount = world.reported};
 	return NULL;
 }
 
@@ -261,9 +267,10 @@ static int close_world(void **state)
 
 static int send_one(struct producer *p)
 {
-	static const struct packet pkt = {.data = (const uint8_t *)"packet",
-					  .caplen = 6,
-					  .wirelen = 6};
+	const struct packet pkt = {.data = (const uint8_t *)"packet",
+				   .caplen = 6,
+				   .wirelen = 6,
+				   .dropcount = world.dropcount};
 
 	return producer_send(p, &pkt);
 }
@@ -350,6 +357,65 @@ static struct producer_counters counters(const struct producer *p)
 	producer_read_counters(p, &c);
 	assert_int_equal(c.sent, c.delivered + c.failed + c.queued + world.undelivered);
 	return c;
+}
+
+/* ---- what is lost, the next packet tells ---- */
+
+static void a_packet_that_fails_is_told_by_the_next_one(void **state)
+{
+	struct producer *p = *state;
+
+	world.dropcount = 2;
+	send_some(p, 1);
+	world.dropcount = 0;
+	send_some(p, 1);
+	world.reported = 2;
+	report(p, 0, 0, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+	world.reported = 0;
+	world.reply = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	world.dropcount = 4;
+	assert_int_equal(send_one(p), PACKET_E_FULL); /* and tells it when it is taken */
+	world.reply = 0;
+	send_some(p, 1);
+	world.dropcount = 0;
+	send_some(p, 1);
+	assert_sent(4, 0, 1, 2, 3);
+	assert_int_equal(world.told[0], 2);
+	assert_int_equal(world.told[1], 0);
+	assert_int_equal(world.told[2], 3 + 4);
+	assert_int_equal(world.told[3], 0);
+}
+
+static void a_packet_that_is_never_taken_is_told_by_the_next_one(void **state)
+{
+	struct producer *p = *state;
+
+	world.reply = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+	world.dropcount = 5;
+	send_some(p, 2);
+	world.reply = 0;
+	world.dropcount = 0;
+	assert_int_equal(send_spooled(p), 0);
+	send_some(p, 1);
+	assert_sent(2, 2, 3);
+	assert_int_equal(world.told[0], 2 * (5 + 1));
+	assert_int_equal(world.told[1], 0);
+}
+
+static void a_packet_that_is_kept_tells_it(void **state)
+{
+	struct producer *p = *state;
+
+	to_collecting(p);
+	producer_add_losses(p, 3);
+	send_some(p, 2);
+	report(p, 1, 1, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
+	world.n_sent = 0;
+	tick(p, 2);
+	assert_sent(4, 0, 1, 2, 3);
+	assert_int_equal(world.told[1], 0); /* it was before the loss */
+	assert_int_equal(world.told[2], 3);
+	assert_int_equal(world.told[3], 0);
 }
 
 /* ---- RUNNING ---- */
@@ -742,6 +808,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(running_sends_and_counts),
 		CASE(running_refuses_when_its_client_is_full),
+		CASE(a_packet_that_fails_is_told_by_the_next_one),
+		CASE(a_packet_that_is_never_taken_is_told_by_the_next_one),
+		CASE(a_packet_that_is_kept_tells_it),
 		CASE(running_counts_what_fails_for_good),
 		CASE(running_counts_what_its_client_never_takes),
 		CASE(running_collects_after_a_failure),

@@ -21,6 +21,7 @@ static struct {
 	bool blocked;
 	unsigned int counted;   /* how often its counters were read: twice at each look */
 	unsigned int no_memory; /* how often it has none for a packet of the spool */
+	uint64_t lost;          /* as it was told */
 } kafka;
 
 static struct packet packet_of(uint32_t id, uint8_t bytes[PACKET_SIZE])
@@ -61,6 +62,11 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 	if (r == 0)
 		kafka.copied = kafka.next;
 	return r;
+}
+
+void producer_add_losses(struct producer *p, uint64_t packets)
+{
+	kafka.lost += packets;
 }
 
 struct inflight *producer_inflight(struct producer *p)
