@@ -2,7 +2,6 @@
 #include "consumer/packet_filter.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,25 +11,15 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "packet/filter.h"
-
-#define SHOWN 100 /* characters of an expression that may have thousands */
-#define NAMED 4   /* of the link types it does not compile for; a topic can hold 65536 */
-
-struct program {
-	enum { COMPILING, READY, UNFIT } state;
-	struct bpf_program code; /* READY */
-	char *why;               /* UNFIT: libpcap's words */
-	uint64_t left_out;       /* UNFIT */
-};
+#include "packet/filter_table.h"
 
 struct packet_filter {
 	struct packet_filter_options opt;
 	char *expression;
 	struct worker *worker;
+	struct filter_table *table;
 	bool waiting, stopped;
 	uint16_t waits_for; /* the link type of the packet that waits */
-	uint64_t left_out;
-	struct program *of[UINT16_MAX + 1]; /* by link type; NULL: none came yet */
 };
 
 /* ---- on the worker's thread ---- */
@@ -63,19 +52,15 @@ static void drop_job(void *arg)
 
 /* ---- link types ---- */
 
-static const char *dots(const struct packet_filter *f)
-{
-	return strlen(f->expression) > SHOWN ? "..." : "";
-}
-
 static void fail(struct packet_filter *f, const char *why)
 {
-	char text[512];
+	char text[512], shown[128];
 
 	if (f->stopped)
 		return;
 	f->stopped = true;
-	snprintf(text, sizeof(text), "filter '%.*s%s': %s", SHOWN, f->expression, dots(f), why);
+	filter_table_show(f->table, shown, sizeof(shown));
+	snprintf(text, sizeof(text), "filter '%s': %s", shown, why);
 	f->opt.on_failed(f->opt.ctx, text);
 }
 
@@ -83,20 +68,15 @@ static void on_compiled(void *ctx, void *arg)
 {
 	struct packet_filter *f = ctx;
 	struct job *job = arg;
-	struct program *p = f->of[job->linktype];
 
 	if (job->r != 0 && job->r != -EINVAL) {
 		fail(f, job->why);
 		return;
 	}
-	if (job->r == 0) {
-		p->state = READY;
-		p->code = job->code;
-		job->code = (struct bpf_program){0};
-	} else {
-		p->state = UNFIT;
-		p->why = strdup(job->why);
-	}
+	if (job->r == 0)
+		filter_table_put(f->table, job->linktype, &job->code);
+	else
+		filter_table_put_unfit(f->table, job->linktype, job->why);
 	if (!f->waiting || f->waits_for != job->linktype || f->stopped)
 		return;
 	f->waiting = false;
@@ -113,40 +93,34 @@ static int compile(struct packet_filter *f, struct job *job)
 	return worker_add(f->worker, &work);
 }
 
+/* Once for a link type. */
 static int begin(struct packet_filter *f, uint16_t linktype)
 {
-	struct job *job = calloc(1, sizeof(*job));
-	struct program *p = calloc(1, sizeof(*p));
+	int r = filter_table_reserve(f->table, linktype);
+	struct job *job;
 
+	if (r <= 0)
+		return r;
+	job = calloc(1, sizeof(*job));
 	if (job)
 		job->expression = strdup(f->expression);
-	if (!p || !job || !job->expression) {
-		free(p);
-		if (job)
-			drop_job(job);
+	if (!job || !job->expression) {
+		free(job);
 		return -ENOMEM;
 	}
 	job->linktype = linktype;
-	f->of[linktype] = p;
 	return compile(f, job);
 }
 
 /* ---- packets ---- */
 
-/* Nothing is ready for it. */
-static int judge_unready(struct packet_filter *f, const struct packet *pkt)
+static int wait_for(struct packet_filter *f, uint16_t linktype)
 {
-	struct program *p = f->of[pkt->linktype];
 	int r;
 
-	if (p && p->state == UNFIT) {
-		p->left_out++;
-		f->left_out++;
-		return PACKET_FILTER_E_LEFT_OUT;
-	}
 	f->waiting = true;
-	f->waits_for = pkt->linktype;
-	r = p ? 0 : begin(f, pkt->linktype);
+	f->waits_for = linktype;
+	r = begin(f, linktype);
 	if (r < 0)
 		fail(f, strerror(-r));
 	return PACKET_E_FULL;
@@ -154,15 +128,11 @@ static int judge_unready(struct packet_filter *f, const struct packet *pkt)
 
 int packet_filter_judge(struct packet_filter *f, const struct packet *pkt)
 {
-	const struct program *p = f->of[pkt->linktype];
-	const struct pcap_pkthdr header = {.caplen = pkt->caplen, .len = pkt->wirelen};
+	int r = filter_table_judge(f->table, pkt);
 
-	if (!p || p->state != READY)
-		return judge_unready(f, pkt);
-	if (pcap_offline_filter(&p->code, &header, pkt->data))
-		return 0;
-	f->left_out++;
-	return PACKET_FILTER_E_LEFT_OUT;
+	if (r == FILTER_TABLE_E_MISSING)
+		return wait_for(f, pkt->linktype);
+	return r == 0 ? 0 : PACKET_FILTER_E_LEFT_OUT;
 }
 
 bool packet_filter_is_waiting(const struct packet_filter *f)
@@ -182,44 +152,15 @@ void packet_filter_stop(struct packet_filter *f)
 
 uint64_t packet_filter_left_out(const struct packet_filter *f)
 {
-	return f ? f->left_out : 0;
-}
-
-static void log_types(const struct packet_filter *f, uint64_t packets, unsigned int types,
-		      const char *named)
-{
-	char more[48] = "";
-
-	if (types > NAMED)
-		snprintf(more, sizeof(more), "; and of %u other link type(s)", types - NAMED);
-	log_warn("%" PRIu64
-		 " packet(s) left out that the filter '%.*s%s' does not compile for:%s%s",
-		 packets, SHOWN, f->expression, dots(f), named, more);
+	return f ? filter_table_left_out(f->table) : 0;
 }
 
 void packet_filter_log_unfit(const struct packet_filter *f)
 {
-	char named[NAMED * 256] = "", name[64];
-	uint64_t packets = 0;
-	unsigned int types = 0;
-	size_t len = 0;
+	char text[FILTER_TABLE_UNFIT_SIZE];
 
-	for (unsigned int type = 0; f && type <= UINT16_MAX; type++) {
-		const struct program *p = f->of[type];
-
-		if (!p || !p->left_out)
-			continue;
-		packets += p->left_out;
-		if (++types > NAMED)
-			continue;
-		filter_linktype_name((uint16_t)type, name, sizeof(name));
-		len += (size_t)snprintf(named + len, sizeof(named) - len,
-					"%s %" PRIu64 " of link type %s (%.150s)",
-					types > 1 ? "," : "", p->left_out, name,
-					p->why ? p->why : "out of memory");
-	}
-	if (packets)
-		log_types(f, packets, types, named);
+	if (f && filter_table_say_unfit(f->table, text, sizeof(text)))
+		log_warn("%s", text);
 }
 
 /* ---- life ---- */
@@ -232,8 +173,10 @@ int packet_filter_new(struct packet_filter **out, const struct packet_filter_opt
 	if (f && (f->expression = strdup(opt->expression))) {
 		f->opt = *opt;
 		f->opt.expression = NULL;
-		r = worker_new(&f->worker, opt->loop, f);
+		r = filter_table_new(&f->table, opt->expression);
 	}
+	if (r == 0)
+		r = worker_new(&f->worker, opt->loop, f);
 	if (r == 0)
 		r = begin(f, PACKET_LINKTYPE_DEFAULT);
 	if (r < 0) {
@@ -250,13 +193,7 @@ void packet_filter_free(struct packet_filter *f, unsigned int wait_ms)
 	if (!f)
 		return;
 	worker_free(f->worker, wait_ms);
-	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
-		if (!f->of[type])
-			continue;
-		pcap_freecode(&f->of[type]->code);
-		free(f->of[type]->why);
-		free(f->of[type]);
-	}
+	filter_table_free(f->table);
 	free(f->expression);
 	free(f);
 }
