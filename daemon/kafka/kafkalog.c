@@ -227,13 +227,18 @@ static bool ends_with(const char *text, const char *end)
 	return len >= n && !strcmp(text + len - n, end);
 }
 
-/* What only repeats what another line says better, or what is so by a default of ours. */
+/*
+ * What only repeats what another line says better, or what is so by a default of ours, or is no
+ * fault: librdkafka gives up the handle that it began with once it knows the broker's number, and
+ * asks for its producer id again.
+ */
 static bool is_echo(const char *fac, const char *text)
 {
 	return (!strcmp(fac, "CONFWARN") && strstr(text, "enable.gapless.guarantee")) ||
 	       !strcmp(fac, "FAIL") || !strcmp(fac, "ERROR") || !strcmp(fac, "FATAL") ||
 	       !strcmp(fac, "LIBSASL") ||
 	       (!strcmp(fac, "OFFSET") && strstr(text, "offset reset")) ||
+	       (!strcmp(fac, "GETPID") && strstr(text, "Broker handle destroyed")) ||
 	       (!strcmp(fac, "SASLREFRESH") && ends_with(text, ": exited with code " KINIT_TOLD));
 }
 

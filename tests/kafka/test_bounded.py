@@ -74,8 +74,8 @@ def test_a_silent_interface_is_no_reason_to_give_up(topic, pair, producer):
 
 
 def test_a_short_stall_timeout_is_no_false_alarm(topic, consumer):
-    process = consumer(topic, '-o', 'begin', '-m', '3', '--stall-timeout', '700ms')
-    wait.stays(process.running, 3, process.describe)
+    process = consumer(topic, '-o', 'begin', '-m', '3', '--stall-timeout', '1500ms')
+    wait.stays(process.running, 5, process.describe)
     topic.produce(captures.sample(3))
     assert process.wait(20) == 0 and process.counts() == (3, 3), process.describe()
 

@@ -5,10 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include <cmocka.h>
 
 #include "kafka/kafkalog.h"
+#include "lines.h"
 
 #define COMMAND "exec '/usr/bin/pycapa' --run-kinit 5 'kinit -w SECRET'"
 
@@ -71,11 +73,32 @@ static void test_what_a_broker_forbids_outlives_its_answers(void **state)
 	kafkalog_unref(l);
 }
 
+static void test_a_handle_that_librdkafka_replaces_is_no_fault(void **state)
+{
+	struct kafkalog *l = NULL;
+
+	lines_catch();
+	assert_int_equal(kafkalog_new(&l), 0);
+	kafkalog_write(l, "GETPID",
+		       "[thrd:main]: Failed to acquire idempotence PID from broker b:1/bootstrap: "
+		       "Local: Broker handle destroyed without termination: retrying",
+		       LOG_WARNING);
+	assert_int_equal(lines_with("GETPID"), 0);
+	kafkalog_write(l, "GETPID",
+		       "[thrd:main]: Failed to acquire idempotence PID from broker b:1/1: "
+		       "Broker: Coordinator not available: retrying",
+		       LOG_WARNING);
+	assert_int_equal(lines_with("GETPID"), 1);
+	kafkalog_unref(l);
+	lines_release();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_secrets_are_blanked_and_the_rest_stays),
 		cmocka_unit_test(test_what_a_broker_forbids_outlives_its_answers),
+		cmocka_unit_test(test_a_handle_that_librdkafka_replaces_is_no_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,7 +151,10 @@ class Broker:
             self.process.kill()
 
     def pause(self):
+        """Stops it; returns once no thread of it runs any more, which a busy machine delays."""
         self.process.send_signal(signal.SIGSTOP)
+        wait.until(lambda: set(self.process.states()) == {'T'}, 10,
+                   lambda: f'a stopped broker, not {self.process.states()}')
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes: started so that they die with us, ended by their pid, their output kept."""
 import ctypes
+import glob
 import os
 import re
 import signal
@@ -125,6 +126,17 @@ class Process:
         with open(path) as f:
             fields = f.read().rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def states(self):
+        """The state of each thread, a letter as in proc(5)."""
+        found = []
+        for path in glob.glob(f'/proc/{self.pid}/task/*/stat'):
+            try:
+                with open(path) as f:
+                    found.append(f.read().rsplit(')', 1)[1].split()[0])
+            except OSError:
+                pass  # it has ended
+        return found
 
     def rss(self):
         """Resident memory, bytes."""
