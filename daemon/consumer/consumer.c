@@ -189,11 +189,12 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_absent(void *ctx)
 {
 	struct consumer *c = ctx;
+	const struct consumer_view view = view_of(c);
 	char why[512];
 
 	if (c->stopped)
 		return;
-	consumer_waiting_for(c, why, sizeof(why));
+	consumer_words_absent(why, sizeof(why), &view);
 	c->opt.on_failed(c->opt.ctx, why);
 }
 

@@ -53,3 +53,11 @@ void consumer_words_waiting(char *buf, size_t size, const struct consumer_view *
 	else
 		snprintf(buf, size, "packets of topic %s", topic);
 }
+
+void consumer_words_absent(char *buf, size_t size, const struct consumer_view *view)
+{
+	char what[448];
+
+	consumer_words_waiting(what, sizeof(what), view);
+	snprintf(buf, size, "%s; --stall-timeout TIME waits longer", what);
+}

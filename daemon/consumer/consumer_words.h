@@ -28,3 +28,6 @@ void consumer_words_state(char *buf, size_t size, const struct consumer_view *vi
 
 /* For "waited for ...": with what is to be done, where that is known. */
 void consumer_words_waiting(char *buf, size_t size, const struct consumer_view *view);
+
+/* The same, for what is not there and was not waited for long: how to wait longer. */
+void consumer_words_absent(char *buf, size_t size, const struct consumer_view *view);

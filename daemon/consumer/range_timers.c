@@ -4,7 +4,7 @@
 #include "config/settings_value.h"
 #include "config/time_range.h"
 
-#define ABSENT_SEC 4.0
+#define ABSENT_SEC 3.0 /* with the end of the client, which can take one more, less than 5 */
 #define AGAIN_SEC  1.0
 
 static bool is_absent(const struct range_timers *t)
@@ -27,6 +27,13 @@ static void on_absent(struct ev_loop *loop, ev_timer *w, int revents)
 		t->opt.on_absent(t->opt.ctx);
 }
 
+/* Somebody sits there, and what is asked for is there already, or a name is misspelt. */
+static bool must_be_there(const struct config *cfg)
+{
+	return (time_range_is_set(cfg) || cfg->exit_at_end) && !cfg->file &&
+	       !settings_origin(cfg, "stall-timeout");
+}
+
 static void on_expires(struct ev_loop *loop, ev_periodic *w, int revents)
 {
 	struct range_timers *t = w->data;
@@ -44,7 +51,7 @@ void range_timers_start(struct range_timers *t, const struct range_timers_option
 	ev_periodic_init(&t->expires, on_expires,
 			 (double)cfg->to.us / 1e6 + (double)cfg->slack_ms / 1e3, 0, NULL);
 	t->absent.data = t->expires.data = t;
-	if (time_range_is_set(cfg) && !settings_origin(cfg, "stall-timeout") && !opt->resumed)
+	if (must_be_there(cfg) && !opt->resumed)
 		ev_timer_start(opt->loop, &t->absent);
 	if (time_range_ends_ahead(cfg))
 		ev_periodic_start(opt->loop, &t->expires);

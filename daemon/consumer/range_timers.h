@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the clock has to do with a range of time: who is asked for one is there within seconds, or
- * is not; a range that ends ahead is over when nothing of it can come to the topic any more.
+ * What the clock has to do with a read that has an end: what it is to read is there within seconds,
+ * or is not; a range of time that ends ahead is over when nothing of it can come to the topic any
+ * more.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ struct range_timers_options {
 	bool resumed; /* it goes on for another consumer: that one has found what is asked for */
 	/*
 	 * The broker or the topic is not there, after seconds; not where the user has said how long
-	 * to wait (stall-timeout). What is there and slow is waited for.
+	 * to wait (stall-timeout), nor for an instance with a file of its own, which may start
+	 * before they do: those wait for the stall timeout. What is there and slow is waited for.
 	 */
 	void (*on_absent)(void *ctx);
 	void *ctx;
@@ -34,7 +36,7 @@ struct range_timers {
 	bool over; /* --to and the slack have passed, by the wall clock; to be read */
 };
 
-/* Does nothing without a range. One that ends with the topic is never over. */
+/* Does nothing for a live read. A range that ends with the topic is never over. */
 void range_timers_start(struct range_timers *t, const struct range_timers_options *opt);
 
 /* Legal on one that was zeroed. */
