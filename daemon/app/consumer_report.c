@@ -2,9 +2,12 @@
 #include "app/consumer_role_impl.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "config/time_range.h"
 #include "output/output.h"
 
@@ -48,27 +51,50 @@ void consumer_report_summarize(struct role *s, char *buf, size_t size)
 	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
 }
 
-/* How far a bounded read came, and what ended it. */
-static void log_cut_short(const struct role *s, bool interrupted, uint64_t read)
+/* Where the packets are that were read, when they are not where they were to be. */
+static void describe_part(char *buf, size_t size, const struct role *s)
+{
+	const char *part = output_part(s->output);
+
+	*buf = '\0';
+	if (part)
+		snprintf(buf, size, "; %" PRIu64 " packet(s) are in %s", output_written(s->output),
+			 part);
+}
+
+/* How far it came. Returns whether it tells why nothing was read. */
+static bool describe_progress(char *buf, size_t size, const struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
-	int64_t left = consumer_left(s->consumer);
-	bool waited = !interrupted || read == 0;
-	char far[384];
+	int64_t left = consumer_left(s->consumer), now = clock_ns(CLOCK_REALTIME) / 1000;
+	bool early = time_range_starts_ahead(cfg, now);
+	char ahead[32];
 
-	if (cfg->max_packets)
-		snprintf(far, sizeof(far), "%" PRIu64 " of %" PRIu64 " packet(s) read",
+	if (early) {
+		units_format_span(ahead, sizeof(ahead), (uint64_t)(cfg->from.us - now) / 1000);
+		snprintf(buf, size, "the start of the range, --from %s, is still %s ahead",
+			 cfg->from.text, ahead);
+	} else if (cfg->max_packets) {
+		snprintf(buf, size, "%" PRIu64 " of %" PRIu64 " packet(s) read",
 			 output_taken(s->output), cfg->max_packets);
-	else if (left >= 0)
-		snprintf(far, sizeof(far), "%" PRId64 " record(s) of topic %s not read", left,
-			 cfg->topic);
-	else if (time_range_ends_ahead(cfg))
-		snprintf(far, sizeof(far), "the end of the range, --to %s, was not reached",
-			 cfg->to.text);
-	else
-		snprintf(far, sizeof(far), "the end of topic %s was not reached", cfg->topic);
-	log_error("Cut short%s: %s%s%s", interrupted ? " by a signal" : "", far,
-		  waited ? "; waited for " : "", waited ? s->why : "");
+	} else if (left >= 0) {
+		snprintf(buf, size, "%" PRId64 " record(s) of topic %s not read", left, cfg->topic);
+	} else if (time_range_ends_ahead(cfg)) {
+		snprintf(buf, size, "the end of the range, --to %s, was not reached", cfg->to.text);
+	} else {
+		snprintf(buf, size, "the end of topic %s was not reached", cfg->topic);
+	}
+	return early;
+}
+
+/* How far a bounded read came, and what ended it. */
+static void log_cut_short(const struct role *s, bool interrupted, uint64_t read, const char *part)
+{
+	char far[384];
+	bool waited = !describe_progress(far, sizeof(far), s) && (!interrupted || read == 0);
+
+	log_error("Cut short%s: %s%s%s%s", interrupted ? " by a signal" : "", far,
+		  waited ? "; waited for " : "", waited ? s->why : "", part);
 }
 
 /* Of what a bounded read was to take, records that retention deleted before it came to them. */
@@ -84,7 +110,9 @@ static void log_failures(const struct role *s, bool interrupted,
 			 const struct consumer_counts *counts)
 {
 	uint64_t missing = output_taken(s->output) - output_written(s->output);
+	char part[PATH_MAX + 64];
 
+	describe_part(part, sizeof(part), s);
 	output_log_left_out(s->output);
 	if (missing)
 		log_error("%" PRIu64 " packet(s) not written: %s", missing,
@@ -94,9 +122,11 @@ static void log_failures(const struct role *s, bool interrupted,
 			  " record(s) of topic %s were deleted before they were read",
 			  counts->gone, s->opt.cfg->topic);
 	if (s->cut_short)
-		log_cut_short(s, interrupted, counts->read);
+		log_cut_short(s, interrupted, counts->read, part);
 	else if (*s->why)
-		log_error("Given up: %s", s->why);
+		log_error("Given up: %s%s", s->why, part);
+	else if (s->reader_gone)
+		log_error("Cut short: the reader of the text is gone%s", part);
 	output_log_failure(s->output);
 }
 
@@ -124,9 +154,10 @@ int consumer_report_close(struct role *s, bool interrupted)
 	log_left_out(s, &counts);
 	log_info("'%" PRIu64 "' packet(s) in, '%" PRIu64 "' packet(s) out", taken + s->foreign,
 		 written);
-	if (s->reader_gone)
+	if (s->reader_gone && !output_part(s->output))
 		return s->status;
 	output_log_cut(s->output);
 	log_failures(s, interrupted, &counts);
-	return s->status || s->foreign || s->cut_short || taken > written || lacks(s, &counts);
+	return s->status || output_part(s->output) || s->foreign || s->cut_short ||
+	       taken > written || lacks(s, &counts);
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "app/change.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config_ref.h"
 #include "config/time_range.h"
@@ -57,9 +58,15 @@ static void report_stopped(struct role *s)
 	ev_timer_start(s->opt.loop, &s->tell_end);
 }
 
+/*
+ * Written first and committed then; what has to wait for its reader calls on_drained(), what has to
+ * wait for its name on_settled().
+ */
 static void close_consumer(struct role *s)
 {
-	if (s->closing)
+	if (s->closing || output_is_settling(s->output))
+		return;
+	if (!output_flush(s->output) && !s->hurried && !s->reader_gone && !s->status)
 		return;
 	s->closing = true;
 	consumer_close(s->consumer);
@@ -85,6 +92,11 @@ static void on_output_ended(void *ctx, int status)
 	end(s, status);
 	if (s->stopping)
 		close_consumer(s);
+}
+
+static void on_settled(void *ctx)
+{
+	close_consumer(ctx);
 }
 
 static void tell_origin(void *ctx, struct pretty_origin *out)
@@ -223,6 +235,7 @@ static int open_output(struct role *s)
 		.origin = tell_origin,
 		.on_drained = on_drained,
 		.on_ended = on_output_ended,
+		.on_settled = on_settled,
 		.ctx = s,
 	};
 
@@ -274,6 +287,8 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 {
 	if (packet_filter_is_waiting(s->filter))
 		snprintf(buf, size, "its filter to be compiled (does the name service answer?)");
+	else if (output_is_settling(s->output))
+		snprintf(buf, size, "the disk of %s", s->opt.cfg->write_file);
 	else
 		consumer_waiting_for(s->consumer, buf, size);
 }
@@ -281,37 +296,36 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 static void cut_short(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
-
 	bool bounded = cfg->exit_at_end || time_range_ends_ahead(cfg);
+	bool early = time_range_starts_ahead(cfg, clock_ns(CLOCK_REALTIME) / 1000);
 
-	s->cut_short = cfg->max_packets || (bounded && consumer_left(s->consumer) != 0);
+	s->cut_short = cfg->max_packets || early || (bounded && consumer_left(s->consumer) != 0);
 	if (s->cut_short)
 		role_waiting_for(s, s->why, sizeof(s->why));
 }
 
 static void role_stop(struct role *s)
 {
-	bool by_itself = s->ended;
-
-	if (!by_itself)
+	/* Who is stopped does not wait for a reader that is to get the header alone. */
+	s->hurried = !s->ended && output_taken(s->output) == 0;
+	if (!s->ended)
 		cut_short(s);
 	s->stopping = true;
 	s->ended = true;
 	ev_timer_stop(s->opt.loop, &s->tell_end);
 	consumer_stop(s->consumer);
 	packet_filter_stop(s->filter);
-	output_finish(s->output);
-	/*
-	 * Written first and committed then; what has to wait for its reader calls on_drained().
-	 * Who is stopped does not wait for one that is to get the header alone.
-	 */
-	if (output_flush(s->output) || (!by_itself && output_taken(s->output) == 0) ||
-	    s->reader_gone || s->status)
-		close_consumer(s);
+	output_finish(s->output, !s->cut_short && !s->reader_gone && !s->status);
+	close_consumer(s);
 }
 
 static void role_abandon(struct role *s)
 {
+	if (output_is_settling(s->output)) {
+		role_waiting_for(s, s->why, sizeof(s->why));
+		output_abandon(s->output);
+		s->status = 1;
+	}
 	report_stopped(s);
 }
 
@@ -375,12 +389,12 @@ static int role_reload(struct role *s, const struct config *cfg, char *why, size
 
 /* ---- reports ---- */
 
-/* A reader that takes its time is no stall. */
+/* A reader or a disk that takes its time is no stall. */
 static uint64_t role_progress(const struct role *s)
 {
-	uint64_t now = output_waiting(s->output) ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0;
+	bool slow = output_waiting(s->output) || output_is_settling(s->output);
 
-	return consumer_progress(s->consumer) + now;
+	return consumer_progress(s->consumer) + (slow ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0);
 }
 
 const struct role_ops consumer_role_ops = {

@@ -34,6 +34,7 @@ struct role {
 	int status;
 	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
 	bool stopping; /* app has called stop() */
+	bool hurried;  /* the output is not waited for: there is nothing to write but a header */
 	bool closing;  /* the consumer is being closed */
 	bool stopped;  /* app is to be told so by `tell_end` */
 

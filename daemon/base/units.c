@@ -102,6 +102,22 @@ int units_format_size(char *buf, size_t size, uint64_t bytes)
 	return format_scaled(buf, size, size_units, bytes);
 }
 
+int units_format_span(char *buf, size_t size, uint64_t ms)
+{
+	static const struct unit units[] = {
+		{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {NULL, 1000}};
+	const struct unit *unit = units;
+	uint64_t rest;
+
+	while (unit[1].name && ms < unit->factor)
+		unit++;
+	rest = ms % unit->factor / unit[1].factor;
+	if (!unit[1].name || rest == 0)
+		return snprintf(buf, size, "%" PRIu64 "%s", ms / unit->factor, unit->name);
+	return snprintf(buf, size, "%" PRIu64 "%s %" PRIu64 "%s", ms / unit->factor, unit->name,
+			rest, unit[1].name);
+}
+
 int units_format_time(char *buf, size_t size, uint64_t ms)
 {
 	return format_scaled(buf, size, time_units, ms);

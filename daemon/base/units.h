@@ -27,3 +27,5 @@ bool units_parse_time(const char *text, uint64_t plain, uint64_t *ms);
 /* The shortest text that parses back to the same: "64M", "1536K", "20ms", "1m", "0". */
 int units_format_size(char *buf, size_t size, uint64_t bytes);
 int units_format_time(char *buf, size_t size, uint64_t ms);
+/* A time for people, by its two largest units: "3d 4h", "2m 5s", "0s". */
+int units_format_span(char *buf, size_t size, uint64_t ms);

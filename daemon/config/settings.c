@@ -182,8 +182,8 @@ static const struct setting table[] = {
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "standard output",
 	 .once = "one run writes one file",
-	 .help = "Write the capture to FILE (- is standard output). An existing file is "
-		 "truncated first."},
+	 .help = "Write the capture to FILE (- is standard output). A run that has an end replaces "
+		 "FILE once the capture is complete; an endless one empties it at the start."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,

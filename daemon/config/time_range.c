@@ -20,6 +20,11 @@ bool time_range_is_past(const struct config *cfg, int64_t now_us)
 	       (!cfg->to.text || cfg->to.us <= now_us);
 }
 
+bool time_range_starts_ahead(const struct config *cfg, int64_t now_us)
+{
+	return cfg->from.text && cfg->from.us > now_us;
+}
+
 bool time_range_ends_ahead(const struct config *cfg)
 {
 	return cfg->to.text && !cfg->exit_at_end;

@@ -22,6 +22,9 @@ struct time_range time_range_of(const struct config *cfg);
 /* No part of it is ahead of `now_us`: what is asked for is there, or on its way. */
 bool time_range_is_past(const struct config *cfg, int64_t now_us);
 
+/* All of it is ahead of `now_us`: nothing of it can be there. */
+bool time_range_starts_ahead(const struct config *cfg, int64_t now_us);
+
 /* It ends by the clock, once --to and the slack have passed, and not with the topic as it is. */
 bool time_range_ends_ahead(const struct config *cfg);
 

@@ -1,48 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * O_NONBLOCK belongs to the open file description, which a shell shares with everything else it
- * started on that pipe or terminal. So a pipe, FIFO or terminal is opened again through
- * /proc/self/fd, which gives a description of our own; a socket takes MSG_DONTWAIT per call. Only
- * where reopening is not allowed (a pipe of another user) the flag is set on the shared one, and
- * restored at the end. Regular files and block devices never block in that sense.
- *
  * The write end of a pipe reports EPOLLERR when its last reader closes, also while nothing is
  * written: an ev_io for EV_READ sees it.
  */
 #include "output/byte_stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "output/descriptor.h"
+#include "output/target.h"
 
 #define BUFFER_SIZE      (STREAM_LIMIT + STREAM_RECORD_MAX)
 #define RECORDS_MAX      (BUFFER_SIZE / 16) /* no record is shorter than a pcap record's header */
 #define READER_RETRY_SEC 0.1                /* how often a FIFO without a reader is tried */
 
-enum stream_kind {
-	KIND_FILE,   /* always takes what is written, or fails */
-	KIND_STREAM, /* pipe, FIFO, terminal: non-blocking, watched */
-	KIND_SOCKET,
-};
-
 struct byte_stream {
 	struct ev_loop *loop;
-	char *path; /* NULL: an inherited descriptor */
-	int fd;     /* -1: a FIFO that waits for its reader */
-	enum stream_kind kind;
-	int restore_flags; /* -1: none were changed */
-	bool append;       /* O_APPEND: what is written cannot be changed */
-	off_t start;       /* of a regular file: where our first byte is */
-	int failed;        /* 0, STREAM_E_CLOSED or -errno: for good */
+	struct target *target;  /* NULL: an inherited descriptor */
+	struct descriptor desc; /* none: a FIFO that waits for its reader */
+	int failed;             /* 0, STREAM_E_CLOSED or -errno: for good */
+	enum { OPEN, SETTLING, SETTLED } fate;
 
 	struct ev_io writable;
 	struct ev_io hangup;
@@ -62,17 +46,18 @@ struct byte_stream {
 
 	void (*on_drained)(void *ctx);
 	void (*on_closed)(void *ctx, int err);
+	void (*on_settled)(void *ctx, int err);
 	void *ctx;
 };
 
 const char *byte_stream_name(const struct byte_stream *sf)
 {
-	return sf->path ? sf->path : "standard output";
+	return sf->target ? target_name(sf->target) : "standard output";
 }
 
 bool byte_stream_is_stream(const struct byte_stream *sf)
 {
-	return sf->kind != KIND_FILE || sf->fd < 0;
+	return sf->desc.kind != DESCRIPTOR_FILE || sf->desc.fd < 0;
 }
 
 size_t byte_stream_waiting(const struct byte_stream *sf)
@@ -131,16 +116,11 @@ void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len
 	sf->header_len = len;
 }
 
-static bool can_rewrite(const struct byte_stream *sf)
-{
-	return sf->kind == KIND_FILE && sf->fd >= 0 && !sf->append && sf->start >= 0;
-}
-
 uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
 {
 	size_t written = sf->base + sf->head;
 
-	if (written != 0 && (written != sf->header_len || !can_rewrite(sf)))
+	if (written != 0 && (written != sf->header_len || !descriptor_can_rewrite(&sf->desc)))
 		return NULL;
 	written = sf->header_len - sf->base; /* where in buf the header ends */
 	*len = sf->tail - written;
@@ -150,7 +130,8 @@ uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
 bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len)
 {
 	if (sf->base + sf->head > 0)
-		return can_rewrite(sf) && pwrite(sf->fd, data, len, sf->start) == (ssize_t)len;
+		return descriptor_can_rewrite(&sf->desc) &&
+		       pwrite(sf->desc.fd, data, len, sf->desc.start) == (ssize_t)len;
 	if (sf->tail < len)
 		return false;
 	memcpy(sf->buf, data, len);
@@ -160,21 +141,6 @@ bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t
 void byte_stream_append(struct byte_stream *sf, size_t len)
 {
 	sf->tail += len;
-}
-
-static ssize_t write_some(struct byte_stream *sf)
-{
-	const uint8_t *at = sf->buf + sf->head;
-	size_t len = byte_stream_waiting(sf);
-	ssize_t n;
-
-	do {
-		if (sf->kind == KIND_SOCKET)
-			n = send(sf->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		else
-			n = write(sf->fd, at, len);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
 }
 
 /* Takes note of `n` bytes that were written. */
@@ -208,10 +174,10 @@ static void cut_partial_record(struct byte_stream *sf)
 
 	if (whole == 0 && sf->base == 0)
 		whole = sf->header_len;
-	if (sf->kind != KIND_FILE || sf->head <= whole)
+	if (sf->desc.kind != DESCRIPTOR_FILE || sf->head <= whole)
 		return;
-	end = lseek(sf->fd, 0, SEEK_CUR);
-	if (end < 0 || ftruncate(sf->fd, end - (off_t)(sf->head - whole)))
+	end = lseek(sf->desc.fd, 0, SEEK_CUR);
+	if (end < 0 || ftruncate(sf->desc.fd, end - (off_t)(sf->head - whole)))
 		log_warn("%s ends in an incomplete record", byte_stream_name(sf));
 }
 
@@ -229,22 +195,30 @@ static int fail(struct byte_stream *sf, int err)
 
 void byte_stream_log_failure(const struct byte_stream *sf)
 {
+	const char *part = byte_stream_part(sf);
+
 	if (sf->failed < 0)
-		log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in it",
-			  byte_stream_name(sf), strerror(-sf->failed), byte_stream_written(sf));
+		log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in %s",
+			  byte_stream_name(sf), strerror(-sf->failed), byte_stream_written(sf),
+			  part ? part : "it");
 }
 
 int byte_stream_flush(struct byte_stream *sf)
 {
+	ssize_t n = 0;
+
 	if (sf->failed)
 		return sf->failed;
-	if (sf->blocked || sf->fd < 0) {
+	if (sf->blocked || sf->desc.fd < 0) {
 		sf->announced = true;
-		return byte_stream_waiting(sf) || sf->fd < 0 ? STREAM_E_BLOCKED : 0;
+		return byte_stream_waiting(sf) || sf->desc.fd < 0 ? STREAM_E_BLOCKED : 0;
 	}
+	if (sf->target && sf->head < sf->tail)
+		n = target_begin(sf->target, sf->desc.fd);
+	if (n < 0)
+		return fail(sf, (int)n);
 	while (sf->head < sf->tail) {
-		ssize_t n = write_some(sf);
-
+		n = descriptor_write(&sf->desc, sf->buf + sf->head, byte_stream_waiting(sf));
 		if (n == -EAGAIN) {
 			sf->blocked = true;
 			sf->announced = true;
@@ -260,12 +234,12 @@ int byte_stream_flush(struct byte_stream *sf)
 
 int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms)
 {
-	struct pollfd pfd = {.fd = sf->fd, .events = POLLOUT};
+	struct pollfd pfd = {.fd = sf->desc.fd, .events = POLLOUT};
 	double deadline = ev_time() + ms / 1e3, left = ms / 1e3;
 	int r = byte_stream_flush(sf);
 
 	/* Who reads on gets it all, in as many pieces as it takes. */
-	while (r == STREAM_E_BLOCKED && sf->fd >= 0 && left > 0) {
+	while (r == STREAM_E_BLOCKED && sf->desc.fd >= 0 && left > 0) {
 		if (poll(&pfd, 1, (int)(left * 1e3) + 1) > 0) {
 			sf->blocked = false;
 			r = byte_stream_flush(sf);
@@ -274,6 +248,68 @@ int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms)
 	}
 	return r;
 }
+
+/* ---- its fate ---- */
+
+const char *byte_stream_part(const struct byte_stream *sf)
+{
+	return sf->target ? target_part(sf->target) : NULL;
+}
+
+/* One without a packet is not worth keeping. */
+static void keep_part(struct byte_stream *sf)
+{
+	if (sf->target && byte_stream_written(sf) > 0)
+		target_keep_part(sf->target);
+	sf->fate = SETTLED;
+}
+
+static void on_completed(void *ctx, int err)
+{
+	struct byte_stream *sf = ctx;
+
+	sf->fate = SETTLED;
+	if (err < 0) {
+		sf->failed = err;
+		keep_part(sf);
+	}
+	sf->on_settled(sf->ctx, err);
+}
+
+static int complete(struct byte_stream *sf)
+{
+	int r = target_complete(sf->target, sf->desc.fd);
+
+	if (r == TARGET_E_LATER) {
+		sf->fate = SETTLING;
+		return STREAM_E_BLOCKED;
+	}
+	if (r < 0) {
+		sf->failed = r;
+		keep_part(sf);
+	}
+	sf->fate = SETTLED;
+	return r;
+}
+
+int byte_stream_settle(struct byte_stream *sf, bool whole)
+{
+	if (sf->fate == SETTLED)
+		return 0;
+	if (sf->fate == SETTLING && whole)
+		return STREAM_E_BLOCKED;
+	if (whole && !sf->failed && sf->target && sf->desc.fd >= 0)
+		return complete(sf);
+	keep_part(sf);
+	return 0;
+}
+
+bool byte_stream_is_settling(const struct byte_stream *sf)
+{
+	return sf->fate == SETTLING;
+}
+
+/* ---- the loop ---- */
 
 static void drain(struct byte_stream *sf)
 {
@@ -302,7 +338,7 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
 static bool discard_input(struct byte_stream *sf)
 {
 	char scratch[4096];
-	ssize_t n = recv(sf->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+	ssize_t n = recv(sf->desc.fd, scratch, sizeof(scratch), MSG_DONTWAIT);
 
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
@@ -310,106 +346,33 @@ static bool discard_input(struct byte_stream *sf)
 static void on_hangup(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct byte_stream *sf = w->data;
-	struct pollfd pfd = {.fd = sf->fd};
+	struct pollfd pfd = {.fd = sf->desc.fd};
 
 	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLERR | POLLHUP))) {
 		fail(sf, -EPIPE);
 		sf->on_closed(sf->ctx, 0);
-	} else if (sf->kind != KIND_SOCKET || !discard_input(sf)) {
+	} else if (sf->desc.kind != DESCRIPTOR_SOCKET || !discard_input(sf)) {
 		ev_io_stop(sf->loop, &sf->hangup);
 	}
 }
 
 static void start_watching(struct byte_stream *sf)
 {
-	ev_io_set(&sf->writable, sf->fd, EV_WRITE);
-	ev_io_set(&sf->hangup, sf->fd, EV_READ);
-	if (sf->kind != KIND_FILE && !isatty(sf->fd))
+	ev_io_set(&sf->writable, sf->desc.fd, EV_WRITE);
+	ev_io_set(&sf->hangup, sf->desc.fd, EV_READ);
+	if (sf->desc.kind != DESCRIPTOR_FILE && !isatty(sf->desc.fd))
 		ev_io_start(sf->loop, &sf->hangup);
 }
 
-/* A description of our own for what `fd` has open. Returns 0 or -errno. */
-static int reopen_nonblocking(int *fd)
+static int open_target(struct byte_stream *sf)
 {
-	char name[32];
-	int own;
+	int fd, r = target_open(sf->target, &fd);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", *fd);
-	own = open(name, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (own < 0)
-		return -errno;
-	close(*fd);
-	*fd = own;
-	return 0;
-}
-
-static int share_nonblocking(struct byte_stream *sf)
-{
-	int flags = fcntl(sf->fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	if (flags & O_NONBLOCK)
-		return 0;
-	if (fcntl(sf->fd, F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	sf->restore_flags = flags;
-	return 0;
-}
-
-/* Finds out what the descriptor is, and makes sure that writing to it does not block. */
-static int take_descriptor(struct byte_stream *sf)
-{
-	struct stat st;
-	int flags = fcntl(sf->fd, F_GETFL);
-	int r;
-
-	if (flags < 0 || fstat(sf->fd, &st))
-		return -errno;
-	sf->append = flags & O_APPEND;
-	sf->start = lseek(sf->fd, 0, SEEK_CUR);
-	if (S_ISSOCK(st.st_mode)) {
-		sf->kind = KIND_SOCKET;
-		return 0;
-	}
-	if (!S_ISFIFO(st.st_mode) && !isatty(sf->fd))
-		return 0;
-	sf->kind = KIND_STREAM;
-	r = reopen_nonblocking(&sf->fd);
-	if (r == -ENXIO) /* a pipe whose reader has gone already: the first write will say so */
-		return 0;
-	return r ? share_nonblocking(sf) : 0;
-}
-
-/*
- * Duplicates an inherited descriptor, and keeps everybody else in this process off stdout. One that
- * was closed when we were started is open, but not for writing (hardening.c).
- */
-static int open_inherited(struct byte_stream *sf, int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
-		return -EBADF;
-	sf->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (sf->fd < 0)
-		return -errno;
-	if (fd == STDOUT_FILENO)
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-	return take_descriptor(sf);
-}
-
-static int open_path(struct byte_stream *sf)
-{
-	struct stat st;
-
-	sf->fd = open(sf->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		      0666);
-	if (sf->fd < 0 && errno == ENXIO && !stat(sf->path, &st) && S_ISFIFO(st.st_mode)) {
+	if (r == TARGET_E_NO_READER) {
 		ev_timer_start(sf->loop, &sf->retry);
 		return 0;
 	}
-	return sf->fd < 0 ? -errno : take_descriptor(sf);
+	return r < 0 ? r : descriptor_take(&sf->desc, fd);
 }
 
 static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -418,24 +381,37 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
 	int r;
 
 	ev_timer_stop(loop, w);
-	r = open_path(sf);
+	r = open_target(sf);
 	if (r) {
 		fail(sf, r);
 		sf->on_closed(sf->ctx, r);
-	} else if (sf->fd >= 0) {
+	} else if (sf->desc.fd >= 0) {
 		start_watching(sf);
 		drain(sf);
 	}
 }
 
+static int make_target(struct byte_stream *sf, const struct byte_stream_options *opt)
+{
+	const struct target_options target = {
+		.loop = opt->loop,
+		.path = opt->path,
+		.has_end = opt->has_end,
+		.on_completed = on_completed,
+		.ctx = sf,
+	};
+
+	return target_new(&sf->target, &target);
+}
+
 static int open_output(struct byte_stream *sf, const struct byte_stream_options *opt)
 {
-	int r = opt->path ? open_path(sf) : open_inherited(sf, opt->fd);
+	int r = sf->target ? open_target(sf) : descriptor_inherit(&sf->desc, opt->fd);
 
 	if (r)
 		log_error("cannot open %s for writing: %s", byte_stream_name(sf),
 			  r == -EBADF ? "it is closed" : strerror(-r));
-	else if (sf->fd >= 0)
+	else if (sf->desc.fd >= 0)
 		start_watching(sf);
 	return r;
 }
@@ -448,19 +424,22 @@ int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *
 	if (!sf)
 		return -ENOMEM;
 	sf->loop = opt->loop;
-	sf->fd = -1;
-	sf->restore_flags = -1;
+	descriptor_init(&sf->desc);
 	sf->on_drained = opt->on_drained;
 	sf->on_closed = opt->on_closed;
+	sf->on_settled = opt->on_settled;
 	sf->ctx = opt->ctx;
 	ev_init(&sf->writable, on_writable);
 	ev_init(&sf->hangup, on_hangup);
 	ev_timer_init(&sf->retry, on_retry, READER_RETRY_SEC, READER_RETRY_SEC);
 	sf->writable.data = sf->hangup.data = sf->retry.data = sf;
-	sf->path = opt->path ? strdup(opt->path) : NULL;
 	sf->buf = malloc(BUFFER_SIZE);
 	sf->ends = malloc(RECORDS_MAX * sizeof(*sf->ends));
-	r = sf->buf && sf->ends && (sf->path || !opt->path) ? open_output(sf, opt) : -ENOMEM;
+	r = sf->buf && sf->ends ? 0 : -ENOMEM;
+	if (r == 0 && opt->path)
+		r = make_target(sf, opt);
+	if (r == 0)
+		r = open_output(sf, opt);
 	if (r) {
 		byte_stream_free(sf);
 		return r;
@@ -471,15 +450,16 @@ int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *
 
 void byte_stream_free(struct byte_stream *sf)
 {
+	int r;
+
 	if (!sf)
 		return;
 	stop_watchers(sf);
-	if (sf->restore_flags >= 0)
-		fcntl(sf->fd, F_SETFL, sf->restore_flags);
-	if (sf->fd >= 0 && close(sf->fd) && errno != EINTR && !sf->failed)
-		log_error("cannot close %s: %s", byte_stream_name(sf), strerror(errno));
+	r = descriptor_close(&sf->desc);
+	if (r < 0 && !sf->failed)
+		log_error("cannot close %s: %s", byte_stream_name(sf), strerror(-r));
+	target_free(sf->target);
 	free(sf->ends);
 	free(sf->buf);
-	free(sf->path);
 	free(sf);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the bytes of a capture or of text go: owns the output's file descriptor, its errors and its
- * pace.
+ * Where the bytes of a capture or of text go: owns the output's errors and its pace; target.h its
+ * name, descriptor.h what is known of the descriptor.
  *
  * Records are put into one buffer and leave it many at a time, by writes that never block: a
  * reader that is slow shows as STREAM_E_BLOCKED, one that is gone as STREAM_E_CLOSED. Others
@@ -26,13 +26,17 @@ struct byte_stream;
 
 struct byte_stream_options {
 	struct ev_loop *loop;
-	const char *path; /* made, or emptied, or a FIFO; NULL: fd */
+	const char *path; /* a file (target.h), made when it is not there, or a FIFO; NULL: fd */
+	bool has_end;     /* of the run: the path is given to a file that is whole */
 	int fd;           /* with path NULL: an open descriptor, duplicated; 1 is guarded */
 
 	/* All that waited is written. Only after STREAM_E_BLOCKED or a NULL of _reserve(). */
 	void (*on_drained)(void *ctx);
 	/* The output ended while nobody wrote: 0 = reader gone, else -errno. */
 	void (*on_closed)(void *ctx, int err);
+	/* The file has its name, or it failed: -errno. Only after a STREAM_E_BLOCKED of _settle().
+	 */
+	void (*on_settled)(void *ctx, int err);
 	void *ctx;
 };
 
@@ -75,11 +79,22 @@ void byte_stream_append(struct byte_stream *sf, size_t len);
  */
 int byte_stream_flush(struct byte_stream *sf);
 
+/* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
+int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms);
+
 /* Logs the error that ended the output, and how many packets are in it; nothing without one. */
 void byte_stream_log_failure(const struct byte_stream *sf);
 
-/* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
-int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms);
+/*
+ * The end, after what could be flushed. `whole`: all is in it that was to be, so that it gets its
+ * name; else, or when it failed, it is left as FILE.part if any record is in it, at once, also
+ * while it is being settled as whole. Returns 0; STREAM_E_BLOCKED: on_settled follows; -errno.
+ */
+int byte_stream_settle(struct byte_stream *sf, bool whole);
+/* True until on_settled. */
+bool byte_stream_is_settling(const struct byte_stream *sf);
+/* Where it was left; NULL: it has its name, or nothing is left of it. */
+const char *byte_stream_part(const struct byte_stream *sf);
 
 /* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
 size_t byte_stream_waiting(const struct byte_stream *sf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The capture's header goes out before Kafka is reached, and that of a classic pcap says what only
+ * The capture's header goes out before Kafka is reached, but into the file of a run that has an
+ * end: it is not touched before there is a packet for it. And that of a classic pcap says what only
  * packets tell (pcap_encoder.c). When the first packets say otherwise it is changed while that is
  * possible: in a regular file for the first packet, and wherever all still waits to be written,
  * which it does for HEADER_HOLD_SEC where packets are expected at once (any start but the end of
@@ -20,6 +21,7 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "config/time_range.h"
 #include "output/byte_stream.h"
 #include "output/encoder.h"
 
@@ -35,8 +37,9 @@ struct output {
 	struct ev_timer hold;        /* runs while the header waits for the first packet */
 	uint64_t taken;
 	uint64_t left_out[ENCODER_REFUSALS];
-	bool finished; /* no packet comes any more */
-	bool closed;   /* the capture's end is put */
+	bool untouched; /* the file has no byte yet: even the header waits for the first packet */
+	bool finished;  /* no packet comes any more */
+	bool closed;    /* the capture's end is put */
 	bool ended;
 	struct log_limit limit;
 };
@@ -124,11 +127,12 @@ static bool put_end(struct output *o)
 
 static bool flush_capture(struct output *o)
 {
-	bool whole = !o->finished || put_end(o);
-
-	if (!flush_file(o, o->capture))
-		return false;
-	return whole || (put_end(o) && flush_file(o, o->capture));
+	if (o->untouched)
+		return true;
+	while (o->finished && !put_end(o))
+		if (!flush_file(o, o->capture))
+			return false;
+	return flush_file(o, o->capture);
 }
 
 bool output_flush(struct output *o)
@@ -142,11 +146,31 @@ bool output_flush(struct output *o)
 	return capture && text;
 }
 
-void output_finish(struct output *o)
+void output_finish(struct output *o, bool whole)
 {
 	ev_timer_stop(o->opt.loop, &o->hold);
 	o->finished = true;
-	flush_capture(o);
+	if (whole)
+		o->untouched = false;
+	whole &= flush_capture(o);
+	if (o->capture)
+		judge(o, byte_stream_settle(o->capture, whole));
+}
+
+bool output_is_settling(const struct output *o)
+{
+	return o->capture && byte_stream_is_settling(o->capture);
+}
+
+void output_abandon(struct output *o)
+{
+	if (o->capture)
+		byte_stream_settle(o->capture, false);
+}
+
+const char *output_part(const struct output *o)
+{
+	return o->capture ? byte_stream_part(o->capture) : NULL;
 }
 
 static void on_hold_over(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -167,6 +191,14 @@ static void on_drained(void *ctx)
 static void on_closed(void *ctx, int err)
 {
 	judge(ctx, err ? err : STREAM_E_CLOSED);
+}
+
+static void on_settled(void *ctx, int err)
+{
+	struct output *o = ctx;
+
+	judge(o, err);
+	o->opt.on_settled(o->opt.ctx);
 }
 
 /* ---- packets ---- */
@@ -261,6 +293,7 @@ int output_put(struct output *o, const struct packet *pkt)
 			return PACKET_E_FULL;
 	}
 	o->taken++;
+	o->untouched = false;
 	if (room)
 		put_capture(o, room, pkt);
 	if (text)
@@ -323,20 +356,28 @@ void output_log_failure(const struct output *o)
 
 size_t output_waiting(const struct output *o)
 {
-	return (o->capture ? byte_stream_waiting(o->capture) : 0) +
+	return (o->capture && !o->untouched ? byte_stream_waiting(o->capture) : 0) +
 	       (o->text ? byte_stream_waiting(o->text) : 0);
 }
 
 /* ---- life ---- */
+
+/* A run that ends by itself: what it writes can be told to be whole. */
+static bool has_end(const struct config *cfg)
+{
+	return cfg->max_packets || cfg->exit_at_end || time_range_ends_ahead(cfg);
+}
 
 static int open_file(struct output *o, struct byte_stream **out, const char *path)
 {
 	const struct byte_stream_options opt = {
 		.loop = o->opt.loop,
 		.path = path,
+		.has_end = has_end(o->opt.cfg),
 		.fd = STDOUT_FILENO,
 		.on_drained = on_drained,
 		.on_closed = on_closed,
+		.on_settled = on_settled,
 		.ctx = o,
 	};
 
@@ -366,6 +407,9 @@ static int open_capture(struct output *o)
 		ev_timer_start(o->opt.loop, &o->hold);
 		return 0;
 	}
+	o->untouched = cfg->write_file && has_end(cfg) && !byte_stream_is_stream(o->capture);
+	if (o->untouched)
+		return 0;
 	r = byte_stream_flush(o->capture);
 	byte_stream_log_failure(o->capture);
 	return r < 0 ? r : 0;

@@ -29,6 +29,8 @@ struct output_options {
 	 * output_log_failure()). Comes once, from the loop or from within output_put() and
 	 * output_flush(). */
 	void (*on_ended)(void *ctx, int status);
+	/* The file has its name, or failed (then on_ended came before); after output_finish(). */
+	void (*on_settled)(void *ctx);
 	void *ctx;
 };
 
@@ -54,9 +56,17 @@ int output_put(struct output *o, const struct packet *pkt);
 bool output_flush(struct output *o);
 /*
  * No packet comes any more: a header that was held for the first one is let go, and what follows
- * the last packet is put. output_flush() tells when all is written.
+ * the last packet is put. output_flush() tells when all is written. The file of a run that has an
+ * end gets its name when it is `whole`, and is left as FILE.part when packets are in it, but not
+ * all (target.h).
  */
-void output_finish(struct output *o);
+void output_finish(struct output *o, bool whole);
+/* The file is waited for: on_settled() follows. */
+bool output_is_settling(const struct output *o);
+/* It is not waited for any longer, and left as if it were not whole. */
+void output_abandon(struct output *o);
+/* Where a file was left that is not whole; NULL: there is none. */
+const char *output_part(const struct output *o);
 
 /* Packets put, and those of them that are written whole. */
 uint64_t output_taken(const struct output *o);
@@ -70,7 +80,7 @@ void output_log_cut(const struct output *o);
 /* Logs the error that ended it, if one did: for the end, as the last line says why. */
 void output_log_failure(const struct output *o);
 
-/* Bytes that wait for the reader. */
+/* Bytes that wait for the reader; not those of a header that waits for a packet. */
 size_t output_waiting(const struct output *o);
 
 void output_free(struct output *o);

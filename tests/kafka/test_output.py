@@ -312,11 +312,12 @@ def test_dev_full(topic, how):
 
 
 def test_the_disk_fills_up(topic, tmp_path):
+    """Of an endless run, which writes in place; test_whole_files.py has the others."""
     topic.produce(captures.sample(3000, size=1000))
     disk = Tmpfs(tmp_path / 'disk', 1)
     try:
         path = os.path.join(disk.path, 'out.pcap')
-        process = consume(topic, '-e', '-w', path)
+        process = consume(topic, '-o', 'begin', '-w', path)
         assert process.status == 1, process.describe()
         written = process.counts()[1]
         errors = process.grep('No space left on device')
@@ -474,7 +475,7 @@ def test_a_file_that_may_grow_no_more_ends_with_whole_packets(topic, tmp_path):
     packets = captures.sample(200, size=100)
     topic.produce(packets)
     path = tmp_path / 'a.pcap'
-    process = consume(topic, '-e', '-w', path, prefix=('prlimit', '--fsize=10000'))
+    process = consume(topic, '-o', 'begin', '-w', path, prefix=('prlimit', '--fsize=10000'))
     assert process.status == 1, process.describe()
     rows = tshark_fields(path, 'frame.len')
     assert 0 < len(rows) < 200, len(rows)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "app/consumer_role_impl.h"
+#include "base/clock.h"
 #include "lines.h"
 #include "output/output.h"
 
@@ -20,6 +21,7 @@ static struct {
 	struct consumer_counts counts;
 	int64_t lag, left;
 	uint64_t taken, written, left_out, filtered;
+	const char *part;
 	struct config cfg;
 	struct counters said; /* the last that were reported */
 } world;
@@ -53,6 +55,11 @@ void packet_filter_log_unfit(const struct packet_filter *f)
 {
 	if (world.filtered)
 		log_warn("not compiled for");
+}
+
+const char *output_part(const struct output *o)
+{
+	return world.part;
 }
 
 uint64_t output_taken(const struct output *o)
@@ -257,6 +264,41 @@ static void test_a_read_that_was_cut_short(void **state)
 	assert_close(&s, true, 1, "97 of 200 packet(s) read; waited for broker b:9092");
 }
 
+static void test_where_the_packets_are_that_were_read(void **state)
+{
+	struct role s = reading();
+
+	world.part = "out.pcap.part";
+	s.cut_short = true;
+	world.left = 5;
+	assert_close(&s, true, 1,
+		     "5 record(s) of topic pcap not read; 97 packet(s) are in out.pcap.part\n");
+	s.cut_short = false;
+	s.status = 1;
+	snprintf(s.why, sizeof(s.why), "no such group");
+	assert_close(&s, false, 1, "Given up: no such group; 97 packet(s) are in out.pcap.part\n");
+	s.status = 0;
+	*s.why = '\0';
+	s.reader_gone = true; /* of the text beside it */
+	assert_close(&s, false, 1,
+		     "Cut short: the reader of the text is gone; 97 packet(s) are in "
+		     "out.pcap.part\n");
+}
+
+static void test_a_start_that_was_still_ahead(void **state)
+{
+	static char from[] = "+3d";
+	struct role s = reading();
+
+	world.counts.read = 0;
+	world.cfg.from.text = from;
+	world.cfg.from.us = clock_ns(CLOCK_REALTIME) / 1000 + 273630000000; /* 3 d 4 h 30 s */
+	s.cut_short = true;
+	assert_close(&s, true, 1,
+		     "Cut short by a signal: the start of the range, --from +3d, is still 3d 4h "
+		     "ahead\n");
+}
+
 static void test_a_bounded_read_of_which_records_are_gone(void **state)
 {
 	static char to[] = "@1795428900";
@@ -295,6 +337,8 @@ int main(void)
 		cmocka_unit_test(test_packets_that_are_not_written),
 		cmocka_unit_test(test_a_reader_that_is_gone),
 		cmocka_unit_test(test_a_read_that_was_cut_short),
+		cmocka_unit_test(test_where_the_packets_are_that_were_read),
+		cmocka_unit_test(test_a_start_that_was_still_ahead),
 		cmocka_unit_test(test_a_bounded_read_of_which_records_are_gone),
 		cmocka_unit_test(test_a_consumer_that_gave_up),
 	};

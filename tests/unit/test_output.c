@@ -18,6 +18,7 @@ static struct {
 	struct ev_loop *loop;
 	struct config cfg;
 	struct output *out;
+	int settled;
 	char path[64];
 } world;
 
@@ -26,18 +27,44 @@ static void on_ended(void *ctx, int status)
 	fail_msg("the output ended: %d", status);
 }
 
-static int open_world(void **state)
+static void on_settled(void *ctx)
+{
+	world.settled++;
+	ev_break(world.loop, EVBREAK_ALL);
+}
+
+static int open_output(bool has_end)
 {
 	const struct output_options opt = {.loop = ev_default_loop(0),
 					   .cfg = &world.cfg,
-					   .on_ended = on_ended};
+					   .on_ended = on_ended,
+					   .on_settled = on_settled};
 
 	memset(&world, 0, sizeof(world));
+	world.cfg.exit_at_end = has_end;
 	snprintf(world.path, sizeof(world.path), "/tmp/test_output.%d", getpid());
 	world.loop = opt.loop;
 	world.cfg.write_file = world.path;
 	world.cfg.start.offset = CONFIG_OFFSET_BEGIN;
 	return output_new(&world.out, &opt);
+}
+
+static int open_world(void **state)
+{
+	return open_output(false);
+}
+
+/* Over a file that is there. */
+static int open_bounded(void **state)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/tmp/test_output.%d", getpid());
+	f = fopen(path, "wb");
+	fputs("kept", f);
+	fclose(f);
+	return open_output(true);
 }
 
 static int close_world(void **state)
@@ -68,7 +95,7 @@ static void assert_file(bool nano, int dlt, const uint64_t *times_ns, size_t n)
 	pcap_t *p;
 	FILE *f;
 
-	output_finish(world.out);
+	output_finish(world.out, true);
 	assert_true(output_flush(world.out));
 	f = fopen(world.path, "rb");
 	assert_non_null(f);
@@ -159,6 +186,66 @@ static void a_time_after_2106_is_left_out(void **state)
 	lines_release();
 }
 
+/* ---- the file of a run that has an end ---- */
+
+static void assert_kept(void)
+{
+	char got[8] = "";
+	FILE *f = fopen(world.path, "rb");
+
+	assert_int_equal(fread(got, 1, sizeof(got) - 1, f), 4);
+	assert_string_equal(got, "kept");
+	fclose(f);
+}
+
+static void what_was_there_goes_when_all_is_written(void **state)
+{
+	static const uint64_t times[] = {1000001000};
+
+	put(1, 1000001, 0);
+	assert_true(output_flush(world.out));
+	assert_kept();
+	output_finish(world.out, true);
+	assert_true(output_is_settling(world.out));
+	assert_kept();
+	ev_run(world.loop, 0);
+	assert_int_equal(world.settled, 1);
+	assert_false(output_is_settling(world.out));
+	assert_null(output_part(world.out));
+	assert_file(false, DLT_EN10MB, times, 1);
+}
+
+static void what_was_there_stays_when_it_is_cut_short(void **state)
+{
+	char part[80];
+
+	put(1, 1000001, 0);
+	output_finish(world.out, false);
+	assert_false(output_is_settling(world.out));
+	assert_kept();
+	snprintf(part, sizeof(part), "%s.part", world.path);
+	assert_string_equal(output_part(world.out), part);
+	assert_int_equal(unlink(part), 0);
+}
+
+/* A header that waits for a packet is no reader that takes its time. */
+static void without_a_packet_nothing_is_touched_nor_left(void **state)
+{
+	assert_true(output_flush(world.out));
+	assert_int_equal(output_waiting(world.out), 0);
+	output_finish(world.out, false);
+	assert_true(output_flush(world.out));
+	assert_null(output_part(world.out));
+	assert_kept();
+}
+
+static void an_empty_result_is_a_capture(void **state)
+{
+	output_finish(world.out, true);
+	ev_run(world.loop, 0);
+	assert_file(false, DLT_EN10MB, NULL, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -168,6 +255,11 @@ int main(void)
 		TEST(later_nanoseconds_are_cut_and_counted),
 		TEST(the_first_packet_decides_of_link_type_and_unit),
 		TEST(a_time_after_2106_is_left_out),
+#define BOUNDED(name) cmocka_unit_test_setup_teardown(name, open_bounded, close_world)
+		BOUNDED(what_was_there_goes_when_all_is_written),
+		BOUNDED(what_was_there_stays_when_it_is_cut_short),
+		BOUNDED(without_a_packet_nothing_is_touched_nor_left),
+		BOUNDED(an_empty_result_is_a_capture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,8 +119,22 @@ bool output_flush(struct output *o)
 	return true;
 }
 
-void output_finish(struct output *o)
+void output_finish(struct output *o, bool whole)
 {
+}
+
+bool output_is_settling(const struct output *o)
+{
+	return false;
+}
+
+void output_abandon(struct output *o)
+{
+}
+
+const char *output_part(const struct output *o)
+{
+	return NULL;
 }
 
 uint64_t output_taken(const struct output *o)

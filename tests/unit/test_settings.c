@@ -116,6 +116,32 @@ static void test_units_round_trip(void **state)
 	}
 }
 
+static void test_spans_are_for_people(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *text;
+	} cases[] = {
+		{0, "0s"},
+		{999, "0s"},
+		{59999, "59s"},
+		{60000, "1m"},
+		{125000, "2m 5s"},
+		{3600000, "1h"},
+		{7265000, "2h 1m"},
+		{86400000, "1d"},
+		{86460000, "1d"},
+		{273600000, "3d 4h"},
+		{6208704000000, "71860d"},
+	};
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		units_format_span(text, sizeof(text), cases[i].ms);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 static void test_offsets(void **state)
 {
 	static const struct {
@@ -530,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_units_round_trip),
+		cmocka_unit_test(test_spans_are_for_people),
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_points_in_time_are_exact_and_shown),
 		cmocka_unit_test(test_a_set_of_partitions),
