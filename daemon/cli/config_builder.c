@@ -445,6 +445,10 @@ void config_builder_check_filter(struct config_builder *builder)
 	if (r < 0 || (r == FILTER_E_NAME && patient))
 		config_faults_add(builder->faults, where_of(builder, "filter"), "filter '%s': %s",
 				  cfg->filter, why);
+	else if (r == FILTER_E_NAME && builder->checking)
+		log_warn("%s: filter '%s': %s; %s until the name service knows it",
+			 where_of(builder, "filter"), cfg->filter, why,
+			 consumer ? "every start fails" : "the capture waits");
 }
 
 const struct config *config_builder_take(struct config_builder *builder)

@@ -203,6 +203,15 @@ void point_in_time_explain(const char *text, char *why, size_t size)
 		 text);
 }
 
+bool point_in_time_is_utc(int64_t us)
+{
+	time_t seconds = us / US;
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	return tm.tm_gmtoff == 0;
+}
+
 void point_in_time_format(char *buf, size_t size, int64_t us, bool local)
 {
 	time_t seconds = us / US;

@@ -20,5 +20,8 @@ bool point_in_time_parse(const char *text, int64_t now_us, int64_t *us);
 /* Says in one line why point_in_time_parse() does not take a text, and how it is written. */
 void point_in_time_explain(const char *text, char *why, size_t size);
 
+/* The local zone is UTC then. */
+bool point_in_time_is_utc(int64_t us);
+
 /* "2026-11-23 11:15:00 CET" of the local zone, or "2026-11-23T10:15:00Z". */
 void point_in_time_format(char *buf, size_t size, int64_t us, bool local);

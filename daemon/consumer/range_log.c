@@ -31,6 +31,12 @@ static void describe(char *buf, size_t size, const struct config *cfg, bool loca
 	snprintf(buf, size, "%s to %s", from, to);
 }
 
+static bool is_utc(const struct config *cfg)
+{
+	return (!cfg->from.text || point_in_time_is_utc(cfg->from.us)) &&
+	       (!cfg->to.text || point_in_time_is_utc(cfg->to.us));
+}
+
 /* What of the topic is read for it. */
 static void describe_slack(char *buf, size_t size, const struct config *cfg, enum topic_clock clock)
 {
@@ -41,7 +47,9 @@ static void describe_slack(char *buf, size_t size, const struct config *cfg, enu
 		snprintf(buf, size, "; %s, so it is read from %s%s to the end",
 			 clock == TOPIC_CLOCK_BROKER
 				 ? "the broker stamps its records (LogAppendTime)"
-				 : "the broker does not tell who sets its timestamps",
+				 : "the broker does not tell who sets its timestamps (to ask, "
+				   "pycapa "
+				   "needs an ACL that allows DescribeConfigs of the topic)",
 			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "the beginning"
 									      : slack,
 			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "" : " before");
@@ -75,17 +83,21 @@ static int count_partitions(const struct partitions *ps)
 static void log_range(const char *topic, const struct config *cfg, const struct partitions *ps,
 		      int32_t n_topic, enum topic_clock clock)
 {
-	char local[160], utc[160], slack[192], records[64] = "what comes";
+	char local[160], utc[160], range[336], slack[256], records[64] = "what comes";
 
 	describe(local, sizeof(local), cfg, true);
 	describe(utc, sizeof(utc), cfg, false);
+	if (is_utc(cfg)) /* once is enough */
+		snprintf(range, sizeof(range), "%s", utc);
+	else
+		snprintf(range, sizeof(range), "%s (%s)", local, utc);
 	describe_slack(slack, sizeof(slack), cfg, clock);
 	if (cfg->to.text && !cfg->exit_at_end)
 		snprintf(records, sizeof(records), "what comes until then");
 	else if (cfg->exit_at_end)
 		snprintf(records, sizeof(records), "%" PRId64 " record(s)", count_records(ps));
-	log_info("Reading %s (%s): %s of %d of %" PRId32 " partition(s) of topic %s%s", local, utc,
-		 records, count_partitions(ps), n_topic, topic, slack);
+	log_info("Reading %s: %s of %d of %" PRId32 " partition(s) of topic %s%s", range, records,
+		 count_partitions(ps), n_topic, topic, slack);
 }
 
 static void log_ahead(const char *name, const struct config_time *at, int64_t now)
@@ -94,7 +106,7 @@ static void log_ahead(const char *name, const struct config_time *at, int64_t no
 
 	if (!at->text || at->us <= now)
 		return;
-	units_format_time(ahead, sizeof(ahead), (uint64_t)((at->us - now) / 1000000 * 1000));
+	units_format_span(ahead, sizeof(ahead), (uint64_t)(at->us - now) / 1000);
 	log_warn("%s %s is %s ahead of this host's clock", name, at->text, ahead);
 }
 

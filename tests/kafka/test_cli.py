@@ -128,6 +128,16 @@ def test_check_config_does_without_the_services_credentials(tmp_path):
     assert process.status == 2 and process.grep('did you mean sasl.password'), process.describe()
 
 
+@pytest.mark.parametrize('more, warnings', [('', 1), ('from = "-1h";', 0)])
+def test_a_slack_without_a_range_is_a_warning(tmp_path, more, warnings):
+    path = tmp_path / 'x.cfg'
+    path.write_text(f'mode = "consumer"; write-file = "x";\nslack = "5m"; {more}\n')
+    process = pycapa('-C', path, '--check-config')
+    assert process.status == 0 and len(process.lines) == warnings, process.describe()
+    assert len(process.grep(r'^WARNING:root:.*x\.cfg:2: slack has no effect without --from or')) \
+        == warnings
+
+
 def test_a_property_of_the_other_role_is_a_warning():
     process = pycapa('-c', '-e', '-X', 'linger.ms=4', '-k', f'127.0.0.1:{free_port()}',
                      '--stall-timeout', '1s')

@@ -191,6 +191,20 @@ def test_a_command_waits_for_the_name_service_before_it_opens_anything(spawn, tm
     assert out.read_bytes() == b'kept'
 
 
+@pytest.mark.parametrize('mode, so', [('consumer', 'every start fails'),
+                                      ('producer', 'the capture waits')])
+def test_a_check_says_that_a_name_is_not_known(tmp_path, mode, so):
+    """It is no fault of the file, and yet nothing would come."""
+    names, path = Names(tmp_path / 'names'), tmp_path / 'x.cfg'
+    names.answer('unknown')
+    path.write_text(f'mode = "{mode}"; {"write-file" if mode == "consumer" else "interface"} = "x";'
+                    '\nfilter = "host one.names";\n')
+    process = pycapa('-C', str(path), '--check-config', env=names.env)
+    assert process.status == 0 and process.stdout.endswith(b': valid\n'), process.describe()
+    assert process.lines == [f"WARNING:root:{path}:2: filter 'host one.names': unknown host "
+                             f"'one.names'; {so} until the name service knows it"]
+
+
 @pytest.fixture
 def held_up(topic, consumer, tmp_path):
     """A consumer whose second link type has a name to wait for; (process, names, packets)."""
