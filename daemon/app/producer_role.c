@@ -67,6 +67,20 @@ static int sink(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
+/* What a file says of where a packet was captured goes into its record only if that is asked for.
+ */
+static int sink_from_file(void *ctx, const struct packet *pkt)
+{
+	struct role *s = ctx;
+	struct packet plain = *pkt;
+
+	if (s->cfg->annotate)
+		return sink(s, pkt);
+	plain.host = plain.interface = NULL;
+	plain.host_len = plain.interface_len = 0;
+	return sink(s, &plain);
+}
+
 static void run_input(void *ctx)
 {
 	struct role *s = ctx;
@@ -397,7 +411,7 @@ static int open_input(struct role *s)
 			.loop = s->opt.loop,
 			.path = s->cfg->read_file,
 			.filter = s->cfg->filter,
-			.sink = sink,
+			.sink = sink_from_file,
 			.on_end = on_replay_end,
 			.on_error = on_input_error,
 			.ctx = s,

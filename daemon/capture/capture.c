@@ -26,6 +26,7 @@
 #include "capture/capture.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,10 @@ struct capture {
 	bool running, stopping;
 	int64_t stop_deadline; /* ns, CLOCK_MONOTONIC */
 
+	struct annotation annotation;
+
 	struct packet parked; /* not taken by the sink; data points at parked_data */
+	char parked_interface[IFNAMSIZ];
 	uint8_t *parked_data;
 	bool has_parked;
 	int sink_error;
@@ -121,6 +125,10 @@ static void park(struct capture *c, const struct packet *pkt)
 	memcpy(c->parked_data, pkt->data, pkt->caplen);
 	c->parked = *pkt;
 	c->parked.data = c->parked_data;
+	if (c->annotation.names) { /* else the name is that of the handle */
+		memcpy(c->parked_interface, pkt->interface, pkt->interface_len);
+		c->parked.interface = c->parked_interface;
+	}
 	c->has_parked = true;
 	pcap_breakloop(c->device.pcap);
 }
@@ -174,6 +182,10 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 		.wirelen = h->len,
 		.time_us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec,
 		.linktype = c->linktype,
+		.host_len = c->annotation.host_len,
+		.interface_len = c->annotation.interface_len,
+		.host = c->annotation.host,
+		.interface = c->annotation.interface,
 	};
 	int r;
 
@@ -182,6 +194,8 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 		return;
 	if (c->device.filter == DEVICE_FILTER_HERE && !passes_here(c, h, &pkt))
 		return;
+	if (c->annotation.names)
+		annotation_find_interface(&c->annotation, &pkt);
 	if (c->kernel.losses.n)
 		pkt.dropcount = kernel_counts_take_losses(&c->kernel, count_seen(c), pkt.time_us);
 	c->received++;
@@ -369,6 +383,11 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 	c->timer.data = c;
 	*out = c;
 	return 0;
+}
+
+void capture_annotate(struct capture *c, const struct annotation_options *opt)
+{
+	annotation_set(&c->annotation, opt, c->device.name, c->linktype);
 }
 
 void capture_hand_over(struct capture *older, struct capture *newer)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/annotation.h"
 #include "capture/capture_types.h"
 
 struct capture;
@@ -40,6 +41,9 @@ struct capture_counters {
  * of one that was never run.
  */
 int capture_new(struct capture **out, const struct capture_options *opt, char *why, size_t size);
+
+/* From now on its packets say where they were captured; NULL: they do not. As annotation_set(). */
+void capture_annotate(struct capture *c, const struct annotation_options *opt);
 
 /* Starts, or resumes after PACKET_E_FULL, handing packets to the sink (a parked one first). */
 void capture_run(struct capture *c);

@@ -2,6 +2,9 @@
 #include "capture/handover.h"
 
 #include <string.h>
+#include <unistd.h>
+
+#include "capture/ifnames.h"
 
 #define GRACE_S  0.02 /* from a cut to the older one's end */
 #define SAMPLE_S 60.  /* the kernel's counts have 32 bits, whether or not anybody reads them */
@@ -92,11 +95,32 @@ bool handover_has_room(struct handover *h, bool lost)
 	return h->n < HANDOVER_MAX;
 }
 
+static const struct annotation_options *origin_of(const struct handover *h)
+{
+	return h->origin.host ? &h->origin : NULL;
+}
+
+void handover_annotate(struct handover *h, bool on)
+{
+	h->origin.host = on && gethostname(h->host, sizeof(h->host) - 1) == 0 ? h->host : NULL;
+	if (on && !h->origin.names && ifnames_new(&h->origin.names) < 0)
+		h->origin.names = NULL;
+	for (size_t i = 0; i < h->n; i++)
+		capture_annotate(h->handles[i], origin_of(h));
+}
+
+void handover_interface_changed(struct handover *h, int index)
+{
+	if (h->origin.names)
+		ifnames_changed(h->origin.names, index);
+}
+
 void handover_add(struct handover *h, struct capture *fresh, bool cut)
 {
 	if (cut)
 		capture_hand_over(handover_newest(h), fresh);
 	pass_losses(h, fresh);
+	capture_annotate(fresh, origin_of(h));
 	h->handles[h->n++] = fresh;
 	if (h->n == 1)
 		ev_timer_again(h->loop, &h->sample);
@@ -143,4 +167,6 @@ void handover_clear(struct handover *h)
 	ev_timer_stop(h->loop, &h->grace);
 	while (h->n)
 		close_handle(h, 0);
+	ifnames_free(h->origin.names);
+	h->origin.names = NULL;
 }

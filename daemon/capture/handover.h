@@ -24,8 +24,10 @@ struct handover {
 	size_t n;
 	bool running; /* handover_run() was called, and not handover_pause() since */
 	ev_timer grace, sample;
-	struct capture_counters closed; /* of the handles that are gone */
-	uint64_t untold;                /* lost by these, and for the next one to tell */
+	struct capture_counters closed;   /* of the handles that are gone */
+	struct annotation_options origin; /* for packets to say; without a host they say nothing */
+	char host[256];
+	uint64_t untold; /* lost by these, and for the next one to tell */
 };
 
 void handover_init(struct handover *h, struct ev_loop *loop);
@@ -38,6 +40,11 @@ struct capture *handover_newest(const struct handover *h);
  * nothing is left in it, it makes room at once, though another's turn may be before.
  */
 bool handover_has_room(struct handover *h, bool lost);
+
+/* Packets of all handles, and of those to come, say where they were captured, or do not. */
+void handover_annotate(struct handover *h, bool on);
+/* The kernel says that an interface has changed: for packets of `any`. 0: perhaps all have. */
+void handover_interface_changed(struct handover *h, int index);
 
 /* Adds one; with `cut` it takes over from the newest. */
 void handover_add(struct handover *h, struct capture *fresh, bool cut);

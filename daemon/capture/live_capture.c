@@ -236,6 +236,7 @@ static void append_handle(struct live_capture *t, struct capture *fresh)
 {
 	/* One that we waited for follows on a handle that takes nothing any more. */
 	handover_add(&t->queue, fresh, t->queue.n && !t->waiting);
+	handover_annotate(&t->queue, t->cfg->annotate);
 	t->waiting = false;
 	t->opened = thread_now_ms();
 	say_capturing(t);
@@ -345,6 +346,7 @@ static void on_link(void *ctx, const struct linkwatch_event *event)
 {
 	struct live_capture *t = ctx;
 
+	handover_interface_changed(&t->queue, event->message ? event->index : 0);
 	if (t->stopping || !concerns(t, event))
 		return;
 	if (!t->waiting) {
@@ -408,6 +410,7 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 
 	if (!(difference_between(t->cfg, cfg, NULL, NULL) & CONFIG_CHANGE_CAPTURE)) {
 		config_hold(&t->cfg, cfg);
+		handover_annotate(&t->queue, cfg->annotate);
 		/* Whoever reloads may have mended what it waits for. */
 		if (t->waiting)
 			look_soon(t);

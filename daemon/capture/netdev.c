@@ -33,7 +33,8 @@ static bool read_device(int fd, int index, struct netdev *out)
 	return true;
 }
 
-bool netdev_find(const char *name, struct netdev *out)
+/* By its name, or without one by its index. */
+static bool find(const char *name, int index, struct netdev *out)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool found;
@@ -41,11 +42,21 @@ bool netdev_find(const char *name, struct netdev *out)
 	*out = (struct netdev){.index = 0};
 	if (fd < 0)
 		return false;
-	found = read_device(fd, find_index(fd, name), out);
+	found = read_device(fd, name ? find_index(fd, name) : index, out);
 	if (!found)
 		*out = (struct netdev){.index = 0};
 	close(fd);
 	return found;
+}
+
+bool netdev_find(const char *name, struct netdev *out)
+{
+	return find(name, 0, out);
+}
+
+bool netdev_find_index(int index, struct netdev *out)
+{
+	return find(NULL, index, out);
 }
 
 bool netdev_is_as(const struct netdev *a, const struct netdev *b)

@@ -20,6 +20,9 @@ struct netdev {
  */
 bool netdev_find(const char *name, struct netdev *out);
 
+/* By its index. */
+bool netdev_find_index(int index, struct netdev *out);
+
 /* The same device, as much up, of the same type: what a capture can do with it has not changed. */
 bool netdev_is_as(const struct netdev *a, const struct netdev *b);
 

@@ -78,6 +78,7 @@ struct config {
 	uint32_t buffer_timeout_ms; /* block retire time */
 	bool promiscuous;
 	bool own_traffic; /* true: capture our own connections to Kafka too */
+	bool annotate;    /* records name host and interface */
 
 	/* producer: output */
 	enum config_partition partition;

@@ -131,6 +131,9 @@ static const struct setting table[] = {
 	 .initial = "false",
 	 .help = "Also capture this process's own connections to Kafka. They are left out by "
 		 "default, so that a capture does not feed on itself."},
+	{.name = "annotate", FIELD(annotate, BOOL), IN_INPUT, .change = CONFIG_CHANGE_NOW,
+	 .initial = "false",
+	 .help = "Name the host and the interface of each packet in headers of its record."},
 
 	{.name = "partition", .metavar = "BY", FIELD(partition, ENUM), IN_DELIVERY,
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "flow", .choices = partitions,

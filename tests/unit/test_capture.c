@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "capture/capture.h"
+#include "capture/ifnames.h"
 #include "capture/kernel_filter.h"
 #include "capture/pcap_handle.h"
 #include "capture/socket_counts.h"
@@ -48,6 +50,9 @@ static struct {
 	uint64_t calls, taken;
 	uint32_t caplen;         /* of the last */
 	uint64_t told[2 * RING]; /* what each taken packet says was lost before it */
+	char origin[80];         /* what the last says of where it was captured: HOST/INTERFACE */
+	uint16_t linktype;
+	bool no_index; /* packets are of an interface that has no name */
 	int answer;
 	int lost, stopped, errors;
 } world;
@@ -94,8 +99,14 @@ void pcap_handle_close(struct pcap_handle *d)
 
 int capture_file_linktype(void *pcap, uint16_t *out)
 {
-	*out = 1;
+	*out = world.linktype;
 	return 0;
+}
+
+size_t ifnames_get(struct ifnames *n, int index, const char **name)
+{
+	*name = "eth1, not the end";
+	return index == 0x01020304 ? 4 : 0;
 }
 
 int kernel_filter_reject_all(int fd)
@@ -176,7 +187,7 @@ static void arrive_late(struct kernel *k)
 int pcap_dispatch(pcap_t *p, int max, pcap_handler cb, u_char *user)
 {
 	struct kernel *k = (struct kernel *)(void *)p;
-	static const u_char bytes[2 * SNAPLEN];
+	u_char bytes[2 * SNAPLEN] = {0, 0, 0, 0, 1, 2, 3, world.no_index ? 0 : 4};
 	int n = 0;
 
 	assert_true(max > 0);
@@ -233,6 +244,8 @@ static void run(void)
 static int sink(void *ctx, const struct packet *pkt)
 {
 	world.calls++;
+	snprintf(world.origin, sizeof(world.origin), "%.*s/%.*s", pkt->host_len, pkt->host,
+		 pkt->interface_len, pkt->interface);
 	if (world.answer == 0)
 		world.told[world.taken++] = pkt->dropcount;
 	world.caplen = pkt->caplen;
@@ -308,6 +321,8 @@ static int set_up(void **state)
 {
 	memset(&world, 0, sizeof(world));
 	world.device.packet_socket = true;
+	strcpy(world.device.name, "eth0");
+	world.linktype = 1;
 	world.device.snaplen = SNAPLEN;
 	world.fd = eventfd(1, EFD_NONBLOCK);
 	world.loop = ev_loop_new(0);
@@ -364,6 +379,53 @@ static void test_what_the_ring_has_no_room_for_is_dropped(void **state)
 	assert_counts(c, 3, 2, 0);
 	assert_int_equal(counters_of(c).passed, 5);
 	assert_int_equal(counters_of(c).dropped_interface, 4);
+	capture_free(c);
+}
+
+/* ---- where a packet was captured ---- */
+
+static const char *origin_of_next(struct capture *c)
+{
+	arrive(1);
+	run();
+	return world.origin;
+}
+
+static void test_a_packet_names_its_origin_if_asked(void **state)
+{
+	const struct annotation_options origin = {.host = "sensor-1"};
+	struct capture *c = open_capture();
+
+	capture_run(c);
+	assert_string_equal(origin_of_next(c), "/");
+	capture_annotate(c, &origin);
+	assert_string_equal(origin_of_next(c), "sensor-1/eth0");
+	capture_annotate(c, NULL);
+	assert_string_equal(origin_of_next(c), "/");
+	capture_free(c);
+}
+
+static void test_a_packet_of_any_names_the_interface_it_came_by(void **state)
+{
+	struct ifnames *names = (struct ifnames *)&world;
+	const struct annotation_options origin = {.host = "sensor-1", .names = names};
+	struct capture *c;
+
+	world.device.any = true;
+	strcpy(world.device.name, "any");
+	world.linktype = 276; /* LINUX_SLL2 */
+	c = open_capture();
+	capture_annotate(c, &origin);
+	capture_run(c);
+	assert_string_equal(origin_of_next(c), "sensor-1/eth1");
+	world.answer = PACKET_E_FULL;
+	origin_of_next(c);
+	*world.origin = '\0';
+	world.answer = 0;
+	capture_run(c);
+	assert_string_equal(world.origin, "sensor-1/eth1"); /* it was parked */
+	world.no_index = true;
+	assert_string_equal(origin_of_next(c), "sensor-1/any");
 	capture_free(c);
 }
 
@@ -926,6 +988,8 @@ int main(void)
 		TEST(test_what_was_counted_before_is_not_ours),
 		TEST(test_nothing_is_read_before_it_is_run),
 		TEST(test_what_the_ring_has_no_room_for_is_dropped),
+		TEST(test_a_packet_names_its_origin_if_asked),
+		TEST(test_a_packet_of_any_names_the_interface_it_came_by),
 		TEST(test_the_first_packet_after_a_loss_tells_it),
 		TEST(test_each_loss_is_told_at_its_place),
 		TEST(test_more_losses_than_can_be_remembered),

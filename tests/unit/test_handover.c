@@ -14,6 +14,7 @@ struct capture {
 	bool running, stopped, empty, freed;
 	int samples;
 	uint64_t losses; /* that no packet has told */
+	const struct annotation_options *origin;
 };
 
 static ev_timer *started, *repeated;
@@ -80,6 +81,11 @@ void capture_add_losses(struct capture *c, uint64_t packets)
 {
 	assert_false(c->running);
 	c->losses += packets;
+}
+
+void capture_annotate(struct capture *c, const struct annotation_options *origin)
+{
+	c->origin = origin;
 }
 
 void capture_sample(struct capture *c)
@@ -281,6 +287,31 @@ static void test_losses_do_not_go_to_an_older_handle(void **state)
 	handover_clear(&h);
 }
 
+static void test_all_handles_are_annotated(void **state)
+{
+	struct capture a = {.running = false}, b = {.running = false}, c = {.running = false};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_interface_changed(&h, 1); /* nobody wants to know */
+	handover_add(&h, &a, false);
+	assert_null(a.origin);
+	handover_add(&h, &b, true);
+	handover_annotate(&h, true);
+	assert_non_null(a.origin);
+	assert_ptr_equal(a.origin, b.origin);
+	assert_true(strlen(a.origin->host) > 0);
+	assert_non_null(a.origin->names);
+	handover_interface_changed(&h, 1);
+	handover_next(&h);
+	handover_add(&h, &c, true);
+	assert_ptr_equal(c.origin, b.origin);
+	handover_annotate(&h, false);
+	assert_null(b.origin);
+	assert_null(c.origin);
+	handover_clear(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_the_next_runs_as_the_one_before_did),
 		cmocka_unit_test(test_there_is_room_for_two),
 		cmocka_unit_test(test_counters_are_those_of_all),
+		cmocka_unit_test(test_all_handles_are_annotated),
 		cmocka_unit_test(test_losses_go_on_to_the_next_handle),
 		cmocka_unit_test(test_losses_do_not_go_to_an_older_handle),
 		cmocka_unit_test(test_counters_do_not_wait_for_a_reader),

@@ -23,7 +23,7 @@ struct capture {
 	struct capture_counters counters;
 	const struct capture *older; /* that it took over from */
 	int runs;
-	bool stopped, freed;
+	bool stopped, freed, annotated;
 };
 
 /* What stands around it, as a test says that it is, and what its owner is told. */
@@ -202,6 +202,11 @@ void capture_add_losses(struct capture *c, uint64_t packets)
 	assert_int_equal(packets, 0);
 }
 
+void capture_annotate(struct capture *c, const struct annotation_options *origin)
+{
+	c->annotated = origin;
+}
+
 void capture_sample(struct capture *c)
 {
 }
@@ -261,6 +266,7 @@ static void on_stopped(void *ctx)
 
 static char eth0[] = "eth0", filter[] = "host a", none[] = "";
 static const struct config cfg = {.interface = eth0, .filter = none};
+static const struct config annotated = {.interface = eth0, .filter = none, .annotate = true};
 static const struct config other = {.interface = eth0, .filter = filter};
 
 static struct live_capture *begin(bool wait)
@@ -607,6 +613,20 @@ static void test_a_reload_hands_over(void **state)
 	live_capture_free(t);
 }
 
+static void test_a_reload_that_annotates_needs_no_handle(void **state)
+{
+	struct live_capture *t = begin_capturing();
+
+	assert_false(world.handles[0].annotated);
+	assert_int_equal(reload(t, &annotated), 0);
+	assert_int_equal(world.begun, 1);
+	assert_true(world.handles[0].annotated);
+	assert_int_equal(reload(t, &other), LIVE_CAPTURE_E_PENDING);
+	tell_opened(0);
+	assert_false(world.handles[0].annotated || world.handles[1].annotated);
+	live_capture_free(t);
+}
+
 static void test_a_reload_that_cannot_open_changes_nothing(void **state)
 {
 	struct live_capture *t = begin_capturing();
@@ -865,6 +885,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_link_type_is_no_change),
 		cmocka_unit_test(test_two_lost_handles_are_read_before_a_third_is_opened),
 		cmocka_unit_test(test_a_reload_hands_over),
+		cmocka_unit_test(test_a_reload_that_annotates_needs_no_handle),
 		cmocka_unit_test(test_a_reload_that_cannot_open_changes_nothing),
 		cmocka_unit_test(test_a_reload_that_fails_ends_no_waiting),
 		cmocka_unit_test(test_a_reload_while_the_interface_is_away),

@@ -132,12 +132,13 @@ static void test_new_options(void **state)
 	char said[1024];
 
 	line_set(&line, "-p -B 4096 --no-promisc --own-traffic --partition host --buffer-timeout 4 "
-			"--spool-size 1G --stats-interval 0 ip[0] -t dns -- -1 = 68");
+			"--annotate --spool-size 1G --stats-interval 0 ip[0] -t dns -- -1 = 68");
 	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
 	assert_int_equal(cfg->buffer_size, 4 << 20);
 	assert_int_equal(cfg->buffer_timeout_ms, 4);
 	assert_false(cfg->promiscuous);
 	assert_true(cfg->own_traffic);
+	assert_true(cfg->annotate);
 	assert_int_equal(cfg->partition, CONFIG_PARTITION_HOST);
 	assert_int_equal(cfg->spool_size, 1 << 30);
 	assert_int_equal(cfg->stats_interval_ms, 0);
