@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the clock has to do with a read that has an end: what it is to read is there within seconds,
- * or is not; a range of time that ends ahead is over when nothing of it can come to the topic any
- * more.
+ * What the clock has to do with a read. Of one that has an end: what it is to read is there within
+ * seconds, or is not; a range of time that ends ahead is over when nothing of it can come to the
+ * topic any more. Of a live one: it says once that it waits at the end.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 
 struct range_timers_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed for the call */
+	const struct config *cfg; /* borrowed until range_timers_stop() */
 	const struct kafka *kafka;
 	struct assignment *assignment; /* closed when the range is over */
 	bool resumed; /* it goes on for another consumer: that one has found what is asked for */
@@ -31,12 +31,12 @@ struct range_timers_options {
 /* Part of a struct consumer, zeroed at first; private but for one. */
 struct range_timers {
 	struct range_timers_options opt;
-	ev_timer absent;
+	ev_timer absent, live;
 	ev_periodic expires;
 	bool over; /* --to and the slack have passed, by the wall clock; to be read */
 };
 
-/* Does nothing for a live read. A range that ends with the topic is never over. */
+/* A range that ends with the topic is never over. */
 void range_timers_start(struct range_timers *t, const struct range_timers_options *opt);
 
 /* Legal on one that was zeroed. */

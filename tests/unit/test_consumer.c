@@ -16,8 +16,10 @@
 #include "consumer/assignment.h"
 #include "consumer/consumer.h"
 #include "consumer/group_leave.h"
+#include "consumer/lag.h"
 #include "consumer/reader.h"
 #include "kafka/kafka.h"
+#include "lines.h"
 
 static struct {
 	struct kafka_options kafka;
@@ -29,7 +31,7 @@ static struct {
 	void *ready_ctx;
 	bool watch_paused;
 	/* what the assignment says */
-	bool paused, pausing, busy, settled, subscribed, ended, hangs;
+	bool paused, pausing, busy, settled, subscribed, ended, hangs, at_end;
 	rd_kafka_resp_err_t trouble;
 	int stored, stopped, closings;
 	void (*gone)(void *arg);
@@ -252,6 +254,18 @@ int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stat
 	return 0;
 }
 
+const struct partitions *assignment_partitions(const struct assignment *a)
+{
+	return NULL;
+}
+
+bool lag_is_none(const struct partitions *ps, rd_kafka_t *rk, const char *name,
+		 const struct kafkastats *stats)
+{
+	assert_string_equal(name, topic);
+	return world.at_end;
+}
+
 int assignment_positions(const struct assignment *a, struct consumer_position **out)
 {
 	return 4;
@@ -452,11 +466,48 @@ static void test_a_short_stall_pauses_nothing(void **state)
 	open_consumer(CONFIG_OFFSET_END, false);
 	world.answer = PACKET_E_FULL;
 	world.written = false;
+	world.at_end = true;
+	pass(1);
 	ready();
 	consumer_resume(c);
 	assert_false(world.watch_paused);
 	assert_false(ev_run(loop, EVRUN_NOWAIT)); /* nothing ticks on */
 	assert_int_equal(world.polls, 0);
+}
+
+static void test_a_live_reader_says_once_that_it_waits_at_the_end(void **state)
+{
+	lines_catch();
+	open_consumer(CONFIG_OFFSET_BEGIN, false);
+	pass(1);
+	assert_int_equal(lines_with("Waiting for packets"), 0);
+	world.at_end = true;
+	world.connected = false;
+	pass(1);
+	assert_int_equal(lines_with("Waiting for packets"), 0);
+	world.connected = true;
+	pass(1);
+	pass(1);
+	assert_int_equal(lines_with("INFO:root:Waiting for packets at the end of topic pcap, "
+				    "4 partition(s)"),
+			 1);
+	lines_release();
+}
+
+/* Nor who goes on for another reader. */
+static void test_a_bounded_reader_does_not_say_that_it_waits(void **state)
+{
+	lines_catch();
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	world.at_end = true;
+	pass(1);
+	consumer_free(c, 0);
+	cfg = (struct config){.start.offset = CONFIG_OFFSET_BEGIN};
+	reopen_consumer(1);
+	world.at_end = true;
+	pass(1);
+	assert_int_equal(lines_with("Waiting for packets"), 0);
+	lines_release();
 }
 
 static void test_room_that_flush_made_needs_no_resume(void **state)
@@ -790,6 +841,8 @@ int main(void)
 		TEST(test_it_reads_as_long_as_there_is_more),
 		TEST(test_a_reader_that_stalls_pauses_the_partitions),
 		TEST(test_a_short_stall_pauses_nothing),
+		TEST(test_a_live_reader_says_once_that_it_waits_at_the_end),
+		TEST(test_a_bounded_reader_does_not_say_that_it_waits),
 		TEST(test_room_that_flush_made_needs_no_resume),
 		TEST(test_nothing_is_fetched_while_partitions_are_being_paused),
 		TEST(test_the_end_is_told_once_when_the_inbox_is_empty),

@@ -111,11 +111,35 @@ static void test_what_is_known_is_added_up(void **state)
 	assert_int_equal(lag(NULL, 0, NULL, 0), -1);
 }
 
+static bool is_none(struct partition *all, int32_t n)
+{
+	const struct partitions ps = {.all = all, .n = n};
+	const struct kafkastats stats = {.n = 0};
+
+	return lag_is_none(&ps, NULL, "pcap", &stats);
+}
+
+/* Only what is known of all that are ours. */
+static void test_the_end_of_all(void **state)
+{
+	struct partition all[MOST] = {at(10), at(0), at(30)};
+
+	memcpy(world.high, (const int64_t[]){10, 0, -1}, sizeof(world.high));
+	assert_false(is_none(all, 3));
+	assert_true(is_none(all, 2));
+	all[2].assigned = false;
+	assert_true(is_none(all, 3));
+	world.high[1] = 1;
+	assert_false(is_none(all, 3));
+	assert_false(is_none(NULL, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_state),
 		cmocka_unit_test(test_what_is_known_is_added_up),
+		cmocka_unit_test(test_the_end_of_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
