@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "app/app_impl.h"
+#include "app/app_progress.h"
 #include "app/app_reload.h"
 #include "app/app_timers.h"
 #include "app/control_socket.h"
@@ -152,6 +153,11 @@ static void on_stats(struct ev_loop *loop, ev_timer *w, int revents)
 	a->ops->log_stats(a->role);
 }
 
+static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	app_progress_show(w->data);
+}
+
 static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
@@ -229,6 +235,7 @@ static void on_started(void *ctx)
 	a->started = true;
 	a->progress_at = ev_now(a->loop);
 	app_timers_start(a);
+	app_progress_begin(a);
 	if (service_is_notified(a->service))
 		app_timers_set(a, &a->status, STATUS_S);
 	service_ready(a->service);
@@ -281,8 +288,10 @@ static bool is_cut_short(const struct app *a)
 /* The last line of a run that fails says why. */
 static int finish(struct app *a)
 {
-	int r = a->ops->finish(a->role, a->interrupted);
+	int r;
 
+	app_progress_end(a);
+	r = a->ops->finish(a->role, a->interrupted);
 	if (r == 0 && is_cut_short(a)) {
 		log_error("Given up, waited for %s", a->stalled);
 		r = 1;
@@ -313,6 +322,7 @@ int app_run(const struct config *cfg, const struct options *options)
 	init_timer(&a, &a.leave, on_leave);
 	init_timer(&a, &a.patience, on_patience);
 	init_timer(&a, &a.reload, app_reload_late);
+	init_timer(&a, &a.look, on_look);
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);

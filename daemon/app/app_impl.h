@@ -24,7 +24,8 @@ struct app {
 	struct service *service;
 	struct control_socket *control;
 	const struct config *fresh; /* of a reload that is pending */
-	ev_timer stats, status, stall, deadline, leave, patience, reload;
+	ev_timer stats, status, stall, deadline, leave, patience, reload, look;
+	struct progress_meter meter; /* app_progress.c */
 	char state[480];
 	uint64_t progress;
 	double progress_at;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "app/app_impl.h"
+#include "app/app_progress.h"
 #include "app/app_timers.h"
 #include "app/change.h"
 #include "app/control_socket.h"
@@ -100,6 +101,7 @@ static void adopt(struct app *a, const struct config *fresh)
 	kafkawarn(fresh);
 	log_set_level(fresh->log_level);
 	app_timers_start(a);
+	app_progress_begin(a);
 }
 
 static int reload(struct app *a, char *why, size_t size)

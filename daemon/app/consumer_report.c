@@ -35,6 +35,26 @@ static void read_counters(const struct role *s, struct counters *out)
 	};
 }
 
+/* Records of a topic that has gaps are fewer than its offsets: what was done is what is not left.
+ */
+void consumer_report_measure(struct role *s, struct progress *out)
+{
+	uint64_t taken = output_taken(s->output), limit = s->opt.cfg->max_packets;
+	int64_t left = consumer_left(s->consumer), here;
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	here = left + (int64_t)(counts.read + counts.outside);
+	if (left >= 0 && here > s->whole)
+		s->whole = here;
+	*out = (struct progress){.packets = taken + s->foreign,
+				 .time_us = s->last_us,
+				 .done = left >= 0 ? (uint64_t)(s->whole - left) : 0,
+				 .left = left};
+	if (limit)
+		progress_limit(out, taken, taken < limit ? (int64_t)(limit - taken) : 0);
+}
+
 void consumer_report_log(struct role *s)
 {
 	struct counters now;

@@ -131,6 +131,7 @@ static int take(void *ctx, const struct packet *pkt)
 	struct role *s = ctx;
 	int r = s->filter ? packet_filter_judge(s->filter, pkt) : 0;
 
+	s->last_us = pkt->time_us;
 	if (r)
 		return r == PACKET_FILTER_E_LEFT_OUT ? 0 : r;
 	return put(s, pkt);
@@ -404,6 +405,7 @@ const struct role_ops consumer_role_ops = {
 	.reload = role_reload,
 	.progress = role_progress,
 	.waiting_for = role_waiting_for,
+	.measure = consumer_report_measure,
 	.log_stats = consumer_report_log,
 	.summary = consumer_report_summarize,
 	.finish = consumer_report_close,

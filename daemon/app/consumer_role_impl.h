@@ -26,6 +26,8 @@ struct role {
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets that the capture cannot hold */
+	uint64_t last_us;              /* capture time of the last packet, taken or filtered */
+	int64_t whole;                 /* records of a bounded read, the most that there were */
 	struct consumer_counts before; /* of the consumers that were replaced */
 
 	bool ended;       /* nothing more is taken */
@@ -41,6 +43,7 @@ struct role {
 	struct report report;
 };
 
+void consumer_report_measure(struct role *s, struct progress *out);
 void consumer_report_log(struct role *s);
 void consumer_report_summarize(struct role *s, char *buf, size_t size);
 

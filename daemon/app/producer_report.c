@@ -7,6 +7,7 @@
 #include "app/report.h"
 #include "base/log.h"
 #include "capture/live_capture.h"
+#include "capture/replay.h"
 #include "output/viewer.h"
 #include "producer/producer.h"
 #include "producer/rejections.h"
@@ -50,6 +51,21 @@ static void read_counters(const struct role *s, struct counters *out)
 	       out->delivered + out->queued + out->spooled + out->failed + out->dropped + out->own);
 	assert(out->passed == COUNTER_UNKNOWN ||
 	       out->passed == out->received + out->dropped_kernel);
+}
+
+/* What is left when the input is gone is what was left then. */
+void producer_report_measure(struct role *s, struct progress *out)
+{
+	uint64_t limit = s->cfg->max_packets;
+
+	if (s->replay)
+		replay_position(s->replay, &s->file_done, &s->file_left);
+	*out = (struct progress){.packets = s->taken,
+				 .time_us = s->last_us,
+				 .done = s->file_done,
+				 .left = s->file_left};
+	if (limit)
+		progress_limit(out, s->taken, s->taken < limit ? (int64_t)(limit - s->taken) : 0);
 }
 
 void producer_report_log(struct role *s)

@@ -58,6 +58,7 @@ static int sink(void *ctx, const struct packet *pkt)
 		return r;
 	s->taken++;
 	s->bytes += pkt->caplen;
+	s->last_us = pkt->time_us;
 	if (s->cfg->pretty_print && s->taken % s->cfg->pretty_print == 0)
 		viewer_show(s->viewer, s->taken, pkt);
 	if (s->cfg->max_packets && s->taken >= s->cfg->max_packets) {
@@ -238,6 +239,8 @@ static void role_stop(struct role *s)
 	}
 	/* A savefile is not read on: what was read and not sent is not captured. */
 	s->cut_short = s->replay && replay_has_end(s->replay) && !s->input_done;
+	if (s->replay)
+		replay_position(s->replay, &s->file_done, &s->file_left);
 	replay_free(s->replay);
 	s->replay = NULL;
 	drain(s);
@@ -461,6 +464,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 		return -ENOMEM;
 	s->opt = *opt;
 	s->cfg = config_ref(opt->cfg);
+	s->file_left = -1;
 	report_init(&s->report, CONFIG_MODE_PRODUCER, ev_now(opt->loop));
 	ev_timer_init(&s->limit, on_limit, 0., 0.);
 	s->limit.data = s;
@@ -490,6 +494,7 @@ const struct role_ops producer_role_ops = {
 	.progress = role_progress,
 	.is_done = role_is_done,
 	.waiting_for = role_waiting_for,
+	.measure = producer_report_measure,
 	.log_stats = producer_report_log,
 	.summary = producer_report_summarize,
 	.finish = producer_report_close,

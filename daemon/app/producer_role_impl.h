@@ -26,6 +26,9 @@ struct role {
 	uint64_t taken, bytes, own_packets;
 	uint64_t
 		lost; /* what packets that were left out told of losses: for the next one to tell */
+	uint64_t last_us;     /* capture time of the last packet */
+	uint64_t file_done;   /* bytes of the file whose packets were taken */
+	int64_t file_left;    /* bytes that are left; -1: not known */
 	uint64_t undelivered; /* given up at the end, and not kept in the spool */
 	uint64_t maybe;       /* given up, though Kafka may have them */
 	uint64_t again;       /* Kafka has them, and so has the spool */
@@ -41,6 +44,7 @@ struct role {
 	char waiting[256]; /* what for, when the end was given up */
 };
 
+void producer_report_measure(struct role *s, struct progress *out);
 void producer_report_log(struct role *s);
 void producer_report_summarize(struct role *s, char *buf, size_t size);
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/progress.h"
 #include "config/config.h"
 
 struct role; /* each role's own; opaque to app */
@@ -77,6 +78,8 @@ struct role_ops {
 	bool (*is_done)(const struct role *s);
 	/* What a stalled run waits for, in words ("broker localhost:9092", "topic pcap"). */
 	void (*waiting_for)(const struct role *s, char *buf, size_t size);
+	/* How far a run that has an end has come, for the terminal. */
+	void (*measure)(struct role *s, struct progress *out);
 	/* Logs the stats line: totals, and rates since the last call. */
 	void (*log_stats)(struct role *s);
 	/* One short line of rates for STATUS=; rates since the last call of this function. */

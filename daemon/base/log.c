@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/events.h"
+#include "base/footer.h"
 #include "base/logqueue.h"
 #include "base/printable.h"
 
@@ -43,6 +44,7 @@ static struct {
 	bool journal;
 	char *identity[IDENTITY_FIELDS]; /* "PYCAPA_NAME=value" or NULL */
 	struct logqueue *queue;          /* NULL: lines are written at once */
+	struct footer footer;            /* of the queue's thread */
 	bool ended;                      /* after log_free(): nothing is written */
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .last = LOG_LEVEL_INFO};
 
@@ -83,6 +85,7 @@ bool log_fd_is_journal(int fd)
 void log_init(void)
 {
 	g.journal = log_fd_is_journal(STDERR_FILENO);
+	footer_init(&g.footer, getenv("TERM"));
 	g.ended = false;
 }
 
@@ -208,9 +211,42 @@ static int write_journal(const char *line, size_t len)
 	return sd_journal_sendv(iov, n);
 }
 
+/*
+ * In the background the screen is another's. To write there stops nobody (SIGTTOU): a thread of
+ * ours has all signals blocked (thread.c).
+ */
+static bool is_in_foreground(void)
+{
+	pid_t group = tcgetpgrp(STDERR_FILENO);
+
+	return group < 0 || group == getpgrp(); /* negative: not the terminal that controls us */
+}
+
+static void draw_footer(const char *text, size_t len)
+{
+	char buf[FOOTER_OUT];
+
+	if (is_in_foreground())
+		write_stderr(buf, footer_draw(&g.footer, text, len, buf));
+	else
+		footer_forget(&g.footer);
+}
+
+static void erase_footer(void)
+{
+	char buf[FOOTER_OUT];
+	size_t n = footer_erase(&g.footer, buf);
+
+	if (n > 0 && is_in_foreground())
+		write_stderr(buf, n);
+}
+
 static int write_line(const char *line, size_t len)
 {
-	return g.journal ? write_journal(line, len) : write_stderr(line, len);
+	if (g.journal)
+		return write_journal(line, len);
+	erase_footer();
+	return write_stderr(line, len);
 }
 
 /* Whatever the level is: what is missing may have been an error. */
@@ -236,6 +272,7 @@ int log_start(void)
 		.max_bytes = QUEUE_BYTES,
 		.write = write_line,
 		.missing = compose_missing,
+		.draw = draw_footer,
 	};
 
 	return logqueue_new(&g.queue, &opt);
@@ -328,6 +365,27 @@ void log_write_event(enum log_level level, enum log_event event, const struct lo
 	va_start(ap, fmt);
 	write_entry(level, event, fields, n, fmt, ap);
 	va_end(ap);
+}
+
+void log_set_footer(const char *text)
+{
+	pthread_mutex_lock(&g.lock);
+	if (g.queue)
+		logqueue_set_footer(g.queue, text);
+	pthread_mutex_unlock(&g.lock);
+}
+
+void log_end_footer(const char *text)
+{
+	char line[FOOTER_MAX + 1];
+	int n = snprintf(line, sizeof(line), "%.*s\n", FOOTER_MAX - 1, text);
+
+	pthread_mutex_lock(&g.lock);
+	if (g.queue) {
+		logqueue_set_footer(g.queue, "");
+		logqueue_put(g.queue, line, (size_t)n);
+	}
+	pthread_mutex_unlock(&g.lock);
 }
 
 bool log_last_was_error(void)

@@ -8,6 +8,10 @@
  *
  * After log_start() nobody waits for the sink: a thread writes, and 1 MiB of lines may wait for it.
  * What finds no room is counted, and a line says so in the place of those that are missing.
+ *
+ * On a terminal a line can stand below the log (log_set_footer()): it is taken away for each entry,
+ * and drawn again behind it, by the same thread, so that the two do not mix. Nothing is drawn while
+ * the process is in the background, nor does drawing stop it there (SIGTTOU).
  */
 #pragma once
 
@@ -83,6 +87,14 @@ void log_write(enum log_level level, const char *fmt, ...) __attribute__((format
 /* As log_write(), with the catalog id of an event and native fields (n may be 0). */
 void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
 		     size_t n, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * The line below the log, in place of the one before it: printable ASCII, shorter than a row of the
+ * terminal; "": none any more. Only after log_start(), when stderr is a terminal.
+ */
+void log_set_footer(const char *text);
+/* The last of them: it stays where it is, and what follows comes below it. */
+void log_end_footer(const char *text);
 
 /* True when the last entry was an error: what fails has said why. */
 bool log_last_was_error(void);

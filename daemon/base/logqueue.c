@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/footer.h"
 #include "base/thread.h"
 
 #define MISSING_MAX 4096
@@ -27,7 +29,9 @@ struct logqueue {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct entry *first, **last;
-	size_t bytes;     /* of the lines that wait, and of the one that is being written */
+	size_t bytes; /* of the lines that wait, and of the one that is being written */
+	char footer[FOOTER_MAX];
+	bool draws;       /* the footer is new, or a line was written in its place */
 	uint64_t missing; /* not told yet */
 	bool full;        /* until all that waits is written */
 	bool broken;      /* the last write failed: only another line tries again */
@@ -66,6 +70,7 @@ static void write_first(struct logqueue *q)
 	q->broken = r < 0;
 	if (q->broken)
 		q->missing++;
+	q->draws = *q->footer;
 	free(entry);
 }
 
@@ -84,6 +89,19 @@ static void tell_missing(struct logqueue *q)
 	q->broken = r < 0;
 	if (q->broken)
 		q->missing += n;
+	q->draws = *q->footer;
+}
+
+/* As write_first(). */
+static void draw_footer(struct logqueue *q)
+{
+	char text[FOOTER_MAX];
+
+	memcpy(text, q->footer, sizeof(text));
+	q->draws = false;
+	pthread_mutex_unlock(&q->lock);
+	q->opt.draw(text, strlen(text));
+	pthread_mutex_lock(&q->lock);
 }
 
 static void *run(void *arg)
@@ -99,6 +117,8 @@ static void *run(void *arg)
 			tell_missing(q);
 		else if (q->ending)
 			break;
+		else if (q->draws)
+			draw_footer(q);
 		else
 			thread_cond_wait(&q->wake, &q->lock, UINT64_MAX);
 		if (!q->first && q->broken)
@@ -160,6 +180,15 @@ void logqueue_put(struct logqueue *q, const char *line, size_t len)
 		q->full = true;
 		q->missing++;
 	}
+	pthread_cond_signal(&q->wake);
+	pthread_mutex_unlock(&q->lock);
+}
+
+void logqueue_set_footer(struct logqueue *q, const char *text)
+{
+	pthread_mutex_lock(&q->lock);
+	snprintf(q->footer, sizeof(q->footer), "%s", text);
+	q->draws = true;
 	pthread_cond_signal(&q->wake);
 	pthread_mutex_unlock(&q->lock);
 }

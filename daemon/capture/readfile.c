@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
@@ -31,6 +32,7 @@ struct readfile {
 	int fd;
 	uint8_t head[HEAD_LEN];
 	size_t head_len, head_at; /* what of it there is, and what the stream has given */
+	uint64_t read, size;      /* bytes of the file; atomic */
 	FILE *stream;             /* libpcap's, once it has taken it */
 	pcap_t *pcap;
 	bool classic; /* pcap, not pcapng */
@@ -77,7 +79,7 @@ static int refuse_packed(const struct readfile *f, const struct packer *p, char 
 /* ---- the stream ---- */
 
 /* May wait for a FIFO's writer, as its opening: there a thread can be cancelled. */
-static ssize_t read_fd(const struct readfile *f, void *buf, size_t size)
+static ssize_t read_fd(struct readfile *f, void *buf, size_t size)
 {
 	ssize_t n;
 	int old;
@@ -87,6 +89,8 @@ static ssize_t read_fd(const struct readfile *f, void *buf, size_t size)
 		n = read(f->fd, buf, size);
 	while (n < 0 && errno == EINTR);
 	pthread_setcancelstate(old, NULL);
+	if (n > 0)
+		__atomic_add_fetch(&f->read, (uint64_t)n, __ATOMIC_RELAXED);
 	return n;
 }
 
@@ -102,6 +106,14 @@ static ssize_t read_stream(void *cookie, char *buf, size_t size)
 	memcpy(buf, f->head + f->head_at, size);
 	f->head_at += size;
 	return (ssize_t)size;
+}
+
+static void take_size(struct readfile *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode))
+		__atomic_store_n(&f->size, (uint64_t)st.st_size, __ATOMIC_RELAXED);
 }
 
 static int open_fd(struct readfile *f)
@@ -182,8 +194,10 @@ int readfile_open(struct readfile *f, char *why, size_t size)
 {
 	int r = open_fd(f);
 
-	if (r == 0)
+	if (r == 0) {
+		take_size(f);
 		r = read_head(f);
+	}
 	if (r < 0) {
 		snprintf(why, size, "%s: %s", readfile_name(f), strerror(-r));
 		return r;
@@ -251,6 +265,12 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 }
 
 /* ---- life ---- */
+
+void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
+{
+	*read = __atomic_load_n(&f->read, __ATOMIC_RELAXED);
+	*size = __atomic_load_n(&f->size, __ATOMIC_RELAXED);
+}
 
 const struct readfile_counts *readfile_counts(const struct readfile *f)
 {

@@ -243,6 +243,21 @@ int replay_new(struct replay **out, const struct replay_options *opt)
 	return 0;
 }
 
+void replay_position(struct replay *r, uint64_t *done, int64_t *left)
+{
+	uint64_t read, size, waiting = 0;
+
+	readfile_position(r->file, &read, &size);
+	pthread_mutex_lock(&r->lock);
+	if (pktbuf_count(r->filling))
+		waiting += pktbuf_bytes(r->filling);
+	pthread_mutex_unlock(&r->lock);
+	if (pktbuf_count(r->taking))
+		waiting += pktbuf_bytes(r->taking);
+	*done = read > waiting ? read - waiting : 0;
+	*left = size == 0 ? -1 : size > *done ? (int64_t)(size - *done) : 0;
+}
+
 void replay_run(struct replay *r)
 {
 	r->running = true;

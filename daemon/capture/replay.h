@@ -34,6 +34,12 @@ int replay_new(struct replay **out, const struct replay_options *opt);
 /* False for a pipe, a terminal or a socket, which may go on for ever. */
 bool replay_has_end(const struct replay *r);
 
+/*
+ * How many bytes of the file were taken, by the loop, and how many are left (-1: not known, of what
+ * has no end): about so, as packets wait in between; exactly at its end.
+ */
+void replay_position(struct replay *r, uint64_t *done, int64_t *left);
+
 /* Starts, or resumes after PACKET_E_FULL. */
 void replay_run(struct replay *r);
 

@@ -101,6 +101,7 @@ struct config {
 	/* both */
 	uint64_t max_packets;  /* 0: no limit */
 	uint64_t pretty_print; /* every N packets; 0: off */
+	bool quiet;            /* no progress on a terminal */
 	enum log_level log_level;
 	uint32_t stats_interval_ms;   /* 0: off */
 	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */

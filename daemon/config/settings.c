@@ -211,6 +211,10 @@ static const struct setting table[] = {
 	{.name = "pretty-print", .short_name = "pp", .metavar = "N", FIELD(pretty_print, INTEGER),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .old = true,
 	 .help = "Print every Nth packet as a hex dump; 0 prints none."},
+	{.name = "quiet", .short_name = "q", FIELD(quiet, BOOL), PLACE(OPTION, ANY, RUN),
+	 .change = CONFIG_CHANGE_NOW, .initial = "false",
+	 .help = "Do not show progress. A run that has an end shows it on a terminal, in a line "
+		 "of standard error."},
 	{.name = "log-level", .short_name = "ll", .metavar = "LEVEL", FIELD(log_level, ENUM),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "INFO", .choices = log_levels, .old = true,
 	 .help = "Minimum severity to log."},

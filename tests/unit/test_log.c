@@ -45,6 +45,7 @@ static int set_up(void **state)
 	f->stderr_fd = dup(STDERR_FILENO);
 	dup2(fds[1], STDERR_FILENO);
 	close(fds[1]);
+	setenv("TERM", "xterm", 1);
 	log_init();
 	*state = f;
 	return f->text ? 0 : -1;
@@ -170,6 +171,38 @@ static void test_the_end_does_not_wait_for_who_never_reads(void **state)
 		usleep(1000);
 }
 
+static void test_a_line_stands_below_the_others(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(log_start(), 0);
+	log_set_footer("50%");
+	read_until(f, "50%\033[K");
+	log_info("one");
+	read_until(f, "one\n\r50%\033[K");
+	log_end_footer("100%");
+	log_info("two");
+	read_until(f, "two\n");
+	log_free();
+	assert_string_equal(f->text, "\r50%\033[K"
+				     "\r\033[KINFO:root:one\n\r50%\033[K"
+				     "\r\033[K100%\nINFO:root:two\n");
+}
+
+static void test_a_line_below_is_taken_away(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(log_start(), 0);
+	log_set_footer("50%");
+	read_until(f, "50%\033[K");
+	log_set_footer("");
+	read_until(f, "\033[K\r\033[K");
+	log_info("one");
+	read_until(f, "one\n");
+	assert_string_equal(f->text, "\r50%\033[K\r\033[KINFO:root:one\n");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -180,6 +213,8 @@ int main(void)
 		CASE(test_what_nobody_reads_holds_nobody_up_and_is_counted),
 		CASE(test_the_end_writes_what_waits),
 		CASE(test_the_end_does_not_wait_for_who_never_reads),
+		CASE(test_a_line_stands_below_the_others),
+		CASE(test_a_line_below_is_taken_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

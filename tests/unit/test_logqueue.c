@@ -49,6 +49,14 @@ int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock)
 	return wait(cond, lock);
 }
 
+/* As take() a line. */
+static void draw(const char *text, size_t len)
+{
+	char drawn[32];
+
+	take(drawn, (size_t)snprintf(drawn, sizeof(drawn), "<%.*s>", (int)len, text));
+}
+
 static size_t missing(uint64_t n, char *buf, size_t size)
 {
 	return (size_t)snprintf(buf, size, "[%" PRIu64 "]", n);
@@ -56,7 +64,7 @@ static size_t missing(uint64_t n, char *buf, size_t size)
 
 static int set_up(void **state)
 {
-	const struct logqueue_options opt = {ROOM, take, missing};
+	const struct logqueue_options opt = {ROOM, take, missing, draw};
 
 	alarm(DEADLINE_S);
 	memset(&sink, 0, sizeof(sink));
@@ -166,6 +174,49 @@ static void test_a_sink_that_takes_nothing_is_given_up(void **state)
 	assert_string_equal(sink.taken, "one two ");
 }
 
+static void test_a_footer_is_drawn_below_the_lines(void **state)
+{
+	logqueue_set_footer(*state, "50%");
+	let(1);
+	sem_post(&sink.go); /* drawn */
+	say(*state, "one");
+	say(*state, "two");
+	sem_wait(&sink.entered);
+	let(2);
+	sem_post(&sink.go);
+	while (strcmp(sink.taken, "<50%> one two <50%> ") != 0)
+		sem_wait(&sink.idle);
+	logqueue_set_footer(*state, "");
+	sem_wait(&sink.entered);
+	end(*state, "<50%> one two <50%> <> ");
+}
+
+/* One that comes while the sink takes none takes the place of the one before it. */
+static void test_only_the_last_footer_is_drawn(void **state)
+{
+	say(*state, "one");
+	sem_wait(&sink.entered);
+	logqueue_set_footer(*state, "1%");
+	logqueue_set_footer(*state, "2%");
+	let(1);
+	sem_post(&sink.go);
+	while (strcmp(sink.taken, "one <2%> ") != 0)
+		sem_wait(&sink.idle);
+	end(*state, "one <2%> ");
+}
+
+static void test_no_footer_is_drawn_at_the_end(void **state)
+{
+	say(*state, "one");
+	sem_wait(&sink.entered);
+	logqueue_set_footer(*state, "1%");
+	assert_false(logqueue_free(*state, 10));
+	sem_post(&sink.go);
+	while (!thread_may_exit())
+		usleep(100);
+	assert_string_equal(sink.taken, "one ");
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -177,6 +228,9 @@ int main(void)
 		CASE(test_what_a_sink_refused_is_told_behind_the_next_it_takes),
 		CASE(test_none_gets_in_while_a_sink_refuses_what_filled_it),
 		CASE(test_a_sink_that_takes_nothing_is_given_up),
+		CASE(test_a_footer_is_drawn_below_the_lines),
+		CASE(test_only_the_last_footer_is_drawn),
+		CASE(test_no_footer_is_drawn_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,7 +351,7 @@ static void test_refused(void **state)
 		{"-p -ll loud", "'loud' is not one of DEBUG"},
 		{"-p --snapln 5", "did you mean --snaplen?"},
 		{"-p --p", "--producer"},
-		{"-p -q", "no option -q"},
+		{"-p -y", "no option -y"},
 		{"-p --exit=maybe", "neither true nor false"},
 		{"--producer=1", "takes no value"},
 		{"-p -t a/b", "not a valid topic name"},

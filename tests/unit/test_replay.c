@@ -40,6 +40,7 @@ static struct {
 	int64_t granted_ms;     /* that the loop would have waited for one that hangs */
 	int granted;            /* how often */
 	struct readfile_counts counts;
+	uint64_t read, size;
 	int made; /* and not freed yet */
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -101,6 +102,12 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 const struct readfile_counts *readfile_counts(const struct readfile *f)
 {
 	return &file.counts;
+}
+
+void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
+{
+	*read = file.read;
+	*size = file.size;
 }
 
 const char *readfile_name(const struct readfile *f)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The line of progress below the log on a terminal (progress.h), while a run that has an end reads:
+ * drawn by a timer a few times a second, and left standing at the end.
+ */
+#pragma once
+
+struct app;
+
+/*
+ * At the start, from where the rates count, and after the settings changed. A line is drawn for a
+ * consumer that has an end, and for a producer that reads a file, when stderr is a terminal: not
+ * with --quiet, nor where text (--pretty-print) goes to the same terminal.
+ */
+void app_progress_begin(struct app *a);
+/* A tick of `look`: draws the line. */
+void app_progress_show(struct app *a);
+/* The last one, before the closing lines. */
+void app_progress_end(struct app *a);
