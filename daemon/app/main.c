@@ -17,6 +17,7 @@
 #include "base/printable.h"
 #include "base/thread.h"
 #include "capture/capture.h"
+#include "capture/time_stamps.h"
 #include "cli/options.h"
 #include "config/config_ref.h"
 #include "kafka/kafka.h"
@@ -166,6 +167,8 @@ static int act(enum options_action action, const struct config **held,
 		return print_version();
 	case OPTIONS_LIST_INTERFACES:
 		return capture_list_interfaces() < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_LIST_TIME_STAMP_TYPES:
+		return time_stamps_list(options_interface(options)) < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_LIST_PROPERTIES:
 		kafkashow_list(stdout);
 		return 0;

@@ -173,6 +173,18 @@ static __attribute__((noinline)) bool passes_here(struct capture *c, const struc
 	return true;
 }
 
+/* The time of a cut has whole microseconds: handles of either precision agree on what is before. */
+static inline void put_time(const struct capture *c, const struct timeval *ts, struct packet *pkt)
+{
+	uint32_t part = (uint32_t)ts->tv_usec;
+
+	if (c->device.nanoseconds) {
+		pkt->nanos = (uint16_t)(part % 1000);
+		part /= 1000;
+	}
+	pkt->time_us = (uint64_t)ts->tv_sec * 1000000 + part;
+}
+
 static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct capture *c = (struct capture *)(void *)user;
@@ -180,7 +192,6 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 		.data = bytes,
 		.caplen = h->caplen,
 		.wirelen = h->len,
-		.time_us = (uint64_t)h->ts.tv_sec * 1000000 + (uint64_t)h->ts.tv_usec,
 		.linktype = c->linktype,
 		.host_len = c->annotation.host_len,
 		.interface_len = c->annotation.interface_len,
@@ -189,6 +200,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 	};
 	int r;
 
+	put_time(c, &h->ts, &pkt);
 	if ((pkt.time_us < c->begin || (c->end && pkt.time_us >= c->end)) &&
 	    leave_out(c, pkt.time_us))
 		return;
@@ -350,11 +362,12 @@ static int begin_counting(struct capture *c, char *why, size_t size)
 	int r;
 
 	kernel_counts_begin(&c->kernel, &c->device);
-	c->born = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
+	c->born = c->device.own_clock ? 0 : (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(c, c->born);
 	r = pcap_handle_begin(&c->device, why, size);
 	/* On `any` the kernel counts what lo carries twice. */
-	c->inexact = c->kernel.timed = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
+	c->kernel.timed = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
+	c->inexact = c->kernel.timed || c->device.own_clock;
 	return r;
 }
 

@@ -30,7 +30,8 @@ struct capture_counters {
 	uint64_t passed; /* passed the filter, drops included, the other handle's not */
 	uint64_t unread; /* still in the ring; 0 before capture_stop(), and when inexact */
 	bool inexact;    /* the kernel counts otherwise: `any`, a
-			  * device that is no interface; or the clock was set back */
+			  * device that is no interface; or the clock is
+			  * not the host's, or was set back */
 };
 
 /*
@@ -88,6 +89,12 @@ void capture_free(struct capture *c);
 
 /* `-D`: prints the interfaces as tcpdump does. Returns 0, or -EIO (logged). */
 int capture_list_interfaces(void);
+
+/*
+ * The name of the interface that `-D` lists with this number; the caller frees. NULL: there is
+ * none, or no memory, with one line in `why`.
+ */
+char *capture_interface_name(unsigned int number, char *why, size_t size);
 
 /*
  * The LINKTYPE_ number of this handle (a pcap_t), as in a savefile. 0, -ENOMEM, or -ENOTSUP: it has

@@ -69,6 +69,26 @@ static void print_flags(bpf_u_int32 flags)
 	printf("%s%s]\n", word ? ", " : "", word ? word : "");
 }
 
+char *capture_interface_name(unsigned int number, char *why, size_t size)
+{
+	char errbuf[PCAP_ERRBUF_SIZE], *name = NULL;
+	unsigned int n = 0;
+	pcap_if_t *list;
+
+	if (pcap_findalldevs(&list, errbuf) < 0) {
+		snprintf(why, size, "cannot list the interfaces: %s", errbuf);
+		return NULL;
+	}
+	for (const pcap_if_t *i = list; i; i = i->next) {
+		if (++n == number)
+			name = strdup(i->name);
+	}
+	pcap_freealldevs(list);
+	if (!name)
+		snprintf(why, size, "no interface %u: 'pycapa -D' lists %u", number, n);
+	return name;
+}
+
 int capture_list_interfaces(void)
 {
 	char errbuf[PCAP_ERRBUF_SIZE];

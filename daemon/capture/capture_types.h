@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "packet/packet.h"
 
 /* Reasons that a caller may wait out (positive returns of capture_new()). */
@@ -29,6 +30,10 @@ struct capture_options {
 	uint64_t buffer_size;       /* ring, bytes */
 	uint32_t buffer_timeout_ms; /* block retire time */
 	bool promiscuous;
+	bool immediate; /* no block retire time: each packet by itself */
+	enum config_direction direction;
+	enum config_precision precision;
+	enum config_time_stamp_type time_stamp_type;
 
 	packet_fn sink; /* PACKET_E_FULL parks the packet and pauses the capture */
 	/* No more will come than what the ring holds; then on_stopped. Not the place to free it. */

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "capture/capture_settings.h"
 #include "capture/handover.h"
 #include "capture/interface_state.h"
 #include "capture/linkwatch.h"
@@ -155,23 +156,18 @@ static int sink(void *ctx, const struct packet *pkt)
 /* The answer comes by on_opened(). As opening_start(). */
 static int open_handle(struct live_capture *t, const struct config *cfg)
 {
-	const struct capture_options opt = {
+	struct capture_options opt = {
 		.loop = t->opt.loop,
-		.interface = cfg->interface,
-		.filter = cfg->filter,
-		.snaplen = cfg->snaplen,
-		.buffer_size = cfg->buffer_size,
-		.buffer_timeout_ms = cfg->buffer_timeout_ms,
-		.promiscuous = cfg->promiscuous,
 		.sink = sink,
 		.on_lost = on_handle_lost,
 		.on_stopped = on_handle_stopped,
 		.on_error = on_handle_error,
 		.ctx = t,
 	};
+	int r;
 
-	int r = opening_start(t->opening, &opt, t->state.dlt < 0 ? DLT_ETHERNET : t->state.dlt);
-
+	capture_settings_apply(cfg, &opt);
+	r = opening_start(t->opening, &opt, t->state.dlt < 0 ? DLT_ETHERNET : t->state.dlt);
 	if (r == 0)
 		retry_begin(&t->retry);
 	return r;
@@ -416,6 +412,8 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 			look_soon(t);
 		return 0;
 	}
+	if (!t->waiting && !capture_settings_can_follow(t->cfg, cfg, why, size))
+		return -EINVAL;
 	if (!handover_has_room(&t->queue, t->waiting)) {
 		if (t->queue.running) {
 			t->next = cfg; /* when the older one is read empty */

@@ -19,11 +19,18 @@
 #include "base/log.h"
 #include "capture/kernel_filter.h"
 #include "capture/netdev.h"
+#include "capture/time_stamps.h"
 #include "packet/filter.h"
 #include "packet/packet.h"
 
 static int failed(char *why, size_t size, const char *name, int err, const char *text)
 {
+	/* The socket is there by then: what is missing is for the adapter's clock. */
+	if (err == PCAP_ERROR_PERM_DENIED && strstr(text, "CAP_NET_ADMIN")) {
+		snprintf(why, size, "%s: time-stamp-type: no permission; CAP_NET_ADMIN is needed",
+			 name);
+		return CAPTURE_E_PERMISSION;
+	}
 	switch (err) {
 	case PCAP_ERROR_NO_SUCH_DEVICE:
 		snprintf(why, size, "%s: no such interface; 'pycapa -D' lists those there are",
@@ -51,10 +58,27 @@ static int failed_here(const struct pcap_handle *d, char *why, size_t size, cons
 	return failed(why, size, d->name, PCAP_ERROR, text);
 }
 
+/* Of one of libpcap's own devices only libpcap can tell the direction; of few it does. */
+static int set_direction(const struct pcap_handle *d, char *why, size_t size)
+{
+	static const pcap_direction_t directions[] = {
+		[CONFIG_DIRECTION_INOUT] = PCAP_D_INOUT,
+		[CONFIG_DIRECTION_IN] = PCAP_D_IN,
+		[CONFIG_DIRECTION_OUT] = PCAP_D_OUT,
+	};
+
+	if (d->direction == CONFIG_DIRECTION_INOUT ||
+	    pcap_setdirection(d->pcap, directions[d->direction]) == 0)
+		return 0;
+	return failed_here(d, why, size,
+			   "libpcap cannot tell which way its packets go; direction can be inout");
+}
+
 static int activate(struct pcap_handle *d, const char *kernel_name, const struct capture_options *o,
 		    char *why, size_t size)
 {
 	char errbuf[PCAP_ERRBUF_SIZE] = "";
+	bool stamps;
 	int r;
 
 	d->pcap = pcap_create(kernel_name, errbuf);
@@ -64,9 +88,15 @@ static int activate(struct pcap_handle *d, const char *kernel_name, const struct
 	pcap_set_promisc(d->pcap, o->promiscuous && !d->any);
 	pcap_set_timeout(d->pcap, (int)o->buffer_timeout_ms);
 	pcap_set_buffer_size(d->pcap, (int)o->buffer_size);
+	pcap_set_immediate_mode(d->pcap, o->immediate);
+	stamps = time_stamps_set(d->pcap, o->precision, o->time_stamp_type);
 	r = pcap_activate(d->pcap);
 	if (r < 0)
 		return failed(why, size, d->name, r, pcap_geterr(d->pcap));
+	if (!stamps || r == PCAP_WARNING_TSTAMP_TYPE_NOTSUP) {
+		time_stamps_explain(d->pcap, d->name, o->precision, o->time_stamp_type, why, size);
+		return CAPTURE_E_OTHER;
+	}
 	if (r > 0)
 		log_warn("%s: %s %s", d->name, pcap_statustostr(r), pcap_geterr(d->pcap));
 	if (pcap_setnonblock(d->pcap, 1, errbuf) < 0)
@@ -113,6 +143,11 @@ static int prepare_socket(struct pcap_handle *d, char *why, size_t size)
 	if (r < 0)
 		return failed_here(d, why, size, strerror(-r));
 	netdev_find(d->name, &dev);
+	if ((dev.flags & IFF_LOOPBACK) && d->direction == CONFIG_DIRECTION_OUT)
+		return failed_here(
+			d, why, size,
+			"on a loopback interface every packet comes in; direction can be "
+			"in or inout");
 	if (dev.flags & IFF_LOOPBACK)
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	d->index = netdev_bound_index(fd);
@@ -131,7 +166,10 @@ static int open_once(struct pcap_handle *d, const struct capture_options *opt, c
 	if (r != 0)
 		return r;
 	d->packet_socket = is_packet_socket(d->pcap);
-	return d->packet_socket ? prepare_socket(d, why, size) : 0;
+	/* It says of each packet by which interface it came. */
+	if (d->any && pcap_set_datalink(d->pcap, DLT_LINUX_SLL2) < 0)
+		log_debug("%s: %s", d->name, pcap_geterr(d->pcap));
+	return d->packet_socket ? prepare_socket(d, why, size) : set_direction(d, why, size);
 }
 
 static int compile(struct pcap_handle *d, const char *filter, char *why, size_t size)
@@ -204,12 +242,34 @@ static int take_over(struct pcap_handle *d, const struct capture_options *opt, i
 	return r;
 }
 
+static int for_direction(const struct pcap_handle *d, struct bpf_program *out,
+			 const struct bpf_program *program)
+{
+	return kernel_filter_for_direction(out, program, pcap_datalink(d->pcap), d->direction);
+}
+
+static int probe(const struct pcap_handle *d)
+{
+	struct bpf_program directed;
+	int r = for_direction(d, &directed, &d->program);
+
+	if (r == 0)
+		r = kernel_filter_probe(&directed);
+	pcap_freecode(&directed);
+	return r;
+}
+
 int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, char *why,
 		     size_t size)
 {
 	int err, r;
 
-	*d = (struct pcap_handle){.snaplen = opt->snaplen ? opt->snaplen : PACKET_MAX_LEN};
+	*d = (struct pcap_handle){
+		.snaplen = opt->snaplen ? opt->snaplen : PACKET_MAX_LEN,
+		.direction = opt->direction,
+		.nanoseconds = opt->precision == CONFIG_PRECISION_NANO,
+		.own_clock = time_stamps_are_own(opt->time_stamp_type),
+	};
 	snprintf(d->name, sizeof(d->name), "%s", opt->interface);
 	d->any = !strcmp(d->name, "any");
 	r = open_once(d, opt, why, size);
@@ -219,7 +279,7 @@ int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, c
 		return r;
 	d->filter = d->packet_socket ? DEVICE_FILTER_KERNEL : DEVICE_FILTER_LIBPCAP;
 	/* Asked here, as libpcap would write a line of its own to stderr. */
-	err = d->packet_socket ? kernel_filter_probe(&d->program) : 0;
+	err = d->packet_socket ? probe(d) : 0;
 	return err < 0 ? take_over(d, opt, err, why, size) : 0;
 }
 
@@ -230,6 +290,35 @@ static int install(struct pcap_handle *d, struct bpf_program *program, char *why
 	return 0;
 }
 
+static bool is_cooked(const struct pcap_handle *d)
+{
+	int dlt = pcap_datalink(d->pcap);
+
+	return dlt == DLT_LINUX_SLL || dlt == DLT_LINUX_SLL2;
+}
+
+/*
+ * libpcap would also apply it itself to what the ring's first block holds, and there finds no match
+ * for what only the kernel knows: `inbound` lost those packets. Of a cooked device it has to make
+ * the kernel's offsets out of those in a header that the kernel does not see.
+ */
+static int install_in_kernel(struct pcap_handle *d, const struct bpf_program *program, char *why,
+			     size_t size)
+{
+	struct bpf_program directed;
+	int r = for_direction(d, &directed, program);
+
+	if (r == 0 && is_cooked(d)) {
+		r = install(d, &directed, why, size);
+	} else if (r == 0) {
+		r = kernel_filter_attach(pcap_fileno(d->pcap), &directed);
+		if (r < 0)
+			r = failed_here(d, why, size, strerror(-r));
+	}
+	pcap_freecode(&directed);
+	return r;
+}
+
 static int install_all(struct pcap_handle *d, char *why, size_t size)
 {
 	struct bpf_program all;
@@ -237,7 +326,7 @@ static int install_all(struct pcap_handle *d, char *why, size_t size)
 
 	if (pcap_compile(d->pcap, &all, "", 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return failed_here(d, why, size, pcap_geterr(d->pcap));
-	r = install(d, &all, why, size);
+	r = install_in_kernel(d, &all, why, size);
 	pcap_freecode(&all);
 	return r;
 }
@@ -249,9 +338,11 @@ int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size)
 
 	if (d->filter == DEVICE_FILTER_HERE)
 		return install_all(d, why, size);
-	r = install(d, &d->program, why, size);
+	if (!d->packet_socket)
+		return install(d, &d->program, why, size);
+	r = install_in_kernel(d, &d->program, why, size);
 	/* On `any` libpcap finds that the kernel's packets have no such place. */
-	if (r == 0 && d->packet_socket && !kernel_filter_is_set(pcap_fileno(d->pcap)))
+	if (r == 0 && !kernel_filter_is_set(pcap_fileno(d->pcap)))
 		d->filter = DEVICE_FILTER_LIBPCAP;
 	return r;
 }

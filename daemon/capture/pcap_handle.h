@@ -31,6 +31,9 @@ struct pcap_handle {
 	int index;          /* of the interface; 0: it is none */
 	int hardware_type;
 	uint32_t snaplen; /* bytes */
+	enum config_direction direction;
+	bool nanoseconds; /* in tv_usec */
+	bool own_clock;   /* times are not the host's: they tell nothing beside its clock */
 	enum device_filter filter;
 	struct bpf_program program;
 };

@@ -12,6 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/units.h"
+#include "capture/capture.h"
+#include "capture/netdev.h"
 #include "cli/argwords.h"
 #include "cli/cfgfile.h"
 #include "cli/config_builder.h"
@@ -23,9 +26,10 @@
 
 struct options {
 	struct argwords words;
-	const char *file;     /* -C, borrowed from words; NULL: none */
-	const char *instance; /* --reload, borrowed from words; NULL: none */
-	unsigned int modes;   /* -p and -c, enum config_mode as bits */
+	const char *file;      /* -C, borrowed from words; NULL: none */
+	const char *instance;  /* --reload, borrowed from words; NULL: none */
+	const char *interface; /* -i, borrowed from words; NULL: none */
+	unsigned int modes;    /* -p and -c, enum config_mode as bits */
 	enum options_action action;
 	int64_t now_ms; /* the start, which relative times count from */
 };
@@ -64,6 +68,7 @@ static void take_action(struct options *opt, const struct argword *word)
 		{"help", OPTIONS_HELP},
 		{"version", OPTIONS_VERSION},
 		{"list-interfaces", OPTIONS_LIST_INTERFACES},
+		{"list-time-stamp-types", OPTIONS_LIST_TIME_STAMP_TYPES},
 		{"reload", OPTIONS_RELOAD},
 		{"check-config", OPTIONS_CHECK_CONFIG},
 	};
@@ -99,6 +104,8 @@ static void take_words(struct options *opt)
 
 		if (word->setting->type == SETTING_ACTION)
 			take_action(opt, word);
+		else if (strcmp(word->setting->name, "interface") == 0)
+			opt->interface = word->text;
 		else if (is_list(word))
 			opt->action = OPTIONS_LIST_PROPERTIES;
 		else if (is_dump(word))
@@ -138,6 +145,34 @@ static void check_words(struct options *opt, struct faults *faults)
 			"-p or -c");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
 		config_faults_add(faults, NULL, "--check-config needs a file: add -C FILE");
+}
+
+/*
+ * A number that -D prints means the interface of now, also at a reload. An interface may be named
+ * so: it is meant then, as with tcpdump.
+ */
+static int name_interfaces(struct options *opt, struct faults *faults)
+{
+	for (size_t i = 0; i < opt->words.n; i++) {
+		struct argword *word = &opt->words.list[i];
+		char label[ARGWORD_LABEL], why[320], *name;
+		struct netdev dev;
+		int64_t number;
+
+		if (strcmp(word->setting->name, "interface") != 0 ||
+		    !units_parse_integer(word->text, &number) || number < 0 ||
+		    number > UINT16_MAX || netdev_find(word->text, &dev))
+			continue;
+		name = capture_interface_name((unsigned int)number, why, sizeof(why));
+		if (name == NULL) {
+			argword_label(label, word->setting);
+			config_faults_add(faults, label, "%s", why);
+			return -EINVAL;
+		}
+		free(word->text);
+		word->text = name;
+	}
+	return 0;
 }
 
 /* Applies the options, stopping at the first fault of theirs. */
@@ -242,6 +277,8 @@ int options_parse(struct options **out, int argc, char **argv, const struct conf
 	opt->action = OPTIONS_RUN;
 	opt->now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
 	r = argwords_parse(&opt->words, argc, argv, &faults);
+	if (r == 0)
+		r = name_interfaces(opt, &faults);
 	if (r == 0) {
 		take_words(opt);
 		if (opt->action == OPTIONS_RUN || opt->action == OPTIONS_CHECK_CONFIG ||
@@ -294,6 +331,11 @@ int options_reload(const struct options *opt, const struct config **cfg, char *w
 const char *options_reload_instance(const struct options *opt)
 {
 	return opt->instance;
+}
+
+const char *options_interface(const struct options *opt)
+{
+	return opt->interface != NULL ? opt->interface : "eth0";
 }
 
 void options_free(struct options *opt)

@@ -18,10 +18,11 @@ enum options_action {
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 	OPTIONS_LIST_INTERFACES,
-	OPTIONS_RELOAD,          /* ask the instance of options_reload_instance() to reload */
-	OPTIONS_CHECK_CONFIG,    /* cfg is valid: say so, exit 0 */
-	OPTIONS_LIST_PROPERTIES, /* -X list */
-	OPTIONS_DUMP_PROPERTIES, /* -X dump; cfg is valid */
+	OPTIONS_LIST_TIME_STAMP_TYPES, /* of options_interface() */
+	OPTIONS_RELOAD,                /* ask the instance of options_reload_instance() to reload */
+	OPTIONS_CHECK_CONFIG,          /* cfg is valid: say so, exit 0 */
+	OPTIONS_LIST_PROPERTIES,       /* -X list */
+	OPTIONS_DUMP_PROPERTIES,       /* -X dump; cfg is valid */
 };
 
 /* The words of a command line, kept for reloads. */
@@ -32,8 +33,9 @@ struct options;
  * checked. Secrets in argv are overwritten, in whatever spelling they stand there.
  *
  * Returns 0 with *out (options_free()), *cfg (config_unref()) and *action. For HELP, VERSION,
- * LIST_INTERFACES, RELOAD and LIST_PROPERTIES cfg is NULL. -EINVAL or -ENOMEM when something is
- * wrong: said on stderr (one line, or every fault of a file), the caller exits with 2.
+ * LIST_INTERFACES, LIST_TIME_STAMP_TYPES, RELOAD and LIST_PROPERTIES cfg is NULL. -EINVAL or
+ * -ENOMEM when something is wrong: said on stderr (one line, or every fault of a file), the caller
+ * exits with 2.
  */
 int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action);
@@ -49,6 +51,9 @@ int options_reload(const struct options *options, const struct config **cfg, cha
 
 /* What --reload names; NULL without it. Lives as long as options. */
 const char *options_reload_instance(const struct options *options);
+
+/* The interface of -i, by its name; else the default one. Lives as long as options. */
+const char *options_interface(const struct options *options);
 
 /* Overwrites the secrets and frees. NULL is legal. */
 void options_free(struct options *options);

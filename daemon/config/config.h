@@ -56,6 +56,27 @@ struct config_time {
 
 #define CONFIG_SLACK_ALL UINT64_MAX
 
+enum config_precision {
+	CONFIG_PRECISION_MICRO,
+	CONFIG_PRECISION_NANO,
+};
+
+/* Whose clock stamps packets: the numbers are libpcap's (PCAP_TSTAMP_…, pcap-tstamp(7)). */
+enum config_time_stamp_type {
+	CONFIG_TIME_STAMP_HOST,
+	CONFIG_TIME_STAMP_HOST_LOWPREC,
+	CONFIG_TIME_STAMP_HOST_HIPREC,
+	CONFIG_TIME_STAMP_ADAPTER,
+	CONFIG_TIME_STAMP_ADAPTER_UNSYNCED,
+	CONFIG_TIME_STAMP_HOST_HIPREC_UNSYNCED,
+};
+
+enum config_direction {
+	CONFIG_DIRECTION_INOUT,
+	CONFIG_DIRECTION_IN,
+	CONFIG_DIRECTION_OUT,
+};
+
 /* No table of settings has more rows (checked at compile time). */
 #define CONFIG_SETTINGS_MAX 64
 
@@ -77,6 +98,10 @@ struct config {
 	uint64_t buffer_size;       /* kernel ring, bytes */
 	uint32_t buffer_timeout_ms; /* block retire time */
 	bool promiscuous;
+	enum config_direction direction;
+	enum config_precision time_stamp_precision;
+	enum config_time_stamp_type time_stamp_type;
+	bool immediate_mode;
 	bool own_traffic; /* true: capture our own connections to Kafka too */
 	bool annotate;    /* records name host and interface */
 

@@ -55,6 +55,29 @@ static const struct setting_choice formats[] = {
 	{NULL, 0},
 };
 
+static const struct setting_choice directions[] = {
+	{"in", CONFIG_DIRECTION_IN},
+	{"out", CONFIG_DIRECTION_OUT},
+	{"inout", CONFIG_DIRECTION_INOUT},
+	{NULL, 0},
+};
+
+static const struct setting_choice precisions[] = {
+	{"micro", CONFIG_PRECISION_MICRO},
+	{"nano", CONFIG_PRECISION_NANO},
+	{NULL, 0},
+};
+
+static const struct setting_choice time_stamp_types[] = {
+	{"host", CONFIG_TIME_STAMP_HOST},
+	{"host_lowprec", CONFIG_TIME_STAMP_HOST_LOWPREC},
+	{"host_hiprec", CONFIG_TIME_STAMP_HOST_HIPREC},
+	{"host_hiprec_unsynced", CONFIG_TIME_STAMP_HOST_HIPREC_UNSYNCED},
+	{"adapter", CONFIG_TIME_STAMP_ADAPTER},
+	{"adapter_unsynced", CONFIG_TIME_STAMP_ADAPTER_UNSYNCED},
+	{NULL, 0},
+};
+
 static const struct setting_choice log_levels[] = {
 	{"DEBUG", LOG_LEVEL_DEBUG},
 	{"INFO", LOG_LEVEL_INFO},
@@ -104,7 +127,8 @@ static const struct setting table[] = {
 	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .min = 1, .old = true,
 	 .shown = "eth0; with a configuration file, the file's name",
 	 .once = "one instance captures one interface, or all of them with -i any",
-	 .help = "Network interface to capture from; any means all of them."},
+	 .help = "Network interface to capture from; any means all of them. On the command line it "
+		 "can also be a number from the list of -D."},
 	{.name = "read-file", .short_name = "r", .metavar = "FILE", FIELD(read_file, STRING),
 	 IN_INPUT, .change = CONFIG_CHANGE_RESTART, .min = 1,
 	 .once = "one run reads one file; mergecap joins several",
@@ -127,6 +151,24 @@ static const struct setting table[] = {
 	{.name = "promiscuous-mode", FIELD(promiscuous, BOOL), IN_INPUT,
 	 .change = CONFIG_CHANGE_CAPTURE, .initial = "true", .live = true,
 	 .help = "Put the interface into promiscuous mode."},
+	{.name = "direction", .short_name = "Q", .metavar = "DIRECTION", FIELD(direction, ENUM),
+	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "inout", .choices = directions,
+	 .live = true,
+	 .help = "Capture only packets that come in, or only those that go out."},
+	{.name = "time-stamp-precision", .metavar = "PRECISION", FIELD(time_stamp_precision, ENUM),
+	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "micro", .choices = precisions,
+	 .live = true,
+	 .help = "Precision of the packets' times. Beyond a microsecond, each record gets a "
+		 "header for the rest."},
+	{.name = "time-stamp-type", .short_name = "j", .metavar = "TYPE",
+	 FIELD(time_stamp_type, ENUM), IN_INPUT, .change = CONFIG_CHANGE_CAPTURE,
+	 .initial = "host", .choices = time_stamp_types, .live = true,
+	 .help = "Whose clock gives packets their times, see pcap-tstamp(7); -J lists what an "
+		 "interface supports."},
+	{.name = "immediate-mode", FIELD(immediate_mode, BOOL), IN_INPUT,
+	 .change = CONFIG_CHANGE_CAPTURE, .initial = "false", .live = true,
+	 .help = "Take each packet as soon as it arrives, without the buffer-timeout. Costs more "
+		 "CPU, and the capture buffer holds fewer packets."},
 	{.name = "own-traffic", FIELD(own_traffic, BOOL), IN_INPUT, .change = CONFIG_CHANGE_CAPTURE,
 	 .initial = "false",
 	 .help = "Also capture this process's own connections to Kafka. They are left out by "
@@ -234,6 +276,8 @@ static const struct setting table[] = {
 		 "the instance refuses it."},
 	{.name = "list-interfaces", .short_name = "D", ACTION(ANY, OTHER),
 	 .help = "List the interfaces that pycapa can capture from."},
+	{.name = "list-time-stamp-types", .short_name = "J", ACTION(ANY, OTHER),
+	 .help = "List the time stamp types that the interface (-i) supports."},
 	{.name = "version", .short_name = "V", ACTION(ANY, OTHER),
 	 .help = "Print the versions of pycapa and its libraries."},
 };

@@ -32,6 +32,8 @@ struct kernel {
 	struct pcap_stat libpcap;     /* the sum of what libpcap was told */
 	uint64_t ring[RING];          /* the packets' times, µs */
 	size_t n, read;
+	uint64_t below[RING]; /* ns, what their times have beyond that */
+	bool nanoseconds;
 	int block; /* packets that pcap_dispatch() gives at most; 0: as many as it is asked for */
 	unsigned int late; /* packets that come into the room that a dispatch makes */
 	bool rejects, closed, broken, gone, mute; /* mute: has no counts to tell */
@@ -44,10 +46,13 @@ static struct {
 	struct pcap_handle device; /* what pcap_handle_open() finds */
 	int open_answer;
 	int64_t now_us, wall_us; /* since the test began; how far the wall clock was set ahead */
+	uint64_t below;          /* ns, of now */
 	int fd;                  /* always readable */
 	struct ev_loop *loop;
 	/* what the sink was given, and answers */
 	uint64_t calls, taken;
+	uint64_t time_us; /* of the last */
+	uint16_t nanos;
 	uint32_t caplen;         /* of the last */
 	uint64_t told[2 * RING]; /* what each taken packet says was lost before it */
 	char origin[80];         /* what the last says of where it was captured: HOST/INTERFACE */
@@ -64,7 +69,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	int64_t us = world.now_us + (id == CLOCK_REALTIME ? world.wall_us : 0);
 
 	ts->tv_sec = (id == CLOCK_REALTIME ? START_S : 100) + us / 1000000;
-	ts->tv_nsec = us % 1000000 * 1000;
+	ts->tv_nsec = us % 1000000 * 1000 + (long)world.below;
 	return 0;
 }
 
@@ -73,6 +78,7 @@ int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, c
 {
 	*d = world.device;
 	d->pcap = (pcap_t *)(void *)&world.kernels[world.opened];
+	world.kernels[world.opened].nanoseconds = d->nanoseconds;
 	world.opened += world.open_answer == 0;
 	return world.open_answer;
 }
@@ -193,13 +199,16 @@ int pcap_dispatch(pcap_t *p, int max, pcap_handler cb, u_char *user)
 	assert_true(max > 0);
 	max = k->block ? k->block : max;
 	for (k->broken = false; k->read < k->n && n < max && !k->broken; n++) {
-		uint64_t us = k->ring[k->read++];
+		uint64_t us = k->ring[k->read], below = k->below[k->read];
+		uint64_t part = us % 1000000;
 		struct pcap_pkthdr h = {
-			.ts = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)},
+			.ts.tv_sec = (time_t)(us / 1000000),
+			.ts.tv_usec = (suseconds_t)(k->nanoseconds ? part * 1000 + below : part),
 			.caplen = sizeof(bytes),
 			.len = sizeof(bytes),
 		};
 
+		k->read++;
 		cb(user, &h, bytes);
 	}
 	arrive_late(k);
@@ -218,7 +227,8 @@ static void arrive_at(struct kernel *k, unsigned int n, uint64_t us)
 {
 	while (n-- && !k->rejects) {
 		assert_true(k->n < RING);
-		k->ring[k->n++] = us;
+		k->ring[k->n] = us;
+		k->below[k->n++] = world.below;
 		k->stat.ps_recv++;
 	}
 }
@@ -249,6 +259,8 @@ static int sink(void *ctx, const struct packet *pkt)
 	if (world.answer == 0)
 		world.told[world.taken++] = pkt->dropcount;
 	world.caplen = pkt->caplen;
+	world.time_us = pkt->time_us;
+	world.nanos = pkt->nanos;
 	return world.answer;
 }
 
@@ -931,6 +943,60 @@ static void test_two_handles_take_each_packet_once(void **state)
 	capture_free(newer);
 }
 
+/* The one of microseconds cuts off what the other has beyond them. */
+static void test_handles_of_two_precisions_take_each_packet_once(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		struct capture *older, *newer;
+
+		memset(world.kernels, 0, sizeof(world.kernels));
+		world.opened = 0;
+		world.taken = 0;
+		world.device.nanoseconds = i == 0;
+		older = open_capture();
+		world.device.nanoseconds = i == 1;
+		newer = open_capture();
+		capture_run(older);
+		world.below = 999;
+		arrive_in_both(1);
+		world.now_us += 10;
+		world.below = 200; /* a packet in the microsecond of the cut, before it */
+		arrive_in_both(1);
+		world.below = 500;
+		capture_hand_over(older, newer);
+		world.now_us -= 10;
+		world.below = 700; /* and one after it */
+		arrive_in_both(1);
+		run();
+		assert_int_equal(world.taken, 1);
+		assert_int_equal(world.nanos, i == 0 ? 999 : 0);
+		capture_stop(older);
+		run();
+		capture_run(newer);
+		run();
+		assert_int_equal(world.taken, 3);
+		assert_int_equal(world.time_us, now_us());
+		assert_int_equal(world.nanos, i == 1 ? 700 : 0);
+		capture_free(older);
+		capture_free(newer);
+	}
+}
+
+/* A clock of the adapter's tells nothing of what is from before the filter. */
+static void test_the_clock_of_an_adapter_may_be_behind(void **state)
+{
+	struct capture *c;
+
+	world.device.own_clock = true;
+	c = open_capture();
+	capture_run(c);
+	arrive_at(&world.kernels[0], 2, 5000000);
+	run();
+	assert_int_equal(world.taken, 2);
+	assert_true(counters_of(c).inexact);
+	capture_free(c);
+}
+
 /* Both see the device's count. */
 static void lose_in_device(unsigned int n)
 {
@@ -1014,6 +1080,8 @@ int main(void)
 		TEST(test_a_device_that_is_lost_is_read_empty),
 		TEST(test_a_clock_that_was_set_back_loses_nothing),
 		TEST(test_two_handles_take_each_packet_once),
+		TEST(test_handles_of_two_precisions_take_each_packet_once),
+		TEST(test_the_clock_of_an_adapter_may_be_behind),
 		TEST(test_what_the_device_loses_is_counted_by_one_handle),
 		TEST(test_what_cannot_be_opened_is_closed),
 		cmocka_unit_test(test_errors_of_opening),

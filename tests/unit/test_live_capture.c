@@ -627,6 +627,26 @@ static void test_a_reload_that_annotates_needs_no_handle(void **state)
 	live_capture_free(t);
 }
 
+static void test_a_reload_needs_the_clock_of_the_host(void **state)
+{
+	const struct config adapter = {.interface = eth0,
+				       .filter = none,
+				       .time_stamp_type = CONFIG_TIME_STAMP_ADAPTER};
+	struct live_capture *t = begin_capturing();
+
+	assert_int_equal(reload(t, &adapter), -EINVAL);
+	assert_string_equal(world.why,
+			    "time-stamp-type adapter: its clock is not the host's, by which a "
+			    "reload changes over from one capture to the next; restart the "
+			    "instance");
+	assert_int_equal(world.begun, 1);
+	/* What waits for its interface has nothing to change over from. */
+	world.look = CAPTURE_LINK_GONE;
+	tell_link(1);
+	assert_int_equal(reload(t, &adapter), LIVE_CAPTURE_E_PENDING);
+	live_capture_free(t);
+}
+
 static void test_a_reload_that_cannot_open_changes_nothing(void **state)
 {
 	struct live_capture *t = begin_capturing();
@@ -886,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_two_lost_handles_are_read_before_a_third_is_opened),
 		cmocka_unit_test(test_a_reload_hands_over),
 		cmocka_unit_test(test_a_reload_that_annotates_needs_no_handle),
+		cmocka_unit_test(test_a_reload_needs_the_clock_of_the_host),
 		cmocka_unit_test(test_a_reload_that_cannot_open_changes_nothing),
 		cmocka_unit_test(test_a_reload_that_fails_ends_no_waiting),
 		cmocka_unit_test(test_a_reload_while_the_interface_is_away),

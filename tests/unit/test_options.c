@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <pcap/pcap.h>
 
 #include "app/change.h"
 #include "base/clock.h"
+#include "capture/netdev.h"
 #include "cli/argwords.h"
 #include "with_cfg.h"
 
@@ -21,6 +23,38 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 		struct addrinfo **out)
 {
 	return EAI_NONAME;
+}
+
+/* The interfaces that there are: -D lists them from 1. */
+static const char *const interfaces[] = {"eth0", "any", "7"};
+
+bool netdev_find(const char *name, struct netdev *out)
+{
+	return !strcmp(name, "eth0") || !strcmp(name, "7");
+}
+
+int pcap_findalldevs(pcap_if_t **list, char *errbuf)
+{
+	*list = NULL;
+	for (size_t i = sizeof(interfaces) / sizeof(interfaces[0]); i > 0; i--) {
+		pcap_if_t *dev = calloc(1, sizeof(*dev));
+
+		dev->name = strdup(interfaces[i - 1]);
+		dev->next = *list;
+		*list = dev;
+	}
+	return 0;
+}
+
+void pcap_freealldevs(pcap_if_t *list)
+{
+	while (list) {
+		pcap_if_t *next = list->next;
+
+		free(list->name);
+		free(list);
+		list = next;
+	}
 }
 
 /* What a command line makes of the old tool's settings, in one text. */
@@ -177,6 +211,68 @@ static void test_new_options(void **state)
 	options_free(opt);
 }
 
+/* The names are tcpdump's. */
+static void test_options_of_a_capture(void **state)
+{
+	enum options_action action;
+	struct options *opt;
+	const struct config *cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	line_set(&line, "-p");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_int_equal(cfg->time_stamp_precision, CONFIG_PRECISION_MICRO);
+	assert_int_equal(cfg->time_stamp_type, CONFIG_TIME_STAMP_HOST);
+	assert_int_equal(cfg->direction, CONFIG_DIRECTION_INOUT);
+	assert_false(cfg->immediate_mode);
+	config_unref(cfg);
+	options_free(opt);
+
+	line_set(&line,
+		 "-p -Q in --time-stamp-precision=nano -j adapter_unsynced --immediate-mode");
+	assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+	assert_int_equal(cfg->time_stamp_precision, CONFIG_PRECISION_NANO);
+	assert_int_equal(cfg->time_stamp_type, CONFIG_TIME_STAMP_ADAPTER_UNSYNCED);
+	assert_int_equal(cfg->direction, CONFIG_DIRECTION_IN);
+	assert_true(cfg->immediate_mode);
+	config_unref(cfg);
+	options_free(opt);
+}
+
+static void test_a_number_is_an_interface_of_the_list(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *interface; /* NULL: refused */
+	} cases[] = {
+		{"-p -i 1", "eth0"},    {"-pi2", "any"},    {"-p -i 7", "7"},
+		{"-p -i eth1", "eth1"}, {"-p -i 1x", "1x"}, {"-p -i 3", "7"},
+		{"-p -i 4", NULL},      {"-p -i 0", NULL},  {"-p -i 999999", "999999"},
+	};
+	enum options_action action;
+	struct options *opt;
+	const struct config *cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int r;
+
+		line_set(&line, cases[i].line);
+		r = parse_line(&opt, &line, &cfg, &action, said, sizeof(said));
+		assert_int_equal(r, cases[i].interface ? 0 : -EINVAL);
+		if (r < 0) {
+			assert_non_null(strstr(said, "-i/--interface: no interface "));
+			assert_non_null(strstr(said, ": 'pycapa -D' lists 3"));
+			continue;
+		}
+		assert_string_equal(cfg->interface, cases[i].interface);
+		config_unref(cfg);
+		options_free(opt);
+	}
+}
+
 /* What a range of time implies. */
 static void test_ranges(void **state)
 {
@@ -254,6 +350,8 @@ static void test_actions(void **state)
 		{"-p -h --nonsense", OPTIONS_HELP},
 		{"-V", OPTIONS_VERSION},
 		{"-D", OPTIONS_LIST_INTERFACES},
+		{"-J", OPTIONS_LIST_TIME_STAMP_TYPES},
+		{"-i 1 --list-time-stamp-types", OPTIONS_LIST_TIME_STAMP_TYPES},
 		{"-X list", OPTIONS_LIST_PROPERTIES},
 		{"-c -X dump", OPTIONS_DUMP_PROPERTIES},
 		{"--reload eth0", OPTIONS_RELOAD},
@@ -270,6 +368,8 @@ static void test_actions(void **state)
 		assert_int_equal(action, cases[i].action);
 		if (action == OPTIONS_RELOAD)
 			assert_string_equal(options_reload_instance(opt), "eth0");
+		if (action == OPTIONS_LIST_TIME_STAMP_TYPES)
+			assert_string_equal(options_interface(opt), "eth0");
 		config_unref(cfg);
 		options_free(opt);
 	}
@@ -284,6 +384,12 @@ static void test_refused(void **state)
 	} cases[] = {
 		{"", "-p captures packets"},
 		{"-pc", "choose one"},
+		{"-p -Q inbound", "-Q/--direction: 'inbound' is not one of in, out or inout"},
+		{"-p --time-stamp-precision pico", "'pico' is not one of micro or nano"},
+		{"-p -j gps", "-j/--time-stamp-type: 'gps' is not one of host, host_lowprec, "
+			      "host_hiprec, host_hiprec_unsynced, adapter or adapter_unsynced"},
+		{"-p -r f -Q in", "-Q/--direction: only for an interface, not for a file"},
+		{"-c -j host", "-j/--time-stamp-type: only for a producer"},
 		/* Brokers. */
 		{"-p -k host:99999", "-k/--kafka-broker: 'host:99999': '99999' is not a port"},
 		{"-p -k h:9092~-t~x", "it contains a blank"},
@@ -713,6 +819,8 @@ int main(void)
 		cmocka_unit_test(test_old_options),
 		cmocka_unit_test(test_old_prefixes),
 		cmocka_unit_test(test_new_options),
+		cmocka_unit_test(test_options_of_a_capture),
+		cmocka_unit_test(test_a_number_is_an_interface_of_the_list),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_reload_keeps_a_range),
 		cmocka_unit_test(test_an_option_says_where_to_start),

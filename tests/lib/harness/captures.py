@@ -51,6 +51,18 @@ def parse(blob):
     return linktype, packets
 
 
+def parse_nanoseconds(blob):
+    """(linktype, [(time in ns, data, wire length)]) of a classic pcap of either precision."""
+    magic, _, _, _, _, _, linktype = struct.unpack('<IHHiIII', blob[:24])
+    unit = {0xa1b2c3d4: 1000, 0xa1b23c4d: 1}[magic]
+    packets, at = [], 24
+    while at < len(blob):
+        sec, part, caplen, wirelen = struct.unpack_from('<IIII', blob, at)
+        packets.append((sec * 10**9 + part * unit, blob[at + 16:at + 16 + caplen], wirelen))
+        at += 16 + caplen
+    return linktype, packets
+
+
 def read(path):
     with open(path, 'rb') as f:
         return parse(f.read())
