@@ -6,33 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How many bytes a character has that begins with this one; 0: none begins so. */
-static size_t length_of(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/* Reads one well-formed character (RFC 3629). Returns its bytes, 0: there is none. */
-static size_t read_character(const unsigned char *text, uint32_t *out)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = length_of(text[0]);
-	uint32_t c = n == 1 ? text[0] : text[0] & (0x7fU >> n);
-
-	for (size_t i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (text[i] & 0x3f);
-	}
-	if (n == 0 || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*out = c;
-	return n;
-}
+#include "base/utf8.h"
 
 static bool is_steering(uint32_t c)
 {
@@ -49,7 +23,7 @@ static size_t next(const char **text, const char **shown)
 
 	if (*at == '\0')
 		return 0;
-	n = read_character((const unsigned char *)at, &c);
+	n = utf8_read(at, &c);
 	*text = at + (n ? n : 1);
 	*shown = at;
 	if (n && !is_steering(c))

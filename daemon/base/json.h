@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON (RFC 8259), written. Errors are the stream's.
+ */
+#pragma once
+
+#include <stdio.h>
+
+/*
+ * A string with its quotation marks. Control characters, DEL and the C1 ones are escaped, so that
+ * it is also safe to show; what is no well-formed UTF-8 becomes U+FFFD, byte by byte.
+ */
+void json_put_string(FILE *out, const char *text);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+
+static const struct {
+	const char *text, *json;
+} rows[] = {
+	{"", "\"\""},
+	{"plain text, ~/", "\"plain text, ~/\""},
+	{"Grüße, 日本, 😀", "\"Grüße, 日本, 😀\""},
+	{"a \"quote\" and \\", "\"a \\\"quote\\\" and \\\\\""},
+	{"\n\r\t\x01\x1f", "\"\\u000a\\u000d\\u0009\\u0001\\u001f\""},
+	/* What a terminal takes for a command, though JSON allows it. */
+	{"\x7f\xc2\x9b"
+	 "2J",
+	 "\"\\u007f\\u009b2J\""},
+	{"alone \xff\xfe, cut \xe2\x82", "\"alone \\ufffd\\ufffd, cut \\ufffd\\ufffd\""},
+};
+
+static void test_strings(void **state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		assert_non_null(out);
+		json_put_string(out, rows[i].text);
+		assert_int_equal(fclose(out), 0);
+		assert_string_equal(text, rows[i].json);
+		free(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_strings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
