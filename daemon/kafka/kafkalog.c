@@ -42,6 +42,7 @@ struct kafkalog {
 	atomic_int refs;
 	struct kind kinds[KINDS];
 	size_t n_kinds;
+	bool quiet;
 	bool lost;
 	bool back;               /* the kinds are forgotten once all is well */
 	struct log_limit minute; /* that changes are counted in */
@@ -80,6 +81,16 @@ void kafkalog_unref(struct kafkalog *l)
 		close(l->kinit_write);
 	}
 	free(l);
+}
+
+void kafkalog_set_quiet(struct kafkalog *l)
+{
+	l->quiet = true;
+}
+
+bool kafkalog_is_lost(const struct kafkalog *l)
+{
+	return l->lost;
 }
 
 int kafkalog_kinit_fd(struct kafkalog *l)
@@ -128,10 +139,13 @@ static struct log_limit *limit_of(struct kafkalog *l, rd_kafka_resp_err_t err, c
 	return &k->limit;
 }
 
-static void write_limited(struct log_limit *limit, enum log_level level, const char *text)
+static void write_limited(const struct kafkalog *l, struct log_limit *limit, enum log_level level,
+			  const char *text)
 {
 	uint64_t held;
 
+	if (l->quiet)
+		level = LOG_LEVEL_DEBUG;
 	if (!log_enabled(level) || !log_limit_pass(limit, INTERVAL_S, &held))
 		return;
 	if (held)
@@ -272,7 +286,8 @@ void kafkalog_write(struct kafkalog *l, const char *fac, const char *text, int l
 	if (level >= LOG_DEBUG || is_echo(fac, text))
 		log_debug("%s", line);
 	else
-		write_limited(limit_of(l, RD_KAFKA_RESP_ERR_NO_ERROR, fac), our_level(level), line);
+		write_limited(l, limit_of(l, RD_KAFKA_RESP_ERR_NO_ERROR, fac), our_level(level),
+			      line);
 }
 
 static void write_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char *text)
@@ -280,7 +295,7 @@ static void write_error(struct kafkalog *l, rd_kafka_resp_err_t err, const char 
 	char line[1100];
 
 	snprintf(line, sizeof(line), "Kafka: %s", text);
-	write_limited(limit_of(l, err, ""), LOG_LEVEL_ERROR, line);
+	write_limited(l, limit_of(l, err, ""), LOG_LEVEL_ERROR, line);
 }
 
 static bool is_transport(rd_kafka_resp_err_t err)
@@ -367,7 +382,7 @@ static void tell_lost(struct kafkalog *l, const char *brokers, const char *reaso
 		/* It is told now: again in a minute. */
 		log_limit_pass(limit_of(l, l->held_err, ""), INTERVAL_S, &held);
 	}
-	if (may_tell_change(l, untold, sizeof(untold)))
+	if (!l->quiet && may_tell_change(l, untold, sizeof(untold)))
 		log_write_event(LOG_LEVEL_WARN, LOG_EVENT_BROKER_LOST, NULL, 0,
 				"Kafka is out of reach (%s): %s; waiting for it%s", brokers, reason,
 				untold);
@@ -379,7 +394,7 @@ static void tell_back(struct kafkalog *l, const char *brokers)
 {
 	char untold[64];
 
-	if (!may_tell_change(l, untold, sizeof(untold)))
+	if (l->quiet || !may_tell_change(l, untold, sizeof(untold)))
 		return; /* a connection that comes and goes: its errors stay limited too */
 	log_write_event(LOG_LEVEL_INFO, LOG_EVENT_BROKER_BACK, NULL, 0,
 			"Kafka answers again (%s)%s", brokers, untold);

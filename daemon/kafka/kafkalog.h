@@ -15,6 +15,15 @@ void kafkalog_ref(struct kafkalog *l);
 void kafkalog_unref(struct kafkalog *l); /* any thread; the last one frees; NULL is legal */
 
 /*
+ * For who asks Kafka something once, and says itself why that failed: all but what a kinit reports
+ * is logged at DEBUG from now on.
+ */
+void kafkalog_set_quiet(struct kafkalog *l);
+
+/* All brokers were lost, and none has answered since. */
+bool kafkalog_is_lost(const struct kafkalog *l);
+
+/*
  * What the kinits of the clients report into (kinitcmd_wrap()), an end of a pipe that programs
  * inherit, as long as the log lives; it is logged before the next line or error. Or -errno.
  */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What there is in a cluster: topics, their partitions, and a few records of each.
+ *
+ * survey_ask() waits for answers and belongs on a thread (inquiry.h); the rest is for whoever has
+ * the survey while nobody asks it.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kafka/record_sample.h"
+
+struct survey_partition {
+	int32_t id, leader;      /* leader: a broker's id, -1: none */
+	rd_kafka_resp_err_t err; /* why the offsets are not known */
+	int64_t begin, end; /* what can be read now: offsets from begin, up to but without end */
+	struct record_sample sample;
+	rd_kafka_resp_err_t sample_err; /* why the sample is not complete */
+	bool again;                     /* private: to be asked about (again) */
+	bool gaps; /* between records of the sample: not every offset is a record */
+};
+
+struct survey_topic {
+	char *name;
+	rd_kafka_resp_err_t err; /* of the topic: there are no partitions then */
+	struct survey_partition *partitions;
+	size_t n;
+};
+
+struct survey {
+	const char *topic;    /* which to ask for, borrowed; NULL: all but Kafka's own */
+	unsigned int most_ms; /* how long it may take */
+
+	/* The answer. */
+	rd_kafka_resp_err_t err;     /* none came */
+	struct survey_topic *topics; /* by name */
+	size_t n;
+};
+
+/*
+ * Asks, for most_ms and the call that is under way then. What was not answered by then has an error
+ * of its own.
+ */
+void survey_ask(struct survey *s, rd_kafka_t *rk);
+
+void survey_clear(struct survey *s);

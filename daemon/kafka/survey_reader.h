@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the first and the last few records of partitions.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdint.h>
+
+#include "kafka/survey.h"
+
+/*
+ * Fills the samples of all partitions whose offsets are known, until `until_ms` (thread_now_ms()).
+ * The topics take turns, so that with little time something is known of each.
+ */
+void survey_reader_run(struct survey *s, rd_kafka_t *rk, uint64_t until_ms);
