@@ -19,6 +19,7 @@
 #include "capture/capture.h"
 #include "capture/time_stamps.h"
 #include "cli/options.h"
+#include "cli/topic_list.h"
 #include "config/config_ref.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkashow.h"
@@ -169,6 +170,9 @@ static int act(enum options_action action, const struct config **held,
 		return capture_list_interfaces() < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_LIST_TIME_STAMP_TYPES:
 		return time_stamps_list(options_interface(options)) < 0 ? EXIT_FAILURE : 0;
+	case OPTIONS_LIST_TOPICS:
+		log_set_level(cfg->log_level);
+		return topic_list(cfg, options_listing(options)) < 0 ? EXIT_FAILURE : 0;
 	case OPTIONS_LIST_PROPERTIES:
 		kafkashow_list(stdout);
 		return 0;

@@ -93,6 +93,14 @@ static int add_true(struct parser *p, const struct setting *setting)
 	return add(p, setting, text);
 }
 
+/* A value that may be left out, and is; a word behind it is one like others (options.c). */
+static int add_none(struct parser *p, const struct setting *setting)
+{
+	char text[] = "";
+
+	return add(p, setting, text);
+}
+
 static bool is_value(const char *arg)
 {
 	return arg[0] != '-' || arg[1] == '\0' || isdigit((unsigned char)arg[1]) ||
@@ -191,6 +199,8 @@ static int add_matched(struct parser *p, const struct match *match, char *value)
 {
 	char label[ARGWORD_LABEL], no[] = "false";
 
+	if (match->setting->optional)
+		return value != NULL ? add(p, match->setting, value) : add_none(p, match->setting);
 	if (match->setting->metavar != NULL)
 		return value != NULL ? add(p, match->setting, value) : add_next(p, match->setting);
 	if (value == NULL)
@@ -269,9 +279,9 @@ static int parse_cluster(struct parser *p, char *arg)
 
 		if (s == NULL)
 			return explain_letter(p, arg, at);
-		if (s->metavar != NULL)
+		if (s->metavar != NULL && !s->optional)
 			return add_attached(p, s, at + 1);
-		r = add_true(p, s);
+		r = s->optional ? add_none(p, s) : add_true(p, s);
 		if (r < 0 || p->stop)
 			return r;
 	}

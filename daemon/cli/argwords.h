@@ -12,7 +12,7 @@
 /* One option as it was given. */
 struct argword {
 	const struct setting *setting;
-	char *text; /* its value; "true" or "false" for one without; owned */
+	char *text; /* its value; "true" or "false" for one without, "" when left out; owned */
 };
 
 struct argwords {

@@ -20,8 +20,10 @@
 #include "cli/config_builder.h"
 #include "cli/config_faults.h"
 #include "config/settings.h"
+#include "config/topic_name.h"
 
-#define MAX_LINE   5300         /* a path with a line, and a fault */
+#define MAX_LINE   5300 /* a path with a line, and a fault */
+#define LIST_LABEL "-L/--list-topics"
 #define EXPRESSION "EXPRESSION" /* where the words that are no options stand */
 
 struct options {
@@ -31,6 +33,7 @@ struct options {
 	const char *interface; /* -i, borrowed from words; NULL: none */
 	unsigned int modes;    /* -p and -c, enum config_mode as bits */
 	enum options_action action;
+	struct options_listing listing;
 	int64_t now_ms; /* the start, which relative times count from */
 };
 
@@ -69,6 +72,7 @@ static void take_action(struct options *opt, const struct argword *word)
 		{"version", OPTIONS_VERSION},
 		{"list-interfaces", OPTIONS_LIST_INTERFACES},
 		{"list-time-stamp-types", OPTIONS_LIST_TIME_STAMP_TYPES},
+		{"list-topics", OPTIONS_LIST_TOPICS},
 		{"reload", OPTIONS_RELOAD},
 		{"check-config", OPTIONS_CHECK_CONFIG},
 	};
@@ -85,6 +89,10 @@ static void take_action(struct options *opt, const struct argword *word)
 		opt->file = word->text;
 	else if (strcmp(word->setting->name, "reload") == 0)
 		opt->instance = word->text;
+	else if (strcmp(word->setting->name, "all") == 0)
+		opt->listing.all = true;
+	else if (strcmp(word->setting->name, "json") == 0)
+		opt->listing.json = true;
 }
 
 static bool is_list(const struct argword *word)
@@ -133,9 +141,55 @@ static void check_once(struct options *opt, struct faults *faults)
 	}
 }
 
+/* Of a list only where Kafka is counts, and which topic. */
+static bool is_for_list(const struct setting *s)
+{
+	return s->type == SETTING_ACTION || s->group == SETTING_GROUP_KAFKA ||
+	       strcmp(s->name, "log-level") == 0 || strcmp(s->name, "quiet") == 0;
+}
+
+/* The topic is a word of its own (-L TOPIC), a value (--list-topics=TOPIC), or that of -t. */
+static void name_topic(struct options *opt, const char *topic, struct faults *faults)
+{
+	char why[256];
+
+	if (opt->listing.topic != NULL && strcmp(opt->listing.topic, topic) != 0)
+		config_faults_add(faults, LIST_LABEL, "lists all topics or one: leave out %s or %s",
+				  opt->listing.topic, topic);
+	else if (topic_name_check(topic, why, sizeof(why)) < 0)
+		config_faults_add(faults, LIST_LABEL, "%s", why);
+	opt->listing.topic = topic;
+}
+
+static void check_list(struct options *opt, struct faults *faults)
+{
+	char label[ARGWORD_LABEL];
+
+	for (size_t i = 0; i < opt->words.n && faults->count == 0; i++) {
+		const struct argword *word = &opt->words.list[i];
+		const char *name = word->setting->name;
+
+		argword_label(label, word->setting);
+		if (!is_for_list(word->setting))
+			config_faults_add(faults, label, "has no effect with -L: leave it out");
+		else if ((strcmp(name, "list-topics") == 0 && word->text[0] != '\0') ||
+			 strcmp(name, "kafka-topic") == 0)
+			name_topic(opt, word->text, faults);
+	}
+	if (opt->words.expression != NULL && faults->count == 0)
+		name_topic(opt, opt->words.expression, faults);
+}
+
 static void check_words(struct options *opt, struct faults *faults)
 {
+	bool lists = opt->action == OPTIONS_LIST_TOPICS;
+
 	check_once(opt, faults);
+	if (lists)
+		check_list(opt, faults);
+	else if (opt->listing.all || opt->listing.json)
+		config_faults_add(faults, opt->listing.all ? "--all" : "--json",
+				  "is for a list of topics: add -L");
 	if (opt->modes == (CONFIG_MODE_PRODUCER | CONFIG_MODE_CONSUMER))
 		config_faults_add(faults, NULL, "-p and -c exclude each other: choose one");
 	if (opt->action == OPTIONS_DUMP_PROPERTIES && opt->modes == 0 && opt->file == NULL)
@@ -179,9 +233,13 @@ static int name_interfaces(struct options *opt, struct faults *faults)
 static void apply_words(const struct options *opt, struct config_builder *builder)
 {
 	size_t before = builder->faults->count;
+	bool lists = opt->action == OPTIONS_LIST_TOPICS;
 	char label[ARGWORD_LABEL];
 
-	if (opt->modes != 0)
+	if (lists) /* it reads; what a file says for a producer is no fault */
+		config_builder_set(builder, settings_find("mode"), "consumer", LIST_LABEL,
+				   CONFIG_BUILDER_OPTION);
+	else if (opt->modes != 0)
 		config_builder_set(builder, settings_find("mode"),
 				   opt->modes == CONFIG_MODE_PRODUCER ? "producer" : "consumer",
 				   opt->modes == CONFIG_MODE_PRODUCER ? "-p" : "-c",
@@ -198,7 +256,7 @@ static void apply_words(const struct options *opt, struct config_builder *builde
 			config_builder_set(builder, word->setting, word->text, label,
 					   CONFIG_BUILDER_OPTION);
 	}
-	if (opt->words.expression != NULL)
+	if (opt->words.expression != NULL && !lists)
 		config_builder_set(builder, settings_find("filter"), opt->words.expression,
 				   EXPRESSION, CONFIG_BUILDER_OPTION);
 }
@@ -245,7 +303,7 @@ static int make_config(const struct options *opt, const struct config **cfg, str
 	if (r == 0) {
 		apply_words(opt, &builder);
 		config_builder_finish(&builder);
-		if (start)
+		if (start && opt->action != OPTIONS_LIST_TOPICS)
 			config_builder_check_filter(&builder);
 	}
 	*cfg = config_builder_take(&builder);
@@ -282,7 +340,8 @@ int options_parse(struct options **out, int argc, char **argv, const struct conf
 	if (r == 0) {
 		take_words(opt);
 		if (opt->action == OPTIONS_RUN || opt->action == OPTIONS_CHECK_CONFIG ||
-		    opt->action == OPTIONS_DUMP_PROPERTIES) {
+		    opt->action == OPTIONS_DUMP_PROPERTIES || opt->action == OPTIONS_LIST_TOPICS ||
+		    opt->listing.all || opt->listing.json) {
 			check_words(opt, &faults);
 			if (opt->file != NULL)
 				log_as_instance(opt->file);
@@ -336,6 +395,11 @@ const char *options_reload_instance(const struct options *opt)
 const char *options_interface(const struct options *opt)
 {
 	return opt->interface != NULL ? opt->interface : "eth0";
+}
+
+const struct options_listing *options_listing(const struct options *opt)
+{
+	return &opt->listing;
 }
 
 void options_free(struct options *opt)

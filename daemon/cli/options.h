@@ -19,6 +19,7 @@ enum options_action {
 	OPTIONS_VERSION,
 	OPTIONS_LIST_INTERFACES,
 	OPTIONS_LIST_TIME_STAMP_TYPES, /* of options_interface() */
+	OPTIONS_LIST_TOPICS,           /* those of options_listing(); cfg is valid, of a consumer */
 	OPTIONS_RELOAD,                /* ask the instance of options_reload_instance() to reload */
 	OPTIONS_CHECK_CONFIG,          /* cfg is valid: say so, exit 0 */
 	OPTIONS_LIST_PROPERTIES,       /* -X list */
@@ -54,6 +55,16 @@ const char *options_reload_instance(const struct options *options);
 
 /* The interface of -i, by its name; else the default one. Lives as long as options. */
 const char *options_interface(const struct options *options);
+
+/* What -L is asked for. */
+struct options_listing {
+	const char *topic; /* by its partitions; NULL: all topics */
+	bool all;          /* those without packets too */
+	bool json;
+};
+
+/* Lives as long as options. */
+const struct options_listing *options_listing(const struct options *options);
 
 /* Overwrites the secrets and frees. NULL is legal. */
 void options_free(struct options *options);

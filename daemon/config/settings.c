@@ -278,6 +278,14 @@ static const struct setting table[] = {
 	 .help = "List the interfaces that pycapa can capture from."},
 	{.name = "list-time-stamp-types", .short_name = "J", ACTION(ANY, OTHER),
 	 .help = "List the time stamp types that the interface (-i) supports."},
+	{.name = "list-topics", .short_name = "L", .metavar = "[TOPIC]", ACTION(ANY, OTHER),
+	 .optional = true,
+	 .help = "List the topics that hold packets, with their size, time, link types, hosts "
+		 "and interfaces; with TOPIC, list its partitions."},
+	{.name = "all", ACTION(ANY, OTHER),
+	 .help = "With --list-topics: also list topics that hold no packets."},
+	{.name = "json", ACTION(ANY, OTHER),
+	 .help = "With --list-topics: print one JSON document."},
 	{.name = "version", .short_name = "V", ACTION(ANY, OTHER),
 	 .help = "Print the versions of pycapa and its libraries."},
 };

@@ -86,6 +86,7 @@ struct setting {
 	enum setting_group group;
 	enum config_change change;
 	bool old;         /* an option of the Python tool: its prefixes keep their meaning */
+	bool optional;    /* an action whose value may be left out: a word, or behind a "=" */
 	bool live;        /* only for an interface, not for a file that is read */
 	const char *once; /* why a second one on the command line is refused; NULL: the last wins */
 	/* What else a text must be: 0, or -EINVAL with one line in `why`; NULL: nothing. */

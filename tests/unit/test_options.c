@@ -352,6 +352,7 @@ static void test_actions(void **state)
 		{"-D", OPTIONS_LIST_INTERFACES},
 		{"-J", OPTIONS_LIST_TIME_STAMP_TYPES},
 		{"-i 1 --list-time-stamp-types", OPTIONS_LIST_TIME_STAMP_TYPES},
+		{"-L", OPTIONS_LIST_TOPICS},
 		{"-X list", OPTIONS_LIST_PROPERTIES},
 		{"-c -X dump", OPTIONS_DUMP_PROPERTIES},
 		{"--reload eth0", OPTIONS_RELOAD},
@@ -370,6 +371,49 @@ static void test_actions(void **state)
 			assert_string_equal(options_reload_instance(opt), "eth0");
 		if (action == OPTIONS_LIST_TIME_STAMP_TYPES)
 			assert_string_equal(options_interface(opt), "eth0");
+		config_unref(cfg);
+		options_free(opt);
+	}
+}
+
+/* Where Kafka is, and which topic: the word may stand anywhere. */
+static void test_lists_of_topics(void **state)
+{
+	static const struct {
+		const char *line, *brokers, *topic;
+		bool all, json;
+	} cases[] = {
+		{"-L", "localhost:9092", NULL, false, false},
+		{"--list-topics --json -k a:1", "a:1", NULL, false, true},
+		{"-L x", "localhost:9092", "x", false, false},
+		{"-L -k a:1 x", "a:1", "x", false, false},
+		{"-Lk a:1 --all x", "a:1", "x", true, false},
+		{"-c -L -t x", "localhost:9092", "x", false, false},
+		{"-q -L x -t x -ll debug -X acks=all", "localhost:9092", "x", false, false},
+		{"--list-topics=x --all --json", "localhost:9092", "x", true, true},
+		{"--list-topics -X bootstrap.servers=b:2 x", "b:2", "x", false, false},
+	};
+	const struct options_listing *listing;
+	enum options_action action;
+	struct options *opt;
+	const struct config *cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		if (parse_line(&opt, &line, &cfg, &action, said, sizeof(said)) != 0)
+			fail_msg("'%s' said: %s", cases[i].line, said);
+		assert_int_equal(action, OPTIONS_LIST_TOPICS);
+		assert_int_equal(cfg->mode, CONFIG_MODE_CONSUMER);
+		assert_string_equal(cfg->brokers, cases[i].brokers);
+		listing = options_listing(opt);
+		assert_int_equal(listing->all, cases[i].all);
+		assert_int_equal(listing->json, cases[i].json);
+		if (cases[i].topic == NULL)
+			assert_null(listing->topic);
+		else
+			assert_string_equal(listing->topic, cases[i].topic);
 		config_unref(cfg);
 		options_free(opt);
 	}
@@ -439,6 +483,14 @@ static void test_refused(void **state)
 		{"-c --partitions 1 -o stored", "a group decides which partitions"},
 		{"-p --from -2h", "--from: only for a consumer"},
 		{"-X dump", "add -p or -c"},
+		{"-L x y", "-L/--list-topics: 'x y' is not a valid topic name"},
+		{"-L x -t y", "lists all topics or one: leave out y or x"},
+		{"--list-topics= -w f", "-w/--write-file: has no effect with -L: leave it out"},
+		{"-L -i lo", "-i/--interface: has no effect with -L"},
+		{"-L --from -1h", "--from: has no effect with -L"},
+		{"-L -X linger.mss=1", "did you mean linger.ms?"},
+		{"-c --json", "--json: is for a list of topics: add -L"},
+		{"-D --all", "--all: is for a list of topics: add -L"},
 		{"-p -r f -i eth0", "leave out one"},
 		{"-p -w f", "only for a consumer"},
 		{"-p -o end", "only for a consumer"},
@@ -826,6 +878,7 @@ int main(void)
 		cmocka_unit_test(test_an_option_says_where_to_start),
 		cmocka_unit_test(test_filters_that_compile_somewhere),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_lists_of_topics),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secrets_in_argv),
 		cmocka_unit_test(test_reload),

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/topic_facts.h"
+
+#include <string.h>
+
+/* `of_sample` of those looked at, as many of all. */
+static uint64_t extrapolate(const struct topic_facts *f, uint64_t of_sample)
+{
+	return (uint64_t)((double)f->records * (double)of_sample / (double)f->seen.records);
+}
+
+static void estimate(struct topic_facts *f)
+{
+	const struct record_sample *s = &f->seen;
+	bool plain = s->packets == s->records && s->ours == s->records;
+
+	if (s->records == 0)
+		return;
+	f->size = extrapolate(f, s->bytes);
+	if (plain) {
+		f->packets = f->records;
+		f->about_packets = f->about_records;
+	} else if (s->records >= f->records && !f->about_records) {
+		f->packets = s->packets;
+	} else {
+		f->packets = extrapolate(f, s->packets);
+		f->about_packets = true;
+	}
+}
+
+void topic_facts_of_partition(struct topic_facts *f, const struct survey_partition *p)
+{
+	memset(f, 0, sizeof(*f));
+	f->err = p->err ? p->err : p->sample_err;
+	f->records = !p->err && p->end > p->begin ? (uint64_t)(p->end - p->begin) : 0;
+	f->about_records = p->gaps;
+	record_sample_merge(&f->seen, &p->sample);
+	estimate(f);
+}
+
+void topic_facts_of_topic(struct topic_facts *f, const struct survey_topic *t)
+{
+	memset(f, 0, sizeof(*f));
+	f->err = t->err;
+	for (size_t i = 0; i < t->n; i++) {
+		struct topic_facts part;
+
+		topic_facts_of_partition(&part, &t->partitions[i]);
+		f->records += part.records;
+		f->packets += part.packets;
+		f->size += part.size;
+		f->about_records |= part.about_records;
+		f->about_packets |= part.about_packets;
+		f->err = f->err ? f->err : part.err;
+		record_sample_merge(&f->seen, &part.seen);
+		topic_facts_clear(&part);
+	}
+}
+
+bool topic_facts_is_denied(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+bool topic_facts_is_shown(const struct topic_facts *f, bool all)
+{
+	return all || topic_facts_has_packets(f) || (f->err && !topic_facts_is_denied(f->err));
+}
+
+void topic_facts_clear(struct topic_facts *f)
+{
+	record_sample_clear(&f->seen);
+}
