@@ -11,7 +11,7 @@
 #include "cli/topic_text.h"
 #include "kafka/hints.h"
 #include "kafka/inquiry.h"
-#include "kafka/survey.h"
+#include "kafka/survey_ask.h"
 
 #define SURVEY_MS  10000
 #define INQUIRY_MS (SURVEY_MS + 3000) /* for the call that is under way at its end */

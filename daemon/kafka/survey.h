@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What there is in a cluster: topics, their partitions, and a few records of each.
- *
- * survey_ask() waits for answers and belongs on a thread (inquiry.h); the rest is for whoever has
- * the survey while nobody asks it.
  */
 #pragma once
 
@@ -41,10 +38,5 @@ struct survey {
 	size_t n;
 };
 
-/*
- * Asks, for most_ms and the call that is under way then. What was not answered by then has an error
- * of its own.
- */
-void survey_ask(struct survey *s, rd_kafka_t *rk);
-
+/* Frees the answer. */
 void survey_clear(struct survey *s);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "kafka/survey.h"
+#include "kafka/survey_ask.h"
 
 #define TOPICS     8
 #define PARTITIONS 8
