@@ -14,6 +14,7 @@ static void estimate(struct topic_facts *f)
 	const struct record_sample *s = &f->seen;
 	bool plain = s->packets == s->records && s->ours == s->records;
 
+	f->knows_packets = s->records > 0 || (f->knows_records && f->records == 0);
 	if (s->records == 0)
 		return;
 	f->size = extrapolate(f, s->bytes);
@@ -32,6 +33,7 @@ void topic_facts_of_partition(struct topic_facts *f, const struct survey_partiti
 {
 	memset(f, 0, sizeof(*f));
 	f->err = p->err ? p->err : p->sample_err;
+	f->knows_records = !p->err;
 	f->records = !p->err && p->end > p->begin ? (uint64_t)(p->end - p->begin) : 0;
 	f->about_records = p->gaps;
 	record_sample_merge(&f->seen, &p->sample);
@@ -49,8 +51,10 @@ void topic_facts_of_topic(struct topic_facts *f, const struct survey_topic *t)
 		f->records += part.records;
 		f->packets += part.packets;
 		f->size += part.size;
-		f->about_records |= part.about_records;
-		f->about_packets |= part.about_packets;
+		f->knows_records |= part.knows_records;
+		f->knows_packets |= part.knows_packets;
+		f->about_records |= part.about_records || !part.knows_records;
+		f->about_packets |= part.about_packets || !part.knows_packets;
 		f->err = f->err ? f->err : part.err;
 		record_sample_merge(&f->seen, &part.seen);
 		topic_facts_clear(&part);

@@ -11,10 +11,11 @@
 #include "kafka/survey.h"
 
 struct topic_facts {
+	bool knows_records, knows_packets; /* of one partition at least; else they are 0 */
 	uint64_t records;
-	bool about_records; /* an estimate: some offsets are no records */
+	bool about_records; /* some offsets are no records, or some partitions did not tell */
 	uint64_t packets;
-	bool about_packets;
+	bool about_packets;        /* an estimate, or some partitions did not tell */
 	uint64_t size;             /* bytes of keys and values, always an estimate */
 	rd_kafka_resp_err_t err;   /* why all of this is not all; the first reason */
 	struct record_sample seen; /* owned: topic_facts_clear() */

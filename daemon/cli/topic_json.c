@@ -43,13 +43,22 @@ static void put_error(FILE *out, rd_kafka_resp_err_t err)
 		fputs("null", out);
 }
 
+/* The two fields of a number: itself, and whether it is exact. */
+static void put_number(FILE *out, const char *name, uint64_t number, bool known, bool about)
+{
+	if (known)
+		fprintf(out, ", \"%s\": %" PRIu64, name, number);
+	else
+		fprintf(out, ", \"%s\": null", name);
+	fprintf(out, ", \"%s_exact\": %s", name, truth(known && !about));
+}
+
 static void put_facts(FILE *out, const struct topic_facts *f)
 {
-	fprintf(out,
-		", \"has_packets\": %s, \"records\": %" PRIu64 ", \"records_exact\": %s, "
-		"\"packets\": %" PRIu64 ", \"packets_exact\": %s, \"size_estimate\": %" PRIu64,
-		truth(topic_facts_has_packets(f)), f->records, truth(!f->about_records), f->packets,
-		truth(!f->about_packets), f->size);
+	fprintf(out, ", \"has_packets\": %s", truth(topic_facts_has_packets(f)));
+	put_number(out, "records", f->records, f->knows_records, f->about_records);
+	put_number(out, "packets", f->packets, f->knows_packets, f->about_packets);
+	fprintf(out, ", \"size_estimate\": %" PRIu64, f->size);
 	put_time(out, "first", f, f->seen.first_us);
 	put_time(out, "last", f, f->seen.last_us);
 	fputs(", \"linktypes\": [", out);

@@ -35,6 +35,11 @@ static int add_text(struct text_table *t, const char *text)
 	return text_table_add(t, *text ? text : "-");
 }
 
+static int add_unknown(struct text_table *t)
+{
+	return text_table_add(t, "-");
+}
+
 static int add_number(struct text_table *t, bool about, int64_t number)
 {
 	char text[32];
@@ -103,10 +108,12 @@ static int add_names(struct text_table *t, const struct name_set *names)
 /* All of a row that FACTS names. */
 static int add_facts(struct text_table *t, const struct topic_facts *f)
 {
-	int r = add_number(t, f->about_records, (int64_t)f->records);
+	int r = f->knows_records ? add_number(t, f->about_records, (int64_t)f->records)
+				 : add_unknown(t);
 
 	if (r == 0)
-		r = add_number(t, f->about_packets, (int64_t)f->packets);
+		r = f->knows_packets ? add_number(t, f->about_packets, (int64_t)f->packets)
+				     : add_unknown(t);
 	if (r == 0)
 		r = add_size(t, f);
 	if (r == 0)
@@ -167,11 +174,11 @@ static int add_partition(struct text_table *table, const struct survey_partition
 	int r = add_number(table, false, p->id);
 
 	if (r == 0)
-		r = p->leader < 0 ? add_text(table, "") : add_number(table, false, p->leader);
+		r = p->leader < 0 ? add_unknown(table) : add_number(table, false, p->leader);
 	if (r == 0)
-		r = p->err ? add_text(table, "") : add_number(table, false, p->begin);
+		r = p->err ? add_unknown(table) : add_number(table, false, p->begin);
 	if (r == 0)
-		r = p->err ? add_text(table, "") : add_number(table, false, p->end);
+		r = p->err ? add_unknown(table) : add_number(table, false, p->end);
 	return r == 0 ? add_facts(table, f) : r;
 }
 

@@ -125,6 +125,26 @@ static void test_a_topic_is_the_sum_of_its_partitions(void **state)
 	p[2].err = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 	topic_facts_of_topic(&facts, &t);
 	assert_int_equal(facts.err, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+	assert_int_equal(facts.records, 2000);
+	assert_true(facts.knows_records && facts.about_records && facts.about_packets);
+}
+
+/* Zero would be a lie. */
+static void test_what_was_not_told_is_not_known(void **state)
+{
+	struct survey_partition p = good(0);
+	struct survey_topic t = {.name = (char *)"pcap", .partitions = &p, .n = 1};
+
+	p.sample = (struct record_sample){0};
+	p.sample_err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	topic_facts_of_topic(&facts, &t);
+	assert_true(facts.knows_records && !facts.knows_packets);
+	p.err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	topic_facts_of_topic(&facts, &t);
+	assert_false(facts.knows_records || facts.knows_packets);
+	p = (struct survey_partition){.begin = 7, .end = 7};
+	topic_facts_of_topic(&facts, &t);
+	assert_true(facts.knows_records && facts.knows_packets);
 }
 
 static void test_what_is_shown(void **state)
@@ -222,7 +242,7 @@ static void test_the_table_of_partitions(void **state)
 		"PACKET              LINK TYPES  HOSTS  INTERFACES\n"
 		"        0       3    500  1500    ~1000  ~98K  2023-11-14 22:13:20 UTC  "
 		"2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n"
-		"        1       -      -     -        0     -  -                        -      "
+		"        1       -      -     -        -     -  -                        -      "
 		"                  -           -      -\n"
 		"      all                         ~1000  ~98K  2023-11-14 22:13:20 UTC  "
 		"2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n");
@@ -243,8 +263,8 @@ static void test_the_document(void **state)
 	assert_page(&page,
 		    "{\"brokers\": \"a:1,\\\"b\\\"\", \"complete\": false, \"topics\": [\n"
 		    " {\"topic\": \"eth0\", \"partitions\": 2, \"has_packets\": true, "
-		    "\"records\": 1000, \"records_exact\": true, \"packets\": 1000, "
-		    "\"packets_exact\": true, \"size_estimate\": 100000, "
+		    "\"records\": 1000, \"records_exact\": false, \"packets\": 1000, "
+		    "\"packets_exact\": false, \"size_estimate\": 100000, "
 		    "\"first\": \"2023-11-14T22:13:20.000001Z\", \"first_us\": 1700000000000001, "
 		    "\"last\": \"2023-11-14T23:13:20.000001Z\", \"last_us\": 1700003600000001, "
 		    "\"linktypes\": [1], \"hosts\": [\"a\\\"\\\\\\u000a\\ufffd\"], "
@@ -265,20 +285,26 @@ static void test_the_document_with_partitions(void **state)
 					 .partitions = true};
 	struct page page;
 
-#define NOTHING                                                                                    \
-	"\"has_packets\": false, \"records\": 0, \"records_exact\": true, \"packets\": 0, "        \
-	"\"packets_exact\": true, \"size_estimate\": 0, \"first\": null, \"first_us\": null, "     \
-	"\"last\": null, \"last_us\": null, \"linktypes\": [], \"hosts\": [], "                    \
-	"\"interfaces\": [], \"error\": "
+#define NOTHING(number, exact)                                                                     \
+	"\"has_packets\": false, \"records\": " number ", \"records_exact\": " exact               \
+	", \"packets\": " number ", \"packets_exact\": " exact ", \"size_estimate\": 0, "          \
+	"\"first\": null, \"first_us\": null, \"last\": null, \"last_us\": null, "                 \
+	"\"linktypes\": [], \"hosts\": [], \"interfaces\": [], \"error\": "
 	topic_json_put(open_page(&page), &s, &opt);
-	assert_page(&page,
-		    "{\"brokers\": \"a\", \"complete\": true, \"topics\": [\n"
-		    " {\"topic\": \"eth0\", \"partitions\": 2, " NOTHING
-		    "\"Broker: Leader not available\", \"by_partition\": [\n"
-		    "  {\"partition\": 0, \"leader\": 3, \"begin\": 5, \"end\": 5, " NOTHING
-		    "null},\n"
-		    "  {\"partition\": 1, \"leader\": -1, \"begin\": null, \"end\": null, " NOTHING
-		    "\"Broker: Leader not available\"}]}]}\n");
+	assert_page(
+		&page,
+		"{\"brokers\": \"a\", \"complete\": true, \"topics\": [\n"
+		" {\"topic\": \"eth0\", \"partitions\": 2, " NOTHING(
+			"0",
+			"false") "\"Broker: Leader not available\", \"by_partition\": [\n"
+				 "  {\"partition\": 0, \"leader\": 3, \"begin\": 5, \"end\": "
+				 "5, " NOTHING("0",
+					       "true") "null},\n"
+						       "  {\"partition\": 1, \"leader\": -1, "
+						       "\"begin\": null, \"end\": null, " NOTHING(
+							       "null",
+							       "false") "\"Broker: Leader not "
+									"available\"}]}]}\n");
 }
 
 int main(void)
@@ -289,6 +315,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_packets_among_others_are_estimated, forget),
 		cmocka_unit_test_teardown(test_the_largest_offsets_do_no_harm, forget),
 		cmocka_unit_test_teardown(test_a_topic_is_the_sum_of_its_partitions, forget),
+		cmocka_unit_test_teardown(test_what_was_not_told_is_not_known, forget),
 		cmocka_unit_test_teardown(test_what_is_shown, forget),
 		cmocka_unit_test(test_the_table_of_topics),
 		cmocka_unit_test(test_no_topic_no_table),
