@@ -1,275 +1,267 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libpcap gets a stream of ours, whose first bytes we have seen. In the header of a pcap file (not
- * pcapng) the snap length is made 0, for which libpcap puts the largest of the link type.
+ * The bytes that were read and not looked at yet lie in one buffer, which grows to what savefile
+ * asks for. At the end of the file, or at damage, what lies before it has been given.
  */
 #include "capture/readfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <pcap/pcap.h>
 
-#include "capture/capture.h"
+#include "capture/infile.h"
 #include "packet/filter.h"
+#include "packet/filter_table.h"
+#include "packet/savefile.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-#define HEAD_LEN    24 /* of a pcap file's header (pcap-savefile(5)) */
-#define SNAPLEN_AT  16
-#define SNAPLEN_LEN 4
-#define STREAM_SIZE (64 * 1024)
+#define CHUNK (256 * 1024) /* bytes to read at a time */
 
 struct readfile {
-	char *path, *filter;
-	int fd;
-	uint8_t head[HEAD_LEN];
-	size_t head_len, head_at; /* what of it there is, and what the stream has given */
-	uint64_t read, size;      /* bytes of the file; atomic */
-	FILE *stream;             /* libpcap's, once it has taken it */
-	pcap_t *pcap;
-	bool classic; /* pcap, not pcapng */
-	uint16_t linktype;
+	char *filter;
+	struct infile *in;
+	struct savefile *savefile;
+	struct filter_table *table; /* NULL: no filter */
+	uint8_t *bytes;
+	size_t room, at, len; /* from `at` to `len`: not looked at yet */
+	uint64_t offset;      /* of bytes[at] in the file, unpacked */
+	uint64_t skip;        /* bytes from there on that are of no use */
+	bool opened;          /* what was in the way of that is told otherwise */
+	struct decoder_item item;
 	struct readfile_counts counts;
 };
 
-/* ---- what the first bytes tell ---- */
+/* ---- what is wrong, and where ---- */
 
-static const uint8_t PCAPNG[] = {0x0a, 0x0d, 0x0d, 0x0a};
-
-static const struct packer {
-	const char *name, *command;
-	uint8_t len, magic[6];
-} PACKERS[] = {
-	{"gzip", "zcat", 2, {0x1f, 0x8b}},
-	{"compress", "zcat", 2, {0x1f, 0x9d}},
-	{"zstd", "zstdcat", 4, {0x28, 0xb5, 0x2f, 0xfd}},
-	{"lz4", "lz4cat", 4, {0x04, 0x22, 0x4d, 0x18}},
-	{"xz", "xzcat", 6, {0xfd, '7', 'z', 'X', 'Z', 0}},
-	{"bzip2", "bzcat", 3, {'B', 'Z', 'h'}},
-	{"zip", "unzip -p", 4, {'P', 'K', 3, 4}},
-};
-
-static const struct packer *packer_of(const struct readfile *f)
+static int fail(const struct readfile *f, const char *text, char *why, size_t size)
 {
-	for (size_t i = 0; i < COUNT(PACKERS); i++)
-		if (f->head_len >= PACKERS[i].len &&
-		    !memcmp(f->head, PACKERS[i].magic, PACKERS[i].len))
-			return &PACKERS[i];
-	return NULL;
-}
+	char after[64] = "", place[48] = "";
 
-static int refuse_packed(const struct readfile *f, const struct packer *p, char *why, size_t size)
-{
-	bool is_stdin = !strcmp(f->path, "-");
-
-	snprintf(why, size, "%s: compressed with %s; unpack it: %s%s%s | pycapa -p -r -",
-		 readfile_name(f), p->name, p->command, is_stdin ? "" : " ",
-		 is_stdin ? "" : f->path);
+	if (f->opened)
+		snprintf(after, sizeof(after), "after %" PRIu64 " packet(s): ", f->counts.packets);
+	if (f->offset > 0)
+		snprintf(place, sizeof(place), " (at byte %" PRIu64 "%s)", f->offset,
+			 infile_is_unpacked(f->in) ? ", unpacked" : "");
+	snprintf(why, size, "%s: %s%s%s%s", readfile_name(f), after, text, place,
+		 f->opened ? "; those before it are sent" : "");
 	return -EIO;
 }
 
-/* ---- the stream ---- */
+/* ---- bytes ---- */
 
-/* May wait for a FIFO's writer, as its opening: there a thread can be cancelled. */
-static ssize_t read_fd(struct readfile *f, void *buf, size_t size)
+/* 1; 0: the end of the file; -errno with `why`. */
+static int read_more(struct readfile *f, char *why, size_t size)
 {
-	ssize_t n;
-	int old;
+	char text[256];
+	ssize_t n = infile_read(f->in, f->bytes + f->len, f->room - f->len, text, sizeof(text));
 
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
-	do
-		n = read(f->fd, buf, size);
-	while (n < 0 && errno == EINTR);
-	pthread_setcancelstate(old, NULL);
-	if (n > 0)
-		__atomic_add_fetch(&f->read, (uint64_t)n, __ATOMIC_RELAXED);
-	return n;
+	if (n < 0)
+		return fail(f, text, why, size);
+	f->len += (size_t)n;
+	return n > 0;
 }
 
-static ssize_t read_stream(void *cookie, char *buf, size_t size)
+/* Room for that many from the first that was not looked at, and for a chunk to read. */
+static int make_room(struct readfile *f, size_t need)
 {
-	struct readfile *f = cookie;
-	size_t left = f->head_len - f->head_at;
+	size_t left = f->len - f->at;
+	uint8_t *bytes;
 
-	if (left == 0)
-		return read_fd(f, buf, size);
-	if (size > left)
-		size = left;
-	memcpy(buf, f->head + f->head_at, size);
-	f->head_at += size;
-	return (ssize_t)size;
+	if (left > 0 && f->at > 0)
+		memmove(f->bytes, f->bytes + f->at, left);
+	f->at = 0;
+	f->len = left;
+	if (need + CHUNK <= f->room)
+		return 0;
+	bytes = realloc(f->bytes, need + CHUNK);
+	if (!bytes)
+		return -ENOMEM;
+	f->bytes = bytes;
+	f->room = need + CHUNK;
+	return 0;
 }
 
-static void take_size(struct readfile *f)
+/* There are that many then, unless the file ends: 1; 0; -errno with `why`. */
+static int fill(struct readfile *f, size_t need, char *why, size_t size)
 {
-	struct stat st;
+	int r = 1;
 
-	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode))
-		__atomic_store_n(&f->size, (uint64_t)st.st_size, __ATOMIC_RELAXED);
+	if (make_room(f, need) < 0)
+		return fail(f, "out of memory", why, size);
+	while (r > 0 && f->len < need)
+		r = read_more(f, why, size);
+	return r;
 }
 
-static int open_fd(struct readfile *f)
+static void drop(struct readfile *f, uint64_t n)
 {
-	int old;
+	uint64_t here = f->len - f->at;
 
-	if (!strcmp(f->path, "-")) {
-		f->fd = STDIN_FILENO;
+	here = n < here ? n : here;
+	f->at += here;
+	f->offset += here;
+	f->skip = n - here;
+}
+
+static int skip(struct readfile *f, char *why, size_t size)
+{
+	int r = 1;
+
+	while (r > 0 && f->skip > 0) {
+		r = fill(f, 1, why, size);
+		drop(f, f->skip);
+	}
+	return r;
+}
+
+/* The file ends. 0: where it should. */
+static int judge_end(const struct readfile *f, char *why, size_t size)
+{
+	if (f->offset == 0 && f->len == f->at)
+		return fail(f, "truncated dump file: it is empty", why, size);
+	if (f->len > f->at || f->skip > 0)
+		return fail(f, "truncated dump file: its last part is not whole", why, size);
+	return 0;
+}
+
+/* What comes next, in f->item. 1; 0: the end; -errno with `why`. */
+static int step(struct readfile *f, enum decoder_found *found, char *why, size_t size)
+{
+	int r = skip(f, why, size);
+
+	while (r > 0) {
+		*found = savefile_next(f->savefile, f->bytes + f->at, f->len - f->at, &f->item);
+		if (*found == DECODER_BAD)
+			return fail(f, f->item.why, why, size);
+		if (*found != DECODER_SHORT) {
+			drop(f, f->item.used);
+			return 1;
+		}
+		r = fill(f, f->item.need, why, size);
+	}
+	return r == 0 ? judge_end(f, why, size) : r;
+}
+
+/* ---- the filter ---- */
+
+/* 0: it fits this link type; 1: not, for the reason in `why`; -errno with `why`. */
+static int compile(struct readfile *f, uint16_t linktype, char *why, size_t size)
+{
+	struct bpf_program program;
+	char text[PCAP_ERRBUF_SIZE], shown[128];
+	int r = filter_table_reserve(f->table, linktype);
+
+	if (r <= 0)
+		return r < 0 ? fail(f, strerror(-r), why, size) : 0;
+	r = filter_compile_linktype(linktype, f->filter, &program, text, sizeof(text));
+	if (r == 0) {
+		filter_table_put(f->table, linktype, &program);
 		return 0;
 	}
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
-	f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
-	pthread_setcancelstate(old, NULL);
-	return f->fd < 0 ? -errno : 0;
-}
-
-static int read_head(struct readfile *f)
-{
-	ssize_t n;
-
-	while (f->head_len < HEAD_LEN) {
-		n = read_fd(f, f->head + f->head_len, HEAD_LEN - f->head_len);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		f->head_len += (size_t)n;
-	}
-	f->classic = f->head_len < sizeof(PCAPNG) || memcmp(f->head, PCAPNG, sizeof(PCAPNG)) != 0;
-	if (f->classic && f->head_len == HEAD_LEN)
-		memset(f->head + SNAPLEN_AT, 0, SNAPLEN_LEN);
-	return 0;
-}
-
-static int open_pcap(struct readfile *f, char *why, size_t size)
-{
-	const cookie_io_functions_t functions = {.read = read_stream};
-	const struct packer *packer = packer_of(f);
-	char text[PCAP_ERRBUF_SIZE] = "";
-
-	if (packer)
-		return refuse_packed(f, packer, why, size);
-	f->stream = fopencookie(f, "r", functions);
-	if (!f->stream || setvbuf(f->stream, NULL, _IOFBF, STREAM_SIZE) != 0) {
-		snprintf(why, size, "%s: out of memory", readfile_name(f));
-		return -ENOMEM;
-	}
-	f->pcap = pcap_fopen_offline_with_tstamp_precision(f->stream, PCAP_TSTAMP_PRECISION_NANO,
-							   text);
-	if (!f->pcap) {
-		snprintf(why, size, "%s: %s", readfile_name(f), text);
+	filter_table_show(f->table, shown, sizeof(shown));
+	snprintf(why, size, "%s: filter '%s': %s", readfile_name(f), shown, text);
+	if (r != -EINVAL)
 		return -EIO;
-	}
-	f->stream = NULL;
-	return 0;
+	filter_table_put_unfit(f->table, linktype, text);
+	return 1;
 }
 
-static int set_filter(struct readfile *f, char *why, size_t size)
+/* Whether the packet passes, 1 or 0; -errno with `why`. */
+static int judge(struct readfile *f, char *why, size_t size)
 {
-	char text[PCAP_ERRBUF_SIZE];
-	struct bpf_program prog;
 	int r;
 
-	if (!*f->filter)
-		return 0;
-	r = filter_compile(f->pcap, f->filter, &prog, text, sizeof(text));
-	if (r == 0) {
-		r = pcap_setfilter(f->pcap, &prog);
-		pcap_freecode(&prog);
-		snprintf(text, sizeof(text), "%s", pcap_geterr(f->pcap));
+	if (!f->table)
+		return 1;
+	r = filter_table_judge(f->table, &f->item.pkt);
+	if (r == FILTER_TABLE_E_MISSING) {
+		r = compile(f, f->item.pkt.linktype, why, size);
+		if (r < 0)
+			return r;
+		r = filter_table_judge(f->table, &f->item.pkt);
 	}
-	if (r != 0)
-		snprintf(why, size, "%s: filter '%s': %s", readfile_name(f), f->filter, text);
-	return r != 0 ? -EINVAL : 0;
+	return r == 0;
 }
 
-int readfile_open(struct readfile *f, char *why, size_t size)
+bool readfile_say_unfit(const struct readfile *f, char *buf, size_t size)
 {
-	int r = open_fd(f);
+	char text[FILTER_TABLE_UNFIT_SIZE];
 
-	if (r == 0) {
-		take_size(f);
-		r = read_head(f);
-	}
-	if (r < 0) {
-		snprintf(why, size, "%s: %s", readfile_name(f), strerror(-r));
-		return r;
-	}
-	r = open_pcap(f, why, size);
-	if (r == 0)
-		r = set_filter(f, why, size);
-	if (r < 0)
-		return r;
-	r = capture_file_linktype(f->pcap, &f->linktype);
-	if (r < 0)
-		snprintf(why, size, "%s: its link type: %s", readfile_name(f), strerror(-r));
-	return r;
+	if (!f->table || !filter_table_say_unfit(f->table, text, sizeof(text)))
+		return false;
+	snprintf(buf, size, "%s: %s", readfile_name(f), text);
+	return true;
 }
 
 /* ---- packets ---- */
 
-/* libpcap takes longer ones for a few link types (D-Bus, USB), and nothing else here does. */
-static uint32_t cut(struct readfile *f, uint32_t caplen)
+/* Up to the first link type that the filter fits. */
+static int find_linktype(struct readfile *f, char *why, size_t size)
 {
-	if (caplen <= PACKET_MAX_LEN)
-		return caplen;
-	f->counts.cut++;
-	return PACKET_MAX_LEN;
+	enum decoder_found found;
+	int r, unfit = 0;
+
+	while ((r = step(f, &found, why, size)) > 0 && found != DECODER_PACKET) {
+		if (found != DECODER_INTERFACE)
+			continue;
+		if (!f->table)
+			return 0;
+		r = compile(f, f->item.linktype, why, size);
+		if (r <= 0)
+			return r;
+		unfit++;
+	}
+	if (r >= 0 && unfit > 0)
+		r = -EINVAL;
+	return r < 0 ? r : 0;
 }
 
-/*
- * libpcap reads the unsigned seconds of a pcap file as signed: they turn negative in 2038. Those of
- * pcapng are of 64 bits, and mean it; some write a time before 1970 as one that has wrapped around.
- */
-static void put_time(struct readfile *f, const struct pcap_pkthdr *h, struct packet *pkt)
+int readfile_open(struct readfile *f, char *why, size_t size)
 {
-	int64_t sec = f->classic && h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : h->ts.tv_sec;
+	int r = infile_open(f->in, why, size);
 
-	if (sec >= 0 && sec < INT64_MAX / 1000000) {
-		pkt->time_us = (uint64_t)sec * 1000000 + (uint64_t)h->ts.tv_usec / 1000;
-		pkt->nanos = (uint16_t)(h->ts.tv_usec % 1000);
-		return;
-	}
-	f->counts.misdated++;
+	if (r == 0)
+		r = find_linktype(f, why, size);
+	f->opened = r == 0;
+	return r;
+}
+
+static void count(struct readfile *f)
+{
+	f->counts.cut += f->item.cut;
+	f->counts.misdated += f->item.misdated;
+	f->counts.undated += f->item.undated;
 }
 
 int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size)
 {
-	struct pcap_pkthdr *h;
-	const u_char *data;
-	int n = pcap_next_ex(f->pcap, &h, &data);
+	enum decoder_found found;
+	int r;
 
-	if (n == PCAP_ERROR_BREAK)
-		return 0;
-	if (n != 1) {
-		snprintf(why, size, "%s: after %" PRIu64 " packet(s): %s; those before it are sent",
-			 readfile_name(f), f->counts.packets, pcap_geterr(f->pcap));
-		return -EIO;
+	while ((r = step(f, &found, why, size)) > 0) {
+		if (found != DECODER_PACKET)
+			continue;
+		f->counts.packets++;
+		r = judge(f, why, size);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		count(f);
+		*pkt = f->item.pkt;
+		return 1;
 	}
-	f->counts.packets++;
-	*pkt = (struct packet){
-		.data = data,
-		.caplen = cut(f, h->caplen),
-		.wirelen = h->len,
-		.linktype = f->linktype,
-	};
-	put_time(f, h, pkt);
-	return 1;
+	return r;
 }
 
 /* ---- life ---- */
 
 void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
 {
-	*read = __atomic_load_n(&f->read, __ATOMIC_RELAXED);
-	*size = __atomic_load_n(&f->size, __ATOMIC_RELAXED);
+	infile_position(f->in, read, size);
 }
 
 const struct readfile_counts *readfile_counts(const struct readfile *f)
@@ -279,21 +271,26 @@ const struct readfile_counts *readfile_counts(const struct readfile *f)
 
 const char *readfile_name(const struct readfile *f)
 {
-	return strcmp(f->path, "-") ? f->path : "stdin";
+	return infile_name(f->in);
 }
 
 int readfile_new(struct readfile **out, const char *path, const char *filter)
 {
 	struct readfile *f = calloc(1, sizeof(*f));
+	int r;
 
 	if (!f)
 		return -ENOMEM;
-	f->fd = -1;
-	f->path = strdup(path);
-	f->filter = strdup(filter ? filter : "");
-	if (!f->path || !f->filter) {
+	r = infile_new(&f->in, path);
+	if (r == 0)
+		r = savefile_new(&f->savefile);
+	if (r == 0 && filter && *filter) {
+		f->filter = strdup(filter);
+		r = f->filter ? filter_table_new(&f->table, filter) : -ENOMEM;
+	}
+	if (r < 0) {
 		readfile_free(f);
-		return -ENOMEM;
+		return r;
 	}
 	*out = f;
 	return 0;
@@ -303,13 +300,10 @@ void readfile_free(struct readfile *f)
 {
 	if (!f)
 		return;
-	if (f->pcap)
-		pcap_close(f->pcap);
-	if (f->stream)
-		fclose(f->stream);
-	if (f->fd > STDIN_FILENO)
-		close(f->fd);
-	free(f->path);
+	filter_table_free(f->table);
+	savefile_free(f->savefile);
+	infile_free(f->in);
+	free(f->bytes);
 	free(f->filter);
 	free(f);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A savefile, read packet by packet: pcap or pcapng, from a file, a FIFO or stdin. It logs nothing
- * and knows no loop: replay runs it on a thread, and says what it tells.
+ * A savefile, read packet by packet: pcap or pcapng, from a file, a FIFO or stdin, compressed or
+ * not. It logs nothing and knows no loop: replay runs it on a thread, and says what it tells.
  *
- * Packets come as they are in the file. libpcap alone would cut those that are longer than the
- * snap length in a pcap file's header, without a word.
+ * Packets come as they are in the file, also where they are longer than its snap length. However
+ * long a file is, and whatever is in it, no more than 2 MiB of it is in memory; unpacking zstd
+ * takes up to 128 MiB more.
  */
 #pragma once
 
@@ -18,9 +19,10 @@ struct readfile;
 
 /* What was not sent as it is in the file. */
 struct readfile_counts {
-	uint64_t packets;  /* all that were read */
+	uint64_t packets;  /* all that were read, those that the filter left out too */
 	uint64_t cut;      /* to PACKET_MAX_LEN */
 	uint64_t misdated; /* from before 1970, which a record cannot hold: made 1970 */
+	uint64_t undated;  /* the file tells no time: made 1970 */
 };
 
 /*
@@ -31,14 +33,15 @@ struct readfile_counts {
 int readfile_new(struct readfile **out, const char *path, const char *filter);
 
 /*
- * Opens the file and compiles the filter for its link type. 0, or -errno with one line in `why`
- * that names the file and, for one that is compressed, the command that unpacks it.
+ * Opens the file, and reads it up to the first link type that the filter fits. 0, or -errno with
+ * one line in `why` that names the file: it is none, or damaged so far, or the filter does not
+ * compile for any link type before the first packet.
  */
 int readfile_open(struct readfile *f, char *why, size_t size);
 
 /*
  * The next packet; its data is borrowed until the next call. 1; 0: the end; -EIO: the file is cut
- * off or damaged, `why` says where.
+ * off or damaged, `why` says where, or the filter names what is not known.
  */
 int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size);
 
@@ -47,6 +50,11 @@ void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
 
 const struct readfile_counts *readfile_counts(const struct readfile *f);
 const char *readfile_name(const struct readfile *f); /* for messages: the path, or "stdin" */
+
+#define READFILE_UNFIT_SIZE 2048
+
+/* One line: how many packets of which link types the filter does not compile for. False: none. */
+bool readfile_say_unfit(const struct readfile *f, char *buf, size_t size);
 
 /* NULL is legal. */
 void readfile_free(struct readfile *f);

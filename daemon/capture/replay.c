@@ -268,6 +268,7 @@ void replay_run(struct replay *r)
 static void say_changed(const struct readfile *f)
 {
 	const struct readfile_counts *c = readfile_counts(f);
+	char unfit[READFILE_UNFIT_SIZE];
 
 	if (c->cut)
 		log_warn("%s: %" PRIu64 " packet(s) of more than %d bytes were cut to that length",
@@ -276,6 +277,12 @@ static void say_changed(const struct readfile *f)
 		log_warn("%s: %" PRIu64 " packet(s) from before 1970, which a record cannot hold, "
 			 "are sent with the time 1970-01-01T00:00:00Z",
 			 readfile_name(f), c->misdated);
+	if (c->undated)
+		log_warn("%s: %" PRIu64 " packet(s) without a time (of simple packet blocks) are "
+			 "sent with the time 1970-01-01T00:00:00Z",
+			 readfile_name(f), c->undated);
+	if (readfile_say_unfit(f, unfit, sizeof(unfit)))
+		log_warn("%s", unfit);
 }
 
 /* False: it goes on, and what it uses must stay: the compiling of a filter cannot be cut short. */

@@ -41,7 +41,8 @@ static struct {
 	int granted;            /* how often */
 	struct readfile_counts counts;
 	uint64_t read, size;
-	int made; /* and not freed yet */
+	bool unfit; /* for some of its packets the filter does not compile */
+	int made;   /* and not freed yet */
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void wait_while_it_hangs(void)
@@ -108,6 +109,12 @@ void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
 {
 	*read = file.read;
 	*size = file.size;
+}
+
+bool readfile_say_unfit(const struct readfile *f, char *buf, size_t size)
+{
+	snprintf(buf, size, "x.pcap: 5 packet(s) left out");
+	return file.unfit;
 }
 
 const char *readfile_name(const struct readfile *f)
@@ -481,7 +488,8 @@ static void test_it_ends_while_its_thread_hangs(void **state)
 
 static void test_what_is_not_sent_as_it_is_is_told(void **state)
 {
-	file.counts = (struct readfile_counts){.packets = 9, .cut = 2, .misdated = 3};
+	file.counts = (struct readfile_counts){.packets = 9, .cut = 2, .misdated = 3, .undated = 4};
+	file.unfit = true;
 	assert_int_equal(open_replay(A_FILE), 0);
 	run();
 	assert_int_equal(lines_with("packet(s)"), 0);
@@ -489,6 +497,9 @@ static void test_what_is_not_sent_as_it_is_is_told(void **state)
 	world.replay = NULL;
 	assert_int_equal(lines_with("x.pcap: 2 packet(s) of more than 262144 bytes were cut"), 1);
 	assert_int_equal(lines_with("x.pcap: 3 packet(s) from before 1970"), 1);
+	assert_int_equal(lines_with("x.pcap: 4 packet(s) without a time"), 1);
+	assert_int_equal(lines_with("x.pcap: 5 packet(s) left out"), 1);
+	file.unfit = false;
 	replay_free(NULL);
 }
 

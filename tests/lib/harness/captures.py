@@ -6,6 +6,7 @@ import struct
 from collections import namedtuple
 
 Packet = namedtuple('Packet', 'time_us data wirelen')
+Record = namedtuple('Record', 'time_ns data wirelen linktype')
 
 
 def header(linktype=1, snaplen=65535):
@@ -66,6 +67,130 @@ def parse_nanoseconds(blob):
 def read(path):
     with open(path, 'rb') as f:
         return parse(f.read())
+
+
+def pcap_records(blob, order):
+    """[Record] of a pcap file."""
+    unit = {0xa1b2c3d4: 1000, 0xa1b23c4d: 1}[struct.unpack(order + 'I', blob[:4])[0]]
+    linktype = struct.unpack(order + 'I', blob[20:24])[0] & 0xffff
+    out, at = [], 24
+    while at < len(blob):
+        sec, part, caplen, wirelen = struct.unpack_from(order + 'IIII', blob, at)
+        at += 16 + caplen
+        assert at <= len(blob), f'a cut packet before byte {at}'
+        out.append(Record(sec * 10**9 + part * unit, blob[at - caplen:at], wirelen, linktype))
+    return out
+
+
+def options(blob, order):
+    """{code: value} of a pcapng block's options."""
+    out, at = {}, 0
+    while at + 4 <= len(blob):
+        code, size = struct.unpack_from(order + 'HH', blob, at)
+        if code == 0:
+            break
+        out[code] = blob[at + 4:at + 4 + size]
+        at += 4 + (size + 3) // 4 * 4
+    return out
+
+
+def interface(body, order):
+    """(link type, snap length, units in a second, seconds to add) of an interface block."""
+    linktype, _, snaplen = struct.unpack_from(order + 'HHI', body)
+    told = options(body[8:], order)
+    power = told.get(9, b'\6')[0]
+    units = 2 ** (power & 127) if power & 128 else 10 ** power
+    return linktype, snaplen, units, struct.unpack(order + 'q', told.get(14, bytes(8)))[0]
+
+
+def pcapng_record(kind, body, order, interfaces):
+    """The Record of a packet block; a simple one has no time, which counts as 1970."""
+    if kind == 3:
+        wirelen, = struct.unpack_from(order + 'I', body)
+        linktype, snaplen, _, _ = interfaces[0]
+        caplen = min(wirelen, snaplen or wirelen)
+        return Record(0, body[4:4 + caplen], wirelen, linktype)
+    number = struct.unpack_from(order + ('I' if kind == 6 else 'H'), body)[0]
+    high, low, caplen, wirelen = struct.unpack_from(order + 'IIII', body, 4)
+    linktype, _, units, offset = interfaces[number]
+    ns = (high << 32 | low) * 10**9 // units + offset * 10**9
+    return Record(ns, body[20:20 + caplen], wirelen, linktype)
+
+
+def pcapng_records(blob):
+    """[Record] of a pcapng file."""
+    out, at, order, interfaces = [], 0, '<', []
+    while at < len(blob):
+        if blob[at:at + 4] == b'\n\r\r\n':
+            order = '<' if blob[at + 8:at + 12] == b'\x4d\x3c\x2b\x1a' else '>'
+            interfaces = []
+        kind, size = struct.unpack_from(order + 'II', blob, at)
+        body = blob[at + 8:at + size - 4]
+        assert struct.unpack_from(order + 'I', blob, at + size - 4) == (size,), f'byte {at}'
+        if kind == 1:
+            interfaces.append(interface(body, order))
+        elif kind in (2, 3, 6):
+            out.append(pcapng_record(kind, body, order, interfaces))
+        at += size
+    return out
+
+
+def records(path):
+    """[Record] of a capture file of any link types, to the nanosecond."""
+    with open(path, 'rb') as f:
+        blob = f.read()
+    if blob[:4] == b'\n\r\r\n':
+        return pcapng_records(blob)
+    return pcap_records(blob, '<' if blob[0] != 0xa1 else '>')
+
+
+def block(order, kind, body):
+    """A pcapng block."""
+    body += bytes(-len(body) % 4)
+    size = struct.pack(order + 'I', len(body) + 12)
+    return struct.pack(order + 'I', kind) + size + body + size
+
+
+def interface_block(order, linktype, snaplen, resolution=None, offset=None):
+    body = struct.pack(order + 'HHI', linktype, 0, snaplen)
+    if resolution is not None:
+        body += struct.pack(order + 'HHBxxx', 9, 1, resolution)
+    if offset is not None:
+        body += struct.pack(order + 'HHq', 14, 8, offset)
+    return block(order, 1, body + bytes(4))
+
+
+def packet_block(order, number, ticks, data, wirelen=None):
+    return block(order, 6, struct.pack(order + 'IIIII', number, ticks >> 32, ticks & 0xffffffff,
+                                       len(data), wirelen or len(data)) + data)
+
+
+def section_block(order):
+    return block(order, 0x0a0d0d0a, struct.pack(order + 'IHHq', 0x1a2b3c4d, 1, 0, -1))
+
+
+def every_kind(order, start=1700000000):
+    """A pcapng section that has all that may differ within one, in this byte order."""
+    frame, at = udp(1), start
+    return b''.join([
+        section_block(order),
+        block(order, 0xbad, struct.pack(order + 'I', 32473) + b'custom'),
+        interface_block(order, 1, 65535),
+        interface_block(order, 101, 96, 9),
+        interface_block(order, 113, 32, 0x80 | 20),
+        packet_block(order, 0, at * 10**6 + 1, frame),
+        packet_block(order, 1, at * 10**9 + 2123, frame[14:], 1500),
+        packet_block(order, 2, (at << 20) + 7, bytes(14) + b'\x08\0' + frame[14:]),
+        block(order, 3, struct.pack(order + 'I', len(frame)) + frame),
+        block(order, 0x1234, b'unknown'),
+        interface_block(order, 1, 0, 3, 3600),
+        interface_block(order, 1, 0, 0),
+        packet_block(order, 3, at * 1000 + 4, frame[:60], 64),
+        packet_block(order, 4, at + 1, frame),
+        block(order, 2, struct.pack(order + 'HHIIII', 0, 0xffff, at * 10**6 >> 32,
+                                    at * 10**6 & 0xffffffff, 61, 61) + frame[:61]),
+        block(order, 5, bytes(12)),
+    ])
 
 
 def udp(seq, size=64, flow=0, source=b'\x02\0\0\0\0\x02', target=b'\x02\0\0\0\0\x01'):

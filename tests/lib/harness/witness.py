@@ -180,8 +180,9 @@ def tshark_fields(path, *fields, options=()):
 
 
 def tshark_packets(path):
-    """What tshark says of each packet: wire length, captured length, time, and all its bytes."""
-    frames = tshark_fields(path, 'frame.len', 'frame.cap_len', 'frame.time_epoch')
+    """What tshark says of each packet: both lengths, time, link type, and all its bytes."""
+    frames = tshark_fields(path, 'frame.len', 'frame.cap_len', 'frame.time_epoch',
+                           'frame.encap_type')
     dump = run('tshark', '-n', '-r', path, '-x', '--hexdump', 'frames').stdout
     blocks, current = [], []
     for line in dump.splitlines() + ['']:
