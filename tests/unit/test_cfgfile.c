@@ -509,6 +509,7 @@ static void test_example_has_all(void **state)
 	assert_non_null(strstr(example, "\n#kafka-config = ("));
 	assert_non_null(strstr(example, "\n#spool-directory = \"$STATE_DIRECTORY\";"));
 	assert_int_equal(load_text(&cfg, &kept, example), 0);
+	assert_true(cfg->annotate); /* a service names host and interface */
 	config_unref(cfg);
 	free(example);
 }
