@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A capture instance that produces: live capture or replay -> own traffic left out -> delivery,
- * with the account of what became of every packet.
+ * A capture instance that produces: live capture or replay -> own traffic left out
+ * (producer_input.c)
+ * -> delivery, with the account of what became of every packet.
  *
  * The end has one order whatever begins it: the input stops and is read empty, the producer
  * drains, the account (producer_report.c) is closed.
@@ -25,62 +26,6 @@
 #include "producer/outclient.h"
 #include "producer/producer.h"
 #include "producer/relay.h"
-
-/* ---- the way of a packet ---- */
-
-/* With what those told that were left out before it. */
-static __attribute__((noinline)) int send_with_losses(struct role *s, const struct packet *pkt)
-{
-	struct packet last = *pkt;
-	int r;
-
-	last.dropcount += s->lost;
-	r = relay_send(s->relay, &last);
-	if (r == 0)
-		s->lost = 0;
-	return r;
-}
-
-static int sink(void *ctx, const struct packet *pkt)
-{
-	struct role *s = ctx;
-	int r;
-
-	if (s->limit_reached)
-		return -ECANCELED;
-	if (!s->cfg->own_traffic && s->own && own_traffic_match(s->own, pkt)) {
-		s->own_packets++;
-		s->lost += pkt->dropcount;
-		return 0;
-	}
-	r = s->lost ? send_with_losses(s, pkt) : relay_send(s->relay, pkt);
-	if (r != 0)
-		return r;
-	s->taken++;
-	s->bytes += pkt->caplen;
-	s->last_us = pkt->time_us;
-	if (s->cfg->pretty_print && s->taken % s->cfg->pretty_print == 0)
-		viewer_show(s->viewer, s->taken, pkt);
-	if (s->cfg->max_packets && s->taken >= s->cfg->max_packets) {
-		s->limit_reached = true;
-		ev_timer_start(s->opt.loop, &s->limit);
-	}
-	return 0;
-}
-
-/* What a file says of where a packet was captured goes into its record only if that is asked for.
- */
-static int sink_from_file(void *ctx, const struct packet *pkt)
-{
-	struct role *s = ctx;
-	struct packet plain = *pkt;
-
-	if (s->cfg->annotate)
-		return sink(s, pkt);
-	plain.host = plain.interface = NULL;
-	plain.host_len = plain.interface_len = 0;
-	return sink(s, &plain);
-}
 
 static void run_input(void *ctx)
 {
@@ -414,7 +359,7 @@ static int open_input(struct role *s)
 			.loop = s->opt.loop,
 			.path = s->cfg->read_file,
 			.filter = s->cfg->filter,
-			.sink = sink_from_file,
+			.sink = producer_input_take_from_file,
 			.on_end = on_replay_end,
 			.on_error = on_input_error,
 			.ctx = s,
@@ -427,7 +372,7 @@ static int open_input(struct role *s)
 		.loop = s->opt.loop,
 		.cfg = s->cfg,
 		.wait = s->cfg->file != NULL,
-		.sink = sink,
+		.sink = producer_input_take,
 		.on_state = on_state,
 		.on_opened = on_capture_opened,
 		.on_reloaded = on_capture_reloaded,

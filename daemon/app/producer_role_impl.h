@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a producing instance, for its own files: producer_role.c is the way of its packets
- * and its life, producer_report.c what became of them and what is said of that.
+ * The inside of a producing instance, for its own files: producer_role.c is its life,
+ * producer_input.c the way of its packets, producer_report.c what became of them and what is said
+ * of that.
  */
 #pragma once
 
 #include "app/role.h"
 
 #include "app/report.h"
+#include "packet/packet.h"
 
 struct role {
 	struct role_options opt;
@@ -45,6 +47,11 @@ struct role {
 };
 
 void producer_report_measure(struct role *s, struct progress *out);
+/* Takes a packet from the input (packet_fn). -ECANCELED: the run has all that it was to take. */
+int producer_input_take(void *ctx, const struct packet *pkt);
+/* The same; what a file says of its origin goes into the record only if that is asked for. */
+int producer_input_take_from_file(void *ctx, const struct packet *pkt);
+
 void producer_report_log(struct role *s);
 void producer_report_summarize(struct role *s, char *buf, size_t size);
 
