@@ -145,7 +145,7 @@ static void on_input_error(void *ctx, int err)
 
 	if (s->limit_reached)
 		return;
-	snprintf(why, sizeof(why), "Cannot hand packets on: %s", strerror(-err));
+	snprintf(why, sizeof(why), "Cannot pass packets on: %s", strerror(-err));
 	log_error("%s", why);
 	fail(s, why);
 }

@@ -39,7 +39,7 @@ static const char *kind_of(const config_setting_t *node)
 	case CONFIG_TYPE_FLOAT:
 		return "a number with a fraction";
 	case CONFIG_TYPE_STRING:
-		return "a text";
+		return "a string";
 	case CONFIG_TYPE_BOOL:
 		return "true or false";
 	case CONFIG_TYPE_GROUP:
@@ -110,7 +110,7 @@ static void take_properties(struct walk *walk, const struct setting *setting,
 						    at, walk->directory, CONFIG_BUILDER_FILE);
 		else
 			config_faults_add(walk->builder->faults, at,
-					  "%s must hold texts such as \"linger.ms=5\", not %s",
+					  "%s must contain strings such as \"linger.ms=5\", not %s",
 					  setting->name, kind_of(item));
 	}
 }
@@ -193,9 +193,10 @@ static void refuse_syntax(struct faults *faults, const struct cfgtext *text, uns
 		for (unsigned int up = line; (up = cfgtext_closes(text, up)) > 0;)
 			begun = up;
 		if (begun > 0)
-			hint = ": a quote is missing, a text that begins here ends on a later line";
+			hint = ": a quote is missing: a string that begins here ends on a later "
+			       "line";
 		else if (lacks_quotes(text->text, line))
-			hint = ": put double quotes around a text, a time or a size";
+			hint = ": put double quotes around strings, times and sizes";
 	}
 	cfgtext_where(text, begun > 0 ? begun : line, where, sizeof(where));
 	config_faults_add(faults, where, "%s%s", said, hint);

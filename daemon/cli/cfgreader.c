@@ -119,7 +119,7 @@ static bool is_number(const char *line, const char *p)
 static void open_string(struct reader *r)
 {
 	if (r->after_string && r->brackets > 0)
-		fault_here(r, "a comma is missing before a text of this list", "");
+		fault_here(r, "a comma is missing before a string in this list", "");
 	r->place = PLACE_STRING;
 	r->begun = r->line;
 	r->begun_text = r->text->n_lines;
@@ -211,9 +211,10 @@ static int check_closed(struct reader *r)
 		begun = (unsigned int)up;
 	r->line = begun > 0 ? r->text->lines[begun - 1].line : r->begun;
 	fault_here(r,
-		   r->place == PLACE_COMMENT ? "a comment that begins here has no end"
-		   : begun > 0 ? "a quote is missing, a text that begins here ends on a later line"
-			       : "a text that begins here has no closing quote",
+		   r->place == PLACE_COMMENT ? "a comment that begins here is not closed"
+		   : begun > 0
+			   ? "a quote is missing: a string that begins here ends on a later line"
+			   : "a string that begins here has no closing quote",
 		   "");
 	return -EINVAL;
 }

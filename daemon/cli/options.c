@@ -195,7 +195,7 @@ static void check_words(struct options *opt, struct faults *faults)
 	if (opt->action == OPTIONS_DUMP_PROPERTIES && opt->modes == 0 && opt->file == NULL)
 		config_faults_add(
 			faults, NULL,
-			"-X dump shows what is in force for a producer or for a consumer: add "
+			"-X dump shows what is in effect for a producer or for a consumer: add "
 			"-p or -c");
 	if (opt->action == OPTIONS_CHECK_CONFIG && opt->file == NULL)
 		config_faults_add(faults, NULL, "--check-config needs a file: add -C FILE");

@@ -36,10 +36,10 @@ bool time_range_fault(const struct config *cfg, int64_t now_us, char *why, size_
 		snprintf(why, size, "the range is empty: --to %s is not after --from %s",
 			 cfg->to.text, cfg->from.text);
 	else if (cfg->to.text && cfg->to.us > now_us && cfg->slack_ms == CONFIG_SLACK_ALL)
-		snprintf(
-			why, size,
-			"--slack all reads to the end, and --to %s is ahead: give the slack a time",
-			cfg->to.text);
+		snprintf(why, size,
+			 "--slack all reads to the end of the topic, but --to %s is in the future: "
+			 "set --slack to a time",
+			 cfg->to.text);
 	else
 		return false;
 	return true;

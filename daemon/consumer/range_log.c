@@ -125,11 +125,10 @@ static void log_passed(const char *topic, const struct partitions *ps)
 	if (n == 0)
 		return;
 	if (n > 1)
-		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) are like that)",
-			 n - 1);
-	log_warn("topic %s: nothing of partition %" PRId32
-		 " is read: the first record that is not too old, at offset %" PRId64
-		 ", is stamped past --to and --slack%s; if a clock was ahead, --slack all reads on",
+		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) like it)", n - 1);
+	log_warn("topic %s: nothing is read from partition %" PRId32
+		 ": its first record that is late enough, at offset %" PRId64
+		 ", has a timestamp past --to and --slack%s; if a clock was ahead, use --slack all",
 		 topic, first, ps->all[first].start, more);
 }
 

@@ -171,7 +171,7 @@ static void close_open(struct spool_disk *d)
 	if (spool_write_all(d->fd, tail, n, s->bytes) == 0)
 		s->bytes += n;
 	else if (ftruncate(d->fd, (off_t)s->bytes) < 0)
-		log_debug("spool: cannot cut a file back: %s", strerror(errno));
+		log_debug("spool: cannot truncate a file: %s", strerror(errno));
 	let_go(d, d->sync_ended);
 }
 
@@ -229,7 +229,7 @@ static int write_piece(struct spool_disk *d)
 		return r;
 	r = spool_write_all(d->fd, d->buf, d->fill, d->open->bytes);
 	if (r < 0 && ftruncate(d->fd, (off_t)d->open->bytes) < 0)
-		log_debug("spool: cannot cut a file back: %s", strerror(errno));
+		log_debug("spool: cannot truncate a file: %s", strerror(errno));
 	return r;
 }
 

@@ -138,8 +138,8 @@ def test_before_and_after_all_there_is(topic, begin, end):
     process, got = ask(topic, '--from', at(begin), '--to', at(end), '--slack', '0')
     assert process.status == 0 and got == [], process.describe()
     assert records_to_read(process) == 0
-    assert process.grep(f'^WARNING:root:topic {topic.name}: nothing of partition 0 is read: .* '
-                        'at offset 0, is stamped past' if begin < 0 else
+    assert process.grep(f'^WARNING:root:topic {topic.name}: nothing is read from partition 0: .* '
+                        'at offset 0, has a timestamp past' if begin < 0 else
                         f'^WARNING:root:topic {topic.name} has no records from that time$')
 
 
@@ -149,10 +149,10 @@ def test_a_clock_that_was_ahead_hides_a_range_and_that_is_said(topic):
     topic.produce([*sample[:40], ahead, *sample[40:60]])
     process, got = ask(topic, '--from', at(40), '--to', at(60), '--slack', '0')
     assert process.status == 0 and got == [], process.describe()
-    assert process.grep('^WARNING:root:.* nothing of partition 0 is read: .* at offset 40, is '
-                        'stamped past --to and --slack; if a clock was ahead, --slack all'), \
+    assert process.grep('^WARNING:root:.* nothing is read from partition 0: .* at offset 40, has '
+                        'a timestamp past --to and --slack; if a clock was ahead, use --slack all'), \
         process.describe()
-    assert not process.grep('no record of topic'), process.describe()
+    assert not process.grep('no records from that time'), process.describe()
     process, got = ask(topic, '--from', at(40), '--to', at(60), '--slack', 'all')
     assert process.status == 0 and got == list(range(40, 60)), process.describe()
 

@@ -497,10 +497,10 @@ static void test_a_record_that_hides_a_range_is_named(void **state)
 	open_range(true);
 	lines_catch();
 	find(found, 3, true, false);
-	assert_int_equal(lines_with("nothing of partition 1 is read: the first record that is not "
-				    "too old, at offset 17, is stamped past --to"),
+	assert_int_equal(lines_with("nothing is read from partition 1: its first record that is "
+				    "late enough, at offset 17, has a timestamp past --to"),
 			 1);
-	assert_int_equal(lines_with("(1 more partition(s) are like that)"), 1);
+	assert_int_equal(lines_with("(1 more partition(s) like it)"), 1);
 	assert_int_equal(lines_with("--slack all"), 1);
 	lines_release();
 	close_it();

@@ -477,7 +477,7 @@ static void test_refused(void **state)
 		{"-c --from -2h --to -3h", "the range is empty: --to -3h is not after --from -2h"},
 		{"-c --from -2h -o begin", "--from and --to say where to start: leave out -o"},
 		{"-c --to 2222-01-01 --slack all",
-		 "--to 2222-01-01 is ahead: give the slack a time"},
+		 "--to 2222-01-01 is in the future: set --slack to a time"},
 		{"-c --slack soon", "--slack: 'soon' is not a time"},
 		{"-c --partitions 3-1", "'3-1' is not a list of partitions, such as 0-3,7"},
 		{"-c --partitions 1 -o stored", "a group decides which partitions"},
