@@ -238,6 +238,7 @@ static int open_world(void **state)
 	file.n = file.given = file.quiet_at = 0;
 	file.makes = file.opens = file.ends = file.made = 0;
 	file.hangs = file.waited = false;
+	file.read = file.size = 0;
 	file.granted_ms = file.granted = 0;
 	file.counts = (struct readfile_counts){.packets = 0};
 	memset(&world, 0, sizeof(world));
@@ -292,6 +293,34 @@ static void test_all_packets_come_in_order_and_then_the_end(void **state)
 	assert_in_range(world.most_at_once, BATCH, 2 * BATCH); /* its timer and the thread's wake */
 	ev_run(world.loop, EVRUN_NOWAIT);
 	assert_int_equal(world.ended, 1);
+}
+
+static void assert_position(uint64_t done, int64_t left)
+{
+	uint64_t d;
+	int64_t l;
+
+	replay_position(world.replay, &d, &l);
+	assert_int_equal(d, done);
+	assert_int_equal(l, left);
+}
+
+/* What was read ahead and not taken is not done. */
+static void test_how_far_it_has_come(void **state)
+{
+	file.n = MANY;
+	file.read = 1000;
+	assert_int_equal(open_replay(A_FILE), 0);
+	wait_until_it_waits();
+	assert_position(0, -1);
+	file.size = 10 * AHEAD;
+	assert_position(0, 10 * AHEAD);
+	run();
+	assert_position(1000, 10 * AHEAD - 1000);
+	file.read = file.size;
+	assert_position(10 * AHEAD, 0);
+	file.read++; /* it has grown */
+	assert_position(10 * AHEAD + 1, 0);
 }
 
 static void test_an_empty_file_ends(void **state)
@@ -509,6 +538,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_all_packets_come_in_order_and_then_the_end),
+		CASE(test_how_far_it_has_come),
 		CASE(test_an_empty_file_ends),
 		CASE(test_nothing_comes_before_it_runs),
 		CASE(test_who_is_full_is_offered_the_same_again),
