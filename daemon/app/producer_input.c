@@ -10,22 +10,19 @@
 #include "packet/own_traffic.h"
 #include "producer/relay.h"
 
-/* With what those told that were left out before it. */
-static __attribute__((noinline)) int send_with_losses(struct role *s, const struct packet *pkt)
+/* The packet, with what those told that were left out before it. */
+static const struct packet *tell_losses(const struct role *s, const struct packet *pkt,
+					struct packet *room)
 {
-	struct packet last = *pkt;
-	int r;
-
-	last.dropcount += s->lost;
-	r = relay_send(s->relay, &last);
-	if (r == 0)
-		s->lost = 0;
-	return r;
+	*room = *pkt;
+	room->dropcount += s->lost;
+	return room;
 }
 
 int producer_input_take(void *ctx, const struct packet *pkt)
 {
 	struct role *s = ctx;
+	struct packet room;
 	int r;
 
 	if (s->limit_reached)
@@ -35,9 +32,12 @@ int producer_input_take(void *ctx, const struct packet *pkt)
 		s->lost += pkt->dropcount;
 		return 0;
 	}
-	r = s->lost ? send_with_losses(s, pkt) : relay_send(s->relay, pkt);
+	if (s->lost)
+		pkt = tell_losses(s, pkt, &room);
+	r = relay_send(s->relay, pkt);
 	if (r != 0)
 		return r;
+	s->lost = 0;
 	s->taken++;
 	s->bytes += pkt->caplen;
 	s->last_us = pkt->time_us;

@@ -33,7 +33,8 @@ rd_kafka_topic_t *packet_message_open_topic(rd_kafka_t *rk, const char *name,
 	return rd_kafka_topic_new(rk, name, conf); /* takes the conf over, whatever comes of it */
 }
 
-static rd_kafka_headers_t *make_headers(const struct packet *pkt)
+/* Not inlined: most packets have none, and the way of those is to stay short. */
+static __attribute__((noinline)) rd_kafka_headers_t *make_headers(const struct packet *pkt)
 {
 	struct record_header h[RECORD_MAX_HEADERS];
 	size_t n = record_put_headers(pkt, h);
