@@ -18,7 +18,7 @@ struct survey_partition {
 	struct record_sample sample;
 	rd_kafka_resp_err_t sample_err; /* why the sample is not complete */
 	bool again;                     /* private: to be asked about (again) */
-	bool gaps; /* between records of the sample: not every offset is a record */
+	bool gaps; /* not every offset is a record: the sample, or the topic's settings, tell */
 };
 
 struct survey_topic {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three steps: metadata of everything in one request; first offset and end of all partitions, a
- * request for each of their leaders; records.
+ * Four steps: metadata of everything in one request; first offset and end of all partitions, a
+ * request for each of their leaders; records; what of the topics with packets is compacted.
  */
 #include "kafka/survey_ask.h"
 
@@ -11,9 +11,11 @@
 
 #include "base/thread.h"
 #include "kafka/survey_reader.h"
+#include "kafka/topic_config.h"
 
-#define METADATA_MS 4500
+#define METADATA_MS 6000 /* an inquiry gives up before, and knows why */
 #define OFFSETS_MS  2000 /* a broker that answered a moment ago takes no longer, or is gone */
+#define POLICY_MS   1000 /* there must be so much left for it */
 #define ROUNDS      4
 #define ROUND_US    250000
 
@@ -236,6 +238,45 @@ static rd_kafka_resp_err_t ask_metadata(const struct survey *s, rd_kafka_t *rk,
 	return judge(err);
 }
 
+/* ---- compaction ---- */
+
+static bool has_packets(const struct survey_topic *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->partitions[i].sample.ours > 0)
+			return true;
+	return false;
+}
+
+/* In a compacted topic there can be gaps wherever no sample is. */
+static void take_policy(void *ctx, const char *topic, const char *policy)
+{
+	const struct survey_topic key = {.name = (char *)topic};
+	const struct survey *s = ctx;
+	struct survey_topic *t = bsearch(&key, s->topics, s->n, sizeof(key), compare);
+
+	for (size_t i = 0; t && strstr(policy, "compact") && i < t->n; i++)
+		t->partitions[i].gaps = true;
+}
+
+/* A broker that does not tell is none that says no: the samples have told already. */
+static void ask_policies(struct survey *s, rd_kafka_t *rk, uint64_t until_ms)
+{
+	const char **topics = calloc(s->n + 1, sizeof(*topics));
+	struct topic_config_question question = {.setting = "cleanup.policy",
+						 .topics = topics,
+						 .timeout_ms = time_left(until_ms, POLICY_MS),
+						 .told = take_policy,
+						 .ctx = s};
+
+	for (size_t i = 0; topics && i < s->n; i++)
+		if (has_packets(&s->topics[i]))
+			topics[question.n++] = s->topics[i].name;
+	if (question.n > 0 && question.timeout_ms == POLICY_MS)
+		topic_config_ask(rk, &question);
+	free(topics);
+}
+
 /* ---- all of it ---- */
 
 void survey_ask(struct survey *s, rd_kafka_t *rk)
@@ -254,4 +295,6 @@ void survey_ask(struct survey *s, rd_kafka_t *rk)
 	rd_kafka_metadata_destroy(md);
 	if (!s->err)
 		survey_reader_run(s, rk, until_ms);
+	if (!s->err)
+		ask_policies(s, rk, until_ms);
 }

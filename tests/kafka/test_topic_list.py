@@ -115,6 +115,13 @@ def test_a_topic_by_its_partitions(make_topic):
     assert rows[3].split()[:2] == ['all', '~291']
 
 
+def test_records_of_a_compacted_topic_are_an_estimate(make_topic):
+    topic = make_topic(cleanup_policy='compact')
+    topic.produce(captures.sample(200))
+    row = row_of(listed(topic, topic.name), topic.name)
+    assert (row['records'], row['records_exact'], row['packets']) == (200, False, 200)
+
+
 def test_blocks_count_by_their_packets(topic):
     t = 1700000000000000
     topic.produce_raw([(struct.pack('!Q', t + i), b'a pcapng section',

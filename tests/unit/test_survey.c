@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "kafka/survey_ask.h"
+#include "kafka/topic_config.h"
 
 #define TOPICS     8
 #define PARTITIONS 8
@@ -39,6 +40,7 @@ struct fake_topic {
 	char name[16];
 	struct fake_partition p[PARTITIONS];
 	int n;
+	const char *policy;
 };
 
 static struct {
@@ -47,6 +49,7 @@ static struct {
 	rd_kafka_resp_err_t metadata_err;
 	bool all;        /* were asked for */
 	int calls;       /* for offsets */
+	size_t policies; /* asked for */
 	int most_active; /* partitions at a time */
 	bool silent;     /* no record comes */
 	struct survey survey;
@@ -260,6 +263,21 @@ int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *msg, rd_kafka_times
 	return -1;
 }
 
+/* In place of topic_config.c. */
+rd_kafka_resp_err_t topic_config_ask(rd_kafka_t *rk, const struct topic_config_question *q)
+{
+	assert_string_equal(q->setting, "cleanup.policy");
+	world.policies += q->n;
+	for (size_t i = 0; i < q->n; i++) {
+		const struct fake_topic *t =
+			(const struct fake_topic *)rd_kafka_topic_new(NULL, q->topics[i], NULL);
+
+		if (t->policy)
+			q->told(q->ctx, t->name, t->policy);
+	}
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* ---- the tests ---- */
 
 static struct fake_topic *add_topic(const char *name, int n, int64_t records)
@@ -340,6 +358,22 @@ static void test_gaps_are_seen(void **state)
 	assert_int_equal(got->partitions[0].sample.records, 7);
 	assert_int_equal(got->partitions[1].sample.records, 49);
 	assert_int_equal(got->partitions[2].sample.records, 0);
+}
+
+/* Between the samples there may be gaps. Topics of others are not asked about. */
+static void test_a_compacted_topic_has_gaps(void **state)
+{
+	const struct survey_topic *got;
+
+	add_topic("a", 2, 50)->policy = "delete,compact";
+	add_topic("b", 2, 50)->policy = "delete";
+	add_topic("c", 2, 50);
+	add_topic("d", 1, 0)->policy = "compact";
+	got = ask(NULL);
+	assert_int_equal(world.policies, 3);
+	for (size_t i = 0; i < 4; i++)
+		for (size_t j = 0; j < got[i].n; j++)
+			assert_int_equal(got[i].partitions[j].gaps, i == 0);
 }
 
 static void test_topics_come_by_name_and_without_kafkas_own(void **state)
@@ -454,6 +488,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_the_first_and_the_last_records_are_read, forget),
 		cmocka_unit_test_teardown(test_a_short_partition_is_read_once, forget),
 		cmocka_unit_test_teardown(test_gaps_are_seen, forget),
+		cmocka_unit_test_teardown(test_a_compacted_topic_has_gaps, forget),
 		cmocka_unit_test_teardown(test_topics_come_by_name_and_without_kafkas_own, forget),
 		cmocka_unit_test_teardown(test_offsets_are_asked_for_at_once, forget),
 		cmocka_unit_test_teardown(test_one_that_is_refused_does_not_hold_up_the_others,
