@@ -31,6 +31,7 @@ struct readfile {
 	uint64_t skip;        /* bytes from there on that are of no use */
 	bool opened;          /* what was in the way of that is told otherwise */
 	struct decoder_item item;
+	uint64_t dropped; /* what packets tell that the filter left out */
 	struct readfile_counts counts;
 };
 
@@ -229,8 +230,11 @@ int readfile_open(struct readfile *f, char *why, size_t size)
 	return r;
 }
 
-static void count(struct readfile *f)
+static void give(struct readfile *f, struct packet *pkt)
 {
+	*pkt = f->item.pkt;
+	pkt->dropcount = f->dropped;
+	f->dropped = 0;
 	f->counts.cut += f->item.cut;
 	f->counts.misdated += f->item.misdated;
 	f->counts.undated += f->item.undated;
@@ -245,13 +249,13 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 		if (found != DECODER_PACKET)
 			continue;
 		f->counts.packets++;
+		f->dropped += f->item.pkt.dropcount;
 		r = judge(f, why, size);
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		count(f);
-		*pkt = f->item.pkt;
+		give(f, pkt);
 		return 1;
 	}
 	return r;

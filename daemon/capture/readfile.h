@@ -3,9 +3,10 @@
  * A savefile, read packet by packet: pcap or pcapng, from a file, a FIFO or stdin, compressed or
  * not. It logs nothing and knows no loop: replay runs it on a thread, and says what it tells.
  *
- * Packets come as they are in the file, also where they are longer than its snap length. However
- * long a file is, and whatever is in it, no more than 2 MiB of it is in memory; unpacking zstd
- * takes up to 128 MiB more.
+ * Packets come as they are in the file, also where they are longer than its snap length; one that
+ * tells of a loss tells too of those before it that the filter left out. However long a file is,
+ * and whatever is in it, no more than 2 MiB of it is in memory, and the names of a section's
+ * interfaces; unpacking zstd takes up to 128 MiB more.
  */
 #pragma once
 

@@ -30,7 +30,7 @@ struct decoder_item {
 	uint64_t used;
 	size_t need;
 	uint16_t linktype;
-	struct packet pkt; /* its data is borrowed from the bytes given */
+	struct packet pkt; /* its data is borrowed from the bytes given, its names until the next */
 	bool cut;          /* it is longer than PACKET_MAX_LEN, and was cut to that */
 	bool misdated;     /* its time is before 1970, which a packet cannot hold: made 1970 */
 	bool undated;      /* it has no time: made 1970 */

@@ -16,19 +16,30 @@
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 
-#define OPTION_END  0
-#define IF_TSRESOL  9
-#define IF_TSOFFSET 14
+#define OPTION_END     0
+#define SHB_USERAPPL   4
+#define IF_NAME        2
+#define IF_DESCRIPTION 3
+#define IF_TSRESOL     9
+#define IF_TSOFFSET    14
+#define EPB_DROPCOUNT  4
 
 #define FRAME_LEN 12 /* type and lengths, of any block */
 
 __extension__ typedef unsigned __int128 uint128;
+
+/* At most 255 bytes, without an end; NULL: none. */
+struct name {
+	char *text;
+	uint8_t len;
+};
 
 struct pcapng_interface {
 	uint64_t units; /* of time, in a second */
 	int64_t offset; /* seconds, added to each time */
 	uint32_t snaplen;
 	uint16_t linktype;
+	struct name name, host;
 };
 
 static uint16_t get16(const struct pcapng_decoder *d, const uint8_t *p)
@@ -57,26 +68,7 @@ static uint64_t padded(uint64_t n)
 	return (n + 3) & ~(uint64_t)3;
 }
 
-/* ---- a section ---- */
-
-bool pcapng_decoder_knows(const uint8_t magic[4])
-{
-	return bytes_get32(magic) == SECTION; /* the same either way */
-}
-
-static enum decoder_found read_section(struct pcapng_decoder *d, const uint8_t *p,
-				       struct decoder_item *out)
-{
-	uint16_t major = get16(d, p + 12), minor = get16(d, p + 14);
-
-	if (major != 1 || (minor != 0 && minor != 2))
-		return decoder_bad(out, "pcapng of version %u.%u, which is not known", major,
-				   minor);
-	d->n = 0;
-	return DECODER_PASSED;
-}
-
-/* ---- an interface ---- */
+/* ---- options ---- */
 
 /* Goes through the options. False: one runs over the end. */
 static bool next_option(const struct pcapng_decoder *d, const uint8_t **p, size_t *left,
@@ -95,6 +87,53 @@ static bool next_option(const struct pcapng_decoder *d, const uint8_t **p, size_
 	return true;
 }
 
+/* ---- a section ---- */
+
+bool pcapng_decoder_knows(const uint8_t magic[4])
+{
+	return bytes_get32(magic) == SECTION; /* the same either way */
+}
+
+static void drop_interfaces(struct pcapng_decoder *d)
+{
+	while (d->n > 0) {
+		d->n--;
+		free(d->interfaces[d->n].name.text);
+		free(d->interfaces[d->n].host.text);
+	}
+}
+
+/* pycapa has the host in an interface's description; others have something else there. */
+static bool is_ours(const struct pcapng_decoder *d, const uint8_t *options, size_t left)
+{
+	static const char name[] = "pycapa ";
+	const uint8_t *value = options;
+	uint16_t code, len = 0;
+
+	do {
+		if (!next_option(d, &options, &left, &code, &len, &value))
+			return false;
+		if (code == SHB_USERAPPL)
+			return len > strlen(name) && !memcmp(value, name, strlen(name));
+	} while (code != OPTION_END);
+	return false;
+}
+
+static enum decoder_found read_section(struct pcapng_decoder *d, const uint8_t *p, size_t len,
+				       struct decoder_item *out)
+{
+	uint16_t major = get16(d, p + 12), minor = get16(d, p + 14);
+
+	if (major != 1 || (minor != 0 && minor != 2))
+		return decoder_bad(out, "pcapng of version %u.%u, which is not known", major,
+				   minor);
+	drop_interfaces(d);
+	d->ours = is_ours(d, p + 24, len - 28);
+	return DECODER_PASSED;
+}
+
+/* ---- an interface ---- */
+
 /* A power of 2 or of 10. 0: finer than a number of 64 bits can tell. */
 static uint64_t units_of(uint8_t resolution)
 {
@@ -110,6 +149,34 @@ static uint64_t units_of(uint8_t resolution)
 	return units;
 }
 
+/* False: no memory. */
+static bool take_name(struct name *name, const uint8_t *value, uint16_t len)
+{
+	if (name->text || len == 0 || len > UINT8_MAX) /* a packet cannot tell a longer one */
+		return true;
+	name->text = malloc(len);
+	if (!name->text)
+		return false;
+	memcpy(name->text, value, len);
+	name->len = (uint8_t)len;
+	return true;
+}
+
+/* An option of an interface. False: no memory. */
+static bool take_option(const struct pcapng_decoder *d, struct pcapng_interface *i, uint16_t code,
+			const uint8_t *value, uint16_t len)
+{
+	if (code == IF_NAME)
+		return take_name(&i->name, value, len);
+	if (code == IF_DESCRIPTION && d->ours)
+		return take_name(&i->host, value, len);
+	if (code == IF_TSRESOL && len == 1)
+		i->units = units_of(*value);
+	else if (code == IF_TSOFFSET && len == 8)
+		i->offset = (int64_t)get64(d, value);
+	return true;
+}
+
 static enum decoder_found read_options(const struct pcapng_decoder *d, struct pcapng_interface *i,
 				       const uint8_t *p, size_t left, struct decoder_item *out)
 {
@@ -119,14 +186,12 @@ static enum decoder_found read_options(const struct pcapng_decoder *d, struct pc
 	do {
 		if (!next_option(d, &p, &left, &code, &len, &value))
 			return decoder_bad(out, "an interface whose options run over its end");
-		if (code == IF_TSRESOL && len == 1)
-			i->units = units_of(*value);
-		else if (code == IF_TSOFFSET && len == 8)
-			i->offset = (int64_t)get64(d, value);
+		if (!take_option(d, i, code, value, len))
+			return decoder_bad(out, "out of memory");
 		if (i->units == 0)
 			return decoder_bad(out,
-					   "an interface whose times are finer than pycapa "
-					   "can tell (if_tsresol 0x%02x)",
+					   "an interface whose times are finer than pycapa can "
+					   "tell (if_tsresol 0x%02x)",
 					   *value);
 	} while (code != OPTION_END);
 	return DECODER_INTERFACE;
@@ -165,8 +230,7 @@ static enum decoder_found read_interface(struct pcapng_decoder *d, const uint8_t
 		.units = 1000000,
 	};
 	found = read_options(d, i, p + 16, len - 20, out);
-	if (found == DECODER_INTERFACE)
-		d->n++;
+	d->n++;
 	out->linktype = i->linktype;
 	return found;
 }
@@ -202,6 +266,36 @@ static uint32_t simple_caplen(const struct pcapng_interface *i, uint32_t wirelen
 	return i->snaplen && wirelen > i->snaplen ? i->snaplen : wirelen;
 }
 
+/* How many packets were lost before this one; 0: not told. */
+static uint64_t get_dropcount(const struct pcapng_decoder *d, const uint8_t *options, size_t left)
+{
+	const uint8_t *value = options;
+	uint16_t code, len = 0;
+
+	do {
+		if (!next_option(d, &options, &left, &code, &len, &value))
+			return 0;
+		if (code == EPB_DROPCOUNT && len == 8)
+			return get64(d, value);
+	} while (code != OPTION_END);
+	return 0;
+}
+
+static void put_origin(const struct pcapng_decoder *d, const struct pcapng_interface *i,
+		       uint32_t type, const uint8_t *p, uint64_t size, struct decoder_item *out)
+{
+	uint64_t options = LAYOUTS[type].data + padded(out->pkt.caplen);
+
+	out->pkt.interface = i->name.text;
+	out->pkt.interface_len = i->name.len;
+	out->pkt.host = i->host.text;
+	out->pkt.host_len = i->host.len;
+	if (type == PACKET && size <= DECODER_NEED_MAX && size - 4 > options)
+		out->pkt.dropcount = get_dropcount(d, p + options, size - 4 - options);
+	else if (type == OLD_PACKET && get16(d, p + 10) != UINT16_MAX)
+		out->pkt.dropcount = get16(d, p + 10);
+}
+
 /* `size`: of the block, of which there may be less here if it is longer than DECODER_NEED_MAX. */
 static enum decoder_found read_packet(struct pcapng_decoder *d, uint32_t type, const uint8_t *p,
 				      uint64_t size, struct decoder_item *out)
@@ -227,6 +321,7 @@ static enum decoder_found read_packet(struct pcapng_decoder *d, uint32_t type, c
 	if (at->time)
 		put_time(d, i, p + at->time, out);
 	out->undated = !at->time;
+	put_origin(d, i, type, p, size, out);
 	return DECODER_PACKET;
 }
 
@@ -253,7 +348,7 @@ static enum decoder_found read_block(struct pcapng_decoder *d, uint32_t type, co
 {
 	switch (type) {
 	case SECTION:
-		return read_section(d, p, out);
+		return read_section(d, p, size, out);
 	case INTERFACE:
 		return read_interface(d, p, size, out);
 	case OLD_PACKET:
@@ -312,6 +407,7 @@ enum decoder_found pcapng_decoder_next(struct pcapng_decoder *d, const uint8_t *
 
 void pcapng_decoder_clear(struct pcapng_decoder *d)
 {
+	drop_interfaces(d);
 	free(d->interfaces);
 	*d = (struct pcapng_decoder){0};
 }

@@ -5,7 +5,9 @@
  * three kinds; other blocks are passed over. Pure, bounds-checked. Source:
  * draft-ietf-opsawg-pcapng.
  *
- * A packet that is longer than its interface's snap length is given whole.
+ * A packet that is longer than its interface's snap length is given whole. It names its interface
+ * (if_name), and how many were lost before it (epb_dropcount), where the file does; in a section
+ * that pycapa wrote the host too.
  */
 #pragma once
 
@@ -25,6 +27,7 @@ struct pcapng_interface;
 
 struct pcapng_decoder {
 	bool swapped; /* the section is in the other byte order than the host's */
+	bool ours;    /* pycapa wrote it */
 	struct pcapng_interface *interfaces;
 	size_t n, room; /* of them, in this section */
 };

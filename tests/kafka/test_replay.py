@@ -94,6 +94,23 @@ def test_all_that_pcapng_can_hold_comes_back_the_same(make_topic, tmp_path):
     assert sorted(tshark_packets(out)) == sorted(known)
 
 
+def test_a_capture_of_ours_sent_again_says_what_it_said(make_topic, tmp_path):
+    """Host, interface and losses: from headers into pcapng, and back into headers."""
+    said = [[('dropcount', b'7'), ('host', b'sensor1'), ('interface', b'eth0')],
+            [('host', b'sensor2'), ('interface', b'wlan0')]]
+    first, plain, annotated = make_topic(1), make_topic(1), make_topic(1)
+    first.produce_raw([((1700000000000000 + i).to_bytes(8, 'big'), captures.udp(i), said[i], 1)
+                       for i in range(2)], partition=0)
+    source = tmp_path / 'in.pcapng'
+    back = pycapa('-c', '-e', '-w', source, '-k', first.broker.bootstrap, '-t', first.name)
+    assert back.status == 0, back.describe()
+    for topic, argv in (plain, ()), (annotated, ('--annotate',)):
+        there = pycapa('-p', '-r', source, '-k', topic.broker.bootstrap, '-t', topic.name, *argv)
+        assert there.status == 0, there.describe()
+    assert [sorted(r.headers) for r in annotated.records()] == said
+    assert [r.headers for r in plain.records()] == [said[0][:1], []]
+
+
 def test_a_compressed_file_comes_back_the_same_from_a_pipe(topic, tmp_path):
     packets = captures.sample(500)
     plain = captures.write(tmp_path / 'in.pcap', packets)

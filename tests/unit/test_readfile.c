@@ -574,6 +574,29 @@ static void a_filter_applies_to_each_link_type(void **state)
 	assert_non_null(strstr(unfit, ", 1 of link type 101 (RAW) ("));
 }
 
+static void what_was_lost_before_a_packet_that_is_left_out_is_told_by_the_next(void **state)
+{
+	static const uint32_t lost[] = {3, 0, 4, 0}, caplens[] = {60, 70, 60, 70};
+	struct world *w = *state;
+
+	put_section(&w->f);
+	put_interface(&w->f, 1, 0, 0, 0);
+	for (size_t i = 0; i < COUNT(lost); i++) {
+		begin_block(&w->f, 2);
+		put16(&w->f, 0);
+		put16(&w->f, (uint16_t)lost[i]);
+		put64(&w->f, 0);
+		put32(&w->f, caplens[i]);
+		put32(&w->f, caplens[i]);
+		put_fill(&w->f, 'x', caplens[i]);
+		end_block(&w->f);
+	}
+	assert_int_equal(open_file(w, "greater 65"), 0);
+	assert_int_equal(next(w).dropcount, 3);
+	assert_int_equal(next(w).dropcount, 4);
+	assert_end(w);
+}
+
 static void without_unfit_packets_nothing_is_said_of_them(void **state)
 {
 	struct world *w = *state;
@@ -636,6 +659,7 @@ int main(void)
 		CASE(a_file_that_ends_before_its_packets_begin_is_told),
 		CASE(a_filter_of_another_link_type_is_told),
 		CASE(a_filter_applies_to_each_link_type),
+		CASE(what_was_lost_before_a_packet_that_is_left_out_is_told_by_the_next),
 		CASE(without_unfit_packets_nothing_is_said_of_them),
 	};
 

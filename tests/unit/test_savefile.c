@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "file_bytes.h"
+#include "packet/pcapng.h"
 #include "packet/pcapng_decoder.h"
 #include "packet/pseudo_header.h"
 #include "packet/savefile.h"
@@ -428,6 +429,75 @@ static void simple_and_obsolete_packet_blocks(void **state)
 	}
 }
 
+static void the_interface_and_what_was_lost_are_told(void **state)
+{
+	static const uint8_t flags[4] = {1};
+	struct world *w = *state;
+
+	for (int order = 0; order < 2; order++) {
+		again(w, order);
+		put_section(&w->f);
+		put_interface(&w->f, 1, 0, 0, 0);
+		begin_block(&w->f, 1); /* without a name */
+		put64(&w->f, 0);
+		end_block(&w->f);
+		begin_block(&w->f, 6);
+		put_fill(&w->f, '\0', 20);
+		put_option(&w->f, 2, flags, sizeof(flags));
+		put16(&w->f, 4);
+		put16(&w->f, 8);
+		put64(&w->f, 5000000007);
+		put_option(&w->f, 0, NULL, 0);
+		end_block(&w->f);
+		begin_block(&w->f, 6);
+		put32(&w->f, 1);
+		put_fill(&w->f, '\0', 16);
+		put_option(&w->f, 4, "shor", 4);
+		end_block(&w->f);
+		for (uint16_t lost = 6; lost != 5; lost = lost == 6 ? UINT16_MAX : 5) {
+			begin_block(&w->f, 2);
+			put16(&w->f, 0);
+			put16(&w->f, lost);
+			put_fill(&w->f, '\0', 16);
+			end_block(&w->f);
+		}
+		assert_packet(w, 1, 0, 0, 0, 0);
+		assert_int_equal(w->item.pkt.interface_len, 4);
+		assert_memory_equal(w->item.pkt.interface, "eth0", 4);
+		assert_int_equal(w->item.pkt.dropcount, 5000000007);
+		assert_packet(w, 0, 0, 0, 0, 0);
+		assert_int_equal(w->item.pkt.interface_len, 0);
+		assert_int_equal(w->item.pkt.dropcount, 0);
+		assert_packet(w, 1, 0, 0, 0, 0);
+		assert_int_equal(w->item.pkt.dropcount, 6);
+		assert_packet(w, 1, 0, 0, 0, 0);
+		assert_int_equal(w->item.pkt.dropcount, 0); /* not known */
+		assert_end(w);
+	}
+}
+
+/* What pycapa writes it reads again; of other programs a description is no host. */
+static void the_host_is_told_in_a_section_of_ours(void **state)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"xxx", .caplen = 3, .wirelen = 3};
+	static const char *const applications[] = {"pycapa 1.0.0", "Dumpcap 4.0"};
+	struct world *w = *state;
+	uint8_t buf[512];
+
+	for (size_t i = 0; i < 2; i++) {
+		again(w, false);
+		put_bytes(&w->f, buf, pcapng_put_section(buf, "Linux", applications[i]));
+		put_bytes(&w->f, buf, pcapng_put_interface(buf, 1, 9, "eth0", "sensor1"));
+		put_bytes(&w->f, buf, pcapng_put_packet(buf, 0, 9, &pkt, 1, "a comment"));
+		assert_packet(w, 1, 0, 0, 3, 3);
+		assert_int_equal(w->item.pkt.interface_len, 4);
+		assert_int_equal(w->item.pkt.host_len, i == 0 ? 7 : 0);
+		if (i == 0)
+			assert_memory_equal(w->item.pkt.host, "sensor1", 7);
+		assert_end(w);
+	}
+}
+
 static void other_blocks_are_passed_over(void **state)
 {
 	static const uint32_t types[] = {4, 5, 9, 10, 0xbad, 0x40000bad, 0x80000001, 0x1234};
@@ -703,6 +773,8 @@ int main(void)
 		CASE(times_of_every_resolution),
 		CASE(a_time_that_a_packet_cannot_hold_is_1970),
 		CASE(simple_and_obsolete_packet_blocks),
+		CASE(the_interface_and_what_was_lost_are_told),
+		CASE(the_host_is_told_in_a_section_of_ours),
 		CASE(other_blocks_are_passed_over),
 		CASE(a_very_long_block_is_passed_over),
 		CASE(lengths_without_the_padding_are_understood),
