@@ -285,7 +285,9 @@ int readfile_new(struct readfile **out, const char *path, const char *filter)
 
 	if (!f)
 		return -ENOMEM;
-	r = infile_new(&f->in, path);
+	r = make_room(f, 0);
+	if (r == 0)
+		r = infile_new(&f->in, path);
 	if (r == 0)
 		r = savefile_new(&f->savefile);
 	if (r == 0 && filter && *filter) {
