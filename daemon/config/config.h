@@ -95,12 +95,12 @@ struct config {
 	char *read_file;            /* NULL: live */
 	char *filter;               /* pcap-filter(7); NULL or "" = everything */
 	uint32_t snaplen;           /* bytes */
-	uint64_t buffer_size;       /* kernel ring, bytes */
 	uint32_t buffer_timeout_ms; /* block retire time */
-	bool promiscuous;
+	uint64_t buffer_size;       /* kernel ring, bytes */
 	enum config_direction direction;
 	enum config_precision time_stamp_precision;
 	enum config_time_stamp_type time_stamp_type;
+	bool promiscuous;
 	bool immediate_mode;
 	bool own_traffic; /* true: capture our own connections to Kafka too */
 	bool annotate;    /* records name host and interface */
