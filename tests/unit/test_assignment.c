@@ -16,6 +16,7 @@
 #include "base/worker.h"
 #include "consumer/assignment.h"
 #include "consumer/consumer_calls.h"
+#include "consumer/gaps.h"
 #include "consumer/offset_lookup.h"
 #include "lines.h"
 
@@ -652,6 +653,22 @@ static void test_the_last_call_that_hangs_takes_the_client_along(void **state)
 	assert_int_equal(world.client_gone, 1);
 }
 
+static void test_an_offset_that_looks_like_a_time_gets_a_hint(void **state)
+{
+	struct offset_lookup_partition found = {.id = 3, .high = 17, .wanted = 1545562210};
+
+	lines_catch();
+	gaps_log_start("pcap", &found, false);
+	assert_int_equal(lines_with("topic pcap: partition 3 ends at 17: offset 1545562210 is not "
+				    "there yet; reading from its end (a time would be "
+				    "@1545562210)\n"),
+			 1);
+	found.wanted = 1000;
+	gaps_log_start("pcap", &found, false);
+	assert_int_equal(lines_with("offset 1000 is not there yet; reading from its end\n"), 1);
+	lines_release();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -664,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_an_assign_that_fails_is_told),
 		cmocka_unit_test(test_who_goes_on_for_another_starts_where_that_stopped),
 		cmocka_unit_test(test_a_range_that_is_over_gets_its_ends),
+		cmocka_unit_test(test_an_offset_that_looks_like_a_time_gets_a_hint),
 		cmocka_unit_test(test_a_range_that_is_over_before_anything_is_known),
 		cmocka_unit_test(test_what_is_to_be_read_is_counted_from_the_start),
 		cmocka_unit_test(test_a_record_that_hides_a_range_is_named),
