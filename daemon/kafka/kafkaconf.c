@@ -67,6 +67,13 @@ static const struct pair consumer_defaults[] = {
 	{"socket.keepalive.enable", "true"},
 };
 
+/*
+ * Bytes of a partition that a fetch asks for where the end is known; else a mebibyte. A fetch does
+ * not know where we end, and the next one is on its way before we have seen the answer: a minute of
+ * an hour would cost two or three mebibytes a partition.
+ */
+#define FETCH_BYTES_TO_AN_END "262144"
+
 /* What of the user's goes against idempotence, as rd_kafka_new() would refuse it. */
 struct conflict {
 	const struct config_property *prop; /* NULL: none */
@@ -221,6 +228,8 @@ static void plan_consumer(struct plan *plan, const struct user_properties *given
 	 */
 	plan_default(plan, given, "enable.partition.eof",
 		     cfg->exit_at_end || time_range_ends_ahead(cfg) ? "true" : "false");
+	if (cfg->to.text && cfg->exit_at_end && cfg->slack_ms != CONFIG_SLACK_ALL)
+		plan_default(plan, given, "fetch.message.max.bytes", FETCH_BYTES_TO_AN_END);
 	/* How soon a group notices partitions that are added; without one, the look-ups do. */
 	if (cfg->start.offset == CONFIG_OFFSET_STORED)
 		plan_default(plan, given, "topic.metadata.refresh.interval.ms", "5000");

@@ -105,6 +105,14 @@ static void test_values_in_force(void **state)
 		{CONSUMER "exit-at-end = true;", "enable.partition.eof", "true"},
 		{CONSUMER "to = \"2222-01-01T00:00:00Z\";", "enable.partition.eof", "true"},
 		{CONSUMER "from = \"2222-01-01\";", "enable.partition.eof", "false"},
+		{CONSUMER "to = \"2020-01-01\";", "fetch.message.max.bytes", "262144"},
+		{CONSUMER "to = \"2020-01-01\"; slack = \"all\";", "fetch.message.max.bytes",
+		 "1048576"},
+		{CONSUMER "to = \"2222-01-01\";", "fetch.message.max.bytes", "1048576"},
+		{CONSUMER "exit-at-end = true;", "fetch.message.max.bytes", "1048576"},
+		{CONSUMER
+		 "to = \"2020-01-01\"; kafka-config = (\"max.partition.fetch.bytes=4096\");",
+		 "fetch.message.max.bytes", "4096"},
 	};
 	char value[256];
 
