@@ -64,7 +64,7 @@ def broker(tmp_path_factory):
     with Broker(tmp_path_factory.mktemp('broker'), {
             # Captures dated in the future must not be refused.
             'log.message.timestamp.after.max.ms': str(1 << 62),
-            'log.message.timestamp.before.max.ms': str(1 << 62)}) as b:
+            'log.message.timestamp.before.max.ms': str(1 << 62)}).add_proxy() as b:
         yield b
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException, Producer
 from . import wait
 from .net import free_port
 from .proc import Process, run
+from .proxy import Proxy
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
 TOPICS = itertools.count()
@@ -88,6 +89,21 @@ class Broker:
         self.properties.update(properties)
         with open(self.config, 'w') as f:
             f.writelines(f'{k}={v}\n' for k, v in self.properties.items())
+
+    def add_proxy(self):
+        """
+        Before the start: a second way in, by a proxy, for who asks at `proxied`. What it is told
+        of the cluster leads there too.
+        """
+        port = free_port()
+        self.proxy = Proxy(port)
+        self.proxied = f'127.0.0.1:{self.proxy.port}'
+        way = {'listeners': f'127.0.0.1:{port}', 'advertised.listeners': self.proxied}
+        self.configure(**{name: f'{self.properties[name]},PROXIED://{at}'
+                          for name, at in way.items()},
+                       **{'listener.security.protocol.map':
+                          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT'})
+        return self
 
     def tool(self, name, *argv, **kwargs):
         """Runs one of Kafka's own command line tools."""
@@ -215,10 +231,14 @@ class Broker:
 
     def delete_records(self, name, partition, before):
         """Moves the start of the log, as retention does."""
+        self.move_starts(name, {partition: before})
+
+    def move_starts(self, name, starts):
+        """The same for partitions: {partition: its first offset}."""
         path = os.path.join(self.directory, 'delete-records.json')
         with open(path, 'w') as f:
             json.dump({'version': 1, 'partitions': [
-                {'topic': name, 'partition': partition, 'offset': before}]}, f)
+                {'topic': name, 'partition': p, 'offset': o} for p, o in starts.items()]}, f)
         self.tool('org.apache.kafka.tools.DeleteRecordsCommand', '--bootstrap-server',
                   self.bootstrap, '--offset-json-file', path)
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy before a broker's listener: a test can cut the connections, or make them long."""
+"""
+A TCP proxy before a broker's listener: a test can cut the connections, make them long, or count
+what comes through them.
+"""
 import contextlib
 import queue
 import socket
@@ -12,14 +15,15 @@ from . import wait
 class Proxy:
     """`delay`: how long a byte is on its way, each way, in seconds."""
 
-    def __init__(self, target_port, address="127.0.0.1", delay=0):
+    def __init__(self, target_port, address="127.0.0.1", delay=0, port=0):
         self.target_port = target_port
         self.delay = delay
-        self.listener = socket.create_server((address, 0))
+        self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.open = set()
         self.accepted = 0  # connections since the start
+        self.answered = 0  # bytes that came from the target
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -37,13 +41,16 @@ class Proxy:
                 self.accepted += 1
                 self.open |= {client, server}
             for a, b in ((client, server), (server, client)):
-                threading.Thread(target=self._copy, args=(a, b), daemon=True).start()
+                threading.Thread(target=self._copy, args=(a, b, a is server), daemon=True).start()
 
-    def _copy(self, source, sink):
+    def _copy(self, source, sink, answers):
         line = queue.SimpleQueue()
         threading.Thread(target=self._deliver, args=(line, source, sink), daemon=True).start()
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if answers:
+                    with self.lock:
+                        self.answered += len(data)
                 line.put((time.monotonic() + self.delay, data))
         line.put(None)
 
