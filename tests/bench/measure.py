@@ -306,6 +306,37 @@ def consumer(bench):
               [a / b for a, b in zip(us['ours'], us['jemalloc'])])
 
 
+def archive(bench):
+    """One minute out of an hour, against all of it."""
+    partitions, count, size = 8, 5000000, 128
+    topic = bench.broker.topic(partitions)
+    run(bench.bare('produce_loop'), bench.broker.bootstrap, topic, count, size, '01234567',
+        f'step={3600 * 10**6 // count}', *PRODUCER, timeout=300)
+    middle = int(time.time()) - 1800
+    minute = ['--from', f'@{middle}', '--to', f'@{middle + 60}', '--slack', '0']
+
+    def read(brokers, *argv):
+        """Seconds, and packets."""
+        start = time.monotonic()
+        p = Pycapa('-c', '-k', brokers, '-t', topic, '-w', '/dev/null', *argv,
+                   directory=bench.directory)
+        assert p.wait(120) == 0, p.describe()
+        return time.monotonic() - start, p.counts()[1]
+
+    proxy, ratios, fetched = bench.broker.proxy, [], []
+    for _ in range(bench.runs):
+        part, packets = read(bench.broker.bootstrap, *minute)
+        whole, everything = read(bench.broker.bootstrap, '-e')
+        assert everything == count and abs(packets - count // 60) < 100, (packets, everything)
+        ratios.append(part / whole)
+        before = proxy.answered
+        read(bench.broker.proxied, *minute)
+        fetched.append((proxy.answered - before) / (2 * packets * (size + 8) + (partitions << 20)))
+    bench.broker.delete_topic(topic)
+    bench.add('a minute of an hour of 5000000 / the hour', ratios, bar=0.1)
+    bench.add('bytes fetched for it / (2 x the minute + 1 MiB a partition)', fetched, bar=1)
+
+
 def replayed(bench, pps):
     path = os.path.join(bench.directory, 'replay.pcap')
     if not os.path.exists(path):
@@ -526,5 +557,5 @@ def all_seen(process, count):
 
 
 FIGURES = {'producer': producer, 'instructions': instructions, 'loop': loop, 'consumer': consumer,
-           'rate': capture_rate, 'latency': latency, 'idle': idle, 'memory': memory,
-           'spool': spool}
+           'archive': archive, 'rate': capture_rate, 'latency': latency, 'idle': idle,
+           'memory': memory, 'spool': spool}

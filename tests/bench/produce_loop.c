@@ -2,9 +2,10 @@
 /*
  * As fast as librdkafka takes packets: no capture, made-up keys and time stamps.
  *
- *	produce_loop BROKERS TOPIC COUNT SIZE PARTITIONS [NAME=VALUE]...
+ *	produce_loop BROKERS TOPIC COUNT SIZE PARTITIONS [step=US] [NAME=VALUE]...
  *
- * The digits of PARTITIONS are the partitions of the flows, which take turns.
+ * The digits of PARTITIONS are the partitions of the flows, which take turns. The last packet is
+ * of now, and each a microsecond, or that many, before the next.
  *
  * Prints how many were delivered, and the time that took from the first of them on: to connect is
  * no part of it.
@@ -75,7 +76,7 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-static rd_kafka_t *open_kafka(char **argv, struct progress *progress)
+static rd_kafka_t *open_kafka(char **argv, struct progress *progress, uint64_t *step)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *rk;
@@ -90,7 +91,9 @@ static rd_kafka_t *open_kafka(char **argv, struct progress *progress)
 		if (!value)
 			die(*arg, "not NAME=VALUE");
 		*value++ = '\0';
-		if (rd_kafka_conf_set(conf, *arg, value, why, sizeof(why)))
+		if (strcmp(*arg, "step") == 0)
+			*step = strtoull(value, NULL, 10);
+		else if (rd_kafka_conf_set(conf, *arg, value, why, sizeof(why)))
 			die(*arg, why);
 	}
 	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
@@ -103,7 +106,7 @@ int main(int argc, char **argv)
 {
 	static uint8_t packet[65536];
 	struct progress progress = {0};
-	uint64_t count, us, key;
+	uint64_t count, us, key, step = 1;
 	rd_kafka_topic_t *topic;
 	const char *partitions;
 	rd_kafka_t *rk;
@@ -115,10 +118,10 @@ int main(int argc, char **argv)
 	size = strtoull(argv[4], NULL, 10);
 	partitions = argv[5];
 	flows = strlen(partitions);
-	rk = open_kafka(argv, &progress);
+	rk = open_kafka(argv, &progress, &step);
 	topic = rd_kafka_topic_new(rk, argv[2], NULL);
-	us = now_us(CLOCK_REALTIME);
-	for (uint64_t i = 0; i < count; i++, us++) {
+	us = now_us(CLOCK_REALTIME) - count * step;
+	for (uint64_t i = 0; i < count; i++, us += step) {
 		key = htobe64(us);
 		while (!produce(rk, topic, partitions[i % flows] - '0', &key, us, packet, size))
 			wait_for_room(rk);
