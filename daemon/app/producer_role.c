@@ -359,6 +359,7 @@ static int open_input(struct role *s)
 			.loop = s->opt.loop,
 			.path = s->cfg->read_file,
 			.filter = s->cfg->filter,
+			.pace = s->cfg->pace,
 			.sink = producer_input_take_from_file,
 			.on_end = on_replay_end,
 			.on_error = on_input_error,

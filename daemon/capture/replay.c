@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "capture/pace.h"
 #include "capture/readfile.h"
 #include "packet/pktbuf.h"
 
@@ -21,13 +22,16 @@
 #define BATCH        4096
 #define OPEN_WAIT_MS 2000 /* for a file, at the start */
 #define JOIN_MS      1000
+#define LONG_WAIT_S  60 /* for a packet at its pace: worth a line */
 
 struct replay {
 	struct replay_options opt; /* its strings are not used */
 	pthread_t thread;
 	bool started, has_end;
 	ev_async async;
-	ev_timer again; /* more than a batch is left */
+	ev_timer again; /* more than a batch is left, or the next packet is not due yet */
+	struct pace pace;
+	uint64_t told; /* the time of the packet that a line said is waited for */
 	bool running;
 
 	pthread_mutex_t lock;
@@ -125,6 +129,29 @@ static bool swap(struct replay *r)
 	return ended;
 }
 
+static void come_again(struct replay *r, double after)
+{
+	ev_timer_set(&r->again, after, 0.);
+	ev_timer_start(r->opt.loop, &r->again);
+}
+
+static bool wait_until_due(struct replay *r, const struct packet *pkt)
+{
+	double wait = pace_wait(&r->pace, pkt, clock_ns(CLOCK_MONOTONIC));
+
+	if (wait <= 0)
+		return false;
+	if (wait >= LONG_WAIT_S && r->told != pkt->time_us) {
+		log_info("%s: the next packet is due in %.0f s (--pace)", readfile_name(r->file),
+			 wait);
+		r->told = pkt->time_us;
+	}
+	/* From now on, not from when the loop last looked. */
+	ev_now_update(r->opt.loop);
+	come_again(r, wait);
+	return true;
+}
+
 static void work(struct replay *r)
 {
 	struct packet pkt;
@@ -138,6 +165,8 @@ static void work(struct replay *r)
 		return;
 	}
 	for (n = 0; n < BATCH && pktbuf_peek(r->taking, &pkt, NULL); n++) {
+		if (r->pace.factor && wait_until_due(r, &pkt))
+			return;
 		err = r->opt.sink(r->opt.ctx, &pkt);
 		if (err != 0) {
 			r->running = false;
@@ -149,7 +178,7 @@ static void work(struct replay *r)
 	}
 	/* More may lie in either store; an empty swap leaves it to the thread's next signal. */
 	if (pktbuf_count(r->taking) > 0)
-		ev_timer_start(r->opt.loop, &r->again);
+		come_again(r, 0.);
 	else if (n > 0)
 		ev_async_send(r->opt.loop, &r->async);
 }
@@ -221,6 +250,7 @@ int replay_new(struct replay **out, const struct replay_options *opt)
 	if (!r)
 		return -ENOMEM;
 	r->opt = *opt;
+	r->pace.factor = opt->pace;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->room, NULL);
 	pthread_cond_init(&r->opening, NULL);
@@ -261,7 +291,8 @@ void replay_position(struct replay *r, uint64_t *done, int64_t *left)
 void replay_run(struct replay *r)
 {
 	r->running = true;
-	ev_timer_start(r->opt.loop, &r->again);
+	if (!ev_is_active(&r->again))
+		come_again(r, 0.);
 }
 
 /* What was not sent as it is in the file. */

@@ -16,6 +16,7 @@ struct replay_options {
 	struct ev_loop *loop;
 	const char *path;   /* "-" = stdin; borrowed, as is filter */
 	const char *filter; /* pcap-filter(7); NULL or "" = everything */
+	uint32_t pace;      /* pace.h */
 	packet_fn sink;     /* PACKET_E_FULL: wait for replay_run() */
 	/* All was handed over. why: NULL at the end of the file; of a fault what it was (not
 	 * logged). */

@@ -107,13 +107,19 @@ static bool is_value(const char *arg)
 	       (arg[1] == '.' && isdigit((unsigned char)arg[2]));
 }
 
-/* Adds a setting whose value is the next argument. */
+/* Adds a setting whose value is the next argument, if it needs one. */
 static int add_next(struct parser *p, const struct setting *setting)
 {
-	char label[ARGWORD_LABEL];
+	char label[ARGWORD_LABEL], bare[8];
 
-	if (p->next < p->argc && is_value(p->argv[p->next]))
+	/* Where it may stand alone, a word behind it is the expression's unless it is a number. */
+	if (p->next < p->argc && (setting->bare ? isdigit((unsigned char)p->argv[p->next][0]) != 0
+						: is_value(p->argv[p->next])))
 		return add(p, setting, p->argv[p->next++]);
+	if (setting->bare) {
+		snprintf(bare, sizeof(bare), "%s", setting->bare);
+		return add(p, setting, bare);
+	}
 	argword_label(label, setting);
 	config_faults_add(p->faults, label, "needs a value: %s", setting->metavar);
 	return -EINVAL;

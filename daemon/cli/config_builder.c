@@ -196,27 +196,30 @@ static void check_words(struct config_builder *builder)
 				  "'%s' is an interface: pass -i %s", first, first);
 }
 
-/* What only an interface has; a file's own is no fault when an option reads a savefile instead. */
-static void check_live(struct config_builder *builder)
+/* What only the other input has; a file's own is no fault when an option chose this one. */
+static void check_input(struct config_builder *builder)
 {
 	const struct setting *table;
-	bool overruled = source_of(builder, "read-file") == CONFIG_BUILDER_OPTION;
+	bool reads = builder->cfg->read_file != NULL;
+	bool overruled =
+		source_of(builder, reads ? "read-file" : "interface") == CONFIG_BUILDER_OPTION;
 	size_t n;
 
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++) {
 		bool in_file = builder->source[i] == CONFIG_BUILDER_FILE;
 
-		if (!table[i].live || builder->source[i] == CONFIG_BUILDER_DEFAULT)
+		if (!(reads ? table[i].live : table[i].saved) ||
+		    builder->source[i] == CONFIG_BUILDER_DEFAULT)
 			continue;
 		if (in_file && overruled)
 			reset(builder, &table[i]);
 		else
-			config_faults_add(
-				builder->faults, builder->cfg->where[i],
-				"%s%sonly for an interface, not for a file that is read: leave "
-				"it out",
-				in_file ? table[i].name : "", in_file ? " is " : "");
+			config_faults_add(builder->faults, builder->cfg->where[i],
+					  "%s%sonly for %s: leave it out",
+					  in_file ? table[i].name : "", in_file ? " is " : "",
+					  reads ? "an interface, not for a file that is read"
+						: "a file that is read");
 	}
 }
 
@@ -238,12 +241,12 @@ static void decide_input(struct config_builder *builder)
 			"read-file and interface");
 	if (cfg->read_file != NULL) {
 		forget(&cfg->interface);
-		check_live(builder);
 	} else if (cfg->interface == NULL) {
 		cfg->interface = strdup(cfg->instance != NULL ? cfg->instance : "eth0");
 		if (cfg->interface == NULL)
 			config_faults_add(builder->faults, NULL, "out of memory");
 	}
+	check_input(builder);
 	check_interface(builder);
 	check_words(builder);
 }

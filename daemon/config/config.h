@@ -94,9 +94,10 @@ struct config {
 	char *interface;
 	char *read_file;            /* NULL: live */
 	char *filter;               /* pcap-filter(7); NULL or "" = everything */
-	uint32_t snaplen;           /* bytes */
-	uint32_t buffer_timeout_ms; /* block retire time */
 	uint64_t buffer_size;       /* kernel ring, bytes */
+	uint32_t buffer_timeout_ms; /* block retire time */
+	uint32_t snaplen;           /* bytes */
+	uint32_t pace;              /* times the speed of its time stamps; 0: as fast as it goes */
 	enum config_direction direction;
 	enum config_precision time_stamp_precision;
 	enum config_time_stamp_type time_stamp_type;

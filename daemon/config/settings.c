@@ -134,6 +134,11 @@ static const struct setting table[] = {
 	 .once = "one run reads one file; mergecap joins several",
 	 .help = "Read packets from a pcap or pcapng file (- is standard input) instead of an "
 		 "interface."},
+	{.name = "pace", .metavar = "[N]", FIELD(pace, INTEGER), IN_INPUT,
+	 .change = CONFIG_CHANGE_RESTART, .bare = "1", .initial = "0", .max = 1000000,
+	 .saved = true,
+	 .help = "Replay the file at the speed of its time stamps, or N times as fast; 0 means as "
+		 "fast as possible."},
 	{.name = "snaplen", .short_name = "s", .metavar = "BYTES", FIELD(snaplen, INTEGER),
 	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "65535", .max = PACKET_MAX_LEN,
 	 .unit = "bytes", .old = true, .live = true,

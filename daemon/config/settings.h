@@ -70,6 +70,7 @@ struct setting {
 	const char *name;       /* the long option and the file's key */
 	const char *short_name; /* "k", "pp"; NULL: none */
 	const char *metavar;    /* NULL: the option takes no value */
+	const char *bare;       /* its value when the option stands alone; NULL: it needs one */
 	const char *initial;    /* the default, as a user would write it; NULL: not set */
 	const char *shown;      /* the default in words, where `initial` does not say it; NULL */
 	const char *help;       /* without the default and the range, which follow from the row */
@@ -88,6 +89,7 @@ struct setting {
 	bool old;         /* an option of the Python tool: its prefixes keep their meaning */
 	bool optional;    /* an action whose value may be left out: a word, or behind a "=" */
 	bool live;        /* only for an interface, not for a file that is read */
+	bool saved;       /* only for a file that is read */
 	const char *once; /* why a second one on the command line is refused; NULL: the last wins */
 	/* What else a text must be: 0, or -EINVAL with one line in `why`; NULL: nothing. */
 	int (*check)(const char *text, char *why, size_t size);

@@ -146,6 +146,8 @@ def check(tmp_path, key, line, rng):
     head = [] if key['name'] == 'mode' else [f'mode = "{mode}";']
     if key['name'] == 'spool-segment':
         head.append('spool-size = "1024T";')
+    if key['name'] == 'pace':
+        head.append('read-file = "/dev/null";')
     lines = [*head, *before, line, *after]
     path = tmp_path / 'eth0.cfg'
     path.write_text('\n'.join(lines) + '\n')

@@ -70,8 +70,11 @@ static const char *another_choice(const struct setting *s)
 	return c->name;
 }
 
+/* What has to be set with it. */
 static const char *mode_for(const struct setting *s)
 {
+	if (s->saved)
+		return "read-file = \"/dev/null\";";
 	return s->role == SETTING_CONSUMER ? "mode = \"consumer\";" : "";
 }
 
@@ -322,6 +325,8 @@ static void test_same_rule_as_options(void **state)
 		 "t.cfg:2: 'PLAINTEXT://a:1': security.protocol is ssl"},
 		{"max-packets = -1;", "t.cfg:1: max-packets: '-1' is out of range"},
 		{"read-file = \"f\";\nsnaplen = 5;", "t.cfg:2: snaplen is only for an interface"},
+		{"interface = \"eth0\";\npace = 5;",
+		 "t.cfg:2: pace is only for a file that is read"},
 		{"mode = \"consumer\";\nsnaplen = 5;", "t.cfg:2: snaplen is only for a producer"},
 		{"mode = \"consumer\";\nkafka-offset = \"@1795428900000\";",
 		 "t.cfg:2: kafka-offset: '@1795428900000' looks like milliseconds"},

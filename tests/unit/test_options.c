@@ -240,6 +240,38 @@ static void test_options_of_a_capture(void **state)
 	options_free(opt);
 }
 
+/* Alone, or with a number: a word behind it is none. */
+static void test_a_pace(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t pace;
+		const char *filter;
+	} cases[] = {
+		{"-p -r f", 0, NULL},
+		{"-p -r f --pace", 1, NULL},
+		{"-p --pace -r f", 1, NULL},
+		{"-p -r f --pace 10 tcp", 10, "tcp"},
+		{"-p -r f --pace=10", 10, NULL},
+		{"-p -r f --pace tcp port 80", 1, "tcp port 80"},
+	};
+	enum options_action action;
+	struct options *opt;
+	const struct config *cfg;
+	struct line line = {.argc = 0};
+	char said[1024];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].line);
+		assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+		assert_int_equal(cfg->pace, cases[i].pace);
+		assert_string_equal(cfg->filter ? cfg->filter : "",
+				    cases[i].filter ? cases[i].filter : "");
+		config_unref(cfg);
+		options_free(opt);
+	}
+}
+
 static void test_a_number_is_an_interface_of_the_list(void **state)
 {
 	static const struct {
@@ -433,6 +465,11 @@ static void test_refused(void **state)
 		{"-p -j gps", "-j/--time-stamp-type: 'gps' is not one of host, host_lowprec, "
 			      "host_hiprec, host_hiprec_unsynced, adapter or adapter_unsynced"},
 		{"-p -r f -Q in", "-Q/--direction: only for an interface, not for a file"},
+		{"-p --pace", "--pace: only for a file that is read"},
+		{"-p -i eth0 --pace=2", "--pace: only for a file that is read"},
+		{"-p -r f --pace 2x", "--pace: '2x' is not a whole number"},
+		{"-p -r f --pace=", "--pace: '' is not a whole number"},
+		{"-c --pace", "--pace: only for a producer"},
 		{"-c -j host", "-j/--time-stamp-type: only for a producer"},
 		/* Brokers. */
 		{"-p -k host:99999", "-k/--kafka-broker: 'host:99999': '99999' is not a port"},
@@ -872,6 +909,7 @@ int main(void)
 		cmocka_unit_test(test_old_prefixes),
 		cmocka_unit_test(test_new_options),
 		cmocka_unit_test(test_options_of_a_capture),
+		cmocka_unit_test(test_a_pace),
 		cmocka_unit_test(test_a_number_is_an_interface_of_the_list),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_reload_keeps_a_range),

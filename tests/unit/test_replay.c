@@ -33,6 +33,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint32_t n, given;      /* packets it holds, and how many were read */
+	uint64_t step_us;       /* from a packet to the next */
 	uint32_t quiet_at;      /* it hangs before that one; 0: it does not */
 	int makes, opens, ends; /* 0 or -errno */
 	bool hangs;             /* where it is: in opening, or in reading */
@@ -95,7 +96,7 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 	*pkt = (struct packet){.data = bytes,
 			       .caplen = LENGTH,
 			       .wirelen = LENGTH + id,
-			       .time_us = 1000 + id,
+			       .time_us = 1000 + id * file.step_us,
 			       .linktype = 1};
 	return 1;
 }
@@ -187,6 +188,7 @@ static uint32_t wait_until_it_waits(void)
 static struct {
 	struct ev_loop *loop;
 	struct replay *replay;
+	uint32_t pace;
 	uint32_t taken, full_at, error_at; /* full before that packet; 0: never */
 	unsigned int offered;              /* how often */
 	unsigned int iteration, at_once, most_at_once;
@@ -203,7 +205,7 @@ static int take(void *ctx, const struct packet *pkt)
 	assert_int_equal(id, world.taken);
 	assert_int_equal(pkt->caplen, LENGTH);
 	assert_int_equal(pkt->wirelen, LENGTH + id);
-	assert_int_equal(pkt->time_us, 1000 + id);
+	assert_int_equal(pkt->time_us, 1000 + id * file.step_us);
 	assert_int_equal(world.ended, 0);
 	world.at_once = world.iteration == ev_iteration(world.loop) ? world.at_once + 1 : 1;
 	world.iteration = ev_iteration(world.loop);
@@ -236,6 +238,7 @@ static int open_world(void **state)
 {
 	alarm(DEADLINE_S);
 	file.n = file.given = file.quiet_at = 0;
+	file.step_us = 1;
 	file.makes = file.opens = file.ends = file.made = 0;
 	file.hangs = file.waited = false;
 	file.read = file.size = 0;
@@ -262,6 +265,7 @@ static int open_replay(const char *path)
 	const struct replay_options opt = {.loop = world.loop,
 					   .path = path,
 					   .filter = "tcp",
+					   .pace = world.pace,
 					   .sink = take,
 					   .on_end = on_end,
 					   .on_error = on_error};
@@ -365,6 +369,41 @@ static void test_who_is_full_is_offered_the_same_again(void **state)
 	run();
 	assert_int_equal(world.taken, 100);
 	assert_int_equal(world.ended, 1);
+}
+
+/* At its pace it waits for a timer, and the loop does not turn meanwhile. */
+static void test_a_replay_at_its_pace_waits_for_each_packet(void **state)
+{
+	uint64_t began = thread_now_ms();
+
+	file.n = 5;
+	file.step_us = 200000;
+	world.pace = 10;
+	assert_int_equal(open_replay(A_FILE), 0);
+	run();
+	assert_int_equal(world.taken, 5);
+	assert_int_equal(world.ended, 1);
+	assert_in_range(thread_now_ms() - began, 80, 2000);
+	assert_in_range(ev_iteration(world.loop), 5, 30);
+}
+
+/* Who has no room is not offered the next one before its time either. */
+static void test_room_makes_no_packet_due(void **state)
+{
+	file.n = 3;
+	file.step_us = 3600000000;
+	world.pace = 2;
+	assert_int_equal(open_replay(A_FILE), 0);
+	replay_run(world.replay);
+	while (world.taken < 1)
+		ev_run(world.loop, EVRUN_ONCE);
+	for (int i = 0; i < 5; i++) {
+		replay_run(world.replay);
+		ev_run(world.loop, EVRUN_NOWAIT);
+	}
+	assert_int_equal(world.taken, 1);
+	assert_int_equal(lines_with("INFO:root:x.pcap: the next packet is due in 1800 s (--pace)"),
+			 1);
 }
 
 static void test_an_error_downstream_ends_it(void **state)
@@ -542,6 +581,8 @@ int main(void)
 		CASE(test_an_empty_file_ends),
 		CASE(test_nothing_comes_before_it_runs),
 		CASE(test_who_is_full_is_offered_the_same_again),
+		CASE(test_a_replay_at_its_pace_waits_for_each_packet),
+		CASE(test_room_makes_no_packet_due),
 		CASE(test_an_error_downstream_ends_it),
 		CASE(test_a_fault_in_the_middle),
 		CASE(test_a_file_that_cannot_be_opened),
