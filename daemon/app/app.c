@@ -255,6 +255,7 @@ static int start(struct app *a)
 	};
 	int r = service_new(&a->service, a->loop);
 
+	app_progress_prepare(a);
 	if (r == 0)
 		r = signals_new(&a->signals, a->loop, on_signal, a);
 	if (r == 0)

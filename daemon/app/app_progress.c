@@ -13,23 +13,24 @@
 #include "base/printable.h"
 
 #define INTERVAL_S .25 /* from one look to the next */
+#define PIPE_S     2.  /* how long a run has to last, when its packets go into a pipe */
 #define COLUMNS    80  /* of a terminal that does not tell */
 
-/* Text and progress would be written over each other. */
-static bool is_text_there(const struct config *cfg)
+static bool is_wanted(const struct app *a)
 {
-	struct stat out, err;
-
-	return cfg->pretty_print && isatty(STDOUT_FILENO) && fstat(STDOUT_FILENO, &out) == 0 &&
-	       fstat(STDERR_FILENO, &err) == 0 && out.st_rdev == err.st_rdev;
-}
-
-static bool is_wanted(const struct config *cfg)
-{
+	const struct config *cfg = a->cfg;
 	bool reads = cfg->read_file || cfg->mode == CONFIG_MODE_CONSUMER;
 
 	return reads && app_timers_is_bounded(cfg) && !cfg->quiet && isatty(STDERR_FILENO) &&
-	       !is_text_there(cfg);
+	       !(cfg->pretty_print && a->stdout_is_there);
+}
+
+/* Who reads packets from a pipe often prints to this terminal: it is left to a short run's reader.
+ */
+static bool is_too_early(const struct app *a)
+{
+	return a->cfg->mode == CONFIG_MODE_CONSUMER && !a->cfg->write_file && a->stdout_is_pipe &&
+	       ev_now(a->loop) - a->meter.started < PIPE_S;
 }
 
 /* Without the last column: a cursor behind it is in the next row, on some terminals. */
@@ -51,9 +52,19 @@ static void look(struct app *a)
 	progress_take(&a->meter, &now, ev_now(a->loop));
 }
 
+void app_progress_prepare(struct app *a)
+{
+	struct stat out, err;
+
+	if (fstat(STDOUT_FILENO, &out) || fstat(STDERR_FILENO, &err))
+		return;
+	a->stdout_is_pipe = S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode);
+	a->stdout_is_there = S_ISCHR(out.st_mode) && out.st_rdev == err.st_rdev;
+}
+
 void app_progress_begin(struct app *a)
 {
-	bool wanted = is_wanted(a->cfg);
+	bool wanted = is_wanted(a);
 
 	if (wanted && a->meter.n == 0)
 		look(a);
@@ -69,6 +80,8 @@ void app_progress_show(struct app *a)
 	size_t n = columns();
 
 	look(a);
+	if (is_too_early(a))
+		return;
 	progress_format(&a->meter, false, n, text, sizeof(text));
 	if (!*text) {
 		snprintf(text, sizeof(text), "%.*s", (int)n, a->state);
@@ -81,11 +94,11 @@ void app_progress_end(struct app *a)
 {
 	char text[FOOTER_MAX];
 
-	if (!a->started || !is_wanted(a->cfg))
+	if (!a->started || !is_wanted(a))
 		return;
 	look(a);
 	progress_format(&a->meter, true, columns(), text, sizeof(text));
-	if (*text)
+	if (*text && !is_too_early(a))
 		log_end_footer(text);
 	else
 		log_set_footer("");

@@ -95,6 +95,23 @@ def test_it_waits_in_words_and_leaves_nothing_when_nothing_came(tmp_path):
     assert_clean(terminal)
 
 
+def test_a_short_run_leaves_the_terminal_to_the_reader_of_its_packets(topic):
+    topic.produce(captures.sample(10))
+    command = ' '.join(arguments(topic, '-e'))
+    with Terminal('bash', '-c', f'{command} | tcpdump -n -r - 2>/dev/null') as terminal:
+        assert terminal.end() == 0, terminal.describe()
+    assert len(terminal.rows('UDP')) == 10 and '\x1b' not in terminal.text, terminal.describe()
+    assert 'packets  ' not in terminal.text
+
+
+def test_text_that_goes_elsewhere_is_in_nobodys_way(topic, tmp_path):
+    topic.produce(captures.sample(10))
+    with open(tmp_path / 'text', 'wb') as text, \
+            Terminal(*arguments(topic, '-e', '-pp', '1'), stdout=text) as terminal:
+        assert terminal.end() == 0, terminal.describe()
+    assert terminal.rows('^10 packets  100%'), terminal.describe()
+
+
 @pytest.mark.parametrize('argv', [['-q'], ['--quiet'], ['-pp', '1000']])
 def test_none_with_quiet_or_where_text_goes(topic, tmp_path, argv):
     topic.produce(captures.sample(COUNT))
