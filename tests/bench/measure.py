@@ -323,6 +323,7 @@ def archive(bench):
         assert p.wait(120) == 0, p.describe()
         return time.monotonic() - start, p.counts()[1]
 
+    read(bench.broker.bootstrap, *minute)  # a young broker has not compiled its look-ups yet
     proxy, ratios, fetched = bench.broker.proxy, [], []
     for _ in range(bench.runs):
         part, packets = read(bench.broker.bootstrap, *minute)
