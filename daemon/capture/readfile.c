@@ -19,6 +19,7 @@
 #include "packet/savefile.h"
 
 #define CHUNK (256 * 1024) /* bytes to read at a time */
+#define START (512 * 1024) /* of a regular file, before it is looked at: packets to judge it by */
 
 struct readfile {
 	char *filter;
@@ -29,6 +30,7 @@ struct readfile {
 	size_t room, at, len; /* from `at` to `len`: not looked at yet */
 	uint64_t offset;      /* of bytes[at] in the file, unpacked */
 	uint64_t skip;        /* bytes from there on that are of no use */
+	bool ended;           /* no more come */
 	bool opened;          /* what was in the way of that is told otherwise */
 	struct decoder_item item;
 	uint64_t dropped; /* what packets tell that the filter left out */
@@ -62,6 +64,7 @@ static int read_more(struct readfile *f, char *why, size_t size)
 	if (n < 0)
 		return fail(f, text, why, size);
 	f->len += (size_t)n;
+	f->ended = n == 0;
 	return n > 0;
 }
 
@@ -134,7 +137,8 @@ static int step(struct readfile *f, enum decoder_found *found, char *why, size_t
 	int r = skip(f, why, size);
 
 	while (r > 0) {
-		*found = savefile_next(f->savefile, f->bytes + f->at, f->len - f->at, &f->item);
+		*found = savefile_next(f->savefile, f->bytes + f->at, f->len - f->at, f->ended,
+				       &f->item);
 		if (*found == DECODER_BAD)
 			return fail(f, f->item.why, why, size);
 		if (*found != DECODER_SHORT) {
@@ -220,12 +224,28 @@ static int find_linktype(struct readfile *f, char *why, size_t size)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Variants of pcap are told apart by the first packets: of a file the same ones always. What is
+ * wrong with it is told when that is wanted which is not there.
+ */
+static void read_start(struct readfile *f)
+{
+	uint64_t is_read, of_file;
+	char why[512];
+
+	infile_position(f->in, &is_read, &of_file);
+	if (of_file > 0)
+		fill(f, START, why, sizeof(why));
+}
+
 int readfile_open(struct readfile *f, char *why, size_t size)
 {
 	int r = infile_open(f->in, why, size);
 
-	if (r == 0)
-		r = find_linktype(f, why, size);
+	if (r < 0)
+		return r;
+	read_start(f);
+	r = find_linktype(f, why, size);
 	f->opened = r == 0;
 	return r;
 }

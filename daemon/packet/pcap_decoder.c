@@ -140,11 +140,13 @@ static bool is_either(uint32_t v, uint32_t a, uint32_t b)
 	return v == a || v == b;
 }
 
-/* What the field means is not known; what was seen in it is. */
+/* What the field means is not known; what was seen in it is. Wireshark writes 0. */
 static unsigned int nokia_oddities(const struct pcap_decoder *d, const uint8_t *p)
 {
 	uint32_t v = get32(d, p);
 
+	if (v == 0)
+		return 0;
 	return !((v & 0x0fff00f0) == 0x0fbf0000 && is_either(v >> 28, 0x9, 0xb) &&
 		 is_either(v >> 12 & 0xf, 0xb, 0xd) && is_either(v >> 8 & 0xf, 0x6, 0x9) &&
 		 is_either(v & 0xf, 0x1, 0x2));
@@ -169,31 +171,35 @@ static unsigned int usual_oddities(const struct pcap_decoder *d, const uint8_t *
 }
 
 static unsigned int oddities(const struct pcap_decoder *d, const struct variant *v,
-			     const uint8_t *p, size_t len)
+			     const uint8_t *p, size_t len, bool all)
 {
 	unsigned int n = 0;
 	size_t at = 0;
 
-	for (int i = 0; i < TRIED && len - at >= v->record_len; i++) {
-		uint32_t caplen = get32(d, p + at + 8);
+	for (int i = 0; i < TRIED && at < len; i++) {
+		uint32_t caplen;
 
+		if (len - at < v->record_len)
+			return n + all;
 		n += usual_oddities(d, p + at);
 		n += v->oddities ? v->oddities(d, p + at + RECORD_LEN) : 0;
-		if (caplen > len - at - v->record_len)
-			return n;
-		at += v->record_len + caplen;
+		caplen = get32(d, p + at + 8);
+		at += v->record_len;
+		if (len - at < caplen)
+			return n + all;
+		at += caplen;
 	}
 	return n;
 }
 
-static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len)
+static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len, bool all)
 {
 	unsigned int fewest = UINT32_MAX, n;
 
 	for (size_t i = 0; i < COUNT(VARIANTS); i++) {
 		if (VARIANTS[i].magic != d->magic)
 			continue;
-		n = oddities(d, &VARIANTS[i], p, len);
+		n = oddities(d, &VARIANTS[i], p, len, all);
 		if (n >= fewest)
 			continue;
 		fewest = n;
@@ -238,7 +244,7 @@ static enum decoder_found read_packet(struct pcap_decoder *d, const uint8_t *p, 
 	return DECODER_PACKET;
 }
 
-enum decoder_found pcap_decoder_next(struct pcap_decoder *d, const uint8_t *p, size_t len,
+enum decoder_found pcap_decoder_next(struct pcap_decoder *d, const uint8_t *p, size_t len, bool all,
 				     struct decoder_item *out)
 {
 	enum decoder_found found;
@@ -250,7 +256,7 @@ enum decoder_found pcap_decoder_next(struct pcap_decoder *d, const uint8_t *p, s
 		found = read_packet(d, p, len, out);
 		if (found == DECODER_SHORT)
 			return found;
-		settle(d, p, len);
+		settle(d, p, len, all);
 	}
 	return read_packet(d, p, len, out);
 }

@@ -39,6 +39,7 @@ struct pcap_decoder {
 /* Whether the first 4 bytes of a file are pcap's. */
 bool pcap_decoder_knows(const uint8_t magic[4]);
 
-/* What lies at `p`; the first call is for the start of the file. */
-enum decoder_found pcap_decoder_next(struct pcap_decoder *d, const uint8_t *p, size_t len,
+/* What lies at `p`; the first call is for the start of the file. `all`: these are its last bytes.
+ */
+enum decoder_found pcap_decoder_next(struct pcap_decoder *d, const uint8_t *p, size_t len, bool all,
 				     struct decoder_item *out);

@@ -30,7 +30,7 @@ static enum decoder_found recognize(struct savefile *s, const uint8_t *p, size_t
 	return DECODER_PASSED;
 }
 
-enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len,
+enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len, bool all,
 				 struct decoder_item *out)
 {
 	enum decoder_found found;
@@ -41,7 +41,7 @@ enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len,
 	if (s->format == UNKNOWN)
 		return recognize(s, p, len, out);
 	if (s->format == PCAP) {
-		found = pcap_decoder_next(&s->pcap, p, len, out);
+		found = pcap_decoder_next(&s->pcap, p, len, all, out);
 		swapped = s->pcap.swapped;
 	} else {
 		found = pcapng_decoder_next(&s->pcapng, p, len, out);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,10 +19,10 @@ int savefile_new(struct savefile **out);
 void savefile_free(struct savefile *s);
 
 /*
- * What lies at `p`, where the one before ended, of which `len` bytes are there. DECODER_SHORT at
- * the end of the file is no fault if there are none and something came before. The bytes of a
- * packet are changed where they have the byte order of the host that captured it
- * (pseudo_header.h).
+ * What lies at `p`, where the one before ended, of which `len` bytes are there; `all`: it is known
+ * that no more come. DECODER_SHORT at the end of the file is no fault if there are none and
+ * something came before. The bytes of a packet are changed where they have the byte order of the
+ * host that captured it (pseudo_header.h).
  */
-enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len,
+enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len, bool all,
 				 struct decoder_item *out);

@@ -38,7 +38,7 @@ static uint64_t step(struct savefile *s, const uint8_t *data, size_t size, size_
 
 	must(here != NULL);
 	memcpy(here, data, len);
-	*found = savefile_next(s, here, len, &item);
+	*found = savefile_next(s, here, len, len == size, &item);
 	if (*found == DECODER_PACKET)
 		look_at(&item.pkt);
 	free(here);

@@ -94,6 +94,19 @@ def test_all_that_pcapng_can_hold_comes_back_the_same(make_topic, tmp_path):
     assert sorted(tshark_packets(out)) == sorted(known)
 
 
+def test_the_variants_of_pcap_that_wireshark_writes_are_read(topic, tmp_path):
+    packets = captures.sample(10)
+    plain = captures.write(tmp_path / 'plain.pcap', packets)
+    for number, variant in enumerate(('modpcap', 'rh6_1pcap', 'suse6_3pcap', 'nokiapcap')):
+        source = tmp_path / variant
+        run('editcap', '-F', variant, plain, source)
+        there = produce(topic, source)
+        assert there.status == 0 and there.counts()[1] == 10, there.describe()
+        came = sorted(topic.records(), key=lambda r: r.key)
+        assert [r.value for r in came] == [p.data for p in packets
+                                           for _ in range(number + 1)], variant
+
+
 def test_a_capture_of_ours_sent_again_says_what_it_said(make_topic, tmp_path):
     """Host, interface and losses: from headers into pcapng, and back into headers."""
     said = [[('dropcount', b'7'), ('host', b'sensor1'), ('interface', b'eth0')],

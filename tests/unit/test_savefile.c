@@ -36,7 +36,7 @@ static enum decoder_found look(struct world *w)
 		here = malloc(len); /* so that a sanitizer sees what is read beyond it */
 		assert_true(here || !len);
 		memcpy(here, w->f.bytes + w->at, len);
-		found = savefile_next(w->s, here, len, &w->item);
+		found = savefile_next(w->s, here, len, w->at_once, &w->item);
 		memcpy(w->f.bytes + w->at, here, len);
 		if (found == DECODER_PACKET)
 			w->item.pkt.data = w->f.bytes + w->at + (w->item.pkt.data - here);
@@ -180,6 +180,25 @@ static void variants_of_a_magic_number_are_told_apart(void **state)
 		for (uint64_t sec = 1; sec < 4; sec++)
 			assert_packet(w, 1, sec * 1000000, 0, 63, 63);
 		assert_end(w);
+	}
+}
+
+/* What is left over behind one packet tells too, if it is known that nothing follows. */
+static void a_variant_of_a_single_packet_is_told(void **state)
+{
+	struct world *w = *state;
+
+	for (int all = 0; all < 2; all++) {
+		again(w, false);
+		w->at_once = all;
+		put_pcap(&w->f, 0xa1b2c3d4, 1);
+		put_record_head(&w->f, 1, 0, 61, 61);
+		put_linux(&w->f, 1);
+		put_fill(&w->f, 'x', 61);
+		assert_int_equal(next(w), DECODER_PACKET);
+		assert_int_equal(w->item.pkt.data[0], all ? 'x' : 3);
+		assert_int_equal(next(w), DECODER_SHORT);
+		assert_int_equal(w->at, all ? w->f.n : w->f.n - 8);
 	}
 }
 
@@ -761,6 +780,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(every_magic_number_of_pcap_is_read),
 		CASE(variants_of_a_magic_number_are_told_apart),
+		CASE(a_variant_of_a_single_packet_is_told),
 		CASE(what_looks_odd_in_every_variant_is_the_usual_one),
 		CASE(aix_has_numbers_and_times_of_its_own),
 		CASE(lengths_of_old_versions_are_the_other_way_round),
