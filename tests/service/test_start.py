@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, status, and what the process may do."""
+import os
 import re
 
 import pytest
 
-from harness import traffic, wait
+from harness import daemon, traffic, wait
 from outer import numbers, send
 
 
@@ -23,6 +24,28 @@ def test_packets_arrive_in_kafka_and_status_shows_rates(producer, link, topic):
     assert f'capturing on {link.name}' in shown[0] and 'delivered' in shown[0], shown
     assert stream.running(), 'it was looked at while traffic came'
     stream.kill()
+
+
+def test_the_example_names_host_and_interface(instances, broker, topic, link, host):
+    with open(os.path.join(daemon.TREE, 'conf/example.cfg')) as f:
+        text = f.read()
+    for key, value in (('kafka-broker', broker.outer), ('kafka-topic', topic.name)):
+        text, found = re.subn(rf'^#({key}) = .*', rf'\1 = "{value}";', text, flags=re.M)
+        assert found == 1
+    i = instances(link.name, broker, topic.name, annotate=False)
+    i.write(text)
+    i.systemctl('start')
+    i.wait_status(f'capturing on {link.name}')
+    send(link, 100, 1000)
+    topic.wait_count(100)
+    origin = [('host', host.run('uname', '-n').stdout.strip().encode()),
+              ('interface', link.name.encode())]
+    assert [r.headers for r in topic.records()] == [origin] * 100
+    i.reload(annotate=False)
+    send(link, 100, 1000, first=100)
+    topic.wait_count(200)
+    assert [r.headers for r in topic.records()[100:]] == [[]] * 100
+    assert numbers(topic) == list(range(200))
 
 
 def test_process_is_not_root_and_has_cap_net_raw_alone(producer, host):
