@@ -35,6 +35,17 @@ static void read_counters(const struct role *s, struct counters *out)
 	};
 }
 
+/* A range that ends ahead: in milliseconds, up to the moment from which its rest is read. */
+static void limit_by_clock(const struct role *s, struct progress *out)
+{
+	const struct config *cfg = s->opt.cfg;
+	int64_t now = (int64_t)(ev_now(s->opt.loop) * 1e3);
+	int64_t end = cfg->to.us / 1000 + (int64_t)cfg->slack_ms;
+
+	if (end > now && now >= s->began_ms)
+		progress_limit(out, (uint64_t)(now - s->began_ms), end - now);
+}
+
 /* Records of a topic that has gaps are fewer than its offsets: what was done is what is not left.
  */
 void consumer_report_measure(struct role *s, struct progress *out)
@@ -51,6 +62,8 @@ void consumer_report_measure(struct role *s, struct progress *out)
 				 .time_us = s->last_us,
 				 .done = left >= 0 ? (uint64_t)(s->whole - left) : 0,
 				 .left = left};
+	if (left < 0 && time_range_ends_ahead(s->opt.cfg))
+		limit_by_clock(s, out);
 	if (limit)
 		progress_limit(out, taken, taken < limit ? (int64_t)(limit - taken) : 0);
 }

@@ -268,6 +268,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 	config_ref(opt->cfg);
 	ev_timer_init(&s->tell_end, on_tell_end, 0, 0);
 	s->tell_end.data = s;
+	s->began_ms = (int64_t)(ev_now(opt->loop) * 1e3);
 	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
 	r = open_output(s);
 	if (r == 0)

@@ -27,6 +27,7 @@ struct role {
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets that the capture cannot hold */
 	uint64_t last_us;              /* capture time of the last packet, taken or filtered */
+	int64_t began_ms;              /* by the wall clock */
 	int64_t whole;                 /* records of a bounded read, the most that there were */
 	struct consumer_counts before; /* of the consumers that were replaced */
 

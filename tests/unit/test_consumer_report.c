@@ -20,6 +20,7 @@ static char pcap[] = "pcap";
 static struct {
 	struct consumer_counts counts;
 	int64_t lag, left;
+	double now;
 	uint64_t taken, written, left_out, filtered;
 	const char *part;
 	struct config cfg;
@@ -28,7 +29,7 @@ static struct {
 
 double ev_now(struct ev_loop *loop)
 {
-	return 0;
+	return world.now;
 }
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
@@ -165,6 +166,65 @@ static void test_reading_changes_nothing(void **state)
 	consumer_report_log(&s);
 	assert_memory_equal(&world.said, &first, sizeof(first));
 	assert_memory_equal(summarize(&s), &first, sizeof(first));
+}
+
+/* ---- progress ---- */
+
+static void assert_measures(struct role *s, uint64_t done, int64_t left)
+{
+	struct progress p;
+
+	consumer_report_measure(s, &p);
+	assert_int_equal(p.done, done);
+	assert_int_equal(p.left, left);
+}
+
+static void test_how_far_it_has_come(void **state)
+{
+	struct role s = reading();
+	struct progress p;
+
+	s.foreign = 2;
+	s.last_us = 5;
+	consumer_report_measure(&s, &p);
+	assert_int_equal(p.packets, 99);
+	assert_int_equal(p.time_us, 5);
+	assert_int_equal(p.left, -1);
+	world.counts.outside = 20;
+	world.left = 80;
+	assert_measures(&s, 120, 80);
+	world.left = 30; /* offsets without a record were passed */
+	assert_measures(&s, 170, 30);
+	world.left = 0;
+	assert_measures(&s, 200, 0);
+}
+
+static void test_the_limit_that_comes_first(void **state)
+{
+	struct role s = reading();
+
+	world.cfg.max_packets = 100;
+	assert_measures(&s, 97, 3);
+	world.left = 1;
+	assert_measures(&s, 100, 1);
+	world.taken = 101;
+	assert_measures(&s, 101, 0);
+}
+
+static void test_a_range_that_ends_ahead_is_measured_by_the_clock(void **state)
+{
+	struct role s = reading();
+
+	s.began_ms = 100000;
+	world.now = 103;
+	world.cfg.to = (struct config_time){.us = 110000000, .text = pcap};
+	world.cfg.slack_ms = 2000;
+	assert_measures(&s, 3000, 9000);
+	world.left = 4; /* it is over: the rest is read */
+	assert_measures(&s, 100, 4);
+	world.left = -1;
+	world.now = 112;
+	assert_measures(&s, 0, -1);
 }
 
 /* ---- the closing lines ---- */
@@ -332,6 +392,9 @@ int main(void)
 		cmocka_unit_test(test_what_is_counted_elsewhere_is_added),
 		cmocka_unit_test(test_a_lag_that_is_not_known),
 		cmocka_unit_test(test_reading_changes_nothing),
+		cmocka_unit_test(test_how_far_it_has_come),
+		cmocka_unit_test(test_the_limit_that_comes_first),
+		cmocka_unit_test(test_a_range_that_ends_ahead_is_measured_by_the_clock),
 		cmocka_unit_test(test_what_came_in_and_went_out),
 		cmocka_unit_test(test_packets_that_a_filter_left_out),
 		cmocka_unit_test(test_packets_that_are_not_written),
