@@ -86,17 +86,17 @@ static int give(void *ctx, const struct packet *pkt)
 /* Returns what downstream returned. */
 static int take_record(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
 {
-	const char *why;
+	char why[RECORD_DECODE_WHY_SIZE];
 	int err;
 
 	r->current = msg;
 	r->given = 0;
-	err = record_decode(msg, give, r, &why);
+	err = record_decode(msg, give, r, why);
 	if (err)
 		return err;
-	if (why)
+	if (*why)
 		skip(r, msg, why);
-	if (why || r->inside)
+	if (*why || r->inside)
 		r->read++;
 	else
 		r->outside++;

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kafka/record_decode.h"
 
+#include <stdio.h>
+
 #include "packet/record.h"
+
+#define OUT_OF_RANGE "a header has a value out of range"
+
+static void say(char why[RECORD_DECODE_WHY_SIZE], const char *reason)
+{
+	snprintf(why, RECORD_DECODE_WHY_SIZE, "%s", reason);
+}
 
 /* Most packets have no header; librdkafka parses them only when asked, and allocates then. */
 static const char *take_headers(const rd_kafka_message_t *msg, struct packet *pkt)
@@ -18,7 +27,7 @@ static const char *take_headers(const rd_kafka_message_t *msg, struct packet *pk
 		return "its headers are damaged";
 	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
 		if (!record_get_header(pkt, name, value, len))
-			return "a header has a value out of range";
+			return OUT_OF_RANGE;
 	return NULL;
 }
 
@@ -29,10 +38,50 @@ const char *record_decode_one(const rd_kafka_message_t *msg, struct packet *pkt)
 	return why ? why : take_headers(msg, pkt);
 }
 
-int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx, const char **why)
+/* Those of a block; NULL: it is none. */
+static rd_kafka_headers_t *block_headers(const rd_kafka_message_t *msg)
 {
+	rd_kafka_headers_t *headers;
+	const void *value;
+	size_t len;
+
+	if (rd_kafka_message_headers(msg, &headers) ||
+	    rd_kafka_header_get_last(headers, "format", &value, &len) ||
+	    !block_reader_is_format("format", value, len))
+		return NULL;
+	return headers;
+}
+
+static int decode_block(const rd_kafka_message_t *msg, const rd_kafka_headers_t *headers,
+			packet_fn take, void *ctx, char why[RECORD_DECODE_WHY_SIZE])
+{
+	struct block block = {.bytes = msg->payload, .len = msg->len};
+	const char *name;
+	const void *value;
+	size_t len;
+
+	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
+		if (!block_reader_take_header(&block, name, value, len)) {
+			say(why, OUT_OF_RANGE);
+			return 0;
+		}
+	return block_reader_give(&block, take, ctx, why);
+}
+
+int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx,
+		  char why[RECORD_DECODE_WHY_SIZE])
+{
+	const rd_kafka_headers_t *headers = block_headers(msg);
+	const char *reason;
 	struct packet pkt;
 
-	*why = record_decode_one(msg, &pkt);
-	return *why ? 0 : take(ctx, &pkt);
+	if (headers)
+		return decode_block(msg, headers, take, ctx, why);
+	reason = record_decode_one(msg, &pkt);
+	if (reason) {
+		say(why, reason);
+		return 0;
+	}
+	*why = '\0';
+	return take(ctx, &pkt);
 }

@@ -7,17 +7,22 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "packet/block_reader.h"
 #include "packet/packet.h"
 
+/* Of a reason, in a few words. */
+#define RECORD_DECODE_WHY_SIZE BLOCK_READER_WHY_SIZE
+
 /*
- * The packet of a record that holds one; it borrows the message's bytes. Returns NULL, or why the
- * message is no packet of ours, in a few words (static).
+ * The packet of a record that holds one and is no block; it borrows the message's bytes. Returns
+ * NULL, or why the message is no packet of ours, in a few words (static).
  */
 const char *record_decode_one(const rd_kafka_message_t *msg, struct packet *pkt);
 
 /*
- * Gives each packet of a record to take(), in order, until that returns something else than 0.
- * Returns 0, or what take() returned. *why: NULL, or why the record is none of ours; take() was
- * not called then.
+ * Gives each packet of a record, be it a packet or a block, to take(), in order, until that returns
+ * something else than 0. Returns 0, or what take() returned. `why`: empty, or why the record is
+ * none of ours; take() was not called then.
  */
-int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx, const char **why);
+int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx,
+		  char why[RECORD_DECODE_WHY_SIZE]);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "kafka/record_decode.h"
 #include "packet/record.h"
 
@@ -12,13 +11,6 @@
 #define EARLIEST_US (INT64_C(315532800) * US)    /* 1980 */
 #define LATEST_US   (INT64_C(4102444800) * US)   /* 2100 */
 #define YEAR_10000  (INT64_C(253402300800) * US) /* no longer RFC 3339 */
-
-/* What one record holds. */
-struct content {
-	uint64_t packets;
-	int64_t time_us;
-	const struct packet *pkt; /* NULL: a block */
-};
 
 /* ---- names and numbers ---- */
 
@@ -83,35 +75,6 @@ static void add_time(struct record_sample *s, bool first, int64_t us)
 
 /* ---- a record ---- */
 
-static bool is_header(rd_kafka_headers_t *headers, const char *name, const void **value,
-		      size_t *len)
-{
-	return !rd_kafka_header_get_last(headers, name, value, len) && *value;
-}
-
-/* Whether it is a block of packets, and of how many. */
-static bool is_block(const rd_kafka_message_t *msg, uint64_t *packets)
-{
-	static const char format[] = "pcapng";
-	rd_kafka_headers_t *headers;
-	const void *value;
-	char digits[20];
-	int64_t number;
-	size_t len;
-
-	if (rd_kafka_message_headers(msg, &headers) ||
-	    !is_header(headers, "format", &value, &len) || len != sizeof(format) - 1 ||
-	    memcmp(value, format, len) != 0 || !is_header(headers, "packets", &value, &len) ||
-	    len >= sizeof(digits))
-		return false;
-	memcpy(digits, value, len);
-	digits[len] = '\0';
-	if (!units_parse_integer(digits, &number) || number <= 0)
-		return false;
-	*packets = (uint64_t)number;
-	return true;
-}
-
 static bool is_plausible(const rd_kafka_message_t *msg, uint64_t time_us)
 {
 	const struct packet pkt = {.time_us = time_us};
@@ -124,37 +87,29 @@ static bool is_plausible(const rd_kafka_message_t *msg, uint64_t time_us)
 	       stamp_ms == record_timestamp_ms(&pkt);
 }
 
-/* What is ours in a record; false: nothing. `pkt` is for one that holds a packet. */
-static bool read_content(const rd_kafka_message_t *msg, struct packet *pkt, struct content *out)
+static int add_packet(void *ctx, const struct packet *pkt)
 {
-	uint64_t time_us;
+	struct record_sample *s = ctx;
 
-	if (!msg->payload || !record_get_key(msg->key, msg->key_len, &time_us) ||
-	    !is_plausible(msg, time_us))
-		return false;
-	*out = (struct content){.packets = 1, .time_us = (int64_t)time_us};
-	if (is_block(msg, &out->packets))
-		return true;
-	out->pkt = pkt;
-	return !record_decode_one(msg, pkt);
+	add_time(s, s->packets++ == 0, (int64_t)pkt->time_us);
+	add_linktype(s, pkt->linktype);
+	add_name(&s->hosts, pkt->host, pkt->host_len);
+	add_name(&s->interfaces, pkt->interface, pkt->interface_len);
+	return 0;
 }
 
 void record_sample_add(struct record_sample *s, const rd_kafka_message_t *msg)
 {
-	struct content content;
-	struct packet pkt;
+	char why[RECORD_DECODE_WHY_SIZE];
+	uint64_t time_us;
 
 	s->records++;
 	s->bytes += msg->key_len + msg->len;
-	if (!read_content(msg, &pkt, &content))
+	if (!msg->payload || !record_get_key(msg->key, msg->key_len, &time_us) ||
+	    !is_plausible(msg, time_us))
 		return;
-	add_time(s, s->ours++ == 0, content.time_us);
-	s->packets += content.packets;
-	if (!content.pkt)
-		return;
-	add_linktype(s, content.pkt->linktype);
-	add_name(&s->hosts, content.pkt->host, content.pkt->host_len);
-	add_name(&s->interfaces, content.pkt->interface, content.pkt->interface_len);
+	record_decode(msg, add_packet, s, why);
+	s->ours += !*why;
 }
 
 void record_sample_merge(struct record_sample *into, const struct record_sample *from)

@@ -37,8 +37,7 @@ struct record_sample {
 /*
  * Takes a record into a sample that began as zeroes. Ours is a record of docs/record.md whose key
  * is a plausible time: one of 1980 to 2100, or the time stamp that its sender gave it (other
- * programs have keys of 8 bytes too). A block of packets counts as its header says; what is in it
- * is not looked at.
+ * programs have keys of 8 bytes too). Of a block it looks at each packet.
  */
 void record_sample_add(struct record_sample *sample, const rd_kafka_message_t *msg);
 

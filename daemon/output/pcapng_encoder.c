@@ -149,13 +149,16 @@ static void copy_name(char *out, const char *name, size_t len)
 static size_t put_interface(struct pcapng_encoder *p, struct interface *i, uint8_t *room)
 {
 	char host[NAME_MAX_LEN + 1], name[NAME_MAX_LEN + 1];
+	struct packet pkt = {.linktype = i->linktype, .host = host, .interface = name};
 
 	copy_name(host, i->names, i->host_len);
 	copy_name(name, i->names + i->host_len, i->name_len);
 	i->id = p->n;
 	i->put = true;
 	p->all[p->n++] = i;
-	return pcapng_put_interface(room, i->linktype, i->resolution, name, host);
+	pkt.host_len = (uint8_t)strlen(host);
+	pkt.interface_len = (uint8_t)strlen(name);
+	return pcapng_put_interface(room, &pkt, i->resolution);
 }
 
 /* ---- packets ---- */

@@ -51,6 +51,30 @@ size_t pcapng_packet_size_max(uint32_t caplen)
 	return 32 + padded(caplen) + 8 + 12 + 4;
 }
 
+/* 0: it is left out. */
+static size_t option_size(size_t len)
+{
+	return len ? 4 + padded(len) : 0;
+}
+
+size_t pcapng_section_size(const char *os, const char *application)
+{
+	return 24 + option_size(strlen(os)) + option_size(strlen(application)) + 4 + 4;
+}
+
+size_t pcapng_interface_size(const struct packet *pkt)
+{
+	return 16 + option_size(pkt->interface_len) + option_size(pkt->host_len) + option_size(1) +
+	       4 + 4;
+}
+
+size_t pcapng_packet_size(const struct packet *pkt, uint32_t flags)
+{
+	size_t options = (flags ? 8 : 0) + (pkt->dropcount ? 12 : 0);
+
+	return 32 + padded(pkt->caplen) + options + (options ? 4 : 0);
+}
+
 /* Type in front, and the length on both sides, as every block has; `n` bytes without the last. */
 static size_t frame_block(uint8_t *buf, uint32_t type, size_t n)
 {
@@ -114,19 +138,29 @@ size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application)
 	return frame_block(buf, SECTION, n);
 }
 
-size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution, const char *name,
-			    const char *description)
+static size_t put_name(uint8_t *buf, uint16_t code, const char *name, uint8_t len)
+{
+	return len ? put_option(buf, code, name, len) : 0;
+}
+
+size_t pcapng_put_interface(uint8_t *buf, const struct packet *pkt, uint8_t resolution)
 {
 	size_t n = 16;
 
-	bytes_put16(buf + 8, linktype);
+	bytes_put16(buf + 8, pkt->linktype);
 	bytes_put16(buf + 10, 0);
 	bytes_put32(buf + 12, PACKET_MAX_LEN);
-	n += put_text(buf + n, IF_NAME, name);
-	n += put_text(buf + n, IF_DESCRIPTION, description);
+	n += put_name(buf + n, IF_NAME, pkt->interface, pkt->interface_len);
+	n += put_name(buf + n, IF_DESCRIPTION, pkt->host, pkt->host_len);
 	n += put_option(buf + n, IF_TSRESOL, &resolution, 1);
 	n += put_end(buf + n);
 	return frame_block(buf, INTERFACE, n);
+}
+
+void pcapng_interface_names(const struct packet *pkt, size_t *name, size_t *host)
+{
+	*name = 16 + 4;
+	*host = 16 + option_size(pkt->interface_len) + 4;
 }
 
 size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,

@@ -21,11 +21,19 @@ uint64_t pcapng_ticks(const struct packet *pkt, uint8_t resolution);
 /* What pcapng_put_packet() writes at most, without its comment. */
 size_t pcapng_packet_size_max(uint32_t caplen);
 
+/* What pcapng_put_section(), pcapng_put_interface() and, without a comment, pcapng_put_packet()
+ * write, to the byte. */
+size_t pcapng_section_size(const char *os, const char *application);
+size_t pcapng_interface_size(const struct packet *pkt);
+size_t pcapng_packet_size(const struct packet *pkt, uint32_t flags);
+
 /* Each writes one block and returns its size; the caller has seen to the room. An empty text is
  * left out; none is longer than 255 bytes. */
 size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application);
-size_t pcapng_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution, const char *name,
-			    const char *description);
+/* The interface of this packet: its link type, its name, and the host as the description. */
+size_t pcapng_put_interface(uint8_t *buf, const struct packet *pkt, uint8_t resolution);
+/* Where in what that writes the names lie. */
+void pcapng_interface_names(const struct packet *pkt, size_t *name, size_t *host);
 /* `flags`: epb_flags, 0 when nothing is known. The packet's dropcount goes in when it is not 0. */
 size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 			 const struct packet *pkt, uint32_t flags, const char *comment);

@@ -64,6 +64,19 @@ size_t record_put_headers(const struct packet *pkt, struct record_header out[REC
 	return n;
 }
 
+size_t record_put_block_headers(uint64_t packets, const char *host, size_t host_len,
+				struct record_header out[RECORD_MAX_HEADERS])
+{
+	static const char format[] = "pcapng";
+	size_t n = 0;
+
+	put_text(&out[n++], "format", format, strlen(format));
+	put_number(&out[n++], "packets", packets);
+	if (host_len)
+		put_text(&out[n++], "host", host, host_len);
+	return n;
+}
+
 const char *record_get_packet(struct packet *pkt, const void *key, size_t key_len,
 			      const void *value, size_t len)
 {
@@ -80,7 +93,7 @@ const char *record_get_packet(struct packet *pkt, const void *key, size_t key_le
 	return value ? NULL : "it has no value";
 }
 
-static bool parse_decimal(const char *text, size_t len, uint64_t max, uint64_t *out)
+bool record_parse_decimal(const char *text, size_t len, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;
 
@@ -97,8 +110,7 @@ static bool parse_decimal(const char *text, size_t len, uint64_t max, uint64_t *
 	return true;
 }
 
-/* A name is for people: what is too long for one is cut. */
-static uint8_t name_len(size_t len)
+uint8_t record_name_len(size_t len)
 {
 	return len < UINT8_MAX ? (uint8_t)len : UINT8_MAX;
 }
@@ -108,25 +120,25 @@ bool record_get_header(struct packet *pkt, const char *name, const void *value, 
 	uint64_t v;
 
 	if (!strcmp(name, "linktype")) {
-		if (!parse_decimal(value, len, UINT16_MAX, &v))
+		if (!record_parse_decimal(value, len, UINT16_MAX, &v))
 			return false;
 		pkt->linktype = (uint16_t)v;
 	} else if (!strcmp(name, "wirelen")) {
-		if (!parse_decimal(value, len, UINT32_MAX, &v))
+		if (!record_parse_decimal(value, len, UINT32_MAX, &v))
 			return false;
 		pkt->wirelen = (uint32_t)v;
 	} else if (!strcmp(name, "nanos")) {
-		if (!parse_decimal(value, len, 999, &v))
+		if (!record_parse_decimal(value, len, 999, &v))
 			return false;
 		pkt->nanos = (uint16_t)v;
 	} else if (!strcmp(name, "dropcount")) {
-		return parse_decimal(value, len, UINT64_MAX, &pkt->dropcount);
+		return record_parse_decimal(value, len, UINT64_MAX, &pkt->dropcount);
 	} else if (!strcmp(name, "host")) {
 		pkt->host = value;
-		pkt->host_len = value ? name_len(len) : 0;
+		pkt->host_len = value ? record_name_len(len) : 0;
 	} else if (!strcmp(name, "interface")) {
 		pkt->interface = value;
-		pkt->interface_len = value ? name_len(len) : 0;
+		pkt->interface_len = value ? record_name_len(len) : 0;
 	}
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet as a Kafka record, and back: the key and the headers of docs/record.md. Pure.
+ * A packet as a Kafka record, and back: the key and the headers of docs/record.md; those of a block
+ * too, whose value is for block_writer.h and block_reader.h. Pure.
  */
 #pragma once
 
@@ -47,6 +48,10 @@ static inline bool record_needs_headers(const struct packet *pkt)
  */
 size_t record_put_headers(const struct packet *pkt, struct record_header out[RECORD_MAX_HEADERS]);
 
+/* The same for a block of that many packets; `host`: NULL, or where it was captured. */
+size_t record_put_block_headers(uint64_t packets, const char *host, size_t host_len,
+				struct record_header out[RECORD_MAX_HEADERS]);
+
 /*
  * The packet of a record without headers: all that they would say gets its default (Ethernet,
  * wirelen = the value's length, 0 ns). More than PACKET_MAX_LEN bytes are cut. Borrows the value.
@@ -62,3 +67,8 @@ const char *record_get_packet(struct packet *pkt, const void *key, size_t key_le
  * its range; the packet is then unchanged.
  */
 bool record_get_header(struct packet *pkt, const char *name, const void *value, size_t len);
+
+/* The value of a header that is a number of at most `max`. False: it is none. */
+bool record_parse_decimal(const char *text, size_t len, uint64_t max, uint64_t *out);
+/* Of a name that a header has; it is for people: what is too long for one is cut. */
+uint8_t record_name_len(size_t len);

@@ -124,11 +124,13 @@ def test_records_of_a_compacted_topic_are_an_estimate(make_topic):
 
 def test_blocks_count_by_their_packets(topic):
     t = 1700000000000000
-    topic.produce_raw([(struct.pack('!Q', t + i), b'a pcapng section',
-                        [('format', b'pcapng'), ('packets', b'40')], t // 1000)
-                       for i in range(200)])
+    sample = captures.sample(200 * 40, size=64, start_us=t, step_us=1000)
+    topic.produce_raw([captures.block_record(sample[i:i + 40], linktype=(1, 113)[i % 80 // 40])
+                       for i in range(0, len(sample), 40)])
     row = row_of(listed(topic, topic.name), topic.name)
     assert (row['records'], row['packets'], row['packets_exact']) == (200, 8000, False)
+    assert (row['first_us'], row['last_us']) == (sample[0].time_us, sample[-1].time_us)
+    assert row['linktypes'] == [1, 113]
     head, line, _ = pycapa('-L', topic.name, '-k', topic.broker.bootstrap).stdout.decode().splitlines()
     assert head.split()[5] == 'PACKETS' and line.split()[5] == '~8000'
 

@@ -59,12 +59,13 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *t
 }
 
 /* A record holds as many packets as its value has bytes, and one when it has none. */
-int record_decode(const rd_kafka_message_t *msg, packet_fn take_packet, void *ctx, const char **why)
+int record_decode(const rd_kafka_message_t *msg, packet_fn take_packet, void *ctx,
+		  char why[RECORD_DECODE_WHY_SIZE])
 {
 	const struct packet pkt = {.time_us = (uint64_t)msg->offset};
 	int err = 0;
 
-	*why = NULL;
+	*why = '\0';
 	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++)
 		err = take_packet(ctx, &pkt);
 	return err;

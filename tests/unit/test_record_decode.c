@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kafka/record_decode.h"
+#include "packet/block_writer.h"
 
 static struct {
 	rd_kafka_headers_t *headers; /* NULL: the message has none */
@@ -158,6 +159,70 @@ static void test_a_header_that_is_none_of_ours(void **state)
 	assert_no_packet(&msg, "its headers are damaged");
 }
 
+/* ---- blocks ---- */
+
+struct taken {
+	size_t n;
+	uint64_t times[4];
+	char host[16];
+};
+
+static int take(void *ctx, const struct packet *pkt)
+{
+	struct taken *t = ctx;
+
+	t->times[t->n++] = pkt->time_us;
+	memcpy(t->host, pkt->host ? pkt->host : "", pkt->host_len);
+	return t->n == 3 ? PACKET_E_FULL : 0;
+}
+
+static void test_a_block_and_a_packet_are_told_apart_by_their_headers(void **state)
+{
+	struct packet pkt = {.time_us = 1700000000000001, .linktype = 1};
+	char why[RECORD_DECODE_WHY_SIZE];
+	rd_kafka_message_t msg = good();
+	struct taken t = {0};
+	struct block_writer w;
+	uint8_t buf[512];
+
+	block_writer_init(&w, buf, sizeof(buf));
+	for (int i = 0; i < 4; i++, pkt.time_us++)
+		assert_true(block_writer_put(&w, &pkt));
+	msg.payload = buf;
+	msg.len = w.len;
+	add_header("host", "a");
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_string_equal(why, "");
+	assert_int_equal(t.n, 1); /* the bytes of a section, in a record that is a packet */
+	add_header("format", "pcapng");
+	add_header("packets", "4");
+	t.n = 0;
+	assert_int_equal(record_decode(&msg, take, &t, why), PACKET_E_FULL);
+	assert_string_equal(why, "");
+	assert_int_equal(t.n, 3);
+	assert_int_equal(t.times[2], 1700000000000003);
+	assert_string_equal(t.host, "a");
+}
+
+static void test_what_is_no_block_says_why(void **state)
+{
+	char why[RECORD_DECODE_WHY_SIZE];
+	rd_kafka_message_t msg = good();
+	struct taken t = {0};
+
+	add_header("format", "pcapng");
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_string_equal(why, "a damaged block: it is not pcapng (at byte 0 of 8)");
+	msg.payload = NULL;
+	msg.len = 0;
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_string_equal(why, "a damaged block: it is not pcapng (at byte 0 of 0)");
+	add_header("packets", "four");
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_string_equal(why, "a header has a value out of range");
+	assert_int_equal(t.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +230,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_packet_with_each_header, forget_headers),
 		cmocka_unit_test_teardown(test_what_is_no_packet_says_why, forget_headers),
 		cmocka_unit_test_teardown(test_a_header_that_is_none_of_ours, forget_headers),
+		cmocka_unit_test_teardown(test_a_block_and_a_packet_are_told_apart_by_their_headers,
+					  forget_headers),
+		cmocka_unit_test_teardown(test_what_is_no_block_says_why, forget_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kafka/record_sample.h"
+#include "packet/block_writer.h"
 #include "packet/record.h"
 
 #define T0 INT64_C(1700000000000001)
@@ -167,19 +168,49 @@ static void test_sets_are_bounded(void **state)
 	assert_int_equal(world.sample.n_linktypes, RECORD_SAMPLE_LINKTYPES);
 }
 
-static void test_a_block_counts_as_its_header_says(void **state)
+static void add_block(const struct block_writer *w)
 {
+	uint8_t key[RECORD_KEY_LEN];
+	rd_kafka_message_t msg = {.key = key,
+				  .key_len = sizeof(key),
+				  .payload = w->buf,
+				  .len = w->len};
+
+	record_put_key(key, w->first_us);
+	record_sample_add(&world.sample, &msg);
+}
+
+static void test_of_a_block_each_packet_is_looked_at(void **state)
+{
+	static const struct packet pkts[] = {
+		{.time_us = T0 + 5, .linktype = 276, .interface = "eth1", .interface_len = 4},
+		{.time_us = T0, .linktype = 101, .interface = "eth0", .interface_len = 4},
+		{.time_us = T0 + 9, .linktype = 101, .interface = "eth0", .interface_len = 4},
+	};
+	const struct record_sample *s = &world.sample;
+	uint8_t buf[1024];
+	struct block_writer w;
+
+	block_writer_init(&w, buf, sizeof(buf));
+	for (size_t i = 0; i < 3; i++)
+		assert_true(block_writer_put(&w, &pkts[i]));
 	set_header("format", "pcapng");
-	set_header("packets", "250");
-	add(T0);
-	assert_int_equal(world.sample.ours, 1);
-	assert_int_equal(world.sample.packets, 250);
-	assert_int_equal(world.sample.n_linktypes, 0);
-	set_header("packets", "0"); /* no block of ours, but what a reader makes of it: a packet */
-	add(T0);
-	set_header("packets", "999999999999999999999");
-	add(T0);
-	assert_int_equal(world.sample.packets, 252);
+	set_header("packets", "3");
+	set_header("host", "sensor1");
+	add_block(&w);
+	assert_int_equal(s->ours, 1);
+	assert_int_equal(s->packets, 3);
+	assert_int_equal(s->first_us, T0);
+	assert_int_equal(s->last_us, T0 + 9);
+	assert_int_equal(s->n_linktypes, 2);
+	assert_int_equal(s->linktypes[0], 101);
+	assert_int_equal(s->interfaces.n, 2);
+	assert_string_equal(s->hosts.list[0], "sensor1");
+	set_header("packets", "4"); /* damaged: none of ours */
+	add_block(&w);
+	assert_int_equal(s->records, 2);
+	assert_int_equal(s->ours, 1);
+	assert_int_equal(s->packets, 3);
 }
 
 static void test_samples_are_merged(void **state)
@@ -213,7 +244,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_sender_may_vouch_for_a_time, forget),
 		cmocka_unit_test_teardown(test_names_and_link_types_are_sets, forget),
 		cmocka_unit_test_teardown(test_sets_are_bounded, forget),
-		cmocka_unit_test_teardown(test_a_block_counts_as_its_header_says, forget),
+		cmocka_unit_test_teardown(test_of_a_block_each_packet_is_looked_at, forget),
 		cmocka_unit_test_teardown(test_samples_are_merged, forget),
 	};
 

@@ -498,7 +498,14 @@ static void the_interface_and_what_was_lost_are_told(void **state)
 /* What pycapa writes it reads again; of other programs a description is no host. */
 static void the_host_is_told_in_a_section_of_ours(void **state)
 {
-	const struct packet pkt = {.data = (const uint8_t *)"xxx", .caplen = 3, .wirelen = 3};
+	const struct packet pkt = {.data = (const uint8_t *)"xxx",
+				   .caplen = 3,
+				   .wirelen = 3,
+				   .linktype = 1,
+				   .interface = "eth0",
+				   .interface_len = 4,
+				   .host = "sensor1",
+				   .host_len = 7};
 	static const char *const applications[] = {"pycapa 1.0.0", "Dumpcap 4.0"};
 	struct world *w = *state;
 	uint8_t buf[512];
@@ -506,7 +513,7 @@ static void the_host_is_told_in_a_section_of_ours(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		again(w, false);
 		put_bytes(&w->f, buf, pcapng_put_section(buf, "Linux", applications[i]));
-		put_bytes(&w->f, buf, pcapng_put_interface(buf, 1, 9, "eth0", "sensor1"));
+		put_bytes(&w->f, buf, pcapng_put_interface(buf, &pkt, 9));
 		put_bytes(&w->f, buf, pcapng_put_packet(buf, 0, 9, &pkt, 1, "a comment"));
 		assert_packet(w, 1, 0, 0, 3, 3);
 		assert_int_equal(w->item.pkt.interface_len, 4);

@@ -169,6 +169,19 @@ def section_block(order):
     return block(order, 0x0a0d0d0a, struct.pack(order + 'IHHq', 0x1a2b3c4d, 1, 0, -1))
 
 
+def section(packets, linktype=1, order='<'):
+    """A pcapng section of one interface, with times in nanoseconds."""
+    return (section_block(order) + interface_block(order, linktype, 262144, 9) +
+            b''.join(packet_block(order, 0, p.time_us * 1000, p.data, p.wirelen) for p in packets))
+
+
+def block_record(packets, **kwargs):
+    """A block record of docs/record.md: its key, value, headers and timestamp in ms."""
+    times = [p.time_us for p in packets]
+    return (struct.pack('!Q', min(times)), section(packets, **kwargs),
+            [('format', b'pcapng'), ('packets', str(len(packets)).encode())], max(times) // 1000)
+
+
 def every_kind(order, start=1700000000):
     """A pcapng section that has all that may differ within one, in this byte order."""
     frame, at = udp(1), start
