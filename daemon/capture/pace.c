@@ -23,7 +23,7 @@ double pace_wait(struct pace *p, const struct packet *pkt, int64_t now)
 {
 	double wait;
 
-	if (p->factor == 0)
+	if (p->factor == 0 || pkt->time_us == 0)
 		return 0;
 	if (!p->begun ||
 	    (p->latest_us > pkt->time_us && p->latest_us - pkt->time_us > STEP_BACK_US))

@@ -4,7 +4,8 @@
  * Pure.
  *
  * What is late is due at once: the next ones keep to the schedule. A step back in time of more than
- * a second begins a new one, so that what was joined behind it does not come in one burst.
+ * a second begins a new one, so that what was joined behind it does not come in one burst. A packet
+ * without a time of its own (1970, as readfile.h has it) is due at once.
  */
 #pragma once
 

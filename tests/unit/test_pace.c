@@ -82,6 +82,18 @@ static void test_a_step_back_begins_a_new_schedule(void **state)
 	assert_int_equal(wait_us(&p, 50000500, 0, 100000000), 500);
 }
 
+/* The packets before and behind it are decades later. */
+static void test_a_packet_without_a_time_is_due_and_changes_no_schedule(void **state)
+{
+	const struct packet undated = {.time_us = 0};
+	struct pace p = {.factor = 1};
+
+	assert_true(pace_wait(&p, &undated, NOW) == 0);
+	assert_int_equal(wait_us(&p, 0, 0, 0), 0);
+	assert_true(pace_wait(&p, &undated, NOW) == 0);
+	assert_int_equal(wait_us(&p, 1000, 0, 0), 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +103,7 @@ int main(void)
 		cmocka_unit_test(test_nanoseconds_count),
 		cmocka_unit_test(test_what_is_out_of_order_changes_no_schedule),
 		cmocka_unit_test(test_a_step_back_begins_a_new_schedule),
+		cmocka_unit_test(test_a_packet_without_a_time_is_due_and_changes_no_schedule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
