@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "app/replay_check.h"
 #include "output/viewer.h"
 #include "packet/own_traffic.h"
 #include "producer/relay.h"
@@ -55,6 +56,8 @@ int producer_input_take_from_file(void *ctx, const struct packet *pkt)
 	struct role *s = ctx;
 	struct packet plain = *pkt;
 
+	if (replay_check_holds(s->check, pkt))
+		return PACKET_E_FULL;
 	if (s->cfg->annotate)
 		return producer_input_take(s, pkt);
 	plain.host = plain.interface = NULL;

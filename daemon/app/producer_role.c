@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "app/change.h"
+#include "app/replay_check.h"
 #include "base/log.h"
 #include "capture/live_capture.h"
 #include "capture/replay.h"
@@ -260,10 +261,25 @@ static int open_delivery(struct role *s)
 	return 0;
 }
 
+static int open_check(struct role *s)
+{
+	const struct replay_check_options opt = {
+		.loop = s->opt.loop,
+		.cfg = s->cfg,
+		.producer = s->producer,
+		.on_over = run_input,
+		.ctx = s,
+	};
+
+	return replay_check_new(&s->check, &opt);
+}
+
 static int begin(struct role *s)
 {
 	int r = open_delivery(s);
 
+	if (r == 0 && s->cfg->read_file)
+		r = open_check(s);
 	if (r < 0)
 		return r;
 	if (s->cfg->read_file)
@@ -395,6 +411,7 @@ static void role_free(struct role *s)
 	live_capture_free(s->live);
 	replay_free(s->replay);
 	delivery_free(s->delivery);
+	replay_check_free(s->check);
 	own_traffic_unref(s->own);
 	viewer_free(s->viewer);
 	config_unref(s->cfg);

@@ -20,6 +20,7 @@ struct role {
 	struct producer *producer; /* likewise */
 	struct live_capture *live;
 	struct replay *replay;
+	struct replay_check *check;    /* with it */
 	const struct config *next_cfg; /* of a reload that is pending */
 	struct outclient *next;        /* likewise; NULL: the client stays */
 	ev_timer limit; /* fires once when max-packets is reached: not from within the input */

@@ -48,6 +48,7 @@ struct kafka {
 	struct login_backoff *pace;
 	struct hung_broker *hung; /* producers only */
 	char topic[256];          /* a consumer's, else empty */
+	struct topic_limits_question limits;
 
 	struct memory *memory; /* of kafka_alloc() */
 	pthread_t flusher, destroyer;
@@ -110,6 +111,9 @@ static void handle_event(struct kafka *k, rd_kafka_event_t *event)
 		break;
 	case RD_KAFKA_EVENT_STATS:
 		handle_stats(k, event);
+		break;
+	case RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT:
+		topic_limits_answer(&k->limits, event);
 		break;
 	default:
 		break;
@@ -455,6 +459,11 @@ void kafka_brake(struct kafka *k, const char *topic)
 void kafka_connect_now(struct kafka *k)
 {
 	atomic_store(&k->hold_until_ms, 0);
+}
+
+int kafka_ask_limits(struct kafka *k, const char *topic, topic_limits_fn fn, void *ctx)
+{
+	return topic_limits_ask(&k->limits, k->rk, topic, k->main_queue, fn, ctx);
 }
 
 bool kafka_connected(const struct kafka *k)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "kafka/topic_limits.h"
 
 struct kafka;
 struct kafkalog;
@@ -103,6 +104,10 @@ void kafka_watch_pause(struct kafka *k, bool paused);
 /* Producers: the next reports are waited for. Without it they are taken with the packets, or 40
  * times a second. */
 void kafka_hurry(struct kafka *k);
+
+/* Which times the topic takes and keeps: `fn` has the answer, unless the client ends before. 0 or
+ * -ENOMEM. */
+int kafka_ask_limits(struct kafka *k, const char *topic, topic_limits_fn fn, void *ctx);
 
 /*
  * Producers: has rd_kafka_flush() running on a helper thread until the client is freed, so that

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "app/producer_role_impl.h"
+#include "app/replay_check.h"
 #include "output/viewer.h"
 #include "packet/own_traffic.h"
 #include "producer/relay.h"
@@ -17,6 +18,7 @@
 static struct {
 	bool own;   /* the next packet is */
 	int answer; /* of the relay */
+	bool holds; /* the check of a file's times is not over */
 	struct packet sent;
 	unsigned int n_sent, shown, limits;
 } world;
@@ -33,6 +35,11 @@ int relay_send(struct relay *r, const struct packet *pkt)
 		world.n_sent++;
 	}
 	return world.answer;
+}
+
+bool replay_check_holds(struct replay_check *c, const struct packet *pkt)
+{
+	return world.holds;
 }
 
 void viewer_show(struct viewer *v, uint64_t number, const struct packet *pkt)
@@ -104,6 +111,10 @@ static void a_file_names_its_origin_if_asked(void **state)
 	struct config cfg = {.annotate = false};
 	struct role s = begin(&cfg);
 
+	world.holds = true;
+	assert_int_equal(producer_input_take_from_file(&s, &pkt), PACKET_E_FULL);
+	assert_int_equal(world.n_sent, 0);
+	world.holds = false;
 	assert_int_equal(producer_input_take_from_file(&s, &pkt), 0);
 	assert_int_equal(world.sent.host_len + world.sent.interface_len, 0);
 	assert_null(world.sent.host);
