@@ -21,7 +21,7 @@ static struct {
 	bool blocked;
 	unsigned int counted;   /* how often its counters were read: twice at each look */
 	unsigned int no_memory; /* how often it has none for a packet of the spool */
-	uint64_t lost;          /* as it was told */
+	uint64_t lost, lost_at; /* as it was told, and how many it had then */
 } kafka;
 
 static struct packet packet_of(uint32_t id, uint8_t bytes[PACKET_SIZE])
@@ -67,6 +67,7 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
 void producer_add_losses(struct producer *p, uint64_t packets)
 {
 	kafka.lost += packets;
+	kafka.lost_at = kafka.next;
 }
 
 struct inflight *producer_inflight(struct producer *p)
@@ -251,6 +252,34 @@ static void hang_until_full(struct world *w)
 }
 
 /* ---- tests ---- */
+
+/* Told before the packet behind it is sent, for that one to tell. */
+static void what_is_damaged_on_disk_is_told_at_its_place(void **state)
+{
+	struct world *w = *state;
+	static uint8_t buf[1u << 18];
+	uint8_t bytes[PACKET_SIZE];
+	struct relay_counters c;
+	char path[512];
+	size_t size;
+
+	rig_open(w->rig);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct packet pkt = packet_of(i, bytes);
+
+		assert_int_equal(spool_append(w->rig->spool, &pkt), 0);
+	}
+	rig_close(w->rig);
+	size = slurp(w->rig, path, sizeof(path), buf, sizeof(buf));
+	buf[size / 2] ^= 0xff;
+	spit(path, buf, size);
+	open_relay(w);
+	WAIT(w->rig, kafka.next == 99);
+	relay_read_counters(w->relay, &c);
+	assert_int_equal(c.dropped, 1);
+	assert_int_equal(kafka.lost, 1);
+	assert_int_equal(kafka.id[kafka.lost_at], kafka.id[kafka.lost_at - 1] + 2);
+}
 
 /* The worst fault that was found: for as long as the disk stayed full, every packet was dropped. */
 static void a_hiccup_on_a_full_disk_costs_nothing(void **state)
@@ -581,6 +610,7 @@ static void what_is_given_up_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(what_is_damaged_on_disk_is_told_at_its_place),
 		CASE(a_hiccup_on_a_full_disk_costs_nothing),
 		CASE(what_a_full_disk_refuses_waits_in_memory),
 		CASE(a_full_spool_holds_the_input),
