@@ -18,6 +18,9 @@ static void count(const struct role *s, struct consumer_counts *out)
 	out->skipped += s->before.skipped;
 	out->outside += s->before.outside;
 	out->gone += s->before.gone;
+	out->late += s->before.late;
+	if (s->before.late_ns > out->late_ns)
+		out->late_ns = s->before.late_ns;
 }
 
 static void read_counters(const struct role *s, struct counters *out)
@@ -31,6 +34,7 @@ static void read_counters(const struct role *s, struct counters *out)
 		.bytes = s->bytes,
 		.filtered = packet_filter_left_out(s->filter),
 		.skipped = counts.skipped + s->foreign,
+		.late = counts.late,
 		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
 	};
 }
@@ -130,6 +134,16 @@ static void log_cut_short(const struct role *s, bool interrupted, uint64_t read,
 		  waited ? "; waited for " : "", waited ? s->why : "", part);
 }
 
+/* What is not in order, and what would help. */
+static void log_late(const struct consumer_counts *counts)
+{
+	if (counts->late)
+		log_warn("%" PRIu64 " packet(s) written out of order, up to %.3f s late: --reorder "
+			 "sets how long packets wait, within memory; with less to sort "
+			 "(--partitions, a filter) memory lasts longer",
+			 counts->late, (double)counts->late_ns / 1e9);
+}
+
 /* Of what a bounded read was to take, records that retention deleted before it came to them. */
 static bool lacks(const struct role *s, const struct consumer_counts *counts)
 {
@@ -190,6 +204,7 @@ int consumer_report_close(struct role *s, bool interrupted)
 	if (s->reader_gone && !output_part(s->output))
 		return s->status;
 	output_log_cut(s->output);
+	log_late(&counts);
 	log_failures(s, interrupted, &counts);
 	return s->status || output_part(s->output) || s->foreign || s->cut_short ||
 	       taken > written || lacks(s, &counts);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The consumer: consumer → filter → output.
+ * The consumer: consumer → output; the consumer asks the filter, before it puts packets in order.
  *
  * While the filter is being compiled for a link type, the packet waits as it would for a full
  * output: it is not taken, and the batch does not count as written (flush), so that the consumer
@@ -12,6 +12,7 @@
  */
 #include "app/consumer_role_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "base/log.h"
 #include "config/config_ref.h"
 #include "config/time_range.h"
+#include "consumer/intake.h"
 #include "kafka/kafkalog.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
@@ -109,11 +111,13 @@ static void tell_origin(void *ctx, struct pretty_origin *out)
 
 /* ---- the consumer ---- */
 
-static int put(struct role *s, const struct packet *pkt)
+static int take(void *ctx, const struct packet *pkt)
 {
+	struct role *s = ctx;
 	uint64_t limit = s->opt.cfg->max_packets;
 	int r = output_put(s->output, pkt);
 
+	s->last_us = pkt->time_us;
 	if (r == PACKET_E_FULL)
 		return r;
 	if (r == OUTPUT_E_LEFT_OUT) {
@@ -126,15 +130,13 @@ static int put(struct role *s, const struct packet *pkt)
 	return 0;
 }
 
-static int take(void *ctx, const struct packet *pkt)
+static int judge(void *ctx, const struct packet *pkt)
 {
 	struct role *s = ctx;
-	int r = s->filter ? packet_filter_judge(s->filter, pkt) : 0;
 
+	static_assert(PACKET_FILTER_E_LEFT_OUT == INTAKE_E_LEFT_OUT, "handed on as it is");
 	s->last_us = pkt->time_us;
-	if (r)
-		return r == PACKET_FILTER_E_LEFT_OUT ? 0 : r;
-	return put(s, pkt);
+	return packet_filter_judge(s->filter, pkt);
 }
 
 static bool flush(void *ctx)
@@ -197,6 +199,7 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 		.log = s->log,
 		.why = why,
 		.why_size = size,
+		.judge = s->filter ? judge : NULL,
 		.take = take,
 		.flush = flush,
 		.on_end = on_end,
@@ -308,6 +311,8 @@ static void cut_short(struct role *s)
 
 static void role_stop(struct role *s)
 {
+	if (!s->ended)
+		consumer_drain(s->consumer);
 	/* Who is stopped does not wait for a reader that is to get the header alone. */
 	s->hurried = !s->ended && output_taken(s->output) == 0;
 	if (!s->ended)
@@ -342,6 +347,9 @@ static void retire(struct role *s, struct consumer *fresh)
 	s->before.skipped += counts.skipped;
 	s->before.outside += counts.outside;
 	s->before.gone += counts.gone;
+	s->before.late += counts.late;
+	if (counts.late_ns > s->before.late_ns)
+		s->before.late_ns = counts.late_ns;
 	s->retired = s->consumer;
 	s->consumer = fresh;
 	consumer_close(s->retired);

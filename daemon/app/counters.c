@@ -53,6 +53,8 @@ static const struct counter table[] = {
 	    "Packets that the filter left out."),
 	ROW(CONSUMER, skipped, RECORDS, TOTAL, LINE | STATUS,
 	    "Records skipped, as they are not packets that the output can hold."),
+	ROW(CONSUMER, late, PACKETS, TOTAL, LINE,
+	    "Packets written after younger ones: they came later than reorder allows."),
 	ROW(CONSUMER, bytes, BYTES, TOTAL, RATE,
 	    "Captured bytes of the packets handed to the output."),
 	ROW(CONSUMER, lag, RECORDS, GAUGE, LINE | STATUS,

@@ -27,8 +27,8 @@
 struct counters {
 	uint64_t passed, received, recovered, delivered, queued, spooled, failed, dropped;
 	uint64_t dropped_kernel, dropped_interface, own, doubled, rtt;
-	uint64_t read, written, filtered, skipped, lag; /* of a consumer */
-	uint64_t bytes;                                 /* of both */
+	uint64_t read, written, filtered, skipped, late, lag; /* of a consumer */
+	uint64_t bytes;                                       /* of both */
 };
 
 /* What a value counts. A rate of packets is shown as packets/s, one of bytes as bits/s. */

@@ -5,6 +5,9 @@
 #include "config/settings_value.h"
 #include "config/time_range.h"
 
+#define REORDER_BOUNDED_MS 60000
+#define REORDER_LIVE_MS    50
+
 static enum config_builder_source source_of(const struct config_builder *builder, const char *name)
 {
 	return builder->source[settings_index(settings_find(name))];
@@ -80,6 +83,16 @@ void start_rules_range(struct config_builder *builder)
 		cfg->exit_at_end = true;
 }
 
+/* How long a packet waits for earlier ones: a live reader is to see it soon. */
+static void decide_reorder(const struct config_builder *builder)
+{
+	struct config *cfg = builder->cfg;
+	bool group = cfg->start.offset == CONFIG_OFFSET_STORED;
+
+	if (source_of(builder, "reorder") == CONFIG_BUILDER_DEFAULT)
+		cfg->reorder_ms = cfg->exit_at_end && !group ? REORDER_BOUNDED_MS : REORDER_LIVE_MS;
+}
+
 void start_rules_offset(struct config_builder *builder)
 {
 	const struct setting *offset = settings_find("kafka-offset");
@@ -90,6 +103,8 @@ void start_rules_offset(struct config_builder *builder)
 	    source_of(builder, "kafka-offset") == CONFIG_BUILDER_DEFAULT &&
 	    settings_set(builder->cfg, offset, "begin", builder->now_ms, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, NULL, "%s", why);
+	if (cfg->mode == CONFIG_MODE_CONSUMER)
+		decide_reorder(builder);
 	if (cfg->partitions && cfg->start.offset == CONFIG_OFFSET_STORED)
 		config_faults_add(builder->faults, where_of(builder, "partitions"),
 				  "a group decides which partitions its members read: leave out "

@@ -118,6 +118,7 @@ struct config {
 	struct config_start start;
 	struct config_time from, to; /* packets captured in [from, to) */
 	uint64_t slack_ms;           /* how late a packet may have been sent; CONFIG_SLACK_ALL */
+	uint32_t reorder_ms;         /* how long packets wait for earlier ones */
 	char *partitions;            /* partition_set.h; NULL: all */
 	char *write_file;            /* NULL: stdout */
 	enum config_format format;

@@ -225,6 +225,11 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_RESTART, .initial = "10m", .max = 366 * DAY, .most = "all",
 	 .help = "With --to: how late a packet may reach the topic, for example from a spool "
 		 "after an outage, and still be found; all reads to the end of the topic."},
+	{.name = "reorder", .metavar = "TIME", TIME(reorder_ms, "ms", 1), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .initial = "50ms", .max = HOUR,
+	 .help = "Put packets in order of time: how long each one waits for earlier ones; 0 "
+		 "writes them as they come. A read that ends always merges its partitions; "
+		 "there this is how late a packet may be within its partition (1m unless set)."},
 	{.name = "partitions", .metavar = "LIST", FIELD(partitions, STRING), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .shown = "all", .min = 1, .check = partition_set_check,
 	 .once = "write all partitions in one list: 0-3,7",

@@ -157,9 +157,14 @@ int64_t assignment_left(const struct assignment *a)
 	return ends_left(&ends, &a->partitions);
 }
 
+void assignment_nudge(struct assignment *a, int32_t partition)
+{
+	pause_nudge(&a->pause, partition);
+}
+
 static bool is_unstored(const struct partition *p)
 {
-	return p->assigned && p->next >= 0 && p->next != p->stored;
+	return p->assigned && p->next >= 0 && partition_position(p) != p->stored;
 }
 
 void assignment_store(struct assignment *a)
@@ -204,6 +209,7 @@ static void assign_new(struct assignment *a)
 	for (int i = 0; i < list->cnt; i++) {
 		log_debug("topic %s, partition %" PRId32 ": from offset %" PRId64, a->topic,
 			  list->elems[i].partition, list->elems[i].offset);
+		a->opt.on_assigning(a->opt.ctx, list->elems[i].partition);
 		a->partitions.all[list->elems[i].partition].assigned = true;
 	}
 	give(a, CONSUMER_CALLS_ASSIGN, list, on_assigned);

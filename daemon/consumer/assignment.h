@@ -39,6 +39,8 @@ struct assignment_options {
 	const struct consumer_position *resume; /* copied; start here instead of by cfg->start */
 	size_t n_resume;
 
+	/* Without a group: the partition is going to be read. */
+	void (*on_assigning)(void *ctx, int32_t partition);
 	/* Partitions came, went, or are in trouble. */
 	void (*on_change)(void *ctx);
 	/* Partitions are about to go: write what can be written, and store it. */
@@ -78,7 +80,14 @@ bool assignment_is_pausing(const struct assignment *a);
 /* Something that was asked for is not in force yet. */
 bool assignment_is_busy(const struct assignment *a);
 
-/* Everything taken so far is written: tells the group, if there is one. */
+/*
+ * Wakes librdkafka's thread for the broker of a partition, by a question that goes there; not while
+ * another call is on its way.
+ */
+void assignment_nudge(struct assignment *a, int32_t partition);
+
+/* Everything taken so far is written, but for what waits (struct partition): tells the group, if
+ * there is one. */
 void assignment_store(struct assignment *a);
 
 /* For kafka_options.on_rebalance, and the events of a closing client. */

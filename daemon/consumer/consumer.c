@@ -1,195 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Messages come from librdkafka's consumer queue a batch at a time. A message that downstream has
- * no room for stays in the inbox with those behind it, and no more are fetched. When that lasts,
- * the partitions are paused, so that librdkafka need not hold what nobody takes, and the queue is
- * polled on by `tick` once they are: who does not poll is put out of his group. librdkafka drops
- * what it had fetched of a paused partition and fetches it again after the last message it gave us.
- * While a pause is on its way nothing is fetched (pause.c).
- *
- * A range of time that ends ahead is never paused: it is told the ends of partitions, and one that
- * is paused there may miss its next record (kafkaconf.c). No group puts it out.
- */
 #include "consumer/consumer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "config/config_ref.h"
-#include "config/time_range.h"
-#include "consumer/assignment.h"
-#include "consumer/consumer_words.h"
-#include "consumer/group_leave.h"
-#include "consumer/range_timers.h"
-#include "consumer/reader.h"
-#include "consumer/trouble.h"
-#include "kafka/kafka.h"
-
-#define TICK_SEC 1.0 /* how long a reader may stall before the partitions are paused */
-
-struct consumer {
-	struct consumer_options opt;
-	struct kafka *k;
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue; /* the consumer queue, as the reader has it */
-	struct assignment *assignment;
-	ev_timer tick;
-	struct range_timers range;
-	struct group_leave leave;
-	bool group;
-
-	struct reader reader;
-	bool disconnected;
-	bool blocked; /* downstream is full */
-	bool drained; /* all that was taken is written */
-	bool stopped;
-	bool ended;
-	struct trouble trouble;
-};
-
-/* ---- what it is doing ---- */
-
-static rd_kafka_resp_err_t trouble_of(const struct consumer *c)
-{
-	rd_kafka_resp_err_t err = assignment_trouble(c->assignment);
-
-	return err ? err : c->trouble.err;
-}
-
-static struct consumer_view view_of(const struct consumer *c)
-{
-	return (struct consumer_view){
-		.cfg = c->opt.cfg,
-		.k = c->k,
-		.assignment = c->assignment,
-		.trouble = trouble_of(c),
-		.disconnected = c->disconnected,
-		.blocked = c->blocked,
-		.group = c->group,
-	};
-}
-
-static void describe_state(struct consumer *c)
-{
-	const struct consumer_view view = view_of(c);
-	char text[512];
-
-	if (c->stopped)
-		return;
-	consumer_words_state(text, sizeof(text), &view);
-	c->opt.on_state(c->opt.ctx, text);
-}
-
-static void check_end(struct consumer *c)
-{
-	bool bounded = c->range.over || c->opt.cfg->exit_at_end;
-
-	if (!bounded || c->ended || c->stopped || !assignment_ended(c->assignment) ||
-	    !reader_is_empty(&c->reader))
-		return;
-	c->ended = true;
-	c->opt.on_end(c->opt.ctx);
-}
-
-/* ---- messages ---- */
-
-/* What a group does to a member comes with the messages, not to kafka_options.on_fatal. */
-static void take_fatal(struct consumer *c)
-{
-	char reason[512];
-
-	if (c->stopped || !rd_kafka_fatal_error(c->rk, reason, sizeof(reason)))
-		return;
-	c->opt.on_failed(c->opt.ctx, reason);
-}
-
-static void on_error(void *ctx, const rd_kafka_message_t *msg)
-{
-	struct consumer *c = ctx;
-
-	if (msg->err == RD_KAFKA_RESP_ERR__FATAL)
-		take_fatal(c);
-	else if (trouble_take(&c->trouble, c->opt.cfg->topic, c->group, msg))
-		describe_state(c);
-}
-
-static void update_watch(struct consumer *c)
-{
-	kafka_watch_pause(c->k, c->blocked || c->stopped || assignment_is_pausing(c->assignment));
-}
-
-static void block(struct consumer *c)
-{
-	c->blocked = true;
-	update_watch(c);
-	ev_timer_again(c->opt.loop, &c->tick);
-}
-
-/* Those that came, of the range or not. */
-static uint64_t records(const struct consumer *c)
-{
-	return c->reader.read + c->reader.outside;
-}
-
-static bool on_ready(void *ctx)
-{
-	struct consumer *c = ctx;
-	uint64_t before = records(c);
-	bool more;
-	int r;
-
-	if (c->stopped)
-		return false;
-	r = reader_run(&c->reader, &more);
-	if (records(c) != before && trouble_clear(&c->trouble))
-		describe_state(c);
-	c->drained = c->opt.flush(c->opt.ctx);
-	if (r == PACKET_E_FULL && !c->stopped) {
-		/* Where that made room for all, nobody will call consumer_resume(). */
-		if (!c->drained)
-			block(c);
-		return true;
-	}
-	check_end(c);
-	return more && !c->stopped;
-}
-
-void consumer_resume(struct consumer *c)
-{
-	c->drained = true;
-	if (!c->blocked || c->stopped)
-		return;
-	c->blocked = false;
-	if (assignment_is_paused(c->assignment))
-		assignment_pause(c->assignment, false);
-	if (!c->group)
-		ev_timer_stop(c->opt.loop, &c->tick);
-	update_watch(c);
-}
-
-/* ---- the clock: a slow reader, the group ---- */
-
-static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct consumer *c = w->data;
-
-	if (c->blocked && !assignment_is_paused(c->assignment) &&
-	    !time_range_ends_ahead(c->opt.cfg))
-		assignment_pause(c->assignment, true);
-	if (c->blocked && !assignment_is_busy(c->assignment))
-		reader_poll(&c->reader);
-	else if (c->group && !c->blocked && !assignment_is_pausing(c->assignment))
-		on_ready(c);
-	if (c->drained)
-		assignment_store(c->assignment);
-}
+#include "consumer/consumer_flow.h"
 
 /* ---- the clock: a range of time ---- */
 
 static void on_absent(void *ctx)
 {
 	struct consumer *c = ctx;
-	const struct consumer_view view = view_of(c);
+	const struct consumer_view view = consumer_flow_view(c);
 	char why[512];
 
 	if (c->stopped)
@@ -213,6 +36,28 @@ static void start_timers(struct consumer *c)
 	range_timers_start(&c->range, &opt);
 }
 
+/* ---- what the intake says ---- */
+
+static bool on_ready(void *ctx)
+{
+	return consumer_flow_run(ctx);
+}
+
+static void on_due(void *ctx)
+{
+	consumer_flow_give(ctx);
+}
+
+static void on_error(void *ctx, const rd_kafka_message_t *msg)
+{
+	consumer_flow_error(ctx, msg);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	consumer_flow_tick(w->data);
+}
+
 /* ---- what the assignment says ---- */
 
 static void on_change(void *ctx)
@@ -221,29 +66,34 @@ static void on_change(void *ctx)
 
 	if (assignment_has_subscribed(c->assignment) && !ev_is_active(&c->tick) && !c->stopped)
 		ev_timer_again(c->opt.loop, &c->tick);
-	describe_state(c);
-	check_end(c);
+	consumer_flow_describe(c);
+	consumer_flow_check_end(c);
+}
+
+static void on_assigning(void *ctx, int32_t partition)
+{
+	struct consumer *c = ctx;
+
+	intake_open(&c->intake, partition);
 }
 
 static void on_flow(void *ctx)
 {
-	update_watch(ctx);
+	consumer_flow_update(ctx);
 }
 
 static void on_losing(void *ctx)
 {
 	struct consumer *c = ctx;
 
-	c->drained = c->opt.flush(c->opt.ctx);
-	if (c->drained)
-		assignment_store(c->assignment);
+	consumer_flow_settle(c);
 }
 
 static void on_lost(void *ctx)
 {
 	struct consumer *c = ctx;
 
-	reader_revoke(&c->reader);
+	intake_revoke(&c->intake);
 }
 
 static void on_failed(void *ctx, const char *why)
@@ -275,7 +125,7 @@ static void on_connection(void *ctx, bool connected)
 	struct consumer *c = ctx;
 
 	c->disconnected = !connected;
-	describe_state(c);
+	consumer_flow_describe(c);
 }
 
 static void on_left(void *ctx)
@@ -314,20 +164,24 @@ static int open_client(struct consumer *c)
 	return 0;
 }
 
-static void open_reader(struct consumer *c)
+static int open_intake(struct consumer *c)
 {
-	const struct reader_options opt = {
+	const struct intake_options opt = {
+		.loop = c->opt.loop,
+		.cfg = c->opt.cfg,
+		.kafka = c->k,
 		.queue = c->queue,
-		.rk = c->rk,
 		.assignment = c->assignment,
-		.range = time_range_of(c->opt.cfg),
+		.judge = c->opt.judge,
 		.take = c->opt.take,
 		.take_ctx = c->opt.ctx,
 		.on_error = on_error,
+		.on_due = on_due,
+		.on_failed = on_failed,
 		.ctx = c,
 	};
 
-	reader_init(&c->reader, &opt);
+	return intake_init(&c->intake, &opt);
 }
 
 static int open_assignment(struct consumer *c)
@@ -338,6 +192,7 @@ static int open_assignment(struct consumer *c)
 		.rk = c->rk,
 		.resume = c->opt.resume,
 		.n_resume = c->opt.n_resume,
+		.on_assigning = on_assigning,
 		.on_change = on_change,
 		.on_flow = on_flow,
 		.on_losing = on_losing,
@@ -347,10 +202,9 @@ static int open_assignment(struct consumer *c)
 	};
 	int r = assignment_new(&c->assignment, &opt);
 
-	if (r < 0)
-		return r;
-	open_reader(c);
-	return kafka_watch_queue(c->k, c->queue, on_ready, c);
+	if (r == 0)
+		r = open_intake(c);
+	return r < 0 ? r : kafka_watch_queue(c->k, c->queue, on_ready, c);
 }
 
 int consumer_new(struct consumer **out, const struct consumer_options *opt)
@@ -364,7 +218,7 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 	config_ref(opt->cfg);
 	c->group = opt->cfg->start.offset == CONFIG_OFFSET_STORED;
 	c->drained = true;
-	ev_timer_init(&c->tick, on_tick, 0, TICK_SEC);
+	ev_timer_init(&c->tick, on_tick, 0, CONSUMER_TICK_SEC);
 	c->tick.data = c;
 	r = open_client(c);
 	if (r == 0)
@@ -383,7 +237,12 @@ int consumer_new(struct consumer **out, const struct consumer_options *opt)
 
 void consumer_origin(const struct consumer *c, int32_t *partition, int64_t *offset)
 {
-	reader_origin(&c->reader, partition, offset);
+	intake_origin(&c->intake, partition, offset);
+}
+
+void consumer_resume(struct consumer *c)
+{
+	consumer_flow_resume(c);
 }
 
 void consumer_stop(struct consumer *c)
@@ -391,8 +250,8 @@ void consumer_stop(struct consumer *c)
 	if (c->stopped)
 		return;
 	c->stopped = true;
-	reader_stop(&c->reader);
-	update_watch(c);
+	intake_stop(&c->intake);
+	consumer_flow_update(c);
 	assignment_stop(c->assignment);
 	ev_timer_stop(c->opt.loop, &c->tick);
 	range_timers_stop(&c->range);
@@ -412,16 +271,22 @@ void consumer_close(struct consumer *c)
 
 	consumer_stop(c);
 	on_losing(c);
-	reader_clear(&c->reader);
+	intake_clear(&c->intake);
 	group_leave_begin(&c->leave, &opt);
 }
 
 void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 {
-	*out = (struct consumer_counts){.read = c->reader.read,
-					.skipped = c->reader.skipped,
-					.outside = c->reader.outside,
-					.gone = c->reader.gone};
+	const struct reader *reader = &c->intake.reader;
+	struct order_counts order;
+
+	intake_counts(&c->intake, &order);
+	*out = (struct consumer_counts){.read = reader->read,
+					.skipped = reader->skipped,
+					.outside = reader->outside,
+					.gone = reader->gone,
+					.late = order.late,
+					.late_ns = order.late_ns};
 }
 
 int64_t consumer_lag(const struct consumer *c)
@@ -431,12 +296,22 @@ int64_t consumer_lag(const struct consumer *c)
 
 int64_t consumer_left(const struct consumer *c)
 {
-	return assignment_left(c->assignment);
+	int64_t left = assignment_left(c->assignment);
+
+	return left < 0 ? left : left + (int64_t)intake_waiting(&c->intake);
+}
+
+void consumer_drain(struct consumer *c)
+{
+	if (!c->stopped && !c->intake.merged)
+		intake_drain(&c->intake);
 }
 
 int consumer_positions(struct consumer *c, struct consumer_position **out)
 {
 	*out = NULL;
+	intake_drain(&c->intake);
+	intake_mark(&c->intake);
 	if (c->group && assignment_is_known(c->assignment) && c->opt.flush(c->opt.ctx))
 		return 0;
 	return assignment_positions(c->assignment, out);
@@ -448,19 +323,19 @@ static bool is_well(const struct consumer *c)
 	if (c->blocked)
 		return true;
 	return !c->opt.cfg->exit_at_end && !c->range.over && assignment_is_known(c->assignment) &&
-	       !trouble_of(c) && kafka_connected(c->k);
+	       !consumer_flow_trouble(c) && kafka_connected(c->k);
 }
 
 uint64_t consumer_progress(const struct consumer *c)
 {
 	uint64_t now = is_well(c) ? (uint64_t)(ev_now(c->opt.loop) * 1e6) : 0;
 
-	return records(c) + assignment_progress(c->assignment) + now;
+	return consumer_flow_records(c) + assignment_progress(c->assignment) + now;
 }
 
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
-	const struct consumer_view view = view_of(c);
+	const struct consumer_view view = consumer_flow_view(c);
 
 	consumer_words_waiting(buf, size, &view);
 }
@@ -489,7 +364,7 @@ void consumer_free(struct consumer *c, unsigned int wait_ms)
 	ev_timer_stop(c->opt.loop, &c->tick);
 	range_timers_stop(&c->range);
 	group_leave_stop(&c->leave);
-	reader_clear(&c->reader);
+	intake_clear(&c->intake);
 	config_unref(c->opt.cfg); /* which is the loop's */
 	kafka_abandon(c->k);
 	if (!assignment_free(c->assignment, wait_ms, on_gone, c))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUDGE_MS 1000 /* at most */
+
 static rd_kafka_error_t *error_of(rd_kafka_resp_err_t err)
 {
 	return err ? rd_kafka_error_new(err, "%s", rd_kafka_err2str(err)) : NULL;
@@ -38,6 +40,9 @@ static rd_kafka_error_t *make(const struct consumer_calls *call)
 	case CONSUMER_CALLS_GAIN:
 	case CONSUMER_CALLS_LOSE:
 		return rebalance(call, call->kind == CONSUMER_CALLS_GAIN);
+	case CONSUMER_CALLS_NUDGE:
+		rd_kafka_offsets_for_times(call->rk, call->list, NUDGE_MS);
+		break;
 	}
 	return NULL;
 }

@@ -33,7 +33,8 @@ rd_kafka_topic_partition_list_t *partitions_list(const struct partitions *ps, co
 
 	for (int32_t i = 0; i < ps->n; i++)
 		if (match(&ps->all[i]))
-			rd_kafka_topic_partition_list_add(list, topic, i)->offset = ps->all[i].next;
+			rd_kafka_topic_partition_list_add(list, topic, i)->offset =
+				partition_position(&ps->all[i]);
 	return list;
 }
 

@@ -21,7 +21,15 @@ struct partition {
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
 	int64_t stored; /* what was last given to the group to commit; -1 nothing */
+	bool waits;     /* of what was taken, something waits for its turn (intake_mark()) */
+	int64_t waits_from; /* and this is its lowest offset */
 };
+
+/* The offset after the last one before which all went on: where to read again. */
+static inline int64_t partition_position(const struct partition *p)
+{
+	return p->waits ? p->waits_from : p->next;
+}
 
 struct partitions {
 	struct partition *all;
@@ -37,7 +45,7 @@ static inline struct partition *partitions_find(const struct partitions *ps, int
 	return (uint32_t)id < (uint32_t)ps->n ? &ps->all[id] : NULL;
 }
 
-/* Those that `match`, at the offsets `next`; the caller destroys the list. */
+/* Those that `match`, at their positions; the caller destroys the list. */
 rd_kafka_topic_partition_list_t *partitions_list(const struct partitions *ps, const char *topic,
 						 bool (*match)(const struct partition *p));
 

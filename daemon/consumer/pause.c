@@ -94,6 +94,29 @@ void pause_shut(struct pause *g, bool shut)
 	pause_apply(g);
 }
 
+static void on_nudged(void *ctx, const struct consumer_calls *call)
+{
+	pause_apply(ctx);
+}
+
+void pause_nudge(struct pause *g, int32_t partition)
+{
+	struct consumer_calls call = {.kind = CONSUMER_CALLS_NUDGE,
+				      .rk = g->opt.rk,
+				      .done = on_nudged,
+				      .ctx = g};
+	int r;
+
+	if (g->stopped || worker_pending(g->opt.worker))
+		return;
+	call.list = rd_kafka_topic_partition_list_new(1);
+	/* Of a time that no record has: the broker has nothing to look for. */
+	rd_kafka_topic_partition_list_add(call.list, g->opt.topic, partition)->offset = INT64_MAX;
+	r = consumer_calls_give(g->opt.worker, &call);
+	if (r < 0)
+		g->opt.on_failed(g->opt.ctx, r);
+}
+
 void pause_stop(struct pause *g)
 {
 	g->stopped = true;

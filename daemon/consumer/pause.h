@@ -39,5 +39,8 @@ void pause_shut(struct pause *g, bool shut);
 /* Asks for what is wanted and not so. To be called when partitions changed, or a job ended. */
 void pause_apply(struct pause *g);
 
+/* As assignment_nudge(). */
+void pause_nudge(struct pause *g, int32_t partition);
+
 /* Asks for nothing any more. */
 void pause_stop(struct pause *g);

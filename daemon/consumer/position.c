@@ -36,7 +36,9 @@ int positions_after(const struct positions *ps, const struct partitions *partiti
 		return -ENOMEM;
 	for (int32_t i = 0; i < partitions->n; i++)
 		if (partitions->all[i].next >= 0)
-			all[n++] = (struct consumer_position){i, partitions->all[i].next};
+			all[n++] =
+				(struct consumer_position){i,
+							   partition_position(&partitions->all[i])};
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct partition *p = partitions_find(partitions, ps->all[i].partition);
 

@@ -18,6 +18,11 @@ void reader_init(struct reader *r, const struct reader_options *opt)
 	r->inbox.queue = opt->queue;
 }
 
+void reader_use(struct reader *r, rd_kafka_queue_t *queue)
+{
+	r->inbox.queue = queue;
+}
+
 static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *why)
 {
 	uint64_t more;

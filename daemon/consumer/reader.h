@@ -49,6 +49,9 @@ struct reader {
 
 void reader_init(struct reader *r, const struct reader_options *opt);
 
+/* Fetches from that queue of the client from now on. */
+void reader_use(struct reader *r, rd_kafka_queue_t *queue);
+
 /*
  * Takes what waits; else fetches a batch and takes that. Returns 0, or what take() returned: that
  * packet waits, with those behind it. *more: there may be another batch.

@@ -340,6 +340,11 @@ void kafka_watch_pause(struct kafka *k, bool paused)
 	queuewatch_pause(&k->extra_watch, paused);
 }
 
+void kafka_watch_also(struct kafka *k, rd_kafka_queue_t *queue)
+{
+	queuewatch_add(&k->extra_watch, queue);
+}
+
 static void *run_flush(void *arg)
 {
 	struct kafka *k = arg;

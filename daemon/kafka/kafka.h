@@ -100,6 +100,8 @@ void kafka_begin_rtt(struct kafka *k);
 int kafka_watch_queue(struct kafka *k, rd_kafka_queue_t *queue, bool (*on_ready)(void *ctx),
 		      void *ctx);
 void kafka_watch_pause(struct kafka *k, bool paused);
+/* The same for one more queue (queuewatch_add()). */
+void kafka_watch_also(struct kafka *k, rd_kafka_queue_t *queue);
 
 /* Producers: the next reports are waited for. Without it they are taken with the packets, or 40
  * times a second. */

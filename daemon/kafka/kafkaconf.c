@@ -68,11 +68,19 @@ static const struct pair consumer_defaults[] = {
 };
 
 /*
- * Bytes of a partition that a fetch asks for where the end is known; else a mebibyte. A fetch does
- * not know where we end, and the next one is on its way before we have seen the answer: a minute of
- * an hour would cost two or three mebibytes a partition.
+ * Of a read that ends, each partition has a queue of its own (intake.h), and these hold for each.
+ * One that is ahead of the others in time fills up: to these kilobytes, and what one fetch brings;
+ * each message takes about 0.4 KiB beside. A fetch does not know where we end, and the next one is
+ * on its way before we have seen the answer: with more at once, a minute of an hour would cost
+ * several mebibytes a partition. A batch that is larger than fetch.message.max.bytes comes whole
+ * nevertheless, and librdkafka then asks for as much.
  */
-#define FETCH_BYTES_TO_AN_END "262144"
+static const struct pair merged_defaults[] = {
+	{"queued.max.messages.kbytes", "128"}, {"fetch.message.max.bytes", "131072"},
+	{"fetch.max.bytes", "4194304"}, /* a message keeps what came with it in memory */
+	{"fetch.wait.max.ms", "10"},    /* one that is at its end is not to hold up the others */
+	{"fetch.queue.backoff.ms", "1"},
+};
 
 /* What of the user's goes against idempotence, as rd_kafka_new() would refuse it. */
 struct conflict {
@@ -215,11 +223,24 @@ static void plan_producer(struct plan *plan, const struct user_properties *given
 	plan_default(plan, given, "max.in.flight.requests.per.connection", "1");
 }
 
+/* Those that this version of librdkafka knows; they go before what holds otherwise. */
+static void plan_merged(struct plan *plan, const struct user_properties *given)
+{
+	for (size_t i = 0; i < sizeof(merged_defaults) / sizeof(merged_defaults[0]); i++)
+		if (kafkaprops_find(user_properties_props(given), merged_defaults[i].name, false))
+			plan_default(plan, given, merged_defaults[i].name,
+				     merged_defaults[i].value);
+}
+
 static void plan_consumer(struct plan *plan, const struct user_properties *given,
 			  const struct config *cfg)
 {
+	if (cfg->exit_at_end && cfg->start.offset != CONFIG_OFFSET_STORED)
+		plan_merged(plan, given);
 	for (size_t i = 0; i < sizeof(consumer_defaults) / sizeof(consumer_defaults[0]); i++)
-		plan_default(plan, given, consumer_defaults[i].name, consumer_defaults[i].value);
+		if (!planned(plan, consumer_defaults[i].name))
+			plan_default(plan, given, consumer_defaults[i].name,
+				     consumer_defaults[i].value);
 	plan_default(plan, given, "enable.auto.commit",
 		     cfg->start.offset == CONFIG_OFFSET_STORED ? "true" : "false");
 	/* In some librdkafka after 2.0.2 (2.12.1 is one) the end that comes with a batch counts as
@@ -228,8 +249,6 @@ static void plan_consumer(struct plan *plan, const struct user_properties *given
 	 */
 	plan_default(plan, given, "enable.partition.eof",
 		     cfg->exit_at_end || time_range_ends_ahead(cfg) ? "true" : "false");
-	if (cfg->to.text && cfg->exit_at_end && cfg->slack_ms != CONFIG_SLACK_ALL)
-		plan_default(plan, given, "fetch.message.max.bytes", FETCH_BYTES_TO_AN_END);
 	/* How soon a group notices partitions that are added; without one, the look-ups do. */
 	if (cfg->start.offset == CONFIG_OFFSET_STORED)
 		plan_default(plan, given, "topic.metadata.refresh.interval.ms", "5000");

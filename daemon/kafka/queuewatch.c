@@ -93,6 +93,12 @@ int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_
 	return 0;
 }
 
+void queuewatch_add(struct queuewatch *w, rd_kafka_queue_t *queue)
+{
+	rd_kafka_queue_io_event_enable(queue, w->fd, &one, sizeof(one));
+	kick(w);
+}
+
 void queuewatch_hurry(struct queuewatch *w)
 {
 	w->hurried = true;

@@ -36,6 +36,10 @@ struct queuewatch {
 int queuewatch_start(struct queuewatch *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
 		     double rest, bool (*on_ready)(void *ctx), void *ctx);
 
+/* The same for one more queue; who closes it first calls rd_kafka_queue_io_event_enable(…, -1, …).
+ */
+void queuewatch_add(struct queuewatch *w, rd_kafka_queue_t *queue);
+
 /* Somebody waits for what comes next: it is served at once. */
 void queuewatch_hurry(struct queuewatch *w);
 

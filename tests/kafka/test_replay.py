@@ -157,7 +157,8 @@ def test_made_up_captures_come_back_the_same(make_topic, tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         out = round_trip(make_topic(1), source, folder)
-        assert captures.read(out) == captures.read(source), source
+        linktype, packets = captures.read(source)
+        assert captures.read(out) == (linktype, sorted(packets, key=lambda p: p.time_us)), source
         assert capinfos(out)['Number of packets'] == str(len(captures.read(source)[1]))
 
 

@@ -69,7 +69,7 @@ def test_the_lag_is_what_is_not_read_yet(make_topic, consumer, interval):
     for partition in range(2):
         topic.produce(captures.sample(4000, size=1000), partition=partition)
     reader, writer = os.pipe()
-    process = consumer(topic, '-o', 'begin', *interval, stdout=writer)
+    process = consumer(topic, '-o', 'begin', '--reorder', '0', *interval, stdout=writer)
     os.close(writer)
     assert len(os.read(reader, 24)) == 24
     # The pipe is full, and the first fetch of both partitions has told their ends.

@@ -247,22 +247,22 @@ def test_a_range_that_is_over_while_the_broker_is_away_is_cut_short(spawn):
 
 
 def test_retention_that_passes_the_range_while_it_is_read(topic, consumer):
-    topic.produce(captures.sample(3000, size=1000, start_us=START, step_us=SECOND))
+    topic.produce(captures.sample(20000, size=1000, start_us=START, step_us=SECOND))
     reader, writer = os.pipe()
-    process = consumer(topic, '--from', at(0), '--to', at(2000), '--slack', '0',
-                       '-X', 'debug=topic', '--log-level', 'DEBUG', stdout=writer)
+    process = consumer(topic, '--from', at(0), '--to', at(15000), '--slack', '0',
+                       '-X', 'debug=fetch', '--log-level', 'DEBUG', stdout=writer)
     os.close(writer)
     with open(reader, 'rb') as pipe:
         blob = pipe.read(24 + 1016 * 100)
-        wait.until(lambda: process.grep(r'PAUSE: .*Pause \S+ \[0\]'), 20, process.describe)
-        topic.broker.delete_records(topic.name, 0, 2500)
+        wait.until(lambda: process.grep('not fetchable: queued.max'), 20, process.describe)
+        topic.broker.delete_records(topic.name, 0, 18000)
         blob += pipe.read()
     assert process.wait(20) == 1, process.describe()
     got = [captures.sequence(p.data) for p in captures.parse(blob)[1]]
-    assert got == list(range(len(got))) and len(got) < 2000
-    assert process.grep(f'^WARNING:root:topic {topic.name}: partition 0 starts at 2500: '
-                        f'{2000 - len(got)} records are gone'), process.describe()
-    assert process.lines[-1] == (f'ERROR:root:Not all was read: {2000 - len(got)} record(s) of '
+    assert got == list(range(len(got))) and len(got) < 15000
+    assert process.grep(f'^WARNING:root:topic {topic.name}: partition 0 starts at 18000: '
+                        f'{15000 - len(got)} records are gone'), process.describe()
+    assert process.lines[-1] == (f'ERROR:root:Not all was read: {15000 - len(got)} record(s) of '
                                  f'topic {topic.name} were deleted before they were read')
 
 

@@ -32,6 +32,7 @@ static struct {
 	size_t n_calls, ended;
 	bool lost; /* what rd_kafka_assignment_lost() says */
 	int changes, losing, losts, flows, failures, client_gone;
+	int assigning;
 	char stored[128]; /* "partition:offset " of the last rd_kafka_offsets_store() */
 	char why[256];
 } world;
@@ -120,6 +121,12 @@ rd_kafka_resp_err_t rd_kafka_offsets_store(rd_kafka_t *rk, rd_kafka_topic_partit
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* A partition that is going to be read, before it is asked for. */
+static void on_assigning(void *ctx, int32_t partition)
+{
+	world.assigning++;
+}
+
 static void on_change(void *ctx)
 {
 	world.changes++;
@@ -159,6 +166,7 @@ static void open_with(enum config_offset offset, bool exit_at_end,
 		.cfg = &cfg,
 		.resume = resume,
 		.n_resume = n_resume,
+		.on_assigning = on_assigning,
 		.on_change = on_change,
 		.on_losing = on_losing,
 		.on_lost = on_lost,

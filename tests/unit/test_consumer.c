@@ -16,8 +16,8 @@
 #include "consumer/assignment.h"
 #include "consumer/consumer.h"
 #include "consumer/group_leave.h"
+#include "consumer/intake.h"
 #include "consumer/lag.h"
-#include "consumer/reader.h"
 #include "kafka/kafka.h"
 #include "lines.h"
 
@@ -25,7 +25,7 @@ static struct {
 	struct kafka_options kafka;
 	struct assignment_options assignment;
 	struct group_leave_options leave;
-	struct reader_options reader;
+	struct intake_options intake;
 	ev_timer *clock;
 	bool (*on_ready)(void *ctx);
 	void *ready_ctx;
@@ -36,12 +36,13 @@ static struct {
 	int stored, stopped, closings;
 	void (*gone)(void *arg);
 	void *gone_arg;
-	/* what the reader does */
-	int answer; /* of reader_run() */
+	/* what the intake does */
+	int answer; /* of intake_run() and intake_give() */
 	bool more, full_inbox;
 	uint64_t reads;   /* records, each time */
 	uint64_t outside; /* and those of another time */
-	int runs, polls, revoked;
+	int runs, polls, revoked, gives, drains, resumes, marks;
+	uint64_t waiting;
 	/* what became of the client */
 	int abandoned, freed, freed_by_call;
 	bool connected, fatal;
@@ -278,46 +279,83 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(vo
 	return !world.hangs;
 }
 
-/* ---- the reader, and the end in a group ---- */
+/* ---- the intake, and the end in a group ---- */
 
-void reader_init(struct reader *r, const struct reader_options *opt)
+int intake_init(struct intake *in, const struct intake_options *opt)
 {
-	world.reader = *opt;
+	world.intake = *opt;
+	return 0;
 }
 
-int reader_run(struct reader *r, bool *more)
+void intake_open(struct intake *in, int32_t partition)
+{
+}
+
+int intake_run(struct intake *in, bool *more)
 {
 	world.runs++;
-	r->read += world.reads;
-	r->outside += world.outside;
+	in->reader.read += world.reads;
+	in->reader.outside += world.outside;
 	*more = world.more;
 	return world.answer;
 }
 
-void reader_poll(struct reader *r)
+int intake_give(struct intake *in)
+{
+	world.gives++;
+	return world.answer;
+}
+
+int intake_drain(struct intake *in)
+{
+	world.drains++;
+	return 0;
+}
+
+void intake_resume(struct intake *in)
+{
+	world.resumes++;
+}
+
+void intake_poll(struct intake *in)
 {
 	world.polls++;
 }
 
-void reader_stop(struct reader *r)
+void intake_stop(struct intake *in)
 {
 }
 
-void reader_revoke(struct reader *r)
+void intake_revoke(struct intake *in)
 {
 	world.revoked++;
 }
 
-bool reader_is_empty(const struct reader *r)
+void intake_mark(struct intake *in)
+{
+	world.marks++;
+}
+
+bool intake_is_empty(const struct intake *in)
 {
 	return !world.full_inbox;
 }
 
-void reader_origin(const struct reader *r, int32_t *partition, int64_t *offset)
+uint64_t intake_waiting(const struct intake *in)
+{
+	return world.waiting;
+}
+
+void intake_counts(const struct intake *in, struct order_counts *out)
+{
+	*out = (struct order_counts){0};
+}
+
+void intake_origin(const struct intake *in, int32_t *partition, int64_t *offset)
 {
 }
 
-void reader_clear(struct reader *r)
+void intake_clear(struct intake *in)
 {
 }
 
@@ -785,7 +823,7 @@ static void send_error(rd_kafka_resp_err_t err)
 {
 	const rd_kafka_message_t msg = {.err = err};
 
-	world.reader.on_error(world.reader.ctx, &msg);
+	world.intake.on_error(world.intake.ctx, &msg);
 }
 
 static void test_an_error_instead_of_messages_shows_until_some_come(void **state)

@@ -70,7 +70,7 @@ static void test_line_of_a_producer(void **state)
 static void test_line_of_a_consumer(void **state)
 {
 	assert_string_equal(line(CONFIG_MODE_CONSUMER, &consumer, &nothing, 10),
-			    "read=300 written=290 filtered=5 skipped=10 lag=42 packets/s=29 "
+			    "read=300 written=290 filtered=5 skipped=10 late=0 lag=42 packets/s=29 "
 			    "bits/s=23200");
 }
 
@@ -225,6 +225,7 @@ static void test_fields_of_the_journal(void **state)
 		      "PYCAPA_DOUBLED=9 PYCAPA_BYTES=500000 PYCAPA_RTT_US=12345 ");
 	assert_fields(CONFIG_MODE_CONSUMER, &consumer,
 		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_FILTERED=5 PYCAPA_SKIPPED=10 "
+		      "PYCAPA_LATE=0 "
 		      "PYCAPA_BYTES=29000 PYCAPA_LAG=42 ");
 	/* What is not known has none. */
 	assert_fields(CONFIG_MODE_PRODUCER, &now,
@@ -232,9 +233,10 @@ static void test_fields_of_the_journal(void **state)
 		      "PYCAPA_QUEUED=0 PYCAPA_SPOOLED=0 PYCAPA_FAILED=0 PYCAPA_DROPPED=0 "
 		      "PYCAPA_DROPPED_KERNEL=0 PYCAPA_DROPPED_INTERFACE=0 PYCAPA_OWN=0 "
 		      "PYCAPA_DOUBLED=0 PYCAPA_BYTES=0 ");
-	assert_fields(CONFIG_MODE_CONSUMER, &now,
-		      "PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_FILTERED=0 PYCAPA_SKIPPED=0 "
-		      "PYCAPA_BYTES=0 ");
+	assert_fields(
+		CONFIG_MODE_CONSUMER, &now,
+		"PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_FILTERED=0 PYCAPA_SKIPPED=0 PYCAPA_LATE=0 "
+		"PYCAPA_BYTES=0 ");
 }
 
 /* ---- each row of the table ---- */

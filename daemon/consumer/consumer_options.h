@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a consumer is given, and what it counts.
+ */
+#pragma once
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "consumer/position.h"
+#include "packet/packet.h"
+
+struct consumer;
+struct kafkalog;
+
+struct consumer_options {
+	struct ev_loop *loop;
+	const struct config *cfg;               /* kept: what it reads by costs a new client */
+	const struct consumer_position *resume; /* borrowed for the call; may be NULL */
+	size_t n_resume;
+	struct kafkalog *log; /* shared with the consumer that this one is to replace */
+	char *why;            /* where it is told that the settings are refused; NULL: logged */
+	size_t why_size;
+
+	/*
+	 * Each packet as it comes, if not NULL: 0, INTAKE_E_LEFT_OUT (intake.h), or PACKET_E_FULL,
+	 * as for take().
+	 */
+	packet_fn judge;
+	/* Each packet in its turn. PACKET_E_FULL: consumer_resume() will be called when there is
+	 * room. */
+	packet_fn take;
+	/*
+	 * A batch is over: write what was taken, as far as that does not block. Returns true when
+	 * all that was ever taken is written. It may call consumer_stop().
+	 */
+	bool (*flush)(void *ctx);
+	/*
+	 * All was taken that was asked for: with cfg->exit_at_end, of the topic as it was at the
+	 * start; with a range that ended ahead, of the topic as it was when the clock had passed
+	 * it.
+	 */
+	void (*on_end)(void *ctx);
+	/* Kafka will never give more; `why` is for the last line. */
+	void (*on_failed)(void *ctx, const char *why);
+	/* What the consumer is doing, for STATUS=. */
+	void (*on_state)(void *ctx, const char *text);
+	/* consumer_close() is done; the consumer may be freed from within. */
+	void (*on_closed)(void *ctx, struct consumer *c);
+	void *ctx;
+};
+
+struct consumer_counts {
+	uint64_t read;    /* records, within the asked-for range */
+	uint64_t skipped; /* of them, those that are no packet of ours */
+	uint64_t outside; /* records beside them: of another time than was asked for */
+	uint64_t late;    /* packets that were taken after younger ones */
+	uint64_t late_ns; /* by how much, at most */
+	uint64_t gone;    /* records that were deleted before they were read, up to the end */
+};
