@@ -94,8 +94,8 @@ def switches(pid):
     return total
 
 
-def finish(process, timeout=120):
-    """Waits for the end; the CPU seconds of its whole life, from the kernel."""
+def finished(process, timeout=120):
+    """Waits for the end; what the kernel says that its whole life took."""
     deadline = time.monotonic() + timeout
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -106,6 +106,12 @@ def finish(process, timeout=120):
         wait.elapse(0.02)
     process.popen.returncode = os.waitstatus_to_exitcode(status)
     assert process.popen.returncode == 0, process.describe()
+    return usage
+
+
+def finish(process, timeout=120):
+    """Waits for the end; the CPU seconds of its whole life, from the kernel."""
+    usage = finished(process, timeout)
     return usage.ru_utime + usage.ru_stime
 
 
@@ -287,8 +293,8 @@ def consumer(bench):
     bare = [bench.bare('bare_consumer'), bench.broker.bootstrap, topic, PARTITIONS, '/dev/null',
             *CONSUMER]
     ways = {'bare': bare, 'headers': [*bare, 'headers'], 'jemalloc': bare,
-            'ours': [BINARY, '-c', '-e', '-k', bench.broker.bootstrap, '-t', topic,
-                     '-w', '/dev/null']}
+            'ours': [BINARY, '-c', '-o', 'begin', '-m', count, '--reorder', '0', '-k',
+                     bench.broker.bootstrap, '-t', topic, '-w', '/dev/null']}
     us = {way: [] for way in ways}
     for i in range(3 * bench.runs):
         for way in list(ways)[i % 4:] + list(ways)[:i % 4]:
@@ -344,6 +350,79 @@ def archive(bench):
     bench.broker.delete_topic(topic)
     bench.add('a minute of an hour of 5000000 / the hour', ratios, bar=0.1)
     bench.add('bytes fetched for it / (2 x the minute + 1 MiB a partition)', fetched, bar=1)
+
+
+def filled(bench, how, count, size=385):
+    """A topic of as many partitions as `how` says (produce_loop)."""
+    topic = bench.broker.topic(int(how.split('/')[1]))
+    run(bench.bare('produce_loop'), bench.broker.bootstrap, topic, count, size, how, *PRODUCER,
+        timeout=300)
+    return topic
+
+
+def ordered(bench, topic, *argv):
+    """Reads a topic to its end, in order; its CPU, its memory and how long it took."""
+    p = Process([BINARY, '-c', '-e', '-k', bench.broker.bootstrap, '-t', topic, '-w', '/dev/null',
+                 *argv], env=environment(), directory=bench.directory)
+    start = time.monotonic()
+    usage = finished(p)
+    return usage, time.monotonic() - start
+
+
+def cpu_of(usage):
+    return usage.ru_utime + usage.ru_stime
+
+
+def order(bench):
+    """What it costs to put packets in order, by how they lie in the partitions."""
+    count = 1500000
+    jemalloc = environment(LD_PRELOAD='libjemalloc.so.2')
+    topics = {n: filled(bench, f'turns/{n}', count) for n in (4, 200)}
+    floors = {4: ('bare_consumer', 'headers'), 200: ('bare_merge',)}
+    cpu = {key: [] for key in ((4, 'ours'), (4, 'bare'), (200, 'ours'), (200, 'bare'),
+                               (4, 'filter'))}
+    for i in range(bench.runs):
+        for n, topic in topics.items():
+            program, *more = floors[n]
+            p = Process([bench.bare(program), bench.broker.bootstrap, topic, n, '/dev/null', *more,
+                         *CONSUMER], env=jemalloc, directory=bench.directory)
+            cpu[n, 'bare'].append(finish(p))
+            cpu[n, 'ours'].append(cpu_of(ordered(bench, topic)[0]))
+        cpu[4, 'filter'].append(cpu_of(ordered(bench, topics[4], 'ether[20] = 7')[0]))
+    for topic in topics.values():
+        bench.broker.delete_topic(topic)
+    bench.add('ordered read, 4 partitions', [t * 1e6 / count for t in cpu[4, 'ours']], 'us/packet')
+    for n, what, bar in ((4, 'bare consumer with jemalloc that looks for headers', 1.5),
+                         (200, 'bare merge with jemalloc', 1.25)):
+        bench.add(f'ordered read of {n} partitions / {what}',
+                  [a / b for a, b in zip(cpu[n, 'ours'], cpu[n, 'bare'])], bar=bar)
+    bench.add('ordered read with a filter that one packet in 100 passes / without',
+              [a / b for a, b in zip(cpu[4, 'filter'], cpu[4, 'ours'])], bar=1.1)
+
+
+def order_rate(bench):
+    """A partition that is all before the other, beside two that take turns: the time it takes."""
+    took = {how: [] for how in ('turns/2', 'each/2')}
+    topics = {how: filled(bench, how, 1500000) for how in took}
+    for _ in range(bench.runs):
+        for how, topic in topics.items():
+            took[how].append(ordered(bench, topic)[1])
+    for topic in topics.values():
+        bench.broker.delete_topic(topic)
+    bench.add('rate of an ordered read, one partition all before the other / interleaved',
+              [a / b for a, b in zip(took['turns/2'], took['each/2'])], bar=0.5, less=False)
+
+
+def order_memory(bench):
+    """
+    One partition is 1,000,000 packets ahead of the others. Beyond 8 partitions, twice the largest
+    batch of each is allowed for.
+    """
+    for n, bar in ((1, 200), (8, 200), (200, 150 + 200 * 2 * 1000000 / 2 ** 20)):
+        topic = filled(bench, f'ahead/{n}', 1500000)
+        bench.add(f'memory of an ordered read, {n} partition(s), one far ahead',
+                  [ordered(bench, topic)[0].ru_maxrss / 1024], 'MiB', bar=bar)
+        bench.broker.delete_topic(topic)
 
 
 def replayed(bench, pps):
@@ -447,7 +526,8 @@ def latency(bench):
             topic = bench.topic()
             p = bench.start_producer(bench.producer_argv('flow', topic, 0, '--buffer-timeout',
                                                          f'{retire}ms'))
-            c = Process([BINARY, '-c', '-k', bench.broker.bootstrap, '-t', topic, '-o', 'begin'],
+            c = Process([BINARY, '-c', '-k', bench.broker.bootstrap, '-t', topic, '-o', 'begin',
+                         '--reorder', '0'],
                         env=environment(), directory=bench.directory, stdout=subprocess.PIPE)
             generator = traffic.start(bench.pair, 6000, 1000, 385, FLOWS)
             got = read_latencies(c, 7)
@@ -566,5 +646,6 @@ def all_seen(process, count):
 
 
 FIGURES = {'producer': producer, 'instructions': instructions, 'loop': loop, 'consumer': consumer,
-           'archive': archive, 'rate': capture_rate, 'latency': latency, 'idle': idle,
+           'archive': archive, 'order': order, 'order_rate': order_rate,
+           'order_memory': order_memory, 'rate': capture_rate, 'latency': latency, 'idle': idle,
            'memory': memory, 'spool': spool}

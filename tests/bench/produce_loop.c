@@ -4,8 +4,10 @@
  *
  *	produce_loop BROKERS TOPIC COUNT SIZE PARTITIONS [step=US] [NAME=VALUE]...
  *
- * The digits of PARTITIONS are the partitions of the flows, which take turns. The last packet is
- * of now, and each a microsecond, or that many, before the next.
+ * The digits of PARTITIONS are the partitions of the flows, which take turns; or it is a way to
+ * fill N of them: turns/N, one after the other (each/N), or turns after the first two thirds, which
+ * are the first one's (ahead/N). Byte 20 of a packet counts from 0 to 99. The last packet is of
+ *now, and each a microsecond, or that many, before the next.
  *
  * Prints how many were delivered, and the time that took from the first of them on: to connect is
  * no part of it.
@@ -70,6 +72,18 @@ static bool produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, int32_t partition, 
 	return false;
 }
 
+static int32_t partition_of(const char *how, uint64_t i, uint64_t count)
+{
+	const char *slash = strchr(how, '/');
+	uint64_t n = slash ? strtoull(slash + 1, NULL, 10) : strlen(how);
+
+	if (!slash)
+		return how[i % n] - '0';
+	if (*how == 'e')
+		return (int32_t)(i * n / count);
+	return *how == 'a' && i < count / 3 * 2 ? 0 : (int32_t)(i % n);
+}
+
 static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "produce_loop: %s: %s\n", what, why);
@@ -110,20 +124,21 @@ int main(int argc, char **argv)
 	rd_kafka_topic_t *topic;
 	const char *partitions;
 	rd_kafka_t *rk;
-	size_t size, flows;
+	size_t size;
 
 	if (argc < 6)
 		die("usage", "BROKERS TOPIC COUNT SIZE PARTITIONS [NAME=VALUE]...");
 	count = strtoull(argv[3], NULL, 10);
 	size = strtoull(argv[4], NULL, 10);
 	partitions = argv[5];
-	flows = strlen(partitions);
 	rk = open_kafka(argv, &progress, &step);
 	topic = rd_kafka_topic_new(rk, argv[2], NULL);
 	us = now_us(CLOCK_REALTIME) - count * step;
 	for (uint64_t i = 0; i < count; i++, us += step) {
 		key = htobe64(us);
-		while (!produce(rk, topic, partitions[i % flows] - '0', &key, us, packet, size))
+		packet[20] = (uint8_t)(i % 100);
+		while (!produce(rk, topic, partition_of(partitions, i, count), &key, us, packet,
+				size))
 			wait_for_room(rk);
 		if (i % 1024 == 0)
 			rd_kafka_poll(rk, 0);
