@@ -284,7 +284,8 @@ static uint64_t get_dropcount(const struct pcapng_decoder *d, const uint8_t *opt
 static void put_origin(const struct pcapng_decoder *d, const struct pcapng_interface *i,
 		       uint32_t type, const uint8_t *p, uint64_t size, struct decoder_item *out)
 {
-	uint64_t options = LAYOUTS[type].data + padded(out->pkt.caplen);
+	/* Behind all of the packet, also what is cut off. */
+	uint64_t options = LAYOUTS[type].data + padded(get32(d, p + LAYOUTS[type].caplen));
 
 	out->pkt.interface = i->name.text;
 	out->pkt.interface_len = i->name.len;

@@ -495,6 +495,37 @@ static void the_interface_and_what_was_lost_are_told(void **state)
 	}
 }
 
+/* The bytes that are cut off are none of its options. */
+static void a_packet_that_is_cut_tells_what_its_options_say(void **state)
+{
+	struct world *w = *state;
+
+	for (int told = 0; told < 2; told++) {
+		again(w, false);
+		put_section(&w->f);
+		put_interface(&w->f, 231, 0, 0, 0);
+		begin_block(&w->f, 6);
+		put_fill(&w->f, '\0', 12);
+		put32(&w->f, PACKET_MAX_LEN + 16);
+		put32(&w->f, PACKET_MAX_LEN + 16);
+		put_fill(&w->f, 'x', PACKET_MAX_LEN);
+		put16(&w->f, 4); /* as if it were a dropcount */
+		put16(&w->f, 8);
+		put64(&w->f, 1000);
+		put_fill(&w->f, 'x', 4);
+		if (told) {
+			put16(&w->f, 4);
+			put16(&w->f, 8);
+			put64(&w->f, 7);
+		}
+		end_block(&w->f);
+		assert_packet(w, 231, 0, 0, PACKET_MAX_LEN, PACKET_MAX_LEN + 16);
+		assert_true(w->item.cut);
+		assert_int_equal(w->item.pkt.dropcount, told ? 7 : 0);
+		assert_end(w);
+	}
+}
+
 /* What pycapa writes it reads again; of other programs a description is no host. */
 static void the_host_is_told_in_a_section_of_ours(void **state)
 {
@@ -796,6 +827,7 @@ int main(void)
 		CASE(damage_in_pcap_is_told),
 		CASE(a_pcap_file_that_ends_early_wants_more),
 		CASE(a_longer_packet_of_dbus_is_cut_and_the_rest_passed_over),
+		CASE(a_packet_that_is_cut_tells_what_its_options_say),
 		CASE(sections_and_interfaces_may_differ),
 		CASE(times_of_every_resolution),
 		CASE(a_time_that_a_packet_cannot_hold_is_1970),
