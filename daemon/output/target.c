@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the path leads to is opened first, as it always was: that is what may be written to, and the
- * kernel has judged the links (fs.protected_symlinks). Only then they are followed, to the name
+ * What the path leads to is opened first, as by any program: that is what may be written to, and
+ * the kernel has judged the links (fs.protected_symlinks). Only then they are followed, to the name
  * that is to be given. The links of /proc/PID/fd have the text of a name, and lead to a file
  * without it.
  *
@@ -205,6 +205,10 @@ static bool open_beside(struct target *t, int *fd, const struct stat *st)
 
 /* ---- opening ---- */
 
+/*
+ * As if it might have to be made: only then the kernel refuses what another user has put into a
+ * directory like /tmp (fs.protected_regular, fs.protected_fifos).
+ */
 static int open_in_place(struct target *t, int *fd)
 {
 	*fd = open(t->given, OPEN_FLAGS | O_CREAT, 0666);
@@ -223,15 +227,16 @@ static int open_new(struct target *t, int *fd)
 int target_open(struct target *t, int *fd)
 {
 	struct stat st;
+	int r;
 
-	*fd = open(t->given, OPEN_FLAGS);
-	if (*fd < 0 && errno == ENXIO && !stat(t->given, &st) && S_ISFIFO(st.st_mode))
-		return TARGET_E_NO_READER;
-	if (*fd < 0)
+	if (stat(t->given, &st))
 		return errno == ENOENT ? open_new(t, fd) : -errno;
-	if (t->opt.has_end && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
+	r = open_in_place(t, fd);
+	if (r == -ENXIO && S_ISFIFO(st.st_mode))
+		return TARGET_E_NO_READER;
+	if (r == 0 && t->opt.has_end && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
 		open_beside(t, fd, &st);
-	return 0;
+	return r;
 }
 
 int target_begin(struct target *t, int fd)

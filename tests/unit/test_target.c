@@ -31,6 +31,7 @@ static struct {
 	int completed, err;
 	int sync_err; /* of fsync() */
 	bool mounted; /* what statx() is asked of */
+	bool foreign; /* what there is, is another user's, in a directory like /tmp */
 	int root;     /* the directory that the test began in */
 	char directory[64];
 } world;
@@ -49,6 +50,23 @@ int statx(int dirfd, const char *restrict path, int flags, unsigned int mask,
 	if (world.mounted)
 		out->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
 	return (int)r;
+}
+
+/* As the kernel with fs.protected_regular and fs.protected_fifos. */
+int open(const char *path, int flags, ...)
+{
+	struct stat st;
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (world.foreign && (flags & O_CREAT) && !stat(path, &st) && !S_ISDIR(st.st_mode)) {
+		errno = EACCES;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 static void on_completed(void *ctx, int err)
@@ -407,6 +425,26 @@ static void a_name_as_long_as_names_can_be(void **state)
 	assert_int_equal(count_names(), 1);
 }
 
+/* Who has put it there would read what is written. */
+static void what_another_user_has_put_into_tmp_is_refused(void **state)
+{
+	int reader;
+
+	make("out.pcap", OLD, 0666);
+	assert_int_equal(mkfifo("fifo", 0666), 0);
+	reader = open("fifo", O_RDONLY | O_NONBLOCK);
+	world.foreign = true;
+	for (int has_end = 0; has_end < 2; has_end++) {
+		assert_int_equal(begin("out.pcap", has_end), -EACCES);
+		end();
+		assert_int_equal(begin("fifo", has_end), -EACCES);
+		end();
+	}
+	close(reader);
+	assert_holds("out.pcap", OLD);
+	assert_int_equal(count_names(), 2);
+}
+
 static void what_cannot_be_opened_is_refused(void **state)
 {
 	assert_int_equal(begin("/", true), -EISDIR);
@@ -437,6 +475,7 @@ int main(void)
 		CASE(a_fifo_is_written_in_place_once_it_is_read),
 		CASE(what_cannot_be_replaced_is_written_in_place_and_that_is_said),
 		CASE(a_name_as_long_as_names_can_be),
+		CASE(what_another_user_has_put_into_tmp_is_refused),
 		CASE(what_cannot_be_opened_is_refused),
 	};
 
