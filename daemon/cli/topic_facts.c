@@ -3,10 +3,18 @@
 
 #include <string.h>
 
+/* What `n` of `part` is of `whole`; no more than offsets can count. */
+static uint64_t scale(uint64_t n, uint64_t whole, uint64_t part)
+{
+	double scaled = (double)n * (double)whole / (double)part;
+
+	return scaled < (double)INT64_MAX ? (uint64_t)scaled : INT64_MAX;
+}
+
 /* `of_sample` of those looked at, as many of all. */
 static uint64_t extrapolate(const struct topic_facts *f, uint64_t of_sample)
 {
-	return (uint64_t)((double)f->records * (double)of_sample / (double)f->seen.records);
+	return scale(of_sample, f->records, f->seen.records);
 }
 
 static void estimate(struct topic_facts *f)
@@ -40,8 +48,19 @@ void topic_facts_of_partition(struct topic_facts *f, const struct survey_partiti
 	estimate(f);
 }
 
+/* Partitions that could not be looked into are taken to be as the others, of `told` records. */
+static void fill_up(struct topic_facts *f, uint64_t told)
+{
+	if (told == 0 || told == f->records)
+		return;
+	f->packets = scale(f->packets, f->records, told);
+	f->size = scale(f->size, f->records, told);
+}
+
 void topic_facts_of_topic(struct topic_facts *f, const struct survey_topic *t)
 {
+	uint64_t told = 0;
+
 	memset(f, 0, sizeof(*f));
 	f->err = t->err;
 	for (size_t i = 0; i < t->n; i++) {
@@ -56,9 +75,11 @@ void topic_facts_of_topic(struct topic_facts *f, const struct survey_topic *t)
 		f->about_records |= part.about_records || !part.knows_records;
 		f->about_packets |= part.about_packets || !part.knows_packets;
 		f->err = f->err ? f->err : part.err;
+		told += part.knows_packets ? part.records : 0;
 		record_sample_merge(&f->seen, &part.seen);
 		topic_facts_clear(&part);
 	}
+	fill_up(f, told);
 }
 
 bool topic_facts_is_denied(rd_kafka_resp_err_t err)

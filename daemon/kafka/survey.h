@@ -23,8 +23,8 @@ struct survey_partition {
 
 struct survey_topic {
 	char *name;
-	rd_kafka_resp_err_t err; /* of the topic: there are no partitions then */
-	struct survey_partition *partitions;
+	rd_kafka_resp_err_t err;             /* of the topic: there are no partitions then */
+	struct survey_partition *partitions; /* by id */
 	size_t n;
 };
 

@@ -174,6 +174,14 @@ static bool is_known(const rd_kafka_metadata_t *md, int32_t broker)
 	return false;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	int32_t x = ((const struct survey_partition *)a)->id;
+	int32_t y = ((const struct survey_partition *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
 static bool take_topic(struct survey_topic *t, const rd_kafka_metadata_t *md,
 		       const rd_kafka_metadata_topic_t *told)
 {
@@ -192,6 +200,7 @@ static bool take_topic(struct survey_topic *t, const rd_kafka_metadata_t *md,
 		if (!p->again)
 			p->err = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 	}
+	qsort(t->partitions, t->n, sizeof(*t->partitions), compare_ids);
 	return true;
 }
 

@@ -119,12 +119,16 @@ static struct topic_reading *find_topic(const struct reader *r, const rd_kafka_m
 	return bsearch(rd_kafka_topic_name(msg->rkt), r->topics, r->n, sizeof(*r->topics), compare);
 }
 
+static int compare_ids(const void *id, const void *reading)
+{
+	int32_t a = *(const int32_t *)id, b = ((const struct reading *)reading)->p->id;
+
+	return (a > b) - (a < b);
+}
+
 static struct reading *find_reading(const struct topic_reading *t, int32_t partition)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->readings[i].p->id == partition)
-			return &t->readings[i];
-	return NULL;
+	return bsearch(&partition, t->readings, t->n, sizeof(*t->readings), compare_ids);
 }
 
 static void after_head(struct reader *r, struct topic_reading *t, struct reading *rd)

@@ -116,7 +116,9 @@ rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all, rd_kafka_topic_t 
 		told->partitions = calloc((size_t)t->n + 1, sizeof(*told->partitions));
 		for (int j = 0; j < t->n; j++)
 			told->partitions[j] =
-				(rd_kafka_metadata_partition_t){.id = j, .leader = t->p[j].leader};
+				(rd_kafka_metadata_partition_t){.id = t->n - 1 - j,
+								.leader =
+									t->p[t->n - 1 - j].leader};
 	}
 	*out = md;
 	if (world.metadata_err)
@@ -382,12 +384,14 @@ static void test_topics_come_by_name_and_without_kafkas_own(void **state)
 
 	add_topic("b", 1, 1);
 	add_topic("__offsets", 1, 1);
-	add_topic("a", 1, 1);
+	add_topic("a", 3, 1);
 	got = ask(NULL);
 	assert_true(world.all);
 	assert_int_equal(world.survey.n, 2);
 	assert_string_equal(got[0].name, "a");
 	assert_string_equal(got[1].name, "b");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(got[0].partitions[i].id, i);
 	survey_clear(&world.survey);
 	got = ask("__offsets");
 	assert_false(world.all);

@@ -101,6 +101,10 @@ static void test_the_largest_offsets_do_no_harm(void **state)
 	assert_int_equal(facts.records, INT64_MAX);
 	assert_int_equal(facts.packets, INT64_MAX);
 	topic_facts_clear(&facts);
+	p.sample.packets = INT64_MAX; /* as a block's header says */
+	topic_facts_of_partition(&facts, &p);
+	assert_int_equal(facts.packets, INT64_MAX);
+	topic_facts_clear(&facts);
 	p.begin = 7; /* the end was asked for first, and retention came between */
 	p.end = 5;
 	topic_facts_of_partition(&facts, &p);
@@ -145,6 +149,24 @@ static void test_what_was_not_told_is_not_known(void **state)
 	p = (struct survey_partition){.begin = 7, .end = 7};
 	topic_facts_of_topic(&facts, &t);
 	assert_true(facts.knows_records && facts.knows_packets);
+}
+
+/* There was no time for all of them: they are taken to be as those that were looked at. */
+static void test_a_topic_is_estimated_by_its_partitions_that_told(void **state)
+{
+	struct survey_partition p[] = {good(0), good(1), good(2), good(3)};
+	struct survey_topic t = {.name = (char *)"pcap", .partitions = p, .n = 4};
+
+	p[0].sample.packets = 100; /* blocks */
+	for (int i = 2; i < 4; i++) {
+		p[i].sample = (struct record_sample){0};
+		p[i].sample_err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	}
+	topic_facts_of_topic(&facts, &t);
+	assert_int_equal(facts.records, 4000);
+	assert_int_equal(facts.packets, 22000);
+	assert_int_equal(facts.size, 400000);
+	assert_true(facts.about_packets && !facts.about_records);
 }
 
 static void test_what_is_shown(void **state)
@@ -316,6 +338,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_the_largest_offsets_do_no_harm, forget),
 		cmocka_unit_test_teardown(test_a_topic_is_the_sum_of_its_partitions, forget),
 		cmocka_unit_test_teardown(test_what_was_not_told_is_not_known, forget),
+		cmocka_unit_test_teardown(test_a_topic_is_estimated_by_its_partitions_that_told,
+					  forget),
 		cmocka_unit_test_teardown(test_what_is_shown, forget),
 		cmocka_unit_test(test_the_table_of_topics),
 		cmocka_unit_test(test_no_topic_no_table),
