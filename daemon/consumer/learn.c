@@ -13,6 +13,12 @@ static int64_t start_of(const struct offset_lookup_partition *found, const struc
 	return resume->n ? found->low : found->start;
 }
 
+static void take_end(struct partition *p, const struct offset_lookup_partition *found)
+{
+	p->end = found->end;
+	p->late_end = found->late_end;
+}
+
 static void learn_start(struct partition *p, const struct offset_lookup_partition *found,
 			const struct learn_options *opt)
 {
@@ -20,12 +26,14 @@ static void learn_start(struct partition *p, const struct offset_lookup_partitio
 	p->added = found->added;
 	if (opt->resume->n == 0)
 		gaps_log_start(opt->cfg->topic, found, opt->group);
-	if (opt->cfg->exit_at_end)
-		p->end = found->added ? 0 : found->end;
+	if (opt->cfg->exit_at_end && found->added)
+		p->end = 0;
+	else if (opt->cfg->exit_at_end)
+		take_end(p, found);
 	if (opt->group)
 		return;
 	p->next = p->start = start_of(found, opt->resume);
-	p->passed = found->end <= found->start && found->start < found->high;
+	p->passed = found->end - found->late_end <= found->start && found->start < found->high;
 	p->done = p->next >= p->end;
 }
 
@@ -36,6 +44,6 @@ void learn_partition(struct partition *p, const struct offset_lookup_partition *
 		learn_start(p, found, opt);
 	if (!opt->closing)
 		return;
-	p->end = found->end;
+	take_end(p, found);
 	p->done |= p->next >= p->end;
 }

@@ -151,6 +151,10 @@ static rd_kafka_resp_err_t start_at(struct offset_query *q, struct offset_lookup
 	return err;
 }
 
+/*
+ * The time stamp of a block is its latest: the first record that is stamped late enough is read as
+ * well, as a block can hold packets from before.
+ */
 static rd_kafka_resp_err_t find_last(struct offset_query *q, struct offset_lookup_partition *ps,
 				     size_t n, int64_t *offsets)
 {
@@ -162,8 +166,16 @@ static rd_kafka_resp_err_t find_last(struct offset_query *q, struct offset_looku
 	err = offsets_for_time(q, ps, n,
 			       (asked->range.to_us + 999) / 1000 + (int64_t)asked->slack_ms,
 			       offsets);
-	for (size_t i = 0; i < n && !err; i++)
-		ps[i].end = offsets[i] < 0 ? ps[i].high : clamp(offsets[i], ps[i].low, ps[i].high);
+	for (size_t i = 0; i < n && !err; i++) {
+		bool found = offsets[i] >= ps[i].low && offsets[i] < ps[i].high;
+
+		ps[i].late_end = found;
+		if (found)
+			ps[i].end = offsets[i] + 1;
+		else
+			ps[i].end = offsets[i] < 0 ? ps[i].high
+						   : clamp(offsets[i], ps[i].low, ps[i].high);
+	}
 	return err;
 }
 

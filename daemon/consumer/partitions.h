@@ -17,6 +17,7 @@ struct partition {
 	bool done;      /* taken up to `end` */
 	bool paused;    /* librdkafka was asked to stop it, which outlasts an assignment */
 	bool passed;    /* of a range of time: nothing, up to a record at `start` stamped later */
+	bool late_end;  /* the last one before `end` counts only if it holds what is asked for */
 	int64_t start;  /* where its reading starts; -1 not known */
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
@@ -38,6 +39,12 @@ struct partitions {
 
 /* The partition, made when it is new; NULL: out of memory, or no valid number. */
 struct partition *partitions_get(struct partitions *ps, int32_t id);
+
+/* Up to where it is known to hold what is asked for. */
+static inline int64_t partition_sure_end(const struct partition *p)
+{
+	return p->end - p->late_end;
+}
 
 /* The partition, or NULL. */
 static inline struct partition *partitions_find(const struct partitions *ps, int32_t id)

@@ -66,8 +66,8 @@ static int64_t count_records(const struct partitions *ps)
 	int64_t n = 0;
 
 	for (int32_t i = 0; i < ps->n; i++)
-		if (ps->all[i].known && ps->all[i].end > ps->all[i].start)
-			n += ps->all[i].end - ps->all[i].start;
+		if (ps->all[i].known && partition_sure_end(&ps->all[i]) > ps->all[i].start)
+			n += partition_sure_end(&ps->all[i]) - ps->all[i].start;
 	return n;
 }
 

@@ -40,7 +40,7 @@ static void go_to(struct reader *r, struct partition *p, const rd_kafka_message_
 {
 	if (msg->offset == p->next || p->next < 0)
 		return;
-	r->gone += (uint64_t)gaps_log_jump(r->opt.rk, msg, p->next, p->end);
+	r->gone += (uint64_t)gaps_log_jump(r->opt.rk, msg, p->next, partition_sure_end(p));
 	p->next = msg->offset;
 }
 
@@ -103,7 +103,7 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 		skip(r, msg, why);
 	if (*why || r->inside)
 		r->read++;
-	else
+	else if (msg->offset < partition_sure_end(p))
 		r->outside++;
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)

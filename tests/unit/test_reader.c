@@ -58,15 +58,16 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *t
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* A record holds as many packets as its value has bytes, and one when it has none. */
+/* A record holds as many packets as its value has bytes, each a little older than the one before,
+ * and one when it has none. */
 int record_decode(const rd_kafka_message_t *msg, packet_fn take_packet, void *ctx,
 		  char why[RECORD_DECODE_WHY_SIZE])
 {
-	const struct packet pkt = {.time_us = (uint64_t)msg->offset};
+	struct packet pkt = {.time_us = (uint64_t)msg->offset};
 	int err = 0;
 
 	*why = '\0';
-	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++)
+	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++, pkt.time_us--)
 		err = take_packet(ctx, &pkt);
 	return err;
 }
@@ -278,6 +279,28 @@ static void test_packets_of_another_time_are_left_out(void **state)
 	assert_true(world.partition.done);
 }
 
+/* It is read for what it may hold; if that is nothing, it was none of the range. */
+static void test_the_record_that_was_found_for_the_end_of_a_range(void **state)
+{
+	bool more;
+
+	for (size_t packets = 1; packets < 4; packets++) {
+		open_world(NULL);
+		reader.opt.range = (struct time_range){.from_us = 3, .to_us = 6};
+		world.partition.next = 3;
+		world.partition.end = 7;
+		world.partition.late_end = true;
+		come(3, 8);
+		world.messages[3].len = packets;
+		assert_int_equal(reader_run(&reader, &more), 0);
+		assert_int_equal(world.n_taken, 3 + packets - 1);
+		assert_int_equal(world.taken[world.n_taken - 1], packets > 1 ? 6 : 5);
+		assert_int_equal(reader.read, packets > 1 ? 4 : 3);
+		assert_int_equal(reader.outside, 0);
+		assert_true(world.partition.done);
+	}
+}
+
 /* Three records of 2, 3 and 1 packets. */
 static void come_blocks(void)
 {
@@ -344,6 +367,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_packets_of_another_time_are_left_out, open_world),
+		cmocka_unit_test_setup(test_the_record_that_was_found_for_the_end_of_a_range,
+				       open_world),
 		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,
 				       open_world),
 		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),
