@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A consumer of block records. Another client builds and sends them; nothing of them is ours."""
+import uuid
+
+import pytest
+
+from harness import captures, witness
+from harness.daemon import pycapa
+
+pytestmark = pytest.mark.library
+
+START = 1700000000 * 1000000  # 2023-11-14T22:13:20Z
+SECOND = 1000000
+
+
+def blocks(packets, count, **kwargs):
+    """Block records of `count` packets each."""
+    return [captures.block_record(packets[i:i + count], **kwargs)
+            for i in range(0, len(packets), count)]
+
+
+def consume(topic, *argv, **kwargs):
+    """Runs a consumer to its end; (process, sequence numbers of what it wrote)."""
+    process = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, *argv, **kwargs)
+    assert process.status == 0, process.describe()
+    return process, [captures.sequence(p.data) for p in captures.parse(process.stdout)[1]]
+
+
+@pytest.fixture(scope='module')
+def mixed(broker):
+    """
+    One partition: 100 packets, 30 blocks of 10, and 100 packets, a second apart. Offsets 0 to 99,
+    100 to 129, and 130 to 229.
+    """
+    topic = witness.Topic(broker, broker.topic())
+    sample = captures.sample(500, start_us=START, step_us=SECOND)
+    topic.produce(sample[:100])
+    topic.produce_raw(blocks(sample[100:250], 10) + blocks(sample[250:400], 10, order='>'))
+    topic.produce(sample[400:])
+    return topic, sample
+
+
+def test_packets_and_blocks_in_one_topic(mixed):
+    topic, sample = mixed
+    process = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e')
+    assert process.status == 0 and process.counts() == (500, 500), process.describe()
+    assert captures.parse(process.stdout)[1] == sample
+    assert not process.grep('skipped'), process.describe()
+
+
+@pytest.mark.parametrize('offset, first', [('120', 300), ('-101', 390), ('@1700000105', 100)])
+def test_an_offset_is_that_of_a_record(mixed, offset, first):
+    """A time finds the block that has a packet of that time or later; it is read whole."""
+    _, got = consume(mixed[0], '-e', '-o', offset)
+    assert got == list(range(first, 500))
+
+
+@pytest.mark.parametrize('begin, end, records', [
+    (50, 150, 55), (104, 107, 0), (104, 251, 15), (95, 105, 5), (390, 410, 11), (255, 256, 0)])
+def test_a_range_begins_and_ends_within_blocks(mixed, begin, end, records):
+    """Without slack: what is found for the end is read too."""
+    process, got = consume(mixed[0], '--from', f'@{1700000000 + begin}', '--to',
+                           f'@{1700000000 + end}', '--slack', '0')
+    assert got == list(range(begin, end))
+    assert process.counts() == (end - begin, end - begin)
+    assert process.grep(rf'^INFO:root:Reading .*: {records} record\(s\) of'), process.describe()
+
+
+def test_a_filter_looks_at_each_packet_of_a_block(mixed):
+    topic, sample = mixed
+    process, got = consume(topic, '-e', 'udp port 5003')
+    want = [i for i, p in enumerate(sample) if p.data[34:36] == (5003).to_bytes(2, 'big')]
+    assert got == want and len([i for i in want if 100 <= i < 400]) > 20
+    assert process.grep(rf'{500 - len(want)} packet\(s\) did not match the filter')
+
+
+def test_a_limit_within_a_block(mixed):
+    """What was not read whole is read again by who goes on with the group."""
+    topic, group = mixed[0], str(uuid.uuid4())
+    argv = ('-o', 'stored', '-X', f'group.id={group}', '-X', 'auto.offset.reset=earliest')
+    process, got = consume(topic, *argv, '-m', '105')
+    assert got == list(range(105)) and process.counts() == (105, 105), process.describe()
+    assert topic.group_offsets(group, [0]) == {0: 100}
+    _, got = consume(topic, *argv, '-m', '10')
+    assert got == list(range(100, 110))
+    assert topic.group_offsets(group, [0]) == {0: 101}
+
+
+def test_a_damaged_block_costs_that_block(topic):
+    sample = captures.sample(60, start_us=START)
+    rows = blocks(sample, 10)
+    key, value, headers, stamp = rows[1]
+    rows[1] = (key, value[:-7], headers, stamp)  # cut off
+    key, value, headers, stamp = rows[2]
+    at = value.index(sample[22].data) - 20
+    rows[2] = (key, value[:at] + b'\x09' + value[at + 1:], headers, stamp)  # of interface 9
+    key, value, headers, stamp = rows[3]
+    rows[3] = (key, value, [('format', b'pcapng'), ('packets', b'11')], stamp)
+    key, value, headers, stamp = rows[4]
+    rows[4] = (key, b'', headers, stamp)
+    topic.produce_raw(rows, partition=0)
+    process, got = consume(topic, '-e', '-ll', 'DEBUG')
+    assert got == [*range(10), *range(50, 60)]
+    assert process.grep(r'^INFO:root:4 record\(s\) skipped that are not packets$'), process.describe()
+    said, = process.grep('^WARNING:root:skipped a record')  # one line, not one a record
+    assert said.endswith(f': a damaged block: its end is missing (at byte '
+                         f'{len(rows[1][1]) - len(sample[19].data) - 25 - (-len(sample[19].data)) % 4}'
+                         f' of {len(rows[1][1])}) (topic {topic.name}, partition 0, offset 1); '
+                         '1 skipped so far'), said
+
+
+def annotated(packets):
+    """A section of two interfaces, Ethernet and raw IP by turns, with nanoseconds and a loss."""
+    def interface(linktype, name):
+        body = linktype.to_bytes(4, 'little') + (262144).to_bytes(4, 'little')
+        for code, text in ((2, name), (9, b'\x09')):
+            body += code.to_bytes(2, 'little') + len(text).to_bytes(2, 'little') + text
+            body += bytes(-len(text) % 4)
+        return captures.block('<', 1, body + bytes(4))
+
+    out = captures.section_block('<') + interface(1, b'eth0') + interface(101, b'tun0')
+    for i, p in enumerate(packets):
+        data, ns = p.data[14 * (i % 2):], p.time_us * 1000 + i
+        body = b''.join(n.to_bytes(4, 'little')
+                        for n in (i % 2, ns >> 32, ns & 0xffffffff, len(data), len(data) + i))
+        body += data + bytes(-len(data) % 4)
+        if i == 3:  # epb_dropcount
+            body += b'\4\0\x08\0' + (77).to_bytes(8, 'little') + bytes(4)
+        out += captures.block('<', 6, body)
+    return out
+
+
+def test_what_a_section_says_of_its_packets(topic, tmp_path):
+    sample = captures.sample(6, size=64, start_us=START)
+    key, _, headers, stamp = captures.block_record(sample)
+    topic.produce_raw([(key, annotated(sample), [*headers, ('host', b'sensor1')], stamp)])
+    path = tmp_path / 'out.pcapng'
+    process = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e', '-w', path,
+                     '--comment-offsets')
+    assert process.status == 0, process.describe()
+    assert witness.tshark_fields(
+        str(path), 'frame.time_epoch', 'frame.cap_len', 'frame.len', 'frame.interface_name',
+        'frame.interface_description', 'frame.drop_count', 'frame.comment') == [(f'1700000000.{i * 1000:06}{i:03}', str(64 - i % 2 * 14), str(64 - i % 2 * 14 + i),
+           ('eth0', 'tun0')[i % 2], 'sensor1', '77' if i == 3 else '', 'partition 0, offset 0') for i in range(6)]
+    assert [r.linktype for r in captures.records(path)] == [1, 101] * 3
