@@ -35,10 +35,13 @@ static uint64_t count_readable(int fd, uint64_t limit)
 		n++;
 		if (is_packet == SPOOL_FILE_E_DAMAGED)
 			continue;
-		copy = malloc(pkt.caplen + 1);
-
+		copy = malloc(pkt.caplen + pkt.host_len + pkt.interface_len + 1);
 		must(copy != NULL);
 		memcpy(copy, pkt.data, pkt.caplen);
+		if (pkt.host_len)
+			memcpy(copy + pkt.caplen, pkt.host, pkt.host_len);
+		if (pkt.interface_len)
+			memcpy(copy + pkt.caplen, pkt.interface, pkt.interface_len);
 		free(copy);
 	}
 	spool_reader_free(r);
