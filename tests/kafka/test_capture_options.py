@@ -93,6 +93,27 @@ def test_any(topic, pair, spawn, tmp_path, name):
     packets = compare(topic, tcpdump, process, expected)
     # LINUX_SLL2 says by which interface a packet came.
     assert {struct.unpack_from('!I', data, 4)[0] for _, data, _ in packets} == {index}
+    if name == 'snaplen-64':
+        assert taken_out(topic, tmp_path / 'out.pcap') == (276, packets)
+
+
+def taken_out(topic, path):
+    """What a consumer writes of the topic."""
+    back = pycapa('-c', '-e', '-w', str(path), '-k', topic.broker.bootstrap, '-t', topic.name)
+    assert back.status == 0, back.describe()
+    return captures.parse_nanoseconds(path.read_bytes())
+
+
+def test_a_filter_for_a_vlan(topic, pair, producer, tmp_path):
+    process = producer(pair, topic, 'vlan 5 and udp')
+    tcpdump = Tcpdump(pair.inside, tmp_path / 'witness.pcap', 'vlan 5 and udp')
+    frames = [p.data[:12] + struct.pack('!HH', 0x8100, 4 + n % 2) + p.data[12:]
+              for n, p in enumerate(captures.sample(COUNT))]
+    source = captures.write(tmp_path / 'tagged.pcap',
+                            [captures.Packet(n, f, len(f)) for n, f in enumerate(frames)])
+    pair.run('tcpreplay', '--topspeed', '-i', pair.outside, source)
+    packets = compare(topic, tcpdump, process, COUNT // 2)
+    assert [data for _, data, _ in packets] == frames[1::2]
 
 
 def own_ports(process):

@@ -7,6 +7,7 @@ import pytest
 
 from harness import captures
 from harness.daemon import pycapa
+from harness.witness import Topic
 
 pytestmark = pytest.mark.library
 
@@ -45,3 +46,12 @@ def test_what_a_topic_does_to_old_packets(make_topic, tmp_path, settings, age, s
     # Before anything is sent, and refused: the first word on the topic.
     assert re.match(f'WARNING:root:Topic {topic.name} ' + said.format(begin=begin), warned[0]), (
         process.describe())
+
+
+def test_a_topic_that_the_broker_makes_is_asked_for_too(own_broker, tmp_path):
+    own_broker.configure(**{'auto.create.topics.enable': 'true'})
+    own_broker.start()
+    topic = Topic(own_broker, 'made')
+    process, _ = replay(topic, tmp_path / 'in.pcap', 400 * DAY)
+    assert re.search(' deletes records that are older than 1w ', process.grep(WARNED)[0])
+    assert process.counts() == (5, 5)
