@@ -197,7 +197,12 @@ void byte_stream_log_failure(const struct byte_stream *sf)
 {
 	const char *part = byte_stream_part(sf);
 
-	if (sf->failed < 0)
+	if (sf->failed >= 0)
+		return;
+	if (!part && sf->target && target_is_untouched(sf->target))
+		log_error("cannot write to %s: %s; it is left as it was", byte_stream_name(sf),
+			  strerror(-sf->failed));
+	else
 		log_error("cannot write to %s: %s; %" PRIu64 " packet(s) are in %s",
 			  byte_stream_name(sf), strerror(-sf->failed), byte_stream_written(sf),
 			  part ? part : "it");

@@ -82,7 +82,7 @@ int byte_stream_flush(struct byte_stream *sf);
 /* The same, waiting up to `ms` for the reader: for the end, when no loop runs any more. */
 int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms);
 
-/* Logs the error that ended the output, and how many packets are in it; nothing without one. */
+/* Logs the error that ended the output, and what is in the file; nothing without one. */
 void byte_stream_log_failure(const struct byte_stream *sf);
 
 /*

@@ -350,6 +350,11 @@ const char *target_part(const struct target *t)
 	return t->part;
 }
 
+bool target_is_untouched(const struct target *t)
+{
+	return t->temp || t->part;
+}
+
 void target_free(struct target *t)
 {
 	if (!t)

@@ -58,5 +58,8 @@ void target_keep_part(struct target *t);
 /* Where it is then; NULL: it is not incomplete, or it was written in place. */
 const char *target_part(const struct target *t);
 
+/* What has the name, if anything does, is none of this run's (yet). */
+bool target_is_untouched(const struct target *t);
+
 /* A file that was neither completed nor kept is removed. NULL is legal. */
 void target_free(struct target *t);

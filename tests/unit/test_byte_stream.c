@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lines.h"
 #include "output/byte_stream.h"
 
 #define DEADLINE_S 5.
@@ -24,7 +25,7 @@ struct fixture {
 	struct ev_loop *loop;
 	struct byte_stream *sf;
 	int drained, closed, err;
-	bool timed_out;
+	bool has_end, timed_out;
 	char path[64];
 };
 
@@ -100,6 +101,7 @@ static int open_output(struct fixture *f, const char *path, int fd)
 	const struct byte_stream_options opt = {
 		.loop = f->loop,
 		.path = path,
+		.has_end = f->has_end,
 		.fd = fd,
 		.on_drained = on_drained,
 		.on_closed = on_closed,
@@ -353,6 +355,28 @@ static void full_file_ends_with_a_whole_record(void **state)
 	assert_int_equal(st.st_size, 2004);
 }
 
+/* What has the name then is not of this run. */
+static void a_full_disk_is_not_said_to_hold_what_it_does_not(void **state)
+{
+	struct rlimit old, tight;
+	struct fixture *f = *state;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	f->has_end = true;
+	assert_int_equal(open_output(f, f->path, -1), 0);
+	assert_true(put(f, 1000, 1));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	assert_int_equal(byte_stream_flush(f->sf), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(byte_stream_settle(f->sf, false), 0);
+	lines_catch();
+	byte_stream_log_failure(f->sf);
+	assert_int_equal(lines_with("File too large; it is left as it was"), 1);
+	lines_release();
+}
+
 static void fifo_waits_for_its_reader(void **state)
 {
 	struct fixture *f = *state;
@@ -396,6 +420,7 @@ int main(void)
 		CASE(reader_that_was_gone_before_is_noticed),
 		CASE(socket_that_talks_is_no_trouble),
 		CASE(full_file_ends_with_a_whole_record),
+		CASE(a_full_disk_is_not_said_to_hold_what_it_does_not),
 		CASE(fifo_waits_for_its_reader),
 		CASE(what_cannot_be_opened_is_refused),
 	};
