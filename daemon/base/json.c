@@ -20,7 +20,7 @@ void json_put_string(FILE *out, const char *text)
 		uint32_t c = REPLACEMENT;
 		size_t n = utf8_read(text, &c);
 
-		if (n == 0 || c < 0x20 || (c >= 0x7f && c <= 0x9f))
+		if (n == 0 || utf8_is_steering(c))
 			put_escaped(out, c);
 		else if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", (char)c);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /*
- * A string with its quotation marks. Control characters, DEL and the C1 ones are escaped, so that
- * it is also safe to show; what is no well-formed UTF-8 becomes U+FFFD, byte by byte.
+ * A string with its quotation marks. Characters that steer a terminal, or the order of what is
+ * shown, are escaped, so that it is also safe to show; what is no well-formed UTF-8 becomes U+FFFD,
+ * byte by byte.
  */
 void json_put_string(FILE *out, const char *text);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/printable.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/utf8.h"
-
-static bool is_steering(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x200e || c == 0x200f ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-}
 
 /* The next character of *text, or what stands for it. Returns its bytes, 0 at the end. */
 static size_t next(const char **text, const char **shown)
@@ -26,7 +19,7 @@ static size_t next(const char **text, const char **shown)
 	n = utf8_read(at, &c);
 	*text = at + (n ? n : 1);
 	*shown = at;
-	if (n && !is_steering(c))
+	if (n && !utf8_is_steering(c))
 		return n;
 	*shown = n && (c == '\n' || c == '\r' || c == '\t') ? " " : "?";
 	return 1;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,3 +13,6 @@
  * none begins here.
  */
 size_t utf8_read(const char *text, uint32_t *out);
+
+/* Whether a character steers a terminal (C0, DEL, C1) or the order of what is shown. */
+bool utf8_is_steering(uint32_t c);

@@ -58,7 +58,10 @@ static void put_facts(FILE *out, const struct topic_facts *f)
 	fprintf(out, ", \"has_packets\": %s", truth(topic_facts_has_packets(f)));
 	put_number(out, "records", f->records, f->knows_records, f->about_records);
 	put_number(out, "packets", f->packets, f->knows_packets, f->about_packets);
-	fprintf(out, ", \"size_estimate\": %" PRIu64, f->size);
+	if (f->knows_packets)
+		fprintf(out, ", \"size_estimate\": %" PRIu64, f->size);
+	else
+		fputs(", \"size_estimate\": null", out);
 	put_time(out, "first", f, f->seen.first_us);
 	put_time(out, "last", f, f->seen.last_us);
 	fputs(", \"linktypes\": [", out);

@@ -22,6 +22,7 @@ static const struct {
 	{"\x7f\xc2\x9b"
 	 "2J",
 	 "\"\\u007f\\u009b2J\""},
+	{"left \xe2\x80\xae right", "\"left \\u202e right\""}, /* written from right to left */
 	{"alone \xff\xfe, cut \xe2\x82", "\"alone \\ufffd\\ufffd, cut \\ufffd\\ufffd\""},
 };
 

@@ -309,7 +309,7 @@ static void test_the_document_with_partitions(void **state)
 
 #define NOTHING(number, exact)                                                                     \
 	"\"has_packets\": false, \"records\": " number ", \"records_exact\": " exact               \
-	", \"packets\": " number ", \"packets_exact\": " exact ", \"size_estimate\": 0, "          \
+	", \"packets\": " number ", \"packets_exact\": " exact ", \"size_estimate\": " number ", " \
 	"\"first\": null, \"first_us\": null, \"last\": null, \"last_us\": null, "                 \
 	"\"linktypes\": [], \"hosts\": [], \"interfaces\": [], \"error\": "
 	topic_json_put(open_page(&page), &s, &opt);
