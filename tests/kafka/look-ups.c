@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * look-ups BROKERS TOPIC: each line on stdin is a question, FROM TO SLACK (microseconds,
- * microseconds, milliseconds). The answer is a line on stdout: START END of each partition.
+ * microseconds, milliseconds). The answer is a line on stdout: START END of each partition, without
+ * the record at its END that is read for what it may hold.
  */
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
@@ -30,7 +31,8 @@ static int answer(rd_kafka_t *rk, const char *topic, const struct offset_questio
 	for (int i = 0; i < 20 && !r->complete; i++)
 		offset_query_ask(q);
 	for (size_t i = 0; i < r->n; i++)
-		printf("%" PRId64 " %" PRId64 " ", r->partitions[i].start, r->partitions[i].end);
+		printf("%" PRId64 " %" PRId64 " ", r->partitions[i].start,
+		       r->partitions[i].end - r->partitions[i].late_end);
 	printf("\n");
 	offset_query_free(q);
 	return 0;

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A consumer of block records. Another client builds and sends them; nothing of them is ours."""
+"""Block records: read, where nothing of them is ours; and what ours are for others."""
+import os
+import struct
 import uuid
 
 import pytest
 
-from harness import captures, witness
+from harness import captures, daemon, witness
 from harness.daemon import pycapa
+from harness.proc import run
 
 pytestmark = pytest.mark.library
+
+WRITER = os.path.join(daemon.BUILD, 'tests/kafka/block-writer')
 
 START = 1700000000 * 1000000  # 2023-11-14T22:13:20Z
 SECOND = 1000000
@@ -143,3 +148,62 @@ def test_what_a_section_says_of_its_packets(topic, tmp_path):
         'frame.interface_description', 'frame.drop_count', 'frame.comment') == [(f'1700000000.{i * 1000:06}{i:03}', str(64 - i % 2 * 14), str(64 - i % 2 * 14 + i),
            ('eth0', 'tun0')[i % 2], 'sensor1', '77' if i == 3 else '', 'partition 0, offset 0') for i in range(6)]
     assert [r.linktype for r in captures.records(path)] == [1, 101] * 3
+
+
+def written(path, size, *host):
+    """What our writer makes of a file: [(key, value, headers, timestamp)]."""
+    blob = run(WRITER, path, str(size), *host, text=False).stdout
+    rows, at = [], 0
+    while at < len(blob):
+        key, stamp, packets, length = struct.unpack_from('!8sQII', blob, at)
+        at += 24 + length
+        headers = [('format', b'pcapng'), ('packets', str(packets).encode())]
+        rows.append((key, blob[at - length:at], headers, stamp))
+    return rows
+
+
+@pytest.mark.parametrize('size', [300000, 65536, 2000])
+def test_blocks_that_we_write_are_captures(topic, tmp_path, size):
+    """Each one, and all of them one behind the other; for tshark, for libpcap, and read again."""
+    sample = captures.sample(400, start_us=START)
+    sample[7] = sample[7]._replace(data=sample[7].data[:33])
+    sample[9], sample[8] = sample[8], sample[9]
+    path = captures.write_nanoseconds(tmp_path / 'in.pcap', sample, 789)
+    rows = written(path, size)
+    assert len(rows) == 1 if size == 300000 else len(rows) > 3
+    assert all(len(value) <= size for _, value, _, _ in rows)
+    for key, value, headers, stamp in rows:
+        times = [r.time_ns // 1000 for r in captures.pcapng_records(value)]
+        assert witness.key_time(key) == min(times) and stamp == max(times) // 1000
+        assert int(headers[1][1]) == len(times)
+    topic.produce_raw(rows)
+    whole = tmp_path / 'x.pcapng'
+    whole.write_bytes(run('kcat', '-C', '-b', topic.broker.bootstrap, '-t', topic.name, '-e', '-q',
+                          '-o', 'beginning', '-D', '', text=False).stdout)
+    assert witness.tshark_packets(str(whole)) == witness.tshark_packets(path)
+    assert captures.read(witness.tcpdump_rewrite(str(whole), str(tmp_path / 'again.pcap'))) == \
+        captures.read(path)
+    process = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e', '-w',
+                     tmp_path / 'out.pcapng')
+    assert process.status == 0 and process.counts() == (400, 400), process.describe()
+    assert sorted(captures.records(tmp_path / 'out.pcapng')) == sorted(captures.records(path))
+
+
+def test_interfaces_and_losses_in_blocks_that_we_write(tmp_path):
+    """Of a file that tells of them; sections of several link types open in tshark."""
+    source, whole = tmp_path / 'in.pcapng', tmp_path / 'x.pcapng'
+    source.write_bytes(annotated(captures.sample(20, size=64, start_us=START)))
+    rows = written(source, 700, 'sensor1')
+    assert len(rows) > 2
+    fields = ('frame.time_epoch', 'frame.len', 'frame.encap_type', 'frame.drop_count')
+    whole.write_bytes(b''.join(value for _, value, _, _ in rows))
+    assert witness.tshark_fields(str(whole), *fields) == \
+        witness.tshark_fields(str(source), *fields)
+    assert captures.records(whole) == captures.records(source)
+    # Section by section: tshark 4.0 shows of each the names that the first one has.
+    names = []
+    for _, value, _, _ in rows:
+        whole.write_bytes(value)
+        names += witness.tshark_fields(str(whole), 'frame.interface_name',
+                                       'frame.interface_description')
+    assert names == [(('eth0', 'tun0')[i % 2], 'sensor1') for i in range(20)]
