@@ -109,10 +109,10 @@ struct config {
 	/* producer: output */
 	enum config_partition partition;
 	bool partition_inner;   /* flow and host look into GRE, VXLAN and GTP-U */
+	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */
 	char *spool_directory;  /* NULL: no spool; set by default in a service */
 	uint64_t spool_size;    /* bytes */
 	uint64_t spool_segment; /* bytes */
-	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */
 
 	/* consumer */
 	struct config_start start;
@@ -134,6 +134,6 @@ struct config {
 	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */
 	uint32_t shutdown_timeout_ms; /* how long a stop waits for what is queued */
 
-	char *where[CONFIG_SETTINGS_MAX]; /* settings_origin() */
 	unsigned int refs;                /* config_ref.h; 0: not counted */
+	char *where[CONFIG_SETTINGS_MAX]; /* settings_origin() */
 };

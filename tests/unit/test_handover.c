@@ -298,10 +298,11 @@ static void test_all_handles_are_annotated(void **state)
 	assert_null(a.origin);
 	handover_add(&h, &b, true);
 	handover_annotate(&h, true);
-	assert_non_null(a.origin);
-	assert_ptr_equal(a.origin, b.origin);
-	assert_true(strlen(a.origin->host) > 0);
-	assert_non_null(a.origin->names);
+	assert_ptr_equal(a.origin, &h.origin);
+	assert_ptr_equal(b.origin, &h.origin);
+	assert_ptr_equal(h.origin.host, h.host);
+	assert_true(strlen(h.host) > 0);
+	assert_non_null(h.origin.names);
 	handover_interface_changed(&h, 1);
 	handover_next(&h);
 	handover_add(&h, &c, true);
