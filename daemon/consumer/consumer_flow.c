@@ -120,7 +120,10 @@ bool consumer_flow_run(struct consumer *c)
 void consumer_flow_resume(struct consumer *c)
 {
 	c->drained = true;
-	if (!c->blocked || c->stopped)
+	if (c->stopped)
+		return;
+	intake_resume(&c->intake);
+	if (!c->blocked)
 		return;
 	c->blocked = false;
 	if (assignment_is_paused(c->assignment))
@@ -128,7 +131,6 @@ void consumer_flow_resume(struct consumer *c)
 	if (!c->group)
 		ev_timer_stop(c->opt.loop, &c->tick);
 	consumer_flow_update(c);
-	intake_resume(&c->intake);
 }
 
 void consumer_flow_give(struct consumer *c)

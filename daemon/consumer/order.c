@@ -210,9 +210,7 @@ int order_drain(struct order *o)
 
 void order_resume(struct order *o)
 {
-	int32_t id;
-
-	if (o->opt.live && !o->stopped && merge_first(o->merge, &id))
+	if (o->opt.live && !o->stopped && merge_count(o->merge))
 		set_timer(o, 0);
 }
 

@@ -60,7 +60,7 @@ int order_push(struct order *o, int32_t id, const struct packet *pkt, int64_t of
 int order_give(struct order *o, size_t most, size_t *given);
 /* The same for all that is here, now. */
 int order_drain(struct order *o);
-/* Live: there is room again: on_due() follows, if something is due. */
+/* Live: there is room again: on_due() follows, if anything waits. */
 void order_resume(struct order *o);
 
 /* Gives nothing any more; legal from within take(). */

@@ -567,6 +567,68 @@ static void test_nothing_is_fetched_while_partitions_are_being_paused(void **sta
 	assert_false(world.watch_paused);
 }
 
+/* ---- packets that waited for their turn ---- */
+
+static void test_what_is_due_is_given_and_written(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.intake.on_due(world.intake.ctx);
+	assert_int_equal(world.gives, 1);
+	assert_int_equal(world.flushes, 1);
+	assert_int_equal(world.runs, 0);
+	assert_false(world.watch_paused);
+}
+
+static void test_what_is_due_blocks_when_there_is_no_room(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	world.answer = PACKET_E_FULL;
+	world.written = false;
+	world.intake.on_due(world.intake.ctx);
+	assert_true(world.watch_paused);
+	world.intake.on_due(world.intake.ctx);
+	assert_int_equal(world.gives, 1); /* not while it is blocked */
+	consumer_resume(c);
+	assert_false(world.watch_paused);
+	assert_int_equal(world.resumes, 1);
+}
+
+/* What a rebalance gave away in a hurry may have stopped in its midst: nobody was blocked then. */
+static void test_room_is_told_to_what_waits(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	consumer_resume(c);
+	assert_int_equal(world.resumes, 1);
+}
+
+static void test_the_end_is_told_when_nothing_waits_any_more(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, true);
+	world.ended = world.full_inbox = true;
+	ready();
+	assert_int_equal(world.ends, 0);
+	world.full_inbox = false;
+	world.intake.on_due(world.intake.ctx);
+	assert_int_equal(world.ends, 1);
+}
+
+static void test_what_waits_is_given_before_partitions_go(void **state)
+{
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.assignment.on_losing(world.assignment.ctx);
+	assert_int_equal(world.drains, 1);
+	assert_int_equal(world.flushes, 1);
+	assert_int_equal(world.marks, 1);
+	assert_int_equal(world.stored, 1);
+}
+
+static void test_what_waits_is_not_read_yet(void **state)
+{
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	world.waiting = 7;
+	assert_int_equal(consumer_left(c), 7);
+}
+
 /* ---- the end ---- */
 
 static void test_the_end_is_told_once_when_the_inbox_is_empty(void **state)
@@ -882,6 +944,12 @@ int main(void)
 		TEST(test_a_live_reader_says_once_that_it_waits_at_the_end),
 		TEST(test_a_bounded_reader_does_not_say_that_it_waits),
 		TEST(test_room_that_flush_made_needs_no_resume),
+		TEST(test_what_is_due_is_given_and_written),
+		TEST(test_what_is_due_blocks_when_there_is_no_room),
+		TEST(test_room_is_told_to_what_waits),
+		TEST(test_the_end_is_told_when_nothing_waits_any_more),
+		TEST(test_what_waits_is_given_before_partitions_go),
+		TEST(test_what_waits_is_not_read_yet),
 		TEST(test_nothing_is_fetched_while_partitions_are_being_paused),
 		TEST(test_the_end_is_told_once_when_the_inbox_is_empty),
 		TEST(test_a_topic_without_packets_ends_when_that_is_known),
