@@ -164,11 +164,12 @@ def test_it_leaves_nothing_behind_and_says_at_once_what_is_not_there(own_broker,
     own_broker.resume()
 
 
-@pytest.mark.parametrize('address,said', [
-    (f'127.0.0.1:{free_port()}', 'Connection refused$'),
-    ('no-such-broker.invalid:9092', "Failed to resolve .*: check --kafka-broker and DNS$"),
+@pytest.mark.parametrize('host,said', [
+    ('127.0.0.1', 'Connection refused$'),
+    ('no-such-broker.invalid', "Failed to resolve .*: check --kafka-broker and DNS$"),
 ])
-def test_a_broker_that_is_not_there_is_one_line(address, said):
+def test_a_broker_that_is_not_there_is_one_line(host, said):
+    address = f'{host}:{free_port()}'
     began = time.monotonic()
     process = pycapa('-L', '-k', address)
     assert process.status == 1 and time.monotonic() - began < SOON, process.describe()
