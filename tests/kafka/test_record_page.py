@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from harness import captures, daemon, wait
+from harness import captures, daemon, wait, witness
+from harness.daemon import pycapa
 from harness.proc import Process, run
 
 NANOS = 789
@@ -43,10 +44,9 @@ def filled(topic, tmp_path):
     return topic, want + [(p.time_us * 1000, RAW_IP, p.wirelen, p.data) for p in second]
 
 
-def test_the_reader_in_python(filled, tmp_path):
-    topic, want = filled
-    text = code('In Python')
-    assert len([line for line in text.splitlines() if line]) <= 10
+def read_in_python(heading, lines, topic, want, tmp_path):
+    text = code(heading)
+    assert len([line for line in text.splitlines() if line]) <= lines
     for old, new in (('localhost:9092', topic.broker.bootstrap), ('"pcap"', f'"{topic.name}"')):
         assert text.count(old) == 1
         text = text.replace(old, new)
@@ -56,6 +56,43 @@ def test_the_reader_in_python(filled, tmp_path):
         rows = [line.split() for line in process.stdout.decode().splitlines()]
     assert [(int(t), int(link), int(wire), bytes.fromhex(data))
             for t, link, wire, data in rows] == want
+
+
+def test_the_reader_in_python(filled, tmp_path):
+    topic, want = filled
+    read_in_python('In Python', 10, topic, want, tmp_path)
+
+
+def test_the_reader_of_blocks_in_python(filled, tmp_path):
+    """Of blocks that are mixed with packets: two interfaces, lengths, nanoseconds."""
+    topic, want = filled
+    sample = captures.sample(6, start_us=1700000002000000)
+    value = (captures.section_block('<') + captures.interface_block('<', 1, 262144, 9) +
+             captures.interface_block('<', RAW_IP, 262144, 9) +
+             b''.join(captures.packet_block('<', i % 2, p.time_us * 1000 + NANOS, p.data[:60], 1500)
+                      for i, p in enumerate(sample)))
+    topic.produce_raw([(struct.pack('!Q', sample[0].time_us), value,
+                        [('format', b'pcapng'), ('packets', b'6')], sample[-1].time_us // 1000)])
+    want = want + [(p.time_us * 1000 + NANOS, (1, RAW_IP)[i % 2], 1500, p.data[:60])
+                   for i, p in enumerate(sample)]
+    read_in_python('Blocks in Python', 25, topic, want, tmp_path)
+    seen = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e', '-w',
+                  tmp_path / 'out.pcapng')
+    assert seen.status == 0, seen.describe()
+    assert sorted(captures.records(tmp_path / 'out.pcapng')) == \
+        sorted((t, data, wire, link) for t, link, wire, data in want)
+
+
+def test_a_topic_of_blocks_as_a_file(topic, tmp_path):
+    sample = captures.sample(100)
+    topic.produce_raw([captures.block_record(sample[i:i + 10]) for i in range(0, 100, 10)])
+    command = code('A block record')
+    for old, new in (('localhost:9092', topic.broker.bootstrap), (' pcap ', f' {topic.name} ')):
+        assert command.count(old) == 1
+        command = command.replace(old, new)
+    subprocess.run(['bash', '-ec', command], cwd=tmp_path, timeout=60, check=True)
+    plain = captures.write(tmp_path / 'plain.pcap', sample)
+    assert witness.tshark_packets(str(tmp_path / 'pcap.pcapng')) == witness.tshark_packets(plain)
 
 
 def test_the_line_of_kcat(filled):
