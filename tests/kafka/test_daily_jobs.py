@@ -13,7 +13,6 @@ import pytest
 
 from harness import captures, daemon
 from harness.proc import run
-from harness.witness import Topic
 
 ZEEK = 'while getopts Cr: o; do file=$OPTARG; done; exec tcpdump -n -r "$file" >conn.log\n'
 SURICATA = ('while getopts k:r:l: o; do case $o in r) file=$OPTARG ;; l) dir=$OPTARG ;; esac; done\n'
@@ -88,16 +87,17 @@ def test_the_last_15_minutes_of_a_host(topic, job, tmp_path):
     assert sequences(tmp_path / 'host.pcapng') == [1, 3, 4]
 
 
-def test_two_sensors_merged(broker, topic, job, tmp_path):
+def test_two_sensors_merged(make_topic, job, tmp_path):
     one, two = blocks('Two sensors merged')
-    east, west = (Topic(broker, broker.topic()) for _ in range(2))
-    for n in range(4):
-        target, host = ((east, 'east'), (west, 'west'))[n % 2]
-        target.produce_raw([row(100 - n, n, host=host)])
-        topic.produce_raw([row(100 - n, n, host=host)])
-    assert len(job(one, pcap=topic).splitlines()) == 2
+    east, west, both = make_topic(), make_topic(), make_topic(partitions=2)
+    rows = [row(100 - n, n, host=('east', 'west')[n % 2]) for n in range(6)]
+    for partition, target in ((1, east), (0, west)):
+        target.produce_raw(rows[1 - partition::2])
+        both.produce_raw(rows[1 - partition::2], partition=partition)
+    assert len(job(one, pcap=both).splitlines()) == 3
+    assert sequences(tmp_path / 'all.pcapng') == [0, 1, 2, 3, 4, 5]
     job(two, pcap_east=east, pcap_west=west)
-    assert sequences(tmp_path / 'both.pcapng') == [0, 1, 2, 3]
+    assert sequences(tmp_path / 'both.pcapng') == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_was_lost_and_when(topic, job):
