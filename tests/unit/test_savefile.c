@@ -539,7 +539,7 @@ static void the_host_is_told_in_a_section_of_ours(void **state)
 				   .host_len = 7};
 	static const char *const applications[] = {"pycapa 1.0.0", "Dumpcap 4.0"};
 	struct world *w = *state;
-	uint8_t buf[512];
+	uint8_t buf[512] = {0};
 
 	for (size_t i = 0; i < 2; i++) {
 		again(w, false);
