@@ -5,7 +5,7 @@
 #include "config/settings_value.h"
 #include "config/time_range.h"
 
-#define REORDER_BOUNDED_MS 60000
+#define REORDER_BOUNDED_MS 600000 /* as the slack */
 #define REORDER_LIVE_MS    50
 
 static enum config_builder_source source_of(const struct config_builder *builder, const char *name)

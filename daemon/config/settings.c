@@ -229,7 +229,7 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_RESTART, .initial = "50ms", .max = HOUR,
 	 .help = "Put packets in order of time: how long each one waits for earlier ones; 0 "
 		 "writes them as they come. A read that ends always merges its partitions; "
-		 "there this is how late a packet may be within its partition (1m unless set)."},
+		 "there this is how late a packet may be within its partition (10m unless set)."},
 	{.name = "partitions", .metavar = "LIST", FIELD(partitions, STRING), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .shown = "all", .min = 1, .check = partition_set_check,
 	 .once = "write all partitions in one list: 0-3,7",

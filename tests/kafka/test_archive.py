@@ -87,7 +87,10 @@ def ask(archive, begin, end, *argv, expression='', bootstrap=None, status=0):
                      '-t', archive.topic.name, '--from', '@' + at(begin), '--to', '@' + at(end),
                      '-w', out, *argv, *expression.split())
     assert process.status == status, process.describe()
-    return process, sorted(captures.read(out)[1])
+    got = captures.read(out)[1]
+    times = [p.time_us for p in got]
+    assert times == sorted(times) and not process.grep('out of order'), process.describe()
+    return process, sorted(got)
 
 
 def assert_exact(archive, begin, end, *argv, expression='', **kwargs):

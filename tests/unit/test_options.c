@@ -211,6 +211,38 @@ static void test_new_options(void **state)
 	options_free(opt);
 }
 
+/* A live reader is to see packets soon; a read that ends can wait. */
+static void test_how_long_packets_wait(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t ms;
+	} rows[] = {
+		{"-c", 50},
+		{"-c -e", 600000},
+		{"-c --from -2h --to -1h", 600000},
+		{"-c --to 2222-01-01", 50},
+		{"-c -e -o stored", 50},
+		{"-c -e --reorder 0", 0},
+		{"-c --reorder 2s", 2000},
+		{"-c -e --reorder 50", 50},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum options_action action;
+		const struct config *cfg;
+		struct options *opt;
+		struct line line = {.argc = 0};
+		char said[1024];
+
+		line_set(&line, rows[i].line);
+		assert_int_equal(parse_line(&opt, &line, &cfg, &action, said, sizeof(said)), 0);
+		assert_int_equal(cfg->reorder_ms, rows[i].ms);
+		config_unref(cfg);
+		options_free(opt);
+	}
+}
+
 /* The names are tcpdump's. */
 static void test_options_of_a_capture(void **state)
 {
@@ -908,6 +940,7 @@ int main(void)
 		cmocka_unit_test(test_old_options),
 		cmocka_unit_test(test_old_prefixes),
 		cmocka_unit_test(test_new_options),
+		cmocka_unit_test(test_how_long_packets_wait),
 		cmocka_unit_test(test_options_of_a_capture),
 		cmocka_unit_test(test_a_pace),
 		cmocka_unit_test(test_a_number_is_an_interface_of_the_list),
