@@ -8,8 +8,8 @@
  * device that is gone ends the same way: its last block is handed over all the same.
  *
  * The kernel's counts have 32 bits, so they are looked at (capture_sample()) before a reading, and
- * each minute without one (handover.c); ours have 64. Of the device's own losses two handles of one
- * interface see the same: each counts those from its begin to its end.
+ * each minute without one (handover.c); ours have 64. Of losses two handles of one interface see
+ * the same: each counts those from its begin to its end.
  *
  * A ring that is full loses packets until we give some of it back. So the socket's counts are taken
  * each time before it is read on: a loss then lies behind all that is in the ring, and the first
@@ -405,12 +405,13 @@ void capture_annotate(struct capture *c, const struct annotation_options *opt)
 
 void capture_hand_over(struct capture *older, struct capture *newer)
 {
-	capture_sample(older);
+	/* In between both count what is lost, rather than none. */
+	capture_sample(newer);
+	kernel_counts_forget_losses(&newer->kernel);
 	older->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
 	set_begin(newer, older->end);
-	/* What the device lost until now the older one has counted. */
-	capture_sample(newer);
-	newer->kernel.dropped_device = 0;
+	kernel_counts_sample(&older->kernel, &older->device, true);
+	older->kernel.over = true;
 }
 
 uint64_t capture_take_losses(struct capture *c)

@@ -16,6 +16,10 @@ static void note_drops(struct kernel_counts *k, uint32_t packets)
 {
 	if (packets == 0)
 		return;
+	if (k->over) {
+		k->passed -= packets;
+		return;
+	}
 	k->dropped += packets;
 	losses_note(&k->losses,
 		    k->timed ? (uint64_t)clock_ns(CLOCK_REALTIME) / 1000 + 1
@@ -51,6 +55,13 @@ void kernel_counts_sample(struct kernel_counts *k, const struct pcap_handle *d, 
 	if (ifdrop > 0 && device)
 		k->dropped_device += (uint32_t)ifdrop;
 	k->last = st;
+}
+
+void kernel_counts_forget_losses(struct kernel_counts *k)
+{
+	k->passed -= k->dropped;
+	k->dropped = k->dropped_device = 0;
+	k->losses.n = 0;
 }
 
 uint64_t kernel_counts_take_losses(struct kernel_counts *k, uint64_t number, uint64_t time_us)

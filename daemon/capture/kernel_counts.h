@@ -19,6 +19,7 @@ struct kernel_counts {
 	uint64_t dropped_device;
 	struct pcap_stat last; /* as libpcap told it */
 	struct losses losses;  /* of `dropped` */
+	bool over;             /* what is dropped now is counted by another handle */
 	bool timed; /* their places are times, µs, else numbers of packets that were in the ring */
 };
 
@@ -33,6 +34,9 @@ void kernel_counts_take(struct kernel_counts *k, const struct pcap_handle *d);
 
 /* Has all counts, by several system calls. `device`: the device's losses are still ours. */
 void kernel_counts_sample(struct kernel_counts *k, const struct pcap_handle *d, bool device);
+
+/* What was lost until now another handle of the interface has counted; its packets it has not. */
+void kernel_counts_forget_losses(struct kernel_counts *k);
 
 /*
  * Packets lost before this one, which is to tell them. `number`: how many were seen of those that

@@ -943,6 +943,42 @@ static void test_two_handles_take_each_packet_once(void **state)
 	capture_free(newer);
 }
 
+/* Both rings are full about the moment of the cut. */
+static void test_what_two_handles_lose_is_counted_and_told_once(void **state)
+{
+	static const uint64_t want[] = {0, 5, 0, 3};
+	struct capture *older = open_capture(), *newer = open_capture();
+
+	capture_run(older);
+	arrive_in_both(1);
+	for (size_t i = 0; i < 2; i++)
+		lose_packets(&world.kernels[i], 5);
+	run();
+	arrive_in_both(1);
+	world.now_us += 10;
+	capture_hand_over(older, newer);
+	arrive_in_both(1);
+	for (size_t i = 0; i < 2; i++)
+		lose_packets(&world.kernels[i], 3);
+	run();
+	capture_stop(older);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_counts(older, 2, 5, 0);
+	assert_int_equal(capture_take_losses(older), 0);
+	capture_run(newer);
+	run();
+	world.now_us += 10;
+	arrive_at(&world.kernels[1], 1, now_us());
+	run();
+	capture_stop(newer);
+	run();
+	assert_counts(newer, 2, 3, 0);
+	assert_told(want, 4);
+	capture_free(older);
+	capture_free(newer);
+}
+
 /* The one of microseconds cuts off what the other has beyond them. */
 static void test_handles_of_two_precisions_take_each_packet_once(void **state)
 {
@@ -1080,6 +1116,7 @@ int main(void)
 		TEST(test_a_device_that_is_lost_is_read_empty),
 		TEST(test_a_clock_that_was_set_back_loses_nothing),
 		TEST(test_two_handles_take_each_packet_once),
+		TEST(test_what_two_handles_lose_is_counted_and_told_once),
 		TEST(test_handles_of_two_precisions_take_each_packet_once),
 		TEST(test_the_clock_of_an_adapter_may_be_behind),
 		TEST(test_what_the_device_loses_is_counted_by_one_handle),
