@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "packet/block_writer.h"
+#include "packet/pcapng.h"
 
 #define ROOM (1024 * 1024)
 
@@ -36,7 +37,8 @@ static int take(void *ctx, const struct packet *pkt)
 	add(t, pkt->host, pkt->host_len);
 	add(t, pkt->interface, pkt->interface_len);
 	add(t, &pkt->time_us, sizeof(pkt->time_us));
-	add(t, &pkt->nanos, sizeof(pkt->nanos));
+	if (pcapng_resolution(pkt->time_us) == 9) /* else they are not kept */
+		add(t, &pkt->nanos, sizeof(pkt->nanos));
 	add(t, &pkt->wirelen, sizeof(pkt->wirelen));
 	add(t, &pkt->dropcount, sizeof(pkt->dropcount));
 	if (t->w && !block_writer_put(t->w, pkt))
