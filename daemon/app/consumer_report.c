@@ -50,16 +50,25 @@ static void limit_by_clock(const struct role *s, struct progress *out)
 		progress_limit(out, (uint64_t)(now - s->began_ms), end - now);
 }
 
+/* Records that are done: those of packets that wait for their place in the order count as left. */
+static uint64_t records_done(const struct role *s)
+{
+	uint64_t packets = output_taken(s->output) + s->foreign + packet_filter_left_out(s->filter);
+	struct consumer_counts counts;
+
+	count(s, &counts);
+	packets += counts.skipped;
+	return counts.outside + (packets < counts.read ? packets : counts.read);
+}
+
 /* Records of a topic that has gaps are fewer than its offsets: what was done is what is not left.
  */
 void consumer_report_measure(struct role *s, struct progress *out)
 {
 	uint64_t taken = output_taken(s->output), limit = s->opt.cfg->max_packets;
 	int64_t left = consumer_left(s->consumer), here;
-	struct consumer_counts counts;
 
-	count(s, &counts);
-	here = left + (int64_t)(counts.read + counts.outside);
+	here = left + (int64_t)records_done(s);
 	if (left >= 0 && here > s->whole)
 		s->whole = here;
 	*out = (struct progress){.packets = taken + s->foreign,

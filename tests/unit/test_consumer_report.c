@@ -199,6 +199,20 @@ static void test_how_far_it_has_come(void **state)
 	assert_measures(&s, 200, 0);
 }
 
+/* It was read, and waits for its place in the order. */
+static void test_what_waits_is_not_done(void **state)
+{
+	struct role s = reading();
+
+	world.taken = 0;
+	world.counts.skipped = 0;
+	world.left = 200; /* half of it waits */
+	assert_measures(&s, 0, 200);
+	world.taken = 40;
+	world.left = 160;
+	assert_measures(&s, 40, 160);
+}
+
 static void test_the_limit_that_comes_first(void **state)
 {
 	struct role s = reading();
@@ -393,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_a_lag_that_is_not_known),
 		cmocka_unit_test(test_reading_changes_nothing),
 		cmocka_unit_test(test_how_far_it_has_come),
+		cmocka_unit_test(test_what_waits_is_not_done),
 		cmocka_unit_test(test_the_limit_that_comes_first),
 		cmocka_unit_test(test_a_range_that_ends_ahead_is_measured_by_the_clock),
 		cmocka_unit_test(test_what_came_in_and_went_out),
