@@ -114,6 +114,19 @@ def test_a_damaged_block_costs_that_block(topic):
                          '1 skipped so far'), said
 
 
+def test_a_thousand_packets_a_block_in_four_partitions_come_in_order_of_time(make_topic):
+    """Two sensors write to each partition: their blocks overlap in time."""
+    topic = make_topic(4)
+    sample = captures.sample(24000, size=64, start_us=START, step_us=37)
+    for p in range(4):
+        sensors = blocks(sample[p::8], 1000), blocks(sample[p + 4::8], 1000)
+        topic.produce_raw([row for pair in zip(*sensors) for row in pair], partition=p)
+    process = pycapa('-c', '-k', topic.broker.bootstrap, '-t', topic.name, '-e')
+    assert process.status == 0 and process.counts() == (24000, 24000), process.describe()
+    assert captures.parse(process.stdout)[1] == sample
+    assert not process.grep('out of order'), process.describe()
+
+
 def annotated(packets):
     """A section of two interfaces, Ethernet and raw IP by turns, with nanoseconds and a loss."""
     def interface(linktype, name):
