@@ -31,11 +31,6 @@
 #define ISB_IFDROP    5
 #define ISB_USRDELIV  8
 
-static size_t padded(size_t n)
-{
-	return (n + 3) & ~(size_t)3;
-}
-
 uint8_t pcapng_resolution(uint64_t time_us)
 {
 	return time_us < UINT64_MAX / 1000 ? 9 : 6;
@@ -48,13 +43,13 @@ uint64_t pcapng_ticks(const struct packet *pkt, uint8_t resolution)
 
 size_t pcapng_packet_size_max(uint32_t caplen)
 {
-	return 32 + padded(caplen) + 8 + 12 + 4;
+	return 32 + pcapng_padded(caplen) + 8 + 12 + 4;
 }
 
 /* 0: it is left out. */
 static size_t option_size(size_t len)
 {
-	return len ? 4 + padded(len) : 0;
+	return len ? 4 + pcapng_padded(len) : 0;
 }
 
 size_t pcapng_section_size(const char *os, const char *application)
@@ -72,11 +67,10 @@ size_t pcapng_packet_size(const struct packet *pkt, uint32_t flags)
 {
 	size_t options = (flags ? 8 : 0) + (pkt->dropcount ? 12 : 0);
 
-	return 32 + padded(pkt->caplen) + options + (options ? 4 : 0);
+	return 32 + pcapng_padded(pkt->caplen) + options + (options ? 4 : 0);
 }
 
-/* Type in front, and the length on both sides, as every block has; `n` bytes without the last. */
-static size_t frame_block(uint8_t *buf, uint32_t type, size_t n)
+size_t pcapng_frame_block(uint8_t *buf, uint32_t type, size_t n)
 {
 	bytes_put32(buf, type);
 	bytes_put32(buf + 4, (uint32_t)n + 4);
@@ -84,29 +78,29 @@ static size_t frame_block(uint8_t *buf, uint32_t type, size_t n)
 	return n + 4;
 }
 
-static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
+size_t pcapng_put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
 {
 	bytes_put16(buf, code);
 	bytes_put16(buf + 2, (uint16_t)len);
-	memset(buf + 4 + len, 0, padded(len) - len);
+	memset(buf + 4 + len, 0, pcapng_padded(len) - len);
 	if (len)
 		memcpy(buf + 4, value, len);
-	return 4 + padded(len);
+	return 4 + pcapng_padded(len);
 }
 
 static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
 {
-	return *text ? put_option(buf, code, text, strlen(text)) : 0;
+	return *text ? pcapng_put_option(buf, code, text, strlen(text)) : 0;
 }
 
 static size_t put_number(uint8_t *buf, uint16_t code, uint64_t v)
 {
-	return put_option(buf, code, &v, sizeof(v));
+	return pcapng_put_option(buf, code, &v, sizeof(v));
 }
 
 static size_t put_end(uint8_t *buf)
 {
-	return put_option(buf, OPTION_END, NULL, 0);
+	return pcapng_put_option(buf, OPTION_END, NULL, 0);
 }
 
 /* A time stamp is two halves, the upper one first. */
@@ -121,40 +115,50 @@ static size_t put_time(uint8_t *buf, uint16_t code, uint64_t ticks)
 	uint8_t halves[8];
 
 	put_ticks(halves, ticks);
-	return put_option(buf, code, halves, sizeof(halves));
+	return pcapng_put_option(buf, code, halves, sizeof(halves));
 }
 
-size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application)
+size_t pcapng_begin_section(uint8_t *buf)
 {
-	size_t n = 24;
-
 	bytes_put32(buf + 8, BYTE_ORDER_MAGIC);
 	bytes_put16(buf + 12, 1);
 	bytes_put16(buf + 14, 0);
 	bytes_put64(buf + 16, UINT64_MAX); /* length of the section: not given */
+	return 24;
+}
+
+size_t pcapng_put_section(uint8_t *buf, const char *os, const char *application)
+{
+	size_t n = pcapng_begin_section(buf);
+
 	n += put_text(buf + n, SHB_OS, os);
 	n += put_text(buf + n, SHB_USERAPPL, application);
 	n += put_end(buf + n);
-	return frame_block(buf, SECTION, n);
+	return pcapng_frame_block(buf, SECTION, n);
 }
 
 static size_t put_name(uint8_t *buf, uint16_t code, const char *name, uint8_t len)
 {
-	return len ? put_option(buf, code, name, len) : 0;
+	return len ? pcapng_put_option(buf, code, name, len) : 0;
+}
+
+size_t pcapng_begin_interface(uint8_t *buf, uint16_t linktype)
+{
+	bytes_put16(buf + 8, linktype);
+	bytes_put16(buf + 10, 0);
+	bytes_put32(buf + 12, PACKET_MAX_LEN);
+	return 16;
 }
 
 size_t pcapng_put_interface(uint8_t *buf, const struct packet *pkt, uint8_t resolution)
 {
-	size_t n = 16;
+	size_t n = pcapng_begin_interface(buf, pkt->linktype);
 
-	bytes_put16(buf + 8, pkt->linktype);
-	bytes_put16(buf + 10, 0);
-	bytes_put32(buf + 12, PACKET_MAX_LEN);
 	n += put_name(buf + n, IF_NAME, pkt->interface, pkt->interface_len);
 	n += put_name(buf + n, IF_DESCRIPTION, pkt->host, pkt->host_len);
-	n += put_option(buf + n, IF_TSRESOL, &resolution, 1);
+	n += pcapng_put_option(buf + n, IF_TSRESOL, &resolution, 1);
 	n += put_end(buf + n);
-	return frame_block(buf, INTERFACE, n);
+	return pcapng_frame_block(buf, INTERFACE, n);
 }
 
 void pcapng_interface_names(const struct packet *pkt, size_t *name, size_t *host)
@@ -163,10 +167,10 @@ void pcapng_interface_names(const struct packet *pkt, size_t *name, size_t *host
 	*host = 16 + option_size(pkt->interface_len) + 4;
 }
 
-size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
-			 const struct packet *pkt, uint32_t flags, const char *comment)
+size_t pcapng_begin_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			   const struct packet *pkt)
 {
-	size_t n = 28 + padded(pkt->caplen), data_end = n;
+	size_t n = 28 + pcapng_padded(pkt->caplen);
 
 	bytes_put32(buf + 8, interface);
 	put_ticks(buf + 12, pcapng_ticks(pkt, resolution));
@@ -176,14 +180,22 @@ size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 		bytes_put32(buf + n - 4, 0); /* the padding; the data goes over it */
 	if (pkt->caplen)
 		memcpy(buf + 28, pkt->data, pkt->caplen);
+	return n;
+}
+
+size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			 const struct packet *pkt, uint32_t flags, const char *comment)
+{
+	size_t n = pcapng_begin_packet(buf, interface, resolution, pkt), data_end = n;
+
 	n += put_text(buf + n, OPTION_COMMENT, comment);
 	if (flags)
-		n += put_option(buf + n, EPB_FLAGS, &flags, sizeof(flags));
+		n += pcapng_put_option(buf + n, EPB_FLAGS, &flags, sizeof(flags));
 	if (pkt->dropcount)
 		n += put_number(buf + n, EPB_DROPCOUNT, pkt->dropcount);
 	if (n > data_end)
 		n += put_end(buf + n);
-	return frame_block(buf, PACKET, n);
+	return pcapng_frame_block(buf, PACKET, n);
 }
 
 size_t pcapng_put_statistics(uint8_t *buf, uint32_t interface, uint64_t first, uint64_t last,
@@ -199,5 +211,5 @@ size_t pcapng_put_statistics(uint8_t *buf, uint32_t interface, uint64_t first, u
 	n += put_number(buf + n, ISB_IFDROP, dropped);
 	n += put_number(buf + n, ISB_USRDELIV, packets);
 	n += put_end(buf + n);
-	return frame_block(buf, STATISTICS, n);
+	return pcapng_frame_block(buf, STATISTICS, n);
 }

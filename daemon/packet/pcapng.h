@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Blocks of a pcapng capture into a buffer: what draft-ietf-opsawg-pcapng calls SHB, IDB, EPB and
- * ISB. Pure. In the byte order of the host, which the section says. The spool's files are pcapng
- * too, but have options of their own: spool_format.h.
+ * ISB. Pure. In the byte order of the host, which the section says. The spool's files are made of
+ * the same parts, but have options of their own: spool_format.h.
  */
 #pragma once
 
@@ -17,6 +17,30 @@ uint8_t pcapng_resolution(uint64_t time_us);
 
 /* The packet's time stamp in that unit. */
 uint64_t pcapng_ticks(const struct packet *pkt, uint8_t resolution);
+
+/* ---- what blocks are made of, for formats that have options of their own ---- */
+
+/* Up to the next multiple of 4. */
+static inline size_t pcapng_padded(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
+/* An option with its padding. Returns its size. */
+size_t pcapng_put_option(uint8_t *buf, uint16_t code, const void *value, size_t len);
+
+/* What stands before the options: of a section 24 bytes, of an interface 16, of a packet 28 and its
+ * data with the padding. Returns that. */
+size_t pcapng_begin_section(uint8_t *buf);
+size_t pcapng_begin_interface(uint8_t *buf, uint16_t linktype);
+size_t pcapng_begin_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			   const struct packet *pkt);
+
+/* Type in front, and the length on both sides, as every block has; `n` bytes without the last.
+ * Returns its size. */
+size_t pcapng_frame_block(uint8_t *buf, uint32_t type, size_t n);
+
+/* ---- blocks ---- */
 
 /* What pcapng_put_packet() writes at most, without its comment. */
 size_t pcapng_packet_size_max(uint32_t caplen);

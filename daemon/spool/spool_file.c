@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "packet/pcapng.h"
 
 /* Bytes read at a time; it holds the largest block, and then some. */
 #define READ_SIZE (2u << 20)
@@ -70,7 +71,7 @@ int spool_file_put_head(const struct spool_kinds *k, const char *topic, uint64_t
 
 int spool_file_put_packet(struct spool_kinds *k, const struct packet *pkt, uint8_t *buf)
 {
-	uint8_t resolution = spool_format_resolution(pkt->time_us);
+	uint8_t resolution = pcapng_resolution(pkt->time_us);
 	size_t n = 0;
 	uint32_t i;
 

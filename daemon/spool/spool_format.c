@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "base/bytes.h"
+#include "packet/pcapng.h"
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 
@@ -21,19 +22,9 @@
 #define OPTION_HOST       0x8003
 #define OPTION_INTERFACE  0x8004
 
-static size_t padded(size_t n)
-{
-	return (n + 3) & ~(size_t)3;
-}
-
-uint8_t spool_format_resolution(uint64_t time_us)
-{
-	return time_us < UINT64_MAX / 1000 ? 9 : 6;
-}
-
 static size_t name_size(size_t len)
 {
-	return len ? 4 + padded(len) : 0;
+	return len ? 4 + pcapng_padded(len) : 0;
 }
 
 /* Of the options that say where a packet comes from, and what was lost before it. */
@@ -44,33 +35,15 @@ static size_t origin_size(const struct packet *pkt)
 
 size_t spool_format_packet_size(const struct packet *pkt)
 {
-	return SPOOL_FORMAT_PACKET_EXTRA + padded(pkt->caplen) + origin_size(pkt);
-}
-
-/* Type in front, and the length on both sides, as every block has. */
-static size_t frame_block(uint8_t *buf, uint32_t type, size_t size)
-{
-	bytes_put32(buf, type);
-	bytes_put32(buf + 4, (uint32_t)size);
-	bytes_put32(buf + size - 4, (uint32_t)size);
-	return size;
-}
-
-static size_t put_option(uint8_t *buf, uint16_t code, const void *value, size_t len)
-{
-	bytes_put16(buf, code);
-	bytes_put16(buf + 2, (uint16_t)len);
-	memset(buf + 4 + len, 0, padded(len) - len);
-	memcpy(buf + 4, value, len);
-	return 4 + padded(len);
+	return SPOOL_FORMAT_PACKET_EXTRA + pcapng_padded(pkt->caplen) + origin_size(pkt);
 }
 
 static size_t put_text(uint8_t *buf, uint16_t code, const char *text)
 {
 	size_t len = strlen(text);
 
-	return put_option(buf, code, text,
-			  len < SPOOL_FORMAT_COMMENT_MAX ? len : SPOOL_FORMAT_COMMENT_MAX);
+	return pcapng_put_option(buf, code, text,
+				 len < SPOOL_FORMAT_COMMENT_MAX ? len : SPOOL_FORMAT_COMMENT_MAX);
 }
 
 /* Of a block's body up to here; `kind` is what it depends on and does not hold. */
@@ -99,61 +72,46 @@ static size_t put_checksum(uint8_t *buf, size_t at, uint32_t kind)
 size_t spool_format_put_section(uint8_t *buf, const char *application, const char *comment,
 				uint64_t id)
 {
-	size_t n = 24;
+	size_t n = pcapng_begin_section(buf);
 
-	bytes_put32(buf + 8, BYTE_ORDER_MAGIC);
-	bytes_put16(buf + 12, 1);
-	bytes_put16(buf + 14, 0);
-	bytes_put64(buf + 16, UINT64_MAX); /* length of the section: not given */
 	n += put_text(buf + n, OPTION_COMMENT, comment);
 	n += put_text(buf + n, OPTION_USERAPPL, application);
-	n += put_option(buf + n, OPTION_ID, &id, sizeof(id));
+	n += pcapng_put_option(buf + n, OPTION_ID, &id, sizeof(id));
 	n = put_checksum(buf, n, 0);
-	return frame_block(buf, SPOOL_FORMAT_SECTION, n + 4);
+	return pcapng_frame_block(buf, SPOOL_FORMAT_SECTION, n);
 }
 
 size_t spool_format_put_interface(uint8_t *buf, uint16_t linktype, uint8_t resolution)
 {
-	size_t n = 16;
+	size_t n = pcapng_begin_interface(buf, linktype);
 
-	bytes_put16(buf + 8, linktype);
-	bytes_put16(buf + 10, 0);
-	bytes_put32(buf + 12, PACKET_MAX_LEN);
-	n += put_option(buf + n, OPTION_RESOLUTION, &resolution, 1);
-	n += put_option(buf + n, OPTION_END, "", 0);
-	return frame_block(buf, SPOOL_FORMAT_INTERFACE, n + 4);
+	n += pcapng_put_option(buf + n, OPTION_RESOLUTION, &resolution, 1);
+	n += pcapng_put_option(buf + n, OPTION_END, "", 0);
+	return pcapng_frame_block(buf, SPOOL_FORMAT_INTERFACE, n);
 }
 
 /* Returns their end. */
 static size_t put_origin(uint8_t *buf, size_t n, const struct packet *pkt)
 {
 	if (pkt->dropcount)
-		n += put_option(buf + n, OPTION_DROPCOUNT, &pkt->dropcount, sizeof(uint64_t));
+		n += pcapng_put_option(buf + n, OPTION_DROPCOUNT, &pkt->dropcount,
+				       sizeof(uint64_t));
 	if (pkt->host_len)
-		n += put_option(buf + n, OPTION_HOST, pkt->host, pkt->host_len);
+		n += pcapng_put_option(buf + n, OPTION_HOST, pkt->host, pkt->host_len);
 	if (pkt->interface_len)
-		n += put_option(buf + n, OPTION_INTERFACE, pkt->interface, pkt->interface_len);
+		n += pcapng_put_option(buf + n, OPTION_INTERFACE, pkt->interface,
+				       pkt->interface_len);
 	return n;
 }
 
 size_t spool_format_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 			       const struct packet *pkt)
 {
-	uint64_t ticks = resolution == 9 ? pkt->time_us * 1000 + pkt->nanos : pkt->time_us;
-	size_t n = 28 + padded(pkt->caplen);
+	size_t n = pcapng_begin_packet(buf, interface, resolution, pkt);
 
-	bytes_put32(buf + 8, interface);
-	bytes_put32(buf + 12, (uint32_t)(ticks >> 32));
-	bytes_put32(buf + 16, (uint32_t)ticks);
-	bytes_put32(buf + 20, pkt->caplen);
-	bytes_put32(buf + 24, pkt->wirelen);
-	if (pkt->caplen % 4)
-		bytes_put32(buf + n - 4, 0); /* the padding; the data goes over it */
-	if (pkt->caplen)
-		memcpy(buf + 28, pkt->data, pkt->caplen);
 	n = put_origin(buf, n, pkt);
 	n = put_checksum(buf, n, packet_kind(pkt->linktype, resolution));
-	return frame_block(buf, SPOOL_FORMAT_PACKET, n + 4);
+	return pcapng_frame_block(buf, SPOOL_FORMAT_PACKET, n);
 }
 
 size_t spool_format_put_statistics(uint8_t *buf, uint64_t delivered)
@@ -161,9 +119,9 @@ size_t spool_format_put_statistics(uint8_t *buf, uint64_t delivered)
 	size_t n = 20;
 
 	memset(buf + 8, 0, 12); /* interface 0, no time */
-	n += put_option(buf + n, OPTION_DELIVERED, &delivered, sizeof(delivered));
+	n += pcapng_put_option(buf + n, OPTION_DELIVERED, &delivered, sizeof(delivered));
 	n = put_checksum(buf, n, 0);
-	return frame_block(buf, SPOOL_FORMAT_STATISTICS, n + 4);
+	return pcapng_frame_block(buf, SPOOL_FORMAT_STATISTICS, n);
 }
 
 int spool_format_next(const uint8_t *p, size_t len, struct spool_format_block *out)
@@ -190,13 +148,13 @@ static const uint8_t *find_option(const struct spool_format_block *b, uint32_t a
 	while (at + 4 <= b->len) {
 		uint16_t n = bytes_get16(b->body + at + 2), found = bytes_get16(b->body + at);
 
-		if (found == OPTION_END || at + 4 + padded(n) > b->len)
+		if (found == OPTION_END || at + 4 + pcapng_padded(n) > b->len)
 			return NULL;
 		if (found == code) {
 			*len = n;
 			return b->body + at + 4;
 		}
-		at += 4 + (uint32_t)padded(n);
+		at += 4 + (uint32_t)pcapng_padded(n);
 	}
 	return NULL;
 }
@@ -272,7 +230,7 @@ bool spool_format_is_packet(const struct spool_format_block *b)
 	if (b->type != SPOOL_FORMAT_PACKET || b->len < 20 ||
 	    bytes_get32(b->body + 12) > PACKET_MAX_LEN)
 		return false;
-	data = padded(bytes_get32(b->body + 12));
+	data = pcapng_padded(bytes_get32(b->body + 12));
 	/* Without a checksum, or with one, and perhaps other options before it. */
 	return b->len == 20 + data ||
 	       (b->len >= 32 + data && b->len <= 32 + data + SPOOL_FORMAT_ORIGIN_MAX &&
@@ -315,7 +273,7 @@ bool spool_format_get_packet(const struct spool_format_block *b, uint16_t linkty
 			     uint8_t resolution, bool checked, struct packet *pkt)
 {
 	uint64_t ticks = (uint64_t)bytes_get32(b->body + 4) << 32 | bytes_get32(b->body + 8);
-	uint32_t caplen = bytes_get32(b->body + 12), options = 20 + (uint32_t)padded(caplen);
+	uint32_t caplen = bytes_get32(b->body + 12), options = 20 + (uint32_t)pcapng_padded(caplen);
 
 	if (caplen > PACKET_MAX_LEN || options > b->len ||
 	    !is_intact(b, options, packet_kind(linktype, resolution), checked))

@@ -43,9 +43,6 @@ struct spool_format_block {
 	uint32_t len;        /* bytes of the body */
 };
 
-/* Units of a time stamp in a second; 9 where the time fits, which ends in the year 2554. */
-uint8_t spool_format_resolution(uint64_t time_us);
-
 /* Bytes that spool_format_put_packet() writes for this packet. */
 size_t spool_format_packet_size(const struct packet *pkt);
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "packet/pcapng.h"
 #include "spool/spool_format.h"
 
 /* The block of `n` bytes at `buf`, which is whole only with its last byte. */
@@ -102,7 +103,7 @@ static void statistics(void **state)
 static void round_trip(const struct packet *pkt)
 {
 	static uint8_t buf[PACKET_MAX_LEN + SPOOL_FORMAT_PACKET_EXTRA + SPOOL_FORMAT_ORIGIN_MAX];
-	uint8_t resolution = spool_format_resolution(pkt->time_us);
+	uint8_t resolution = pcapng_resolution(pkt->time_us);
 	size_t n = spool_format_put_packet(buf, 0x12345, resolution, pkt);
 	struct spool_format_block b;
 	struct packet back;
