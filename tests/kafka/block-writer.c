@@ -37,31 +37,39 @@ static bool put_packet(struct block_writer *w, const struct packet *pkt)
 	return block_writer_put(w, pkt);
 }
 
-int main(int argc, char **argv)
+static int write_blocks(struct readfile *f, struct block_writer *w, const char *host)
 {
-	size_t size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
-	uint8_t *buf = malloc(size);
-	struct block_writer w;
-	struct readfile *f;
 	struct packet pkt;
 	char why[512];
+	int r = readfile_open(f, why, sizeof(why));
+
+	if (r < 0)
+		return r;
+	while ((r = readfile_next(f, &pkt, why, sizeof(why))) > 0) {
+		if (host) {
+			pkt.host = host;
+			pkt.host_len = (uint8_t)strlen(host);
+		}
+		if (!put_packet(w, &pkt))
+			return -1;
+	}
+	if (w->packets)
+		put_record(w);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static uint8_t buf[1024 * 1024];
+	size_t size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+	struct block_writer w;
+	struct readfile *f;
 	int r;
 
-	if (!buf || argc < 3 || readfile_new(&f, argv[1], NULL) < 0 ||
-	    readfile_open(f, why, sizeof(why)) < 0)
+	if (size > sizeof(buf) || argc < 3 || readfile_new(&f, argv[1], NULL) < 0)
 		return 2;
 	block_writer_init(&w, buf, size);
-	while ((r = readfile_next(f, &pkt, why, sizeof(why))) > 0) {
-		if (argc > 3) {
-			pkt.host = argv[3];
-			pkt.host_len = (uint8_t)strlen(argv[3]);
-		}
-		if (!put_packet(&w, &pkt))
-			return 1;
-	}
-	if (w.packets)
-		put_record(&w);
+	r = write_blocks(f, &w, argc > 3 ? argv[3] : NULL);
 	readfile_free(f);
-	free(buf);
 	return r < 0;
 }
