@@ -117,7 +117,7 @@ static ssize_t end_unpacked(const struct infile *f, char *why, size_t size)
 		snprintf(why, size, "its %s data cannot be unpacked: %s", unpack_name(f->format),
 			 f->damage);
 	else if (!unpack_is_complete(f->unpack))
-		snprintf(why, size, "truncated dump file: its %s data end early",
+		snprintf(why, size, "truncated dump file: its %s data ends early",
 			 unpack_name(f->format));
 	else
 		return 0;

@@ -61,14 +61,17 @@ def job(broker, tmp_path):
     return go
 
 
-def row(age, seq, source='10.1.0.1', vlan=False, host=None, lost=0):
-    """A record of `age` seconds ago, as produce_raw() takes it."""
+def row(age, seq, source='10.1.0.1', vlan=False, raw=False, host=None, lost=0):
+    """A record of `age` seconds ago, as produce_raw() takes it; `raw`: without Ethernet."""
     frame = captures.udp(seq)
     frame = frame[:26] + bytes(map(int, source.split('.'))) + frame[30:]
     if vlan:
         frame = frame[:12] + b'\x81\x00\x00\x05' + frame[12:]
+    if raw:
+        frame = frame[14:]
     at = int((time.time() - age) * 1000000)
-    headers = [('host', host.encode()), ('interface', b'eth0')] if host else []
+    headers = [('linktype', b'101')] if raw else []
+    headers += [('host', host.encode()), ('interface', b'eth0')] if host else []
     headers += [('dropcount', str(lost).encode())] if lost else []
     return struct.pack('!Q', at), frame, headers, at // 1000
 
@@ -80,11 +83,11 @@ def sequences(path):
 
 
 def test_the_last_15_minutes_of_a_host(topic, job, tmp_path):
-    topic.produce_raw([row(1000, 0, HOST), row(800, 1, HOST), row(700, 2), row(600, 3, HOST, True),
-                       row(5, 4, HOST)])
+    topic.produce_raw([row(1000, 0, HOST), row(800, 1, HOST), row(700, 2), row(600, 3, HOST, raw=True),
+                       row(500, 4, raw=True), row(5, 5, HOST)])
     block, = blocks('The last 15 minutes of a host')
     job(block, pcap=topic)
-    assert sequences(tmp_path / 'host.pcapng') == [1, 3, 4]
+    assert sequences(tmp_path / 'host.pcapng') == [1, 3, 5]
 
 
 def test_two_sensors_merged(make_topic, job, tmp_path):
@@ -112,9 +115,18 @@ def test_what_was_lost_and_when(topic, job):
 
 
 def test_into_zeek_and_suricata(topic, job, tmp_path):
-    zeek, suricata = blocks('From a topic into Zeek and Suricata')
+    zeek, suricata, _ = blocks('From a topic into Zeek and Suricata')
     topic.produce_raw([row(3700, 0), row(3000, 1), row(5, 2)])
     job(zeek, pcap=topic)
     job(suricata, pcap=topic)
     for log in ('conn.log', 'fast.log'):
         assert (tmp_path / log).read_text().count('UDP') == 2, log
+
+
+def test_ethernet_alone_into_suricata(topic, job, tmp_path):
+    *_, ethernet = blocks('From a topic into Zeek and Suricata')
+    topic.produce_raw([row(3700, 0), row(3000, 1, raw=True), row(2000, 2), row(1000, 3, vlan=True),
+                       row(5, 4, raw=True)])
+    job(ethernet, pcap=topic)
+    assert sequences(tmp_path / 'ethernet.pcap') == [2, 3]
+    assert (tmp_path / 'fast.log').read_text().count('UDP') == 2
