@@ -45,6 +45,7 @@ void topic_facts_of_partition(struct topic_facts *f, const struct survey_partiti
 	f->records = !p->err && p->end > p->begin ? (uint64_t)(p->end - p->begin) : 0;
 	f->about_records = p->gaps;
 	record_sample_merge(&f->seen, &p->sample);
+	f->about_times = !f->knows_records || f->seen.records < f->records;
 	estimate(f);
 }
 
@@ -74,6 +75,7 @@ void topic_facts_of_topic(struct topic_facts *f, const struct survey_topic *t)
 		f->knows_packets |= part.knows_packets;
 		f->about_records |= part.about_records || !part.knows_records;
 		f->about_packets |= part.about_packets || !part.knows_packets;
+		f->about_times |= part.about_times;
 		f->err = f->err ? f->err : part.err;
 		told += part.knows_packets ? part.records : 0;
 		record_sample_merge(&f->seen, &part.seen);

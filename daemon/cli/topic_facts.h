@@ -16,6 +16,7 @@ struct topic_facts {
 	bool about_records; /* some offsets are no records, or some partitions did not tell */
 	uint64_t packets;
 	bool about_packets;        /* an estimate, or some partitions did not tell */
+	bool about_times;          /* earlier or later packets may be in records not looked at */
 	uint64_t size;             /* bytes of keys and values, always an estimate */
 	rd_kafka_resp_err_t err;   /* why all of this is not all; the first reason */
 	struct record_sample seen; /* owned: topic_facts_clear() */

@@ -64,6 +64,7 @@ static void put_facts(FILE *out, const struct topic_facts *f)
 		fputs(", \"size_estimate\": null", out);
 	put_time(out, "first", f, f->seen.first_us);
 	put_time(out, "last", f, f->seen.last_us);
+	fprintf(out, ", \"times_exact\": %s", truth(topic_facts_has_packets(f) && !f->about_times));
 	fputs(", \"linktypes\": [", out);
 	for (size_t i = 0; i < f->seen.n_linktypes; i++)
 		fprintf(out, "%s%u", i > 0 ? ", " : "", f->seen.linktypes[i]);

@@ -66,10 +66,12 @@ static int add_size(struct text_table *t, const struct topic_facts *f)
 
 static int add_time(struct text_table *t, const struct topic_facts *f, int64_t us)
 {
-	char text[96] = "-";
+	char text[96] = "~";
+	bool about = f->about_times;
 
-	if (topic_facts_has_packets(f))
-		point_in_time_format(text, sizeof(text), us - us % US, true);
+	if (!topic_facts_has_packets(f))
+		return add_unknown(t);
+	point_in_time_format(text + about, sizeof(text) - about, us - us % US, true);
 	return text_table_add(t, text);
 }
 

@@ -64,6 +64,22 @@ static void test_packets_are_records(void **state)
 	assert_true(facts.about_records && facts.about_packets);
 }
 
+static void test_times_are_exact_when_all_was_looked_at(void **state)
+{
+	struct survey_partition p[] = {good(0), good(1)};
+	struct survey_topic t = {.name = (char *)"eth0", .partitions = p, .n = 2};
+
+	topic_facts_of_partition(&facts, &p[0]);
+	assert_true(facts.about_times);
+	topic_facts_clear(&facts);
+	p[0].end = p[0].begin + 10;
+	topic_facts_of_partition(&facts, &p[0]);
+	assert_false(facts.about_times);
+	topic_facts_clear(&facts);
+	topic_facts_of_topic(&facts, &t);
+	assert_true(facts.about_times);
+}
+
 static void test_packets_of_blocks_are_estimated(void **state)
 {
 	struct survey_partition p = good(0);
@@ -222,19 +238,19 @@ static void test_the_table_of_topics(void **state)
 	assert_int_equal(topic_text_topics(open_page(&page), &s, false), 0);
 	assert_page(
 		&page,
-		"TOPIC  PARTITIONS  RECORDS   SIZE  FIRST PACKET             LAST PACKET        "
-		"      LINK TYPES             HOSTS        INTERFACES\n"
-		"eth0            2     2000  ~195K  2023-11-14 22:13:20 UTC  2023-11-14 23:13:20"
+		"TOPIC  PARTITIONS  RECORDS   SIZE  FIRST PACKET              LAST PACKET        "
+		"       LINK TYPES             HOSTS        INTERFACES\n"
+		"eth0            2     2000  ~195K  ~2023-11-14 22:13:20 UTC  ~2023-11-14 23:13:20"
 		" UTC  1 (EN10MB), 101 (RAW)  a, b, c, +2  a, b\n");
 	assert_int_equal(topic_text_topics(open_page(&page), &s, true), 0);
 	assert_page(
 		&page,
-		"TOPIC   PARTITIONS  RECORDS  PACKETS   SIZE  FIRST PACKET             LAST "
-		"PACKET              LINK TYPES             HOSTS        INTERFACES\n"
-		"eth0             2     2000     2000  ~195K  2023-11-14 22:13:20 UTC  "
-		"2023-11-14 23:13:20 UTC  1 (EN10MB), 101 (RAW)  a, b, c, +2  a, b\n"
-		"orders           1        7        0   ~70B  -                        -        "
-		"                -                      -            -\n");
+		"TOPIC   PARTITIONS  RECORDS  PACKETS   SIZE  FIRST PACKET              LAST "
+		"PACKET               LINK TYPES             HOSTS        INTERFACES\n"
+		"eth0             2     2000     2000  ~195K  ~2023-11-14 22:13:20 UTC  "
+		"~2023-11-14 23:13:20 UTC  1 (EN10MB), 101 (RAW)  a, b, c, +2  a, b\n"
+		"orders           1        7        0   ~70B  -                         -       "
+		"                  -                      -            -\n");
 }
 
 static void test_no_topic_no_table(void **state)
@@ -260,14 +276,14 @@ static void test_the_table_of_partitions(void **state)
 	assert_int_equal(topic_text_partitions(open_page(&page), &t), 0);
 	assert_page(
 		&page,
-		"PARTITION  LEADER  BEGIN   END  RECORDS  SIZE  FIRST PACKET             LAST "
-		"PACKET              LINK TYPES  HOSTS  INTERFACES\n"
-		"        0       3    500  1500    ~1000  ~98K  2023-11-14 22:13:20 UTC  "
-		"2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n"
-		"        1       -      -     -        -     -  -                        -      "
-		"                  -           -      -\n"
-		"      all                         ~1000  ~98K  2023-11-14 22:13:20 UTC  "
-		"2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n");
+		"PARTITION  LEADER  BEGIN   END  RECORDS  SIZE  FIRST PACKET              LAST "
+		"PACKET               LINK TYPES  HOSTS  INTERFACES\n"
+		"        0       3    500  1500    ~1000  ~98K  ~2023-11-14 22:13:20 UTC  "
+		"~2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n"
+		"        1       -      -     -        -     -  -                         -     "
+		"                    -           -      -\n"
+		"      all                         ~1000  ~98K  ~2023-11-14 22:13:20 UTC  "
+		"~2023-11-14 23:13:20 UTC  1 (EN10MB)  ?[2J?  -\n");
 }
 
 static void test_the_document(void **state)
@@ -289,6 +305,7 @@ static void test_the_document(void **state)
 		    "\"packets_exact\": false, \"size_estimate\": 100000, "
 		    "\"first\": \"2023-11-14T22:13:20.000001Z\", \"first_us\": 1700000000000001, "
 		    "\"last\": \"2023-11-14T23:13:20.000001Z\", \"last_us\": 1700003600000001, "
+		    "\"times_exact\": false, "
 		    "\"linktypes\": [1], \"hosts\": [\"a\\\"\\\\\\u000a\\ufffd\"], "
 		    "\"interfaces\": [], \"error\": \"Broker: Leader not available\"}]}\n");
 }
@@ -311,6 +328,7 @@ static void test_the_document_with_partitions(void **state)
 	"\"has_packets\": false, \"records\": " number ", \"records_exact\": " exact               \
 	", \"packets\": " number ", \"packets_exact\": " exact ", \"size_estimate\": " number ", " \
 	"\"first\": null, \"first_us\": null, \"last\": null, \"last_us\": null, "                 \
+	"\"times_exact\": false, "                                                                 \
 	"\"linktypes\": [], \"hosts\": [], \"interfaces\": [], \"error\": "
 	topic_json_put(open_page(&page), &s, &opt);
 	assert_page(
@@ -333,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_packets_are_records, forget),
+		cmocka_unit_test_teardown(test_times_are_exact_when_all_was_looked_at, forget),
 		cmocka_unit_test_teardown(test_packets_of_blocks_are_estimated, forget),
 		cmocka_unit_test_teardown(test_packets_among_others_are_estimated, forget),
 		cmocka_unit_test_teardown(test_the_largest_offsets_do_no_harm, forget),
