@@ -111,6 +111,20 @@ static void tell_origin(void *ctx, struct pretty_origin *out)
 
 /* ---- the consumer ---- */
 
+static bool reads_to_end(const struct config *cfg)
+{
+	return cfg->exit_at_end || time_range_ends_ahead(cfg);
+}
+
+/* What a bounded read cannot write is read again by the next one, which may have another format. */
+static void keep_left_out(struct role *s)
+{
+	const struct config *cfg = s->opt.cfg;
+
+	if (s->foreign && (cfg->max_packets || reads_to_end(cfg)))
+		consumer_withhold(s->consumer);
+}
+
 static int take(void *ctx, const struct packet *pkt)
 {
 	struct role *s = ctx;
@@ -122,6 +136,7 @@ static int take(void *ctx, const struct packet *pkt)
 		return r;
 	if (r == OUTPUT_E_LEFT_OUT) {
 		s->foreign++;
+		keep_left_out(s);
 		return 0;
 	}
 	s->bytes += pkt->caplen;
@@ -301,10 +316,10 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 static void cut_short(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
-	bool bounded = cfg->exit_at_end || time_range_ends_ahead(cfg);
 	bool early = time_range_starts_ahead(cfg, clock_ns(CLOCK_REALTIME) / 1000);
 
-	s->cut_short = cfg->max_packets || early || (bounded && consumer_left(s->consumer) != 0);
+	s->cut_short =
+		cfg->max_packets || early || (reads_to_end(cfg) && consumer_left(s->consumer) != 0);
 	if (s->cut_short)
 		role_waiting_for(s, s->why, sizeof(s->why));
 }
@@ -352,6 +367,7 @@ static void retire(struct role *s, struct consumer *fresh)
 		s->before.late_ns = counts.late_ns;
 	s->retired = s->consumer;
 	s->consumer = fresh;
+	keep_left_out(s);
 	consumer_close(s->retired);
 }
 

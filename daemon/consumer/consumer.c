@@ -257,6 +257,11 @@ void consumer_stop(struct consumer *c)
 	range_timers_stop(&c->range);
 }
 
+void consumer_withhold(struct consumer *c)
+{
+	c->withheld = true;
+}
+
 void consumer_close(struct consumer *c)
 {
 	const struct group_leave_options opt = {
@@ -312,7 +317,8 @@ int consumer_positions(struct consumer *c, struct consumer_position **out)
 	*out = NULL;
 	intake_drain(&c->intake);
 	intake_mark(&c->intake);
-	if (c->group && assignment_is_known(c->assignment) && c->opt.flush(c->opt.ctx))
+	if (c->group && !c->withheld && assignment_is_known(c->assignment) &&
+	    c->opt.flush(c->opt.ctx))
 		return 0;
 	return assignment_positions(c->assignment, out);
 }

@@ -33,6 +33,11 @@ void consumer_resume(struct consumer *c);
 void consumer_drain(struct consumer *c);
 /* No packet is taken any more. Legal from within take() and flush(). Idempotent. */
 void consumer_stop(struct consumer *c);
+/*
+ * From now on the group is given no offset to commit: not all that was taken is written, nor will
+ * be, and is to be read again. Legal from within take(). Idempotent.
+ */
+void consumer_withhold(struct consumer *c);
 /* Stops, commits, leaves the group without blocking; on_closed follows from the loop. */
 void consumer_close(struct consumer *c);
 

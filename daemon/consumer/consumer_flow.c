@@ -158,7 +158,7 @@ static bool is_paused_when_blocked(const struct consumer *c)
 
 static void store(struct consumer *c)
 {
-	if (!c->drained)
+	if (!c->drained || c->withheld)
 		return;
 	intake_mark(&c->intake);
 	assignment_store(c->assignment);

@@ -32,8 +32,9 @@ struct consumer {
 
 	struct intake intake;
 	bool disconnected;
-	bool blocked; /* downstream is full */
-	bool drained; /* all that was taken is written */
+	bool blocked;  /* downstream is full */
+	bool drained;  /* all that was taken is written */
+	bool withheld; /* nothing is stored for the group to commit any more */
 	bool stopped;
 	bool ended;
 	struct trouble trouble;

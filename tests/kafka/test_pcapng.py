@@ -74,6 +74,17 @@ def test_pcapng_holds_what_pcap_must_leave_out(topic, tmp_path):
         '--format pcapng holds them'], process.describe()
 
 
+def test_a_group_reads_again_what_pcap_must_leave_out(topic, tmp_path):
+    produce(topic)
+    group = ('-o', 'stored', '-X', f'group.id=group-{topic.name}', '-X', 'auto.offset.reset=earliest')
+    process = consume(topic, *group, '-w', str(tmp_path / 'out.pcap'))
+    assert process.status == 1 and process.counts() == (7, 4), process.describe()
+    process = consume(topic, *group, '-w', str(tmp_path / 'out.pcapng'))
+    assert process.status == 0 and process.counts() == (7, 7), process.describe()
+    process = consume(topic, *group, '-w', str(tmp_path / 'more.pcapng'))
+    assert process.status == 0 and process.counts() == (0, 0), process.describe()
+
+
 def test_offsets_are_comments_on_request(topic, tmp_path):
     produce(topic)
     path = str(tmp_path / 'out')

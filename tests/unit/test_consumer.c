@@ -841,6 +841,21 @@ static void test_a_member_polls_and_stores_by_the_clock(void **state)
 	assert_int_equal(world.runs, 2);
 }
 
+static void test_what_is_to_be_read_again_is_not_stored(void **state)
+{
+	struct consumer_position *positions;
+
+	open_consumer(CONFIG_OFFSET_STORED, false);
+	world.subscribed = true;
+	world.assignment.on_change(world.assignment.ctx);
+	consumer_withhold(c);
+	tick(loop);
+	assert_int_equal(consumer_positions(c, &positions), 4); /* the group does not know them */
+	world.assignment.on_losing(world.assignment.ctx);
+	consumer_close(c);
+	assert_int_equal(world.stored, 0);
+}
+
 static void test_what_the_group_takes_is_written_and_stored_first(void **state)
 {
 	open_consumer(CONFIG_OFFSET_STORED, false);
@@ -968,6 +983,7 @@ int main(void)
 		TEST(test_a_close_does_not_store_what_is_not_written),
 		TEST(test_a_call_that_hangs_takes_the_client_along_when_it_ends),
 		TEST(test_a_member_polls_and_stores_by_the_clock),
+		TEST(test_what_is_to_be_read_again_is_not_stored),
 		TEST(test_what_the_group_takes_is_written_and_stored_first),
 		TEST(test_its_state_in_words),
 		TEST(test_an_error_instead_of_messages_shows_until_some_come),
