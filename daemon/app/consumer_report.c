@@ -19,6 +19,7 @@ static void count(const struct role *s, struct consumer_counts *out)
 	out->outside += s->before.outside;
 	out->gone += s->before.gone;
 	out->late += s->before.late;
+	out->full |= s->before.full;
 	if (s->before.late_ns > out->late_ns)
 		out->late_ns = s->before.late_ns;
 }
@@ -143,14 +144,35 @@ static void log_cut_short(const struct role *s, bool interrupted, uint64_t read,
 		  waited ? "; waited for " : "", waited ? s->why : "", part);
 }
 
-/* What is not in order, and what would help. */
-static void log_late(const struct consumer_counts *counts)
+/* A read that merges its partitions sorts each as far as --reorder, if memory holds that much. */
+static bool lacked_memory(const struct config *cfg, const struct consumer_counts *counts)
 {
-	if (counts->late)
-		log_warn("%" PRIu64 " packet(s) written out of order, up to %.3f s late: --reorder "
-			 "sets how long packets wait, within memory; with less to sort "
-			 "(--partitions, a filter) memory lasts longer",
-			 counts->late, (double)counts->late_ns / 1e9);
+	bool merged = cfg->exit_at_end && cfg->start.offset != CONFIG_OFFSET_STORED;
+
+	return counts->full || (merged && counts->late_ns <= cfg->reorder_ms * UINT64_C(1000000));
+}
+
+/* What is not in order, and what would help. Who wants packets as they come was promised nothing.
+ */
+static void log_late(const struct config *cfg, const struct consumer_counts *counts)
+{
+	char reorder[32], why[160];
+
+	if (!counts->late || !cfg->reorder_ms)
+		return;
+	units_format_time(reorder, sizeof(reorder), cfg->reorder_ms);
+	if (lacked_memory(cfg, counts))
+		snprintf(why, sizeof(why),
+			 "memory does not hold all that comes in --reorder %s; with less to sort "
+			 "(--partitions, a filter) it lasts longer",
+			 reorder);
+	else
+		snprintf(why, sizeof(why),
+			 "they came later than --reorder %s allows; a longer --reorder waits for "
+			 "them",
+			 reorder);
+	log_warn("%" PRIu64 " packet(s) written out of order, up to %.3f s late: %s", counts->late,
+		 (double)counts->late_ns / 1e9, why);
 }
 
 /* Of what a bounded read was to take, records that retention deleted before it came to them. */
@@ -213,7 +235,7 @@ int consumer_report_close(struct role *s, bool interrupted)
 	if (s->reader_gone && !output_part(s->output))
 		return s->status;
 	output_log_cut(s->output);
-	log_late(&counts);
+	log_late(s->opt.cfg, &counts);
 	log_failures(s, interrupted, &counts);
 	return s->status || output_part(s->output) || s->foreign || s->cut_short ||
 	       taken > written || lacks(s, &counts);

@@ -363,6 +363,7 @@ static void retire(struct role *s, struct consumer *fresh)
 	s->before.outside += counts.outside;
 	s->before.gone += counts.gone;
 	s->before.late += counts.late;
+	s->before.full |= counts.full;
 	if (counts.late_ns > s->before.late_ns)
 		s->before.late_ns = counts.late_ns;
 	s->retired = s->consumer;

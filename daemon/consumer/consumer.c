@@ -291,7 +291,8 @@ void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 					.outside = reader->outside,
 					.gone = reader->gone,
 					.late = order.late,
-					.late_ns = order.late_ns};
+					.late_ns = order.late_ns,
+					.full = order.full};
 }
 
 int64_t consumer_lag(const struct consumer *c)

@@ -59,5 +59,6 @@ struct consumer_counts {
 	uint64_t outside; /* records beside them: of another time than was asked for */
 	uint64_t late;    /* packets that were taken after younger ones */
 	uint64_t late_ns; /* by how much, at most */
+	bool full;        /* of memory, which made packets of a live read go on early */
 	uint64_t gone;    /* records that were deleted before they were read, up to the end */
 };

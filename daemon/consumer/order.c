@@ -112,6 +112,12 @@ static void make_mark(struct order *o, double now)
 		last->latest = o->latest;
 }
 
+static void release_all(struct order *o)
+{
+	o->counts.full = true;
+	merge_release(o->merge, UINT64_MAX);
+}
+
 static void release_due(struct order *o, double now)
 {
 	uint64_t latest = 0;
@@ -128,7 +134,7 @@ static void release_due(struct order *o, double now)
 	if (n)
 		merge_release(o->merge, latest);
 	else if (merge_is_full(o->merge))
-		merge_release(o->merge, UINT64_MAX);
+		release_all(o);
 }
 
 static void set_timer(struct order *o, double seconds)

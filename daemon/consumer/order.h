@@ -40,6 +40,7 @@ struct order_options {
 struct order_counts {
 	uint64_t late;    /* packets that went on after younger ones */
 	uint64_t late_ns; /* by how much, at most */
+	bool full;        /* live: memory made some go on early */
 };
 
 /* 0 or -ENOMEM. */

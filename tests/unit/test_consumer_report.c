@@ -399,6 +399,43 @@ static void test_a_consumer_that_gave_up(void **state)
 	assert_close(&s, false, 1, "Given up: no such group");
 }
 
+/* ---- packets that are not in order ---- */
+
+static int late_lines(const struct consumer_counts *counts, bool to_end, uint32_t reorder_ms,
+		      const char *text)
+{
+	struct role s = reading();
+	int n;
+
+	world.counts.late = 270;
+	world.counts.late_ns = counts->late_ns;
+	world.counts.full = counts->full;
+	world.cfg.exit_at_end = to_end;
+	world.cfg.reorder_ms = reorder_ms;
+	lines_catch();
+	consumer_report_close(&s, false);
+	n = lines_with(text);
+	lines_release();
+	return n;
+}
+
+static void test_why_packets_are_late(void **state)
+{
+	static const char later[] = "270 packet(s) written out of order, up to 5.000 s late: they "
+				    "came later than --reorder 50ms allows; a longer --reorder";
+	static const char memory[] = "late: memory does not hold all that comes in --reorder ";
+	struct consumer_counts counts = {.late_ns = 5000000000};
+
+	assert_int_equal(late_lines(&counts, false, 50, later), 1);
+	assert_int_equal(late_lines(&counts, true, 50, later), 1);
+	assert_int_equal(late_lines(&counts, true, 600000, memory), 1); /* it was to wait so long */
+	assert_int_equal(late_lines(&counts, false, 600000, memory), 0);
+	assert_int_equal(late_lines(&counts, false, 0, "out of order"), 0);
+	assert_int_equal(late_lines(&counts, true, 0, "out of order"), 0);
+	counts.full = true;
+	assert_int_equal(late_lines(&counts, false, 50, memory), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_a_read_that_was_cut_short),
 		cmocka_unit_test(test_where_the_packets_are_that_were_read),
 		cmocka_unit_test(test_a_start_that_was_still_ahead),
+		cmocka_unit_test(test_why_packets_are_late),
 		cmocka_unit_test(test_a_bounded_read_of_which_records_are_gone),
 		cmocka_unit_test(test_a_consumer_that_gave_up),
 	};
