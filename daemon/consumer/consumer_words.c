@@ -2,15 +2,28 @@
 #include "consumer/consumer_words.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "consumer/range_timers.h"
 #include "kafka/hints.h"
+
+/* The look-ups of the topic fail as no broker answers: that is not the topic's. */
+static bool lacks_broker(const struct consumer_view *view)
+{
+	rd_kafka_resp_err_t err = view->trouble;
+
+	return view->disconnected ||
+	       (!kafka_connected(view->k) &&
+		(err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+		 err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN));
+}
 
 void consumer_words_state(char *buf, size_t size, const struct consumer_view *view)
 {
 	const struct config *cfg = view->cfg;
 	bool settled = assignment_is_known(view->assignment);
 
-	if (view->disconnected)
+	if (lacks_broker(view))
 		snprintf(buf, size, "waiting for broker %s", cfg->brokers);
 	else if (view->trouble)
 		snprintf(buf, size, "waiting for topic %s: %s", cfg->topic,
@@ -35,17 +48,33 @@ static void describe_trouble(char *buf, size_t size, const struct consumer_view 
 	snprintf(buf, size, "topic %s: %s%s%s", view->cfg->topic, text, hint.mark, hint.advice);
 }
 
+/* "HOST:PORT/bootstrap: Connect to ADDRESS failed: REASON" has the address twice: the reason. */
+static const char *reason_of(const char *error)
+{
+	const char *connect = strstr(error, ": Connect to ");
+	const char *failed = connect ? strstr(connect, " failed: ") : NULL;
+
+	return failed ? failed + strlen(" failed: ") : error;
+}
+
+static void describe_broker(char *buf, size_t size, const struct consumer_view *view)
+{
+	const char *brokers = view->cfg->brokers, *error = kafka_last_error(view->k);
+	const char *reason = strchr(brokers, ',') ? error : reason_of(error); /* which of them */
+	const struct hint hint = hints_behind(error, ": ");
+
+	snprintf(buf, size, "broker %s%s%s%s%s", brokers, *error ? ": " : "", reason, hint.mark,
+		 hint.advice);
+}
+
 void consumer_words_waiting(char *buf, size_t size, const struct consumer_view *view)
 {
 	const char *topic = view->cfg->topic;
-	const char *error = kafka_last_error(view->k);
-	const struct hint hint = hints_behind(error, ": ");
 
 	if (view->blocked)
 		snprintf(buf, size, "the reader of the output");
 	else if (!kafka_connected(view->k))
-		snprintf(buf, size, "broker %s%s%s%s%s", view->cfg->brokers, *error ? ": " : "",
-			 error, hint.mark, hint.advice);
+		describe_broker(buf, size, view);
 	else if (view->trouble)
 		describe_trouble(buf, size, view);
 	else if (view->group && !assignment_is_known(view->assignment))
@@ -59,5 +88,9 @@ void consumer_words_absent(char *buf, size_t size, const struct consumer_view *v
 	char what[448];
 
 	consumer_words_waiting(what, sizeof(what), view);
-	snprintf(buf, size, "%s; --stall-timeout TIME waits longer", what);
+	if (!kafka_connected(view->k) && !*kafka_last_error(view->k))
+		snprintf(buf, size, "%s: no answer within %d s; --stall-timeout TIME waits longer",
+			 what, RANGE_TIMERS_ABSENT_SEC);
+	else
+		snprintf(buf, size, "%s; --stall-timeout TIME waits longer", what);
 }

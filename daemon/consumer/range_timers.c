@@ -6,9 +6,8 @@
 #include "config/time_range.h"
 #include "consumer/lag.h"
 
-#define ABSENT_SEC 3.0 /* with the end of the client, which can take one more, less than 5 */
-#define AGAIN_SEC  1.0
-#define LIVE_SEC   .25
+#define AGAIN_SEC 1.0
+#define LIVE_SEC  .25
 
 static bool is_absent(const struct range_timers *t)
 {
@@ -66,7 +65,7 @@ void range_timers_start(struct range_timers *t, const struct range_timers_option
 	const struct config *cfg = opt->cfg;
 
 	t->opt = *opt;
-	ev_timer_init(&t->absent, on_absent, ABSENT_SEC, AGAIN_SEC);
+	ev_timer_init(&t->absent, on_absent, RANGE_TIMERS_ABSENT_SEC, AGAIN_SEC);
 	ev_periodic_init(&t->expires, on_expires,
 			 (double)cfg->to.us / 1e6 + (double)cfg->slack_ms / 1e3, 0, NULL);
 	ev_timer_init(&t->live, on_live, LIVE_SEC, LIVE_SEC);

@@ -13,6 +13,9 @@
 #include "consumer/assignment.h"
 #include "kafka/kafka.h"
 
+/* Less than 5, with the end of the client, which can take one more. */
+#define RANGE_TIMERS_ABSENT_SEC 3
+
 struct range_timers_options {
 	struct ev_loop *loop;
 	const struct config *cfg; /* borrowed until range_timers_stop() */

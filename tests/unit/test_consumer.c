@@ -33,6 +33,7 @@ static struct {
 	/* what the assignment says */
 	bool paused, pausing, busy, settled, subscribed, ended, hangs, at_end;
 	rd_kafka_resp_err_t trouble;
+	const char *error;
 	int stored, stopped, closings;
 	void (*gone)(void *arg);
 	void *gone_arg;
@@ -114,7 +115,7 @@ bool kafka_connected(const struct kafka *k)
 
 const char *kafka_last_error(const struct kafka *k)
 {
-	return "";
+	return world.error ? world.error : "";
 }
 
 const struct kafkastats *kafka_stats(const struct kafka *k)
@@ -717,7 +718,28 @@ static void test_a_broker_that_is_not_there_is_not_waited_for(void **state)
 	pass(2);
 	pass(2);
 	assert_int_equal(world.failures, 1);
-	assert_string_equal(world.why, "broker kafka:9092; --stall-timeout TIME waits longer");
+	assert_string_equal(world.why,
+			    "broker kafka:9092: no answer within 3 s; --stall-timeout TIME waits "
+			    "longer");
+}
+
+static void test_a_broker_that_refuses_is_named_once(void **state)
+{
+	char text[256];
+
+	open_range(3600, 0);
+	world.settled = world.connected = false;
+	world.error = "kafka:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed: Connection "
+		      "refused (after 0ms in state CONNECT)";
+	world.trouble = RD_KAFKA_RESP_ERR__TRANSPORT;
+	world.assignment.on_change(world.assignment.ctx);
+	assert_string_equal(world.state, "waiting for broker kafka:9092");
+	consumer_waiting_for(c, text, sizeof(text));
+	assert_string_equal(text, "broker kafka:9092: Connection refused (after 0ms in state "
+				  "CONNECT)");
+	world.error = "kafka:9092/bootstrap: Disconnected";
+	consumer_waiting_for(c, text, sizeof(text));
+	assert_string_equal(text, "broker kafka:9092: kafka:9092/bootstrap: Disconnected");
 }
 
 static void test_a_read_to_the_end_does_not_wait_for_it_either(void **state)
@@ -973,6 +995,7 @@ int main(void)
 		TEST(test_a_range_that_ends_ahead_goes_by_the_wall_clock),
 		TEST(test_a_range_that_ends_ahead_is_never_paused),
 		TEST(test_a_broker_that_is_not_there_is_not_waited_for),
+		TEST(test_a_broker_that_refuses_is_named_once),
 		TEST(test_a_read_to_the_end_does_not_wait_for_it_either),
 		TEST(test_an_instance_with_a_file_waits_for_the_broker),
 		TEST(test_one_that_is_there_and_slow_is_waited_for),
