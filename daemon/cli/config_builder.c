@@ -266,20 +266,28 @@ static void decide_output(struct config_builder *builder)
 	forget(&cfg->write_file);
 }
 
+static void refuse_comments(struct config_builder *builder)
+{
+	bool in_file = source_of(builder, "comment-offsets") == CONFIG_BUILDER_FILE;
+
+	config_faults_add(builder->faults, where_of(builder, "comment-offsets"),
+			  "%sa classic pcap has no comments; give --format pcapng",
+			  in_file ? "comment-offsets: " : "");
+}
+
 /* Without a word about it the name of the file decides, and what only one of them can do. */
 static void decide_format(struct config_builder *builder)
 {
 	struct config *cfg = builder->cfg;
-	const char *suffix = cfg->write_file != NULL ? strrchr(cfg->write_file, '.') : NULL;
+	const char *dot = cfg->write_file != NULL ? strrchr(cfg->write_file, '.') : NULL;
+	const char *suffix = dot != NULL ? dot : "";
+	bool chosen = source_of(builder, "format") != CONFIG_BUILDER_DEFAULT;
 
-	if (source_of(builder, "format") == CONFIG_BUILDER_DEFAULT) {
-		if (cfg->comment_offsets || (suffix != NULL && strcasecmp(suffix, ".pcapng") == 0))
-			cfg->format = CONFIG_FORMAT_PCAPNG;
-	} else if (cfg->comment_offsets && cfg->format != CONFIG_FORMAT_PCAPNG) {
-		config_faults_add(builder->faults, where_of(builder, "comment-offsets"),
-				  "comment-offsets: a classic pcap has no comments; give "
-				  "--format pcapng");
-	}
+	if (!chosen && (strcasecmp(suffix, ".pcapng") == 0 ||
+			(cfg->comment_offsets && strcasecmp(suffix, ".pcap") != 0)))
+		cfg->format = CONFIG_FORMAT_PCAPNG;
+	if (cfg->comment_offsets && cfg->format != CONFIG_FORMAT_PCAPNG)
+		refuse_comments(builder);
 }
 
 /* The directory that systemd made for the unit, the first of several; NULL: there is none. */
