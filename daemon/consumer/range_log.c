@@ -55,7 +55,7 @@ static void describe_slack(char *buf, size_t size, const struct config *cfg, enu
 			 !cfg->from.text || cfg->slack_ms == CONFIG_SLACK_ALL ? "" : " before");
 	else if (cfg->to.text && cfg->slack_ms == CONFIG_SLACK_ALL)
 		snprintf(buf, size, "; including packets however late (--slack all)");
-	else if (cfg->to.text)
+	else if (cfg->to.text && cfg->slack_ms)
 		snprintf(buf, size, "; including packets up to %s late (--slack)", slack);
 	else
 		*buf = '\0';
@@ -96,7 +96,7 @@ static void log_range(const char *topic, const struct config *cfg, const struct 
 		snprintf(records, sizeof(records), "what comes until then");
 	else if (cfg->exit_at_end)
 		snprintf(records, sizeof(records), "%" PRId64 " record(s)", count_records(ps));
-	log_info("Reading %s: %s of %d of %" PRId32 " partition(s) of topic %s%s", range, records,
+	log_info("Reading %s: %s from %d of %" PRId32 " partition(s) of topic %s%s", range, records,
 		 count_partitions(ps), n_topic, topic, slack);
 }
 

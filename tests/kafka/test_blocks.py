@@ -68,7 +68,7 @@ def test_a_range_begins_and_ends_within_blocks(mixed, begin, end, records):
                            f'@{1700000000 + end}', '--slack', '0')
     assert got == list(range(begin, end))
     assert process.counts() == (end - begin, end - begin)
-    assert process.grep(rf'^INFO:root:Reading .*: {records} record\(s\) of'), process.describe()
+    assert process.grep(rf'^INFO:root:Reading .*: {records} record\(s\) from'), process.describe()
 
 
 def test_a_filter_looks_at_each_packet_of_a_block(mixed):

@@ -48,7 +48,7 @@ def within(topic, begin, end):
 def records_to_read(process):
     said = process.grep(r'^INFO:root:Reading ')
     assert len(said) == 1, process.describe()
-    return int(re.search(r': (\d+) record\(s\) of ', said[0]).group(1))
+    return int(re.search(r': (\d+) record\(s\) from ', said[0]).group(1))
 
 
 def first_offset(topic, second, partition=0):
@@ -79,7 +79,7 @@ def test_a_range_is_what_its_keys_say(make_topic, tmp_path):
     assert records_to_read(process) == 100
     # Before anything is read: the range, once where the local time is UTC; partitions, slack.
     assert process.grep(r'^INFO:root:Reading 2023-11-14T22:15:00Z to 2023-11-14T22:16:40Z: '
-                        rf'100 record\(s\) of 3 of 3 partition\(s\) of topic {topic.name}; '
+                        rf'100 record\(s\) from 3 of 3 partition\(s\) of topic {topic.name}; '
                         'including packets up to 0'), process.describe()
 
 
@@ -181,7 +181,7 @@ def test_some_partitions(make_topic):
     process, got = ask(topic, '--partitions', '0,2-9', '--from', at(0))
     assert process.status == 0, process.describe()
     assert sorted(got) == [s for s in range(400) if s % 4 != 1]
-    assert process.grep(r'300 record\(s\) of 3 of 4 partition\(s\)'), process.describe()
+    assert process.grep(r'300 record\(s\) from 3 of 4 partition\(s\)'), process.describe()
     assert process.grep(r'^WARNING:root:topic \S+ has 4 partition\(s\), numbered from 0: not all of '
                         '--partitions 0,2-9 exist')
     process, got = ask(topic, '--partitions', '1', '-e')
@@ -198,7 +198,7 @@ def test_an_end_that_is_ahead(topic, consumer):
     topic.produce(captures.sample(10, size=80, start_us=now - 5 * SECOND, step_us=1000))
     end = time.time() + 6
     process = consumer(topic, '--from', '-1m', '--to', f'@{end:.3f}', '--slack', '1s')
-    process.wait_line(r'^INFO:root:Reading .*: what comes until then of 1 of 1 partition')
+    process.wait_line(r'^INFO:root:Reading .*: what comes until then from 1 of 1 partition')
     more = [p._replace(time_us=int(time.time() * SECOND)) for p in captures.sample(20, size=80)[10:]]
     topic.produce(more + [captures.sample(21, size=80)[20]._replace(
         time_us=int((end + 100) * SECOND))])

@@ -489,7 +489,7 @@ static void test_what_is_to_be_read_is_counted_from_the_start(void **state)
 	partition(0)->next = 19; /* it does not wait for the others */
 	lines_catch();
 	find(&found, 1, true, false);
-	assert_int_equal(lines_with(": 16 record(s) of 2 of 3 partition(s)"), 1);
+	assert_int_equal(lines_with(": 16 record(s) from 2 of 3 partition(s)"), 1);
 	lines_release();
 	close_it();
 }
