@@ -110,28 +110,6 @@ static void log_ahead(const char *name, const struct config_time *at, int64_t no
 	log_warn("%s %s is %s ahead of this host's clock", name, at->text, ahead);
 }
 
-/* Not to be told apart by look-ups: a clock that was ahead, and a time without packets. */
-static void log_passed(const char *topic, const struct partitions *ps)
-{
-	int32_t first = -1, n = 0;
-	char more[64] = "";
-
-	for (int32_t i = ps->n - 1; i >= 0; i--) {
-		if (!ps->all[i].passed)
-			continue;
-		first = i;
-		n++;
-	}
-	if (n == 0)
-		return;
-	if (n > 1)
-		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) like it)", n - 1);
-	log_warn("topic %s: nothing is read from partition %" PRId32
-		 ": its first record that is late enough, at offset %" PRId64
-		 ", has a timestamp past --to and --slack%s; if a clock was ahead, use --slack all",
-		 topic, first, ps->all[first].start, more);
-}
-
 static bool has_passed(const struct partitions *ps)
 {
 	for (int32_t i = 0; i < ps->n; i++)
@@ -140,12 +118,29 @@ static bool has_passed(const struct partitions *ps)
 	return false;
 }
 
+/* Of a partition that is passed, its record tells more: range_log_passed(). */
 static void log_emptiness(const char *topic, const struct partitions *ps)
 {
-	if (has_passed(ps))
-		log_passed(topic, ps);
-	else if (count_records(ps) == 0)
+	if (count_records(ps) == 0 && !has_passed(ps))
 		log_warn("topic %s has no records from that time", topic);
+}
+
+/* Not to be told apart: a time before the topic's, and one that later records hide. */
+void range_log_passed(const char *topic, const struct partitions *ps, int32_t id, int64_t time_ms)
+{
+	char time[64], more[64] = "";
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < ps->n; i++)
+		n += ps->all[i].passed;
+	if (n > 1)
+		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) like it)", n - 1);
+	point_in_time_format(time, sizeof(time), time_ms * 1000, true);
+	log_warn("topic %s: nothing is read from partition %" PRId32
+		 ": its first record that is late enough, at offset %" PRId64
+		 ", is of %s, past --to and --slack%s; if older packets came after it (a file put "
+		 "in later, a clock that was ahead), --slack all finds them",
+		 topic, id, ps->all[id].start, time, more);
 }
 
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,

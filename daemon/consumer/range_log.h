@@ -20,6 +20,12 @@
 void range_log(const char *topic, const struct config *cfg, const struct partitions *ps,
 	       int32_t n_topic, enum topic_clock clock);
 
+/*
+ * Nothing is read from partition `id`: the record where the look-ups of both ends of the range met
+ * is of `time_ms`, which is past it. For the first partition of which that is so.
+ */
+void range_log_passed(const char *topic, const struct partitions *ps, int32_t id, int64_t time_ms);
+
 /* What is to be read to an end has none of the chosen partitions: `why` in words. */
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,
 		       size_t size);

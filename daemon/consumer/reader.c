@@ -5,6 +5,7 @@
 
 #include "consumer/assignment.h"
 #include "consumer/gaps.h"
+#include "consumer/range_log.h"
 #include "kafka/record_decode.h"
 
 #define LOG_INTERVAL_S 60
@@ -88,6 +89,18 @@ static int give(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
+/* The record that ends the range is the first of it, and no block that begins before its end. */
+static void tell_passed(struct reader *r, const struct partition *p, const rd_kafka_message_t *msg)
+{
+	rd_kafka_timestamp_type_t type;
+
+	if (!p->passed || msg->offset != p->start || r->inside || r->passed_told)
+		return;
+	r->passed_told = true;
+	range_log_passed(rd_kafka_topic_name(msg->rkt), r->partitions, msg->partition,
+			 rd_kafka_message_timestamp(msg, &type));
+}
+
 /* Returns what downstream returned. */
 static int take_record(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
 {
@@ -105,6 +118,7 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 		r->read++;
 	else if (msg->offset < partition_sure_end(p))
 		r->outside++;
+	tell_passed(r, p, msg);
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
 		assignment_done(r->opt.assignment, p);

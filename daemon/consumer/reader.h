@@ -40,6 +40,7 @@ struct reader {
 	uint32_t taken;                    /* of its packets: those that are done with */
 	bool inside;                       /* one of those was within the range of time */
 	bool stopped;
+	bool passed_told; /* that a partition holds nothing of the range */
 	uint64_t read;    /* records, within the asked-for range */
 	uint64_t skipped; /* of them, those that are none of ours */
 	uint64_t outside; /* records beside them: all their packets are of another time */

@@ -27,7 +27,7 @@ static struct {
 	size_t n_taken;
 	size_t room; /* packets that downstream takes before it is full */
 	size_t stop; /* the reader is stopped with this one */
-	char line[256];
+	char line[512];
 	size_t lines;
 } world;
 
@@ -43,6 +43,11 @@ ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *queue, int timeout_ms,
 
 void rd_kafka_message_destroy(rd_kafka_message_t *msg)
 {
+}
+
+int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *msg, rd_kafka_timestamp_type_t *type)
+{
+	return 1795428900000 + msg->offset * 1000;
 }
 
 const char *rd_kafka_topic_name(const rd_kafka_topic_t *topic)
@@ -179,6 +184,35 @@ static void test_what_retention_deleted_is_counted(void **state)
 	assert_taken(10, 60, 62);
 	assert_int_equal(world.lines, 1);
 	assert_non_null(strstr(world.line, "partition 0 starts at 60: 50 records are gone"));
+}
+
+/* A record of 1970 + 17 us is past the range, but a block may begin within it. */
+static void test_a_record_that_hides_a_range_is_named(void **state)
+{
+	bool more;
+
+	for (int inside = 0; inside < 2; inside++) {
+		open_world(NULL);
+		world.partition.passed = world.partition.late_end = true;
+		world.partition.start = world.partition.next = 17;
+		world.partition.end = 18;
+		reader.opt.range.to_us = inside ? 18 : 16;
+		come(17, 18);
+		assert_int_equal(reader_run(&reader, &more), 0);
+		assert_true(world.partition.done);
+		assert_int_equal(world.n_taken, inside);
+		assert_int_equal(world.lines, !inside);
+	}
+	open_world(NULL);
+	world.partition.passed = true;
+	world.partition.start = world.partition.next = 17;
+	world.partition.end = 18;
+	reader.opt.range.to_us = 16;
+	come(17, 18);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_non_null(strstr(world.line, "nothing is read from partition 0: its first record "
+					   "that is late enough, at offset 17, is of 2026-11-23 "));
+	assert_non_null(strstr(world.line, "--slack all"));
 }
 
 /* The first record that is left is past the range, or there is none at all. */
@@ -372,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,
 				       open_world),
 		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),
+		cmocka_unit_test_setup(test_a_record_that_hides_a_range_is_named, open_world),
 		cmocka_unit_test(test_retention_that_passes_the_end_of_a_range_is_said),
 		cmocka_unit_test_setup(test_what_is_gone_is_counted_once, open_world),
 		cmocka_unit_test_setup(test_the_end_of_a_partition_is_where_it_goes_on, open_world),
