@@ -29,6 +29,8 @@ ONE_HOST = 'host 10.1.0.3'
 # `path`: a file of all packets in the order of their times
 Archive = namedtuple('Archive', 'topic packets path')
 
+pytestmark = pytest.mark.xdist_group('archive')  # they share a topic that takes its time
+
 
 def flow(packet):
     return packet.data[29]

@@ -2,6 +2,7 @@
 """-L: which topics hold packets, and what of them a few records tell."""
 import datetime
 import json
+import re
 import signal
 import socket
 import struct
@@ -86,7 +87,7 @@ def test_people_get_a_table(make_topic):
                             'HOSTS INTERFACES').split() or 'PACKETS' in head
     row, = [r for r in rows if r.startswith(topic.name + ' ')]
     assert ' ~2023-11-14 22:13:20 UTC ' in row and ' 101 (RAW) ' in row
-    assert row.endswith('  sensor "?1"  eth0, eth1')
+    assert re.search(r'  sensor "\?1" +eth0, eth1$', row), row  # as wide as other topics need
     assert not [r for r in rows if r.startswith(empty.name + ' ')]
 
 
