@@ -133,17 +133,50 @@ static bool parse_epoch(const char *p, int64_t *us)
 	return true;
 }
 
-/* "-15m" or "+5m" */
+/* Takes "15m" off "15m30s". A number without a unit is not a time. */
+static bool take_span(const char **p, uint64_t *ms)
+{
+	size_t digits = strspn(*p, "0123456789"), units = strspn(*p + digits, "smhdwinSMHDWIN");
+	char span[32];
+
+	if (digits == 0 || units == 0 || digits + units >= sizeof(span))
+		return false;
+	snprintf(span, sizeof(span), "%.*s", (int)(digits + units), *p);
+	*p += digits + units;
+	return units_parse_time(span, 1, ms);
+}
+
+/* "-15m", "+5m" or "-1h30m" */
 static bool parse_relative(const char *text, int64_t now_us, int64_t *us)
 {
 	int64_t sign = text[0] == '-' ? -1 : 1;
-	uint64_t ms;
+	uint64_t most = (uint64_t)(sign < 0 ? now_us / 1000 : MAX_SECONDS * 1000), sum = 0, ms;
 
-	/* A number without a unit is not a time: plain = 0 would make it "now". */
-	if (strpbrk(text, "smhdwSMHDW") == NULL || !units_parse_time(text + 1, 1, &ms) ||
-	    ms > (uint64_t)(sign < 0 ? now_us / 1000 : MAX_SECONDS * 1000))
+	text++;
+	do {
+		if (!take_span(&text, &ms) || ms > most - sum)
+			return false;
+		sum += ms;
+	} while (*text != '\0');
+	*us = now_us + sign * (int64_t)sum * 1000;
+	return true;
+}
+
+/* "today", or "07:09" with or without seconds, in the local zone. */
+static bool parse_today(const char *p, int64_t now_us, int64_t *us)
+{
+	time_t now = now_us / US;
+	int fraction = 0;
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	if (strcasecmp(p, "today") != 0 && (!take_number(&p, 2, ':', 0, 23, &tm.tm_hour) ||
+					    !take_number(&p, 2, '\0', 0, 59, &tm.tm_min) ||
+					    !take_seconds(&p, &tm.tm_sec, &fraction) || *p != '\0'))
 		return false;
-	*us = now_us + sign * (int64_t)ms * 1000;
+	*us = (int64_t)mktime(&tm) * US + fraction;
 	return true;
 }
 
@@ -159,7 +192,7 @@ bool point_in_time_parse(const char *text, int64_t now_us, int64_t *us)
 	else if (text[0] == '-' || text[0] == '+')
 		ok = parse_relative(text, now_us, &at);
 	else
-		ok = parse_rfc3339(text, &at);
+		ok = parse_rfc3339(text, &at) || parse_today(text, now_us, &at);
 	if (ok)
 		*us = at;
 	return ok;
@@ -191,15 +224,31 @@ static bool explain_epoch(const char *text, char *why, size_t size)
 	return true;
 }
 
+/* "2026-11-31": of a date that is written as one, the calendar has none. */
+static bool explain_date(const char *text, char *why, size_t size)
+{
+	const char *p = text;
+	int year, month, day;
+
+	if (!take_number(&p, 4, '-', 1970, 9999, &year) ||
+	    !take_number(&p, 2, '-', 0, 99, &month) || !take_number(&p, 2, '\0', 0, 99, &day) ||
+	    (*p != '\0' && strchr("Tt ", *p) == NULL))
+		return false;
+	if (month >= 1 && month <= 12 && day >= 1 && valid_day(year, month, day))
+		return false;
+	snprintf(why, size, "'%s': there is no such date as %.*s", text, (int)(p - text), text);
+	return true;
+}
+
 void point_in_time_explain(const char *text, char *why, size_t size)
 {
-	if (explain_epoch(text, why, size))
+	if (explain_epoch(text, why, size) || explain_date(text, why, size))
 		return;
 	snprintf(why, size,
 		 "'%s' is not a time: write 2026-11-23T10:15:00Z (or +01:00 for the Z; without it "
 		 "the "
-		 "local time), 2026-11-23, now, -15m (ago; units s, m, h, d, w), +15m (from now), "
-		 "or @1795428900 (seconds since 1970)",
+		 "local time), 2026-11-23, 10:15 (today), today, now, -15m (ago; units s, m, h, d, "
+		 "w), +15m (from now), or @1795428900 (seconds since 1970)",
 		 text);
 }
 

@@ -217,6 +217,7 @@ static void test_offsets(void **state)
 
 static void test_points_in_time_are_exact_and_shown(void **state)
 {
+	static const char *const bad[] = {"-1h30", "-1h-30m", "07:60", "07:9", "07:09Z", "todayx"};
 	char text[128];
 	int64_t us = 0;
 
@@ -228,6 +229,17 @@ static void test_points_in_time_are_exact_and_shown(void **state)
 	assert_string_equal(text, "2026-11-23 13:00:00 CET");
 	assert_true(point_in_time_parse("-1ms", NOW_MS * 1000, &us));
 	assert_int_equal(us, NOW_MS * 1000 - 1000);
+	assert_true(point_in_time_parse("-1h30m", NOW_MS * 1000, &us));
+	assert_int_equal(us, (NOW_MS - 5400000) * 1000);
+	assert_true(
+		point_in_time_parse("07:09", NOW_MS * 1000, &us)); /* it is 13:00 in this zone */
+	assert_int_equal(us, (NOW_MS - (5 * 60 + 51) * 60000) * 1000);
+	assert_true(point_in_time_parse("07:09:30.5", NOW_MS * 1000, &us));
+	assert_int_equal(us, (NOW_MS - (5 * 60 + 51) * 60000 + 30500) * 1000);
+	assert_true(point_in_time_parse("today", NOW_MS * 1000, &us));
+	assert_int_equal(us, (NOW_MS - 13 * 3600000) * 1000);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(point_in_time_parse(bad[i], NOW_MS * 1000, &us));
 	point_in_time_explain("@1795428900000", text, sizeof(text));
 	assert_non_null(strstr(text, "looks like milliseconds"));
 	point_in_time_explain("1795428900000", text, sizeof(text));
@@ -481,7 +493,9 @@ static void test_offsets_explained(void **state)
 		{"@1795428900123456", "microseconds: in seconds it is @1795428900.123456"},
 		{"@1795428900123456789", "nanoseconds: in seconds it is @1795428900.123456789"},
 		{"2026-11-23 10:", "is not a time: write 2026-11-23T10:15:00Z (or +01:00"},
-		{"10:15", "is not a time: write "},
+		{"24:15", "is not a time: write "},
+		{"2026-11-31", "'2026-11-31': there is no such date as 2026-11-31"},
+		{"2026-13-01T10:15:00Z", "there is no such date as 2026-13-01"},
 		{"@soon", "is not a time: write "},
 		{"99999999999999999999", "is out of range"},
 		{"yesterday", "is not an offset: write begin, end, stored, N, -N, or a time"},
