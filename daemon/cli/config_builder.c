@@ -48,13 +48,22 @@ static void note_source(struct config_builder *builder, const struct setting *se
 	builder->source[i] = source;
 }
 
+static bool is_for_mode(const struct setting *setting, enum config_mode mode)
+{
+	return setting->role & (mode == CONFIG_MODE_PRODUCER ? SETTING_PRODUCER : SETTING_CONSUMER);
+}
+
 void config_builder_set(struct config_builder *builder, const struct setting *setting,
 			const char *text, const char *where, enum config_builder_source source)
 {
+	enum config_mode mode = builder->cfg->mode;
 	char why[512];
 
 	note_source(builder, setting, where, source);
-	if (settings_set(builder->cfg, setting, text, builder->now_ms, why, sizeof(why)) < 0)
+	if (settings_set(builder->cfg, setting, text, builder->now_ms, why, sizeof(why)) == 0)
+		return;
+	/* Of an option of the other mode check_roles() says that it is one: not how to write it. */
+	if (source == CONFIG_BUILDER_FILE || mode == CONFIG_MODE_NONE || is_for_mode(setting, mode))
 		config_faults_add(builder->faults, where, "%s%s%s",
 				  source == CONFIG_BUILDER_FILE ? setting->name : "",
 				  source == CONFIG_BUILDER_FILE ? ": " : "", why);
@@ -132,6 +141,10 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 		config_faults_add(builder->faults, where,
 				  "%s is only for a %s: leave it out, or set mode = \"%s\"",
 				  setting->name, other, other);
+	else if (!producer && strcmp(setting->name, "partition") == 0)
+		config_faults_add(builder->faults, where,
+				  "only for a producer: a consumer reads the --partitions it is "
+				  "given, or all");
 	else
 		config_faults_add(builder->faults, where, "only for a %s: leave it out, or use -%c",
 				  other, *other);
@@ -141,14 +154,13 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 static void check_roles(struct config_builder *builder)
 {
 	const struct setting *table;
-	bool producer = builder->cfg->mode == CONFIG_MODE_PRODUCER;
 	bool overruled = source_of(builder, "mode") == CONFIG_BUILDER_OPTION;
 	size_t n;
 
 	table = settings_table(&n);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *s = &table[i];
-		if ((s->role & (producer ? SETTING_PRODUCER : SETTING_CONSUMER)) ||
+		if (is_for_mode(s, builder->cfg->mode) ||
 		    builder->source[i] == CONFIG_BUILDER_DEFAULT)
 			continue;
 		if (builder->source[i] == CONFIG_BUILDER_FILE && overruled)
@@ -235,10 +247,10 @@ static void decide_input(struct config_builder *builder)
 	if (cfg->read_file != NULL && interface > file)
 		forget(&cfg->read_file);
 	else if (cfg->read_file != NULL && interface == file)
-		config_faults_add(
-			builder->faults, where_of(builder, "read-file"),
-			"a producer reads either a file or an interface: leave out one of "
-			"read-file and interface");
+		config_faults_add(builder->faults, where_of(builder, "read-file"),
+				  "a producer reads either a file or an interface: leave out %s",
+				  file == CONFIG_BUILDER_OPTION ? "-r or -i"
+								: "read-file or interface");
 	if (cfg->read_file != NULL) {
 		forget(&cfg->interface);
 	} else if (cfg->interface == NULL) {
@@ -436,6 +448,22 @@ void config_builder_finish(struct config_builder *builder)
 	check_properties(builder);
 }
 
+/* What one word that is no filter was probably to be; "" if it is not known. */
+static void hint_word(const struct config_builder *builder, char *buf, size_t size)
+{
+	const struct config *cfg = builder->cfg;
+	const char *word = cfg->filter;
+
+	*buf = '\0';
+	if (source_of(builder, "filter") != CONFIG_BUILDER_OPTION || strpbrk(word, " /:()[]!<>=&|"))
+		return;
+	if (cfg->read_file != NULL && source_of(builder, "pace") == CONFIG_BUILDER_OPTION)
+		snprintf(buf, size, "; --pace takes a number, such as --pace 10");
+	else if (cfg->mode == CONFIG_MODE_CONSUMER &&
+		 source_of(builder, "kafka-topic") == CONFIG_BUILDER_DEFAULT)
+		snprintf(buf, size, "; did you mean -t %s?", word);
+}
+
 void config_builder_check_filter(struct config_builder *builder)
 {
 	const struct config *cfg = builder->cfg;
@@ -443,19 +471,20 @@ void config_builder_check_filter(struct config_builder *builder)
 	bool patient = consumer && cfg->file == NULL; /* nothing is lost meanwhile */
 	unsigned int wait_ms = builder->checking || patient ? UINT_MAX : FILTER_WAIT_MS;
 	const char *word = consumer && cfg->filter != NULL ? filter_direction(cfg->filter) : NULL;
-	char why[512];
+	char why[512], hint[256];
 	int r = -EINVAL;
 
 	if (cfg->mode == CONFIG_MODE_NONE || cfg->filter == NULL)
 		return;
+	hint_word(builder, hint, sizeof(hint));
 	if (word != NULL)
 		snprintf(why, sizeof(why), "%s is for a live capture: records have no direction",
 			 word);
 	else
 		r = filter_check_expression(cfg->filter, wait_ms, why, sizeof(why));
 	if (r < 0 || (r == FILTER_E_NAME && patient))
-		config_faults_add(builder->faults, where_of(builder, "filter"), "filter '%s': %s",
-				  cfg->filter, why);
+		config_faults_add(builder->faults, where_of(builder, "filter"), "filter '%s': %s%s",
+				  cfg->filter, why, word != NULL ? "" : hint);
 	else if (r == FILTER_E_NAME && builder->checking)
 		log_warn("%s: filter '%s': %s; %s until the name service knows it",
 			 where_of(builder, "filter"), cfg->filter, why,
