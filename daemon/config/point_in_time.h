@@ -12,9 +12,9 @@
  * RFC 3339 (2026-11-23T10:15:00Z, with a fraction, a zone such as +01:00, or none: then the local
  * one; a blank may stand for the T, and the seconds may be left out), a date alone (its first
  * moment in the local zone), `hh:mm` or `hh:mm:ss` (of the local day of `now_us`), `today` (its
- * first moment), `@N` or `@N.N` seconds since the epoch, `now`, or `-15m`, `-1h30m` or `+15m` (units
- * ms, s, m, h, d, w) before or after `now_us`. A finer fraction is cut. Returns false when the text
- * is none of these; *us is then untouched.
+ * first moment), `@N` or `@N.N` seconds since the epoch, `now`, or `-15m`, `-1h30m` or `+15m`
+ * (units ms, s, m, h, d, w) before or after `now_us`. A finer fraction is cut. Returns false when
+ * the text is none of these; *us is then untouched.
  */
 bool point_in_time_parse(const char *text, int64_t now_us, int64_t *us);
 
