@@ -137,6 +137,7 @@ static void on_signal(void *ctx, int signo)
 		app_reload(a, why, sizeof(why));
 	} else if (!a->interrupted) {
 		a->interrupted = true;
+		app_progress_end(a);
 		log_info("Clean shutdown process started");
 		stop_by_deadline(a, 0);
 		ev_timer_set(&a->patience, PATIENCE_S, 0.);

@@ -26,6 +26,7 @@ struct app {
 	const struct config *fresh; /* of a reload that is pending */
 	ev_timer stats, status, stall, deadline, leave, patience, reload, look;
 	struct progress_meter meter;          /* app_progress.c */
+	bool meter_over;                      /* its last line was drawn */
 	bool stdout_is_pipe, stdout_is_there; /* the latter: on the terminal that stderr is on */
 	char state[480];
 	uint64_t progress;

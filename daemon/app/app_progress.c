@@ -21,8 +21,8 @@ static bool is_wanted(const struct app *a)
 	const struct config *cfg = a->cfg;
 	bool reads = cfg->read_file || cfg->mode == CONFIG_MODE_CONSUMER;
 
-	return reads && app_timers_is_bounded(cfg) && !cfg->quiet && isatty(STDERR_FILENO) &&
-	       !(cfg->pretty_print && a->stdout_is_there);
+	return reads && !a->meter_over && app_timers_is_bounded(cfg) && !cfg->quiet &&
+	       isatty(STDERR_FILENO) && !(cfg->pretty_print && a->stdout_is_there);
 }
 
 /* Who reads packets from a pipe often prints to this terminal: it is left to a short run's reader.
@@ -102,4 +102,6 @@ void app_progress_end(struct app *a)
 		log_end_footer(text);
 	else
 		log_set_footer("");
+	a->meter_over = true;
+	app_timers_set(a, &a->look, 0);
 }

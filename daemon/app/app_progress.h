@@ -19,5 +19,5 @@ void app_progress_prepare(struct app *a);
 void app_progress_begin(struct app *a);
 /* A tick of `look`: draws the line. */
 void app_progress_show(struct app *a);
-/* The last one, before the closing lines. */
+/* The last one, before the closing lines, or before a signal's: none comes after it. */
 void app_progress_end(struct app *a);

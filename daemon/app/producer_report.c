@@ -118,6 +118,8 @@ int producer_report_close(struct role *s, bool interrupted)
 		.unreadable = r.unreadable,
 		.unread = now.dropped - r.dropped,
 		.rest = s->input_done || *s->failure ? NULL : s->cfg->read_file,
+		.rest_done = s->file_done,
+		.rest_left = s->file_left,
 		.cut_short = s->cut_short,
 		.failure = s->failure,
 	};

@@ -72,7 +72,7 @@ static void put_packets(char *buf, uint64_t packets)
 			buf[at++] = ',';
 		buf[at++] = digits[i];
 	}
-	snprintf(buf + at, PART_SIZE - (size_t)at, " packet%s", packets == 1 ? "" : "s");
+	snprintf(buf + at, PART_SIZE - (size_t)at, " packet%s read", packets == 1 ? "" : "s");
 }
 
 static void put_share(char *buf, const struct progress *now)

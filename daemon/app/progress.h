@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How far a run that has an end has come, as one line:
- *	1,234,567 packets  37%  2018-12-23 10:50:05  81.2k packets/s  0:12 left
+ *	1,234,567 packets read  37%  2018-12-23 10:50:05  81.2k packets/s  0:12 left
  * and, once it is over,
- *	3,336,262 packets  100%  2018-12-23 11:02:17  79.4k packets/s  in 0:42
+ *	3,336,262 packets read  100%  2018-12-23 11:02:17  79.4k packets/s  in 0:42
  * What is not known is left out, and so is what a narrow terminal has no room for. Pure.
  */
 #pragma once
@@ -14,7 +14,7 @@
 
 /* A moment of the run, as its role knows it. */
 struct progress {
-	uint64_t packets; /* taken */
+	uint64_t packets; /* read: a consumer has not written all of them yet */
 	uint64_t time_us; /* capture time of the last one; 0: there was none */
 	uint64_t done;    /* of the whole, in records, bytes or packets */
 	int64_t left;     /* of the same; -1: not known */

@@ -52,6 +52,17 @@ static void describe_loss(char *buf, size_t size, const struct report_end *end)
 		 refused, spool, unread);
 }
 
+static void say_cut_short(uint64_t packets, const struct report_end *end)
+{
+	char bytes[64] = "";
+
+	if (end->rest_left >= 0)
+		snprintf(bytes, sizeof(bytes), ", %" PRIu64 " of %" PRIu64 " bytes", end->rest_done,
+			 end->rest_done + (uint64_t)end->rest_left);
+	log_error("Cut short: %s was not read to its end: %" PRIu64 " packet(s)%s", end->rest,
+		  packets, bytes);
+}
+
 /* The last line of a run that fails. Returns the exit status. */
 static int say_failure(const struct counters *counters, const struct report_end *end)
 {
@@ -64,7 +75,7 @@ static int say_failure(const struct counters *counters, const struct report_end 
 	if (undelivered == 0 && *end->failure)
 		log_error("Ended early: %s", end->failure);
 	else if (undelivered == 0 && end->cut_short)
-		log_error("Cut short: %s was not read to its end", end->rest);
+		say_cut_short(counters->received - counters->own, end);
 	if (undelivered == 0)
 		return *end->failure || end->cut_short || end->unreadable;
 	describe_loss(loss, sizeof(loss), end);

@@ -37,6 +37,8 @@ struct report_end {
 	uint64_t unread;         /* left in the capture buffer */
 	unsigned int unreadable; /* files of the spool: with 1 or more it is no success */
 	const char *rest;        /* a file that was not read to its end, or NULL */
+	uint64_t rest_done;      /* bytes of it that were */
+	int64_t rest_left;       /* bytes that were not; -1: not known */
 	bool cut_short;          /* it has an end, and was to be sent up to there */
 	const char *failure;     /* what ended the input too early */
 };

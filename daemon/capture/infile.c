@@ -20,6 +20,7 @@ struct infile {
 	const struct unpack_format *format; /* NULL: not compressed */
 	struct unpack *unpack;
 	uint64_t read, size;    /* bytes of the file; atomic */
+	uint64_t unpacked;      /* bytes that were given of what is compressed */
 	size_t raw_at, raw_len; /* bytes that were read and not given, or unpacked, yet */
 	bool raw_end;           /* there are no more than those */
 	const char *damage;     /* of what is packed: all before it was given */
@@ -131,6 +132,7 @@ static ssize_t read_unpacked(struct infile *f, uint8_t *buf, size_t len, char *w
 
 	while (!f->damage) {
 		n = unpack_some(f, buf, len);
+		f->unpacked += n;
 		if (n > 0)
 			return (ssize_t)n;
 		if (f->raw_at < f->raw_len)
@@ -195,6 +197,15 @@ void infile_position(const struct infile *f, uint64_t *read, uint64_t *size)
 {
 	*read = __atomic_load_n(&f->read, __ATOMIC_RELAXED);
 	*size = __atomic_load_n(&f->size, __ATOMIC_RELAXED);
+}
+
+uint64_t infile_place(const struct infile *f, uint64_t n)
+{
+	double used = (double)(f->read - (f->raw_len - f->raw_at));
+
+	if (!f->unpack)
+		return n;
+	return f->unpacked ? (uint64_t)((double)n * used / (double)f->unpacked) : 0;
 }
 
 bool infile_is_unpacked(const struct infile *f)

@@ -31,5 +31,8 @@ ssize_t infile_read(struct infile *f, uint8_t *buf, size_t len, char *why, size_
 /* From any thread: bytes read of the file as it is, and its size; 0: it has none, as a FIFO. */
 void infile_position(const struct infile *f, uint64_t *read, uint64_t *size);
 
+/* About where in the file as it is the byte `n` of those lies that infile_read() gave. */
+uint64_t infile_place(const struct infile *f, uint64_t n);
+
 bool infile_is_unpacked(const struct infile *f); /* it is compressed */
 const char *infile_name(const struct infile *f); /* for messages: the path, or "stdin" */

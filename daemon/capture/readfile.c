@@ -29,6 +29,7 @@ struct readfile {
 	uint8_t *bytes;
 	size_t room, at, len; /* from `at` to `len`: not looked at yet */
 	uint64_t offset;      /* of bytes[at] in the file, unpacked */
+	uint64_t place;       /* the same in the file as it is, about; atomic */
 	uint64_t skip;        /* bytes from there on that are of no use */
 	bool ended;           /* no more come */
 	bool opened;          /* what was in the way of that is told otherwise */
@@ -131,6 +132,20 @@ static int judge_end(const struct readfile *f, char *why, size_t size)
 	return 0;
 }
 
+static void take_place(struct readfile *f, uint64_t place)
+{
+	__atomic_store_n(&f->place, place, __ATOMIC_RELAXED);
+}
+
+static int end(struct readfile *f, char *why, size_t size)
+{
+	uint64_t is_read, of_file;
+
+	infile_position(f->in, &is_read, &of_file);
+	take_place(f, is_read);
+	return judge_end(f, why, size);
+}
+
 /* What comes next, in f->item. 1; 0: the end; -errno with `why`. */
 static int step(struct readfile *f, enum decoder_found *found, char *why, size_t size)
 {
@@ -143,11 +158,12 @@ static int step(struct readfile *f, enum decoder_found *found, char *why, size_t
 			return fail(f, f->item.why, why, size);
 		if (*found != DECODER_SHORT) {
 			drop(f, f->item.used);
+			take_place(f, infile_place(f->in, f->offset));
 			return 1;
 		}
 		r = fill(f, f->item.need, why, size);
 	}
-	return r == 0 ? judge_end(f, why, size) : r;
+	return r == 0 ? end(f, why, size) : r;
 }
 
 /* ---- the filter ---- */
@@ -283,9 +299,12 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 
 /* ---- life ---- */
 
-void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size)
+void readfile_position(const struct readfile *f, uint64_t *done, uint64_t *size)
 {
-	infile_position(f->in, read, size);
+	uint64_t is_read;
+
+	infile_position(f->in, &is_read, size);
+	*done = __atomic_load_n(&f->place, __ATOMIC_RELAXED);
 }
 
 const struct readfile_counts *readfile_counts(const struct readfile *f)

@@ -46,8 +46,11 @@ int readfile_open(struct readfile *f, char *why, size_t size);
  */
 int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size);
 
-/* From any thread: bytes read of the file, and its size; 0: it has none, as a FIFO. */
-void readfile_position(const struct readfile *f, uint64_t *read, uint64_t *size);
+/*
+ * From any thread: bytes of the file up to the last packet (of what is compressed about so many of
+ * its compressed ones), at the end all; and its size; 0: it has none, as a FIFO.
+ */
+void readfile_position(const struct readfile *f, uint64_t *done, uint64_t *size);
 
 const struct readfile_counts *readfile_counts(const struct readfile *f);
 const char *readfile_name(const struct readfile *f); /* for messages: the path, or "stdin" */

@@ -36,12 +36,16 @@ struct replay {
 
 	pthread_mutex_t lock;
 	pthread_cond_t room, opening;
-	struct pktbuf *filling; /* shared, under the lock; also opened, ended, quit */
+	struct pktbuf *filling; /* shared, under the lock; also filled_to, opened, ended, quit */
+	uint64_t filled_to;     /* of the file */
 	bool opened, ended, quit;
 	int status;
 	char why[512]; /* of status; not changed after `ended` */
 
 	struct pktbuf *taking; /* the loop's */
+	uint64_t from, to;     /* of the file, what it held when it was full */
+	uint64_t held;         /* packets, then */
+	uint64_t done;         /* of the file, as was told last */
 	struct readfile *file; /* the thread's, until it is joined */
 };
 
@@ -57,12 +61,14 @@ static void wake(struct replay *r)
 /* Waits while too much lies there. False: quit. */
 static bool put(struct replay *r, const struct packet *pkt, int *err)
 {
+	uint64_t size;
 	bool go_on;
 
 	pthread_mutex_lock(&r->lock);
 	while (!r->quit && pktbuf_bytes(r->filling) > MAX_AHEAD)
 		pthread_cond_wait(&r->room, &r->lock);
 	*err = pktbuf_push(r->filling, pkt, 0);
+	readfile_position(r->file, &r->filled_to, &size);
 	go_on = !r->quit && *err == 0;
 	wake(r);
 	pthread_mutex_unlock(&r->lock);
@@ -123,6 +129,9 @@ static bool swap(struct replay *r)
 	full = r->filling;
 	r->filling = r->taking;
 	r->taking = full;
+	r->held = pktbuf_count(full);
+	r->from = r->to;
+	r->to = r->filled_to;
 	ended = r->ended && pktbuf_count(full) == 0;
 	pthread_cond_signal(&r->room);
 	pthread_mutex_unlock(&r->lock);
@@ -273,18 +282,25 @@ int replay_new(struct replay **out, const struct replay_options *opt)
 	return 0;
 }
 
+/* Each packet that was read ahead counts alike: their bytes in the file, compressed, are not known.
+ */
 void replay_position(struct replay *r, uint64_t *done, int64_t *left)
 {
-	uint64_t read, size, waiting = 0;
+	uint64_t place, size, waiting = pktbuf_count(r->taking);
+	bool ahead;
 
-	readfile_position(r->file, &read, &size);
+	readfile_position(r->file, &place, &size);
 	pthread_mutex_lock(&r->lock);
-	if (pktbuf_count(r->filling))
-		waiting += pktbuf_bytes(r->filling);
+	ahead = pktbuf_count(r->filling) > 0;
 	pthread_mutex_unlock(&r->lock);
-	if (pktbuf_count(r->taking))
-		waiting += pktbuf_bytes(r->taking);
-	*done = read > waiting ? read - waiting : 0;
+	if (waiting > 0)
+		*done = r->to -
+			(uint64_t)((double)(r->to - r->from) * (double)waiting / (double)r->held);
+	else
+		*done = ahead ? r->to : place;
+	if (*done < r->done) /* the filter left out all up to there */
+		*done = r->done;
+	r->done = *done;
 	*left = size == 0 ? -1 : size > *done ? (int64_t)(size - *done) : 0;
 }
 

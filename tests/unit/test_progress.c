@@ -36,13 +36,13 @@ static void test_all_that_is_known(void **state)
 	struct progress_meter m = {.n = 0};
 
 	take(&m, 0, 0, 0, 4000000, 100);
-	assert_line(&m, false, WIDE, "0 packets  0%");
+	assert_line(&m, false, WIDE, "0 packets read  0%");
 	take(&m, 1234567, T + 999999, 1000000, 3000000, 110);
 	assert_line(&m, false, WIDE,
-		    "1,234,567 packets  25%  2018-12-23 10:50:05  123k packets/s  0:30 left");
+		    "1,234,567 packets read  25%  2018-12-23 10:50:05  123k packets/s  0:30 left");
 	take(&m, 4000000, T, 4000000, 0, 150);
 	assert_line(&m, true, WIDE,
-		    "4,000,000 packets  100%  2018-12-23 10:50:05  80.0k packets/s  in 0:50");
+		    "4,000,000 packets read  100%  2018-12-23 10:50:05  80.0k packets/s  in 0:50");
 }
 
 static void test_what_is_not_known_is_left_out(void **state)
@@ -54,12 +54,13 @@ static void test_what_is_not_known_is_left_out(void **state)
 	assert_line(&m, false, WIDE, "");
 	assert_line(&m, true, WIDE, "");
 	take(&m, 1, T, 0, -1, 6);
-	assert_line(&m, false, WIDE, "1 packet  2018-12-23 10:50:05  1.00 packets/s");
+	assert_line(&m, false, WIDE, "1 packet read  2018-12-23 10:50:05  1.00 packets/s");
 	/* Nothing comes: neither a rate nor an end is in sight. */
 	for (int i = 0; i < PROGRESS_SAMPLES; i++)
 		take(&m, 1, T, 1, 9, 7 + i);
-	assert_line(&m, false, WIDE, "1 packet  10%  2018-12-23 10:50:05");
-	assert_line(&m, true, WIDE, "1 packet  10%  2018-12-23 10:50:05  0.06 packets/s  in 0:17");
+	assert_line(&m, false, WIDE, "1 packet read  10%  2018-12-23 10:50:05");
+	assert_line(&m, true, WIDE,
+		    "1 packet read  10%  2018-12-23 10:50:05  0.06 packets/s  in 0:17");
 }
 
 static void test_an_empty_topic_is_done(void **state)
@@ -67,7 +68,7 @@ static void test_an_empty_topic_is_done(void **state)
 	struct progress_meter m = {.n = 0};
 
 	take(&m, 0, 0, 0, 0, 0);
-	assert_line(&m, true, WIDE, "0 packets  100%  in 0:00");
+	assert_line(&m, true, WIDE, "0 packets read  100%  in 0:00");
 }
 
 static void test_a_share_is_never_told_too_early(void **state)
@@ -75,7 +76,7 @@ static void test_a_share_is_never_told_too_early(void **state)
 	struct progress_meter m = {.n = 0};
 
 	take(&m, 5, 0, 99999, 1, 0);
-	assert_line(&m, false, WIDE, "5 packets  99%");
+	assert_line(&m, false, WIDE, "5 packets read  99%");
 }
 
 static void test_a_narrow_terminal(void **state)
@@ -85,13 +86,13 @@ static void test_a_narrow_terminal(void **state)
 	take(&m, 0, 0, 0, 40, 0);
 	take(&m, 10, T, 10, 30, 10);
 	assert_line(&m, false, 70,
-		    "10 packets  25%  2018-12-23 10:50:05  1.00 packets/s  0:30 left");
-	assert_line(&m, false, 63,
-		    "10 packets  25%  2018-12-23 10:50:05  1.00 packets/s  0:30 left");
-	assert_line(&m, false, 62, "10 packets  25%  2018-12-23 10:50:05  0:30 left");
-	assert_line(&m, false, 40, "10 packets  25%  0:30 left");
-	assert_line(&m, false, 20, "10 packets  25%");
-	assert_line(&m, false, 12, "10 packets");
+		    "10 packets read  25%  2018-12-23 10:50:05  1.00 packets/s  0:30 left");
+	assert_line(&m, false, 68,
+		    "10 packets read  25%  2018-12-23 10:50:05  1.00 packets/s  0:30 left");
+	assert_line(&m, false, 67, "10 packets read  25%  2018-12-23 10:50:05  0:30 left");
+	assert_line(&m, false, 40, "10 packets read  25%  0:30 left");
+	assert_line(&m, false, 20, "10 packets read  25%");
+	assert_line(&m, false, 15, "10 packets read");
 	assert_line(&m, false, 4, "10 p");
 	assert_line(&m, false, 0, "");
 }
@@ -106,9 +107,9 @@ static void test_rates_are_of_now(void **state)
 	for (int i = 1; i < PROGRESS_SAMPLES; i++)
 		take(&m, 2 * (uint64_t)i, T, (uint64_t)i, 100 - i, PROGRESS_SAMPLES + i);
 	assert_line(&m, false, WIDE,
-		    "30 packets  15%  2018-12-23 10:50:05  2.00 packets/s  1:25 left");
+		    "30 packets read  15%  2018-12-23 10:50:05  2.00 packets/s  1:25 left");
 	assert_line(&m, true, WIDE,
-		    "30 packets  15%  2018-12-23 10:50:05  0.97 packets/s  in 0:31");
+		    "30 packets read  15%  2018-12-23 10:50:05  0.97 packets/s  in 0:31");
 }
 
 static void assert_rate(uint64_t packets, double seconds, const char *want)
@@ -139,7 +140,7 @@ static void test_long_spans(void **state)
 
 	take(&m, 0, 0, 0, 3723, 0);
 	take(&m, 1, 0, 1, 3723, 1);
-	assert_line(&m, false, WIDE, "1 packet  0%  1.00 packets/s  1:02:03 left");
+	assert_line(&m, false, WIDE, "1 packet read  0%  1.00 packets/s  1:02:03 left");
 }
 
 /* Of two limits the one that comes first. */

@@ -311,9 +311,18 @@ static void close_file(struct world *w)
 	w->file = NULL;
 }
 
+/* About, in bytes, where a packet of them is. */
+static uint64_t share(uint32_t n, uint64_t bytes, int percent_less)
+{
+	double at = (double)n / PACKETS - percent_less / 100.;
+
+	return at > 0 ? (uint64_t)(at * (double)bytes) : 0;
+}
+
 static void compressed_files_are_read(void **state)
 {
 	struct world *w = *state;
+	uint64_t place, size;
 
 	for (size_t i = 0; i < COUNT(PACKERS); i++) {
 		put_many(w);
@@ -326,6 +335,8 @@ static void compressed_files_are_read(void **state)
 
 			assert_int_equal(pkt.time_us, n * 1000000ULL);
 			assert_memory_equal(pkt.data + 396, &last, 4);
+			readfile_position(w->file, &place, &size);
+			assert_in_range(place, share(n, w->f.n, 2), share(n + 2, w->f.n, -2));
 		}
 		assert_end(w);
 		assert_end(w);

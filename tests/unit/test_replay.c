@@ -327,6 +327,28 @@ static void test_how_far_it_has_come(void **state)
 	assert_position(10 * AHEAD + 1, 0);
 }
 
+/* Packets that were read ahead count as they are taken, whatever they take up in the file. */
+static void test_how_far_it_has_come_in_what_was_read_ahead(void **state)
+{
+	uint32_t ahead;
+	uint64_t done;
+	int64_t left;
+
+	file.n = MANY;
+	file.read = 1000;
+	file.size = 1000;
+	assert_int_equal(open_replay(A_FILE), 0);
+	ahead = wait_until_it_waits();
+	world.full_at = ahead / 4;
+	run();
+	replay_position(world.replay, &done, &left);
+	assert_in_range(done, 240, 260);
+	assert_int_equal(done + (uint64_t)left, 1000);
+	world.full_at = 0;
+	run();
+	assert_position(1000, 0);
+}
+
 static void test_an_empty_file_ends(void **state)
 {
 	assert_int_equal(open_replay(A_FILE), 0);
@@ -578,6 +600,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_all_packets_come_in_order_and_then_the_end),
 		CASE(test_how_far_it_has_come),
+		CASE(test_how_far_it_has_come_in_what_was_read_ahead),
 		CASE(test_an_empty_file_ends),
 		CASE(test_nothing_comes_before_it_runs),
 		CASE(test_who_is_full_is_offered_the_same_again),
