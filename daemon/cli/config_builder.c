@@ -141,13 +141,12 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 		config_faults_add(builder->faults, where,
 				  "%s is only for a %s: leave it out, or set mode = \"%s\"",
 				  setting->name, other, other);
-	else if (!producer && strcmp(setting->name, "partition") == 0)
-		config_faults_add(builder->faults, where,
-				  "only for a producer: a consumer reads the --partitions it is "
-				  "given, or all");
 	else
-		config_faults_add(builder->faults, where, "only for a %s: leave it out, or use -%c",
-				  other, *other);
+		config_faults_add(builder->faults, where, "only for a %s: leave it out, or use %s",
+				  other,
+				  strcmp(setting->name, "partition") == 0 ? "--partitions"
+				  : producer                              ? "-c"
+									  : "-p");
 }
 
 /* Not a fault is what a file says for its own mode, when an option asks for the other. */
@@ -448,13 +447,12 @@ void config_builder_finish(struct config_builder *builder)
 	check_properties(builder);
 }
 
-/* What one word that is no filter was probably to be; "" if it is not known. */
+/* What one word that is no filter was probably to be, if that is known. */
 static void hint_word(const struct config_builder *builder, char *buf, size_t size)
 {
 	const struct config *cfg = builder->cfg;
 	const char *word = cfg->filter;
 
-	*buf = '\0';
 	if (source_of(builder, "filter") != CONFIG_BUILDER_OPTION || strpbrk(word, " /:()[]!<>=&|"))
 		return;
 	if (cfg->read_file != NULL && source_of(builder, "pace") == CONFIG_BUILDER_OPTION)
@@ -471,7 +469,7 @@ void config_builder_check_filter(struct config_builder *builder)
 	bool patient = consumer && cfg->file == NULL; /* nothing is lost meanwhile */
 	unsigned int wait_ms = builder->checking || patient ? UINT_MAX : FILTER_WAIT_MS;
 	const char *word = consumer && cfg->filter != NULL ? filter_direction(cfg->filter) : NULL;
-	char why[512], hint[256];
+	char why[512], hint[256] = "";
 	int r = -EINVAL;
 
 	if (cfg->mode == CONFIG_MODE_NONE || cfg->filter == NULL)

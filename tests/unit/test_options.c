@@ -567,8 +567,7 @@ static void test_refused(void **state)
 		{"-c -e edge", "filter 'edge': can't parse filter expression: syntax error; did "
 			       "you mean -t edge?"},
 		{"-p -r f --pace fast", "; --pace takes a number, such as --pace 10"},
-		{"-c --partition 0", "--partition: only for a producer: a consumer reads the "
-				     "--partitions it is given"},
+		{"-c --partition 0", "only for a producer: leave it out, or use --partitions"},
 		{"-c -s abc", "-s/--snaplen: only for a producer: leave it out, or use -p"},
 		{"-c --from 2026-11-31", "--from: '2026-11-31': there is no such date"},
 		{"-p -w f", "only for a consumer"},
