@@ -57,6 +57,7 @@ void config_builder_set(struct config_builder *builder, const struct setting *se
 			const char *text, const char *where, enum config_builder_source source)
 {
 	enum config_mode mode = builder->cfg->mode;
+	const char *name = source == CONFIG_BUILDER_FILE ? setting->name : "";
 	char why[512];
 
 	note_source(builder, setting, where, source);
@@ -64,9 +65,7 @@ void config_builder_set(struct config_builder *builder, const struct setting *se
 		return;
 	/* Of an option of the other mode check_roles() says that it is one: not how to write it. */
 	if (source == CONFIG_BUILDER_FILE || mode == CONFIG_MODE_NONE || is_for_mode(setting, mode))
-		config_faults_add(builder->faults, where, "%s%s%s",
-				  source == CONFIG_BUILDER_FILE ? setting->name : "",
-				  source == CONFIG_BUILDER_FILE ? ": " : "", why);
+		config_faults_add(builder->faults, where, "%s%s%s", name, *name ? ": " : "", why);
 }
 
 void config_builder_add_property(struct config_builder *builder, const char *text,
@@ -136,6 +135,7 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 	size_t i = settings_index(setting);
 	bool producer = builder->cfg->mode == CONFIG_MODE_PRODUCER;
 	const char *other = producer ? "consumer" : "producer", *where = builder->cfg->where[i];
+	const char *use = producer ? "-c" : "-p";
 
 	if (builder->source[i] == CONFIG_BUILDER_FILE)
 		config_faults_add(builder->faults, where,
@@ -143,10 +143,7 @@ static void refuse_role(struct config_builder *builder, const struct setting *se
 				  setting->name, other, other);
 	else
 		config_faults_add(builder->faults, where, "only for a %s: leave it out, or use %s",
-				  other,
-				  strcmp(setting->name, "partition") == 0 ? "--partitions"
-				  : producer                              ? "-c"
-									  : "-p");
+				  other, strcmp(setting->name, "partition") ? use : "--partitions");
 }
 
 /* Not a fault is what a file says for its own mode, when an option asks for the other. */
