@@ -20,11 +20,11 @@
 struct offset_lookup_partition {
 	int32_t id;
 	bool added;        /* it did not exist at the first answer; starts at its beginning */
+	bool late_end;     /* the last record before `end` is stamped after the range, and may be a
+			    * block that begins in it */
 	int64_t low, high; /* watermarks; high is the end of what may be read now */
 	int64_t start;     /* where to start; low <= start <= high */
 	int64_t end;       /* where a bounded read stops; <= high */
-	bool late_end;     /* the last record before `end` is stamped after the range, and may be a
-			    * block that begins in it */
 	int64_t wanted;    /* the offset that was asked for, or the group's; -1: none is known */
 };
 

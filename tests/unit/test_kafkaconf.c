@@ -464,8 +464,10 @@ static void test_list(void **state)
 		settable += p->settable;
 		if (!p->settable)
 			continue;
-		if (row == NULL)
+		if (row == NULL) {
 			fail_msg("%s is not listed", p->name);
+			continue;
+		}
 		next = strstr(row, p->alias != NULL ? "\n    the same as " : "\n    ");
 		assert_non_null(next);
 		if (p->alias != NULL)
