@@ -21,7 +21,9 @@ static void add_name(struct name_set *set, const char *name, size_t len)
 
 	if (!name || len == 0 || set->n == RECORD_SAMPLE_NAMES)
 		return;
-	copy = strndup(name, len);
+	copy = calloc(1, len + 1); /* not strndup(): ASan wants a NUL in what that reads */
+	if (copy)
+		memcpy(copy, name, len);
 	while (copy && at < set->n && strcmp(set->list[at], copy) < 0)
 		at++;
 	if (!copy || !*copy || (at < set->n && !strcmp(set->list[at], copy))) {
