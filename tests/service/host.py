@@ -12,6 +12,7 @@ import shutil
 import tempfile
 
 from harness import wait
+from harness.net import RUN
 from harness.proc import Process, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -33,7 +34,7 @@ def cgroup_root():
 
 class Host:
     def __init__(self):
-        self.tag = f'{os.getpid()}-{next(COUNTER)}'
+        self.tag = f'{RUN}-{os.getpid()}-{next(COUNTER)}'  # by which tests/run finds what is left
         self.links = []
         self.uplink = None
         self.process = None
