@@ -49,10 +49,11 @@ struct dissect_tcp {
  */
 static inline const uint8_t *dissect_plain(const struct packet *pkt)
 {
-	const uint8_t *ip = pkt->data + 14;
+	const uint8_t *ip;
 
 	if (pkt->linktype != PACKET_LINKTYPE_DEFAULT || pkt->caplen < 14 + 20 + 4)
 		return NULL;
+	ip = pkt->data + 14;
 	if (bytes_get16(pkt->data + 12) != htobe16(0x0800) || ip[0] != 0x45 ||
 	    (bytes_get16(ip + 6) & htobe16(0x3fff)))
 		return NULL;

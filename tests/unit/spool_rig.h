@@ -86,7 +86,8 @@ static inline int setup(void **state)
 	struct rig *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
-	strcpy(r->dir, "/tmp/pycapa-spool-XXXXXX");
+	/* In memory: a sync of a loaded disk may take seconds, and there are many. */
+	strcpy(r->dir, "/dev/shm/pycapa-spool-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	r->loop = ev_loop_new(EVFLAG_AUTO);
 	ev_timer_init(&r->poll, on_poll, 0.005, 0.005);
