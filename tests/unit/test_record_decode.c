@@ -16,12 +16,14 @@
 static struct {
 	rd_kafka_headers_t *headers; /* NULL: the message has none */
 	rd_kafka_resp_err_t err;     /* of librdkafka, as it parses them */
+	int asked;                   /* for them */
 } world;
 
 /* In place of librdkafka's, which parses a message of its own. */
 rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *msg,
 					     rd_kafka_headers_t **headers)
 {
+	world.asked++;
 	if (world.err)
 		return world.err;
 	*headers = world.headers;
@@ -204,6 +206,21 @@ static void test_a_block_and_a_packet_are_told_apart_by_their_headers(void **sta
 	assert_string_equal(t.host, "a");
 }
 
+/* It is what a packet without headers costs most. */
+static void test_headers_are_asked_for_once(void **state)
+{
+	char why[RECORD_DECODE_WHY_SIZE];
+	rd_kafka_message_t msg = good();
+	struct taken t = {0};
+
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(world.asked, 1);
+	add_header("nanos", "1");
+	assert_int_equal(record_decode(&msg, take, &t, why), 0);
+	assert_int_equal(world.asked, 2);
+}
+
 static void test_what_is_no_block_says_why(void **state)
 {
 	char why[RECORD_DECODE_WHY_SIZE];
@@ -232,6 +249,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_header_that_is_none_of_ours, forget_headers),
 		cmocka_unit_test_teardown(test_a_block_and_a_packet_are_told_apart_by_their_headers,
 					  forget_headers),
+		cmocka_unit_test_teardown(test_headers_are_asked_for_once, forget_headers),
 		cmocka_unit_test_teardown(test_what_is_no_block_says_why, forget_headers),
 	};
 
