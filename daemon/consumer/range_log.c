@@ -126,21 +126,19 @@ static void log_emptiness(const char *topic, const struct partitions *ps)
 }
 
 /* Not to be told apart: a time before the topic's, and one that later records hide. */
-void range_log_passed(const char *topic, const struct partitions *ps, int32_t id, int64_t time_ms)
+void range_log_passed(const char *topic, const struct range_passed *passed)
 {
 	char time[64], more[64] = "";
-	int32_t n = 0;
 
-	for (int32_t i = 0; i < ps->n; i++)
-		n += ps->all[i].passed;
-	if (n > 1)
-		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) like it)", n - 1);
-	point_in_time_format(time, sizeof(time), time_ms * 1000, true);
+	if (passed->n > 1)
+		snprintf(more, sizeof(more), " (%" PRId32 " more partition(s) like it)",
+			 passed->n - 1);
+	point_in_time_format(time, sizeof(time), passed->time_ms * 1000, true);
 	log_warn("topic %s: nothing is read from partition %" PRId32
 		 ": its first record that is late enough, at offset %" PRId64
 		 ", is of %s, past --to and --slack%s; if older packets came after it (a file put "
 		 "in later, a clock that was ahead), --slack all finds them",
-		 topic, id, ps->all[id].start, time, more);
+		 topic, passed->id, passed->offset, time, more);
 }
 
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,

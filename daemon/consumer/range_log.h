@@ -21,10 +21,17 @@ void range_log(const char *topic, const struct config *cfg, const struct partiti
 	       int32_t n_topic, enum topic_clock clock);
 
 /*
- * Nothing is read from partition `id`: the record where the look-ups of both ends of the range met
- * is of `time_ms`, which is past it. For the first partition of which that is so.
+ * Partitions of which nothing is read: the record where the look-ups of both ends of the range met
+ * is past it, and is no block that begins within it. One of them stands for all.
  */
-void range_log_passed(const char *topic, const struct partitions *ps, int32_t id, int64_t time_ms);
+struct range_passed {
+	int64_t offset;  /* of that record */
+	int64_t time_ms; /* its time stamp */
+	int32_t id;
+	int32_t n; /* partitions */
+};
+
+void range_log_passed(const char *topic, const struct range_passed *passed);
 
 /* What is to be read to an end has none of the chosen partitions: `why` in words. */
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,

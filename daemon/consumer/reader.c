@@ -45,13 +45,34 @@ static void go_to(struct reader *r, struct partition *p, const rd_kafka_message_
 	p->next = msg->offset;
 }
 
+/* Once, when it is known of each that may be one of them. */
+static void tell_passed(struct reader *r, const rd_kafka_message_t *msg)
+{
+	const struct partitions *ps = r->partitions;
+
+	if (!r->passed.n || r->passed_told)
+		return;
+	for (int32_t i = 0; i < ps->n; i++)
+		if (ps->all[i].passed && !ps->all[i].done)
+			return;
+	r->passed_told = true;
+	range_log_passed(rd_kafka_topic_name(msg->rkt), &r->passed);
+}
+
+static void end(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
+{
+	assignment_done(r->opt.assignment, p);
+	if (p->passed)
+		tell_passed(r, msg);
+}
+
 /* What a transaction left behind the last record has no other sign that it was passed. */
 static void take_end(struct reader *r, struct partition *p, const rd_kafka_message_t *msg)
 {
 	if (msg->offset > p->next)
 		go_to(r, p, msg);
 	if (msg->offset >= p->end)
-		assignment_done(r->opt.assignment, p);
+		end(r, p, msg);
 }
 
 static void take_error(struct reader *r, const rd_kafka_message_t *msg)
@@ -90,15 +111,18 @@ static int give(void *ctx, const struct packet *pkt)
 }
 
 /* The record that ends the range is the first of it, and no block that begins before its end. */
-static void tell_passed(struct reader *r, const struct partition *p, const rd_kafka_message_t *msg)
+static void note_passed(struct reader *r, const struct partition *p, const rd_kafka_message_t *msg)
 {
+	struct range_passed *passed = &r->passed;
 	rd_kafka_timestamp_type_t type;
 
-	if (!p->passed || msg->offset != p->start || r->inside || r->passed_told)
+	if (!p->passed || msg->offset != p->start || r->inside)
 		return;
-	r->passed_told = true;
-	range_log_passed(rd_kafka_topic_name(msg->rkt), r->partitions, msg->partition,
-			 rd_kafka_message_timestamp(msg, &type));
+	if (!passed->n++ || msg->partition < passed->id) {
+		passed->id = msg->partition;
+		passed->offset = msg->offset;
+		passed->time_ms = rd_kafka_message_timestamp(msg, &type);
+	}
 }
 
 /* Returns what downstream returned. */
@@ -118,10 +142,10 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 		r->read++;
 	else if (msg->offset < partition_sure_end(p))
 		r->outside++;
-	tell_passed(r, p, msg);
+	note_passed(r, p, msg);
 	p->next = msg->offset + 1;
 	if (p->next >= p->end)
-		assignment_done(r->opt.assignment, p);
+		end(r, p, msg);
 	return 0;
 }
 
@@ -139,7 +163,7 @@ static int take_message(struct reader *r, const rd_kafka_message_t *msg)
 		return 0;
 	go_to(r, p, msg);
 	if (msg->offset >= p->end) {
-		assignment_done(r->opt.assignment, p);
+		end(r, p, msg);
 		return 0;
 	}
 	return take_record(r, p, msg);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/time_range.h"
 #include "consumer/inbox.h"
+#include "consumer/range_log.h"
 #include "packet/packet.h"
 
 struct assignment;
@@ -40,11 +41,12 @@ struct reader {
 	uint32_t taken;                    /* of its packets: those that are done with */
 	bool inside;                       /* one of those was within the range of time */
 	bool stopped;
-	bool passed_told; /* that a partition holds nothing of the range */
-	uint64_t read;    /* records, within the asked-for range */
-	uint64_t skipped; /* of them, those that are none of ours */
-	uint64_t outside; /* records beside them: all their packets are of another time */
-	uint64_t gone;    /* records that were deleted before they were read */
+	bool passed_told;
+	struct range_passed passed; /* partitions that hold nothing of the range */
+	uint64_t read;              /* records, within the asked-for range */
+	uint64_t skipped;           /* of them, those that are none of ours */
+	uint64_t outside;           /* records beside them: all their packets are of another time */
+	uint64_t gone;              /* records that were deleted before they were read */
 	struct log_limit skip_limit;
 };
 

@@ -215,6 +215,32 @@ static void test_a_record_that_hides_a_range_is_named(void **state)
 	assert_non_null(strstr(world.line, "--slack all"));
 }
 
+/* Three partitions with a record of 17 us each, one of them a block that begins a microsecond
+ * sooner. */
+static void test_a_block_that_begins_in_the_range_is_none_like_it(void **state)
+{
+	struct partition all[3];
+	bool more;
+
+	world.partitions = (struct partitions){.all = all, .n = 3};
+	reader.opt.range.to_us = 17;
+	for (int32_t id = 2; id >= 0; id--) {
+		all[id] = (struct partition){.assigned = true,
+					     .passed = true,
+					     .late_end = true,
+					     .start = 17,
+					     .next = 17,
+					     .end = 18};
+		world.messages[world.end++] =
+			(rd_kafka_message_t){.partition = id, .offset = 17, .len = id == 1 ? 2 : 1};
+	}
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(world.n_taken, 1);
+	assert_int_equal(world.lines, 1);
+	assert_non_null(strstr(world.line, "nothing is read from partition 0: "));
+	assert_non_null(strstr(world.line, "(1 more partition(s) like it)"));
+}
+
 /* The first record that is left is past the range, or there is none at all. */
 static void come_past_the_end(bool any)
 {
@@ -407,6 +433,8 @@ int main(void)
 				       open_world),
 		cmocka_unit_test_setup(test_what_retention_deleted_is_counted, open_world),
 		cmocka_unit_test_setup(test_a_record_that_hides_a_range_is_named, open_world),
+		cmocka_unit_test_setup(test_a_block_that_begins_in_the_range_is_none_like_it,
+				       open_world),
 		cmocka_unit_test(test_retention_that_passes_the_end_of_a_range_is_said),
 		cmocka_unit_test_setup(test_what_is_gone_is_counted_once, open_world),
 		cmocka_unit_test_setup(test_the_end_of_a_partition_is_where_it_goes_on, open_world),
