@@ -129,8 +129,13 @@ static int take(void *ctx, const struct packet *pkt)
 {
 	struct role *s = ctx;
 	uint64_t limit = s->opt.cfg->max_packets;
-	int r = output_put(s->output, pkt);
+	int r;
 
+	if (pkt->left_out) {
+		output_note_losses(s->output, pkt);
+		return 0;
+	}
+	r = output_put(s->output, pkt);
 	s->last_us = pkt->time_us;
 	if (r == PACKET_E_FULL)
 		return r;

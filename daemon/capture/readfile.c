@@ -34,7 +34,7 @@ struct readfile {
 	bool ended;           /* no more come */
 	bool opened;          /* what was in the way of that is told otherwise */
 	struct decoder_item item;
-	uint64_t dropped; /* what packets tell that the filter left out */
+	uint64_t untold; /* of pcap, which has no interfaces */
 	struct readfile_counts counts;
 };
 
@@ -266,11 +266,25 @@ int readfile_open(struct readfile *f, char *why, size_t size)
 	return r;
 }
 
+static uint64_t *untold_of(struct readfile *f)
+{
+	return f->item.untold ? f->item.untold : &f->untold;
+}
+
+static void leave_out(struct readfile *f)
+{
+	*untold_of(f) += f->item.pkt.dropcount;
+	f->counts.untold += f->item.pkt.dropcount;
+}
+
 static void give(struct readfile *f, struct packet *pkt)
 {
+	uint64_t *untold = untold_of(f);
+
 	*pkt = f->item.pkt;
-	pkt->dropcount = f->dropped;
-	f->dropped = 0;
+	pkt->dropcount += *untold;
+	f->counts.untold -= *untold;
+	*untold = 0;
 	f->counts.cut += f->item.cut;
 	f->counts.misdated += f->item.misdated;
 	f->counts.undated += f->item.undated;
@@ -285,14 +299,14 @@ int readfile_next(struct readfile *f, struct packet *pkt, char *why, size_t size
 		if (found != DECODER_PACKET)
 			continue;
 		f->counts.packets++;
-		f->dropped += f->item.pkt.dropcount;
 		r = judge(f, why, size);
 		if (r < 0)
 			return r;
-		if (r == 0)
-			continue;
-		give(f, pkt);
-		return 1;
+		if (r > 0) {
+			give(f, pkt);
+			return 1;
+		}
+		leave_out(f);
 	}
 	return r;
 }

@@ -4,7 +4,8 @@
  * not. It logs nothing and knows no loop: replay runs it on a thread, and says what it tells.
  *
  * Packets come as they are in the file, also where they are longer than its snap length; one that
- * tells of a loss tells too of those before it that the filter left out. However long a file is,
+ * tells of a loss tells too of those that packets of its interface told before it, which the filter
+ * left out. However long a file is,
  * and whatever is in it, no more than 2 MiB of it is in memory, and the names of a section's
  * interfaces; unpacking zstd takes up to 128 MiB more.
  */
@@ -24,6 +25,7 @@ struct readfile_counts {
 	uint64_t cut;      /* to PACKET_MAX_LEN */
 	uint64_t misdated; /* from before 1970, which a record cannot hold: made 1970 */
 	uint64_t undated;  /* the file tells no time: made 1970 */
+	uint64_t untold;   /* lost before packets that the filter left out: none behind tells it */
 };
 
 /*

@@ -328,6 +328,11 @@ static void say_changed(const struct readfile *f)
 		log_warn("%s: %" PRIu64 " packet(s) without a time (of simple packet blocks) are "
 			 "sent with the time 1970-01-01T00:00:00Z",
 			 readfile_name(f), c->undated);
+	if (c->untold)
+		log_info("%s: %" PRIu64
+			 " packet(s) were lost, as packets say that did not match the "
+			 "filter; no record tells that, as none follows",
+			 readfile_name(f), c->untold);
 	if (readfile_say_unfit(f, unfit, sizeof(unfit)))
 		log_warn("%s", unfit);
 }

@@ -30,8 +30,9 @@ struct consumer_options {
 	 * as for take().
 	 */
 	packet_fn judge;
-	/* Each packet in its turn. PACKET_E_FULL: consumer_resume() will be called when there is
-	 * room. */
+	/* Each packet in its turn, and of those that were left out each that tells of losses
+	 * (packet.h, left_out). PACKET_E_FULL: consumer_resume() will be called when there is room.
+	 */
 	packet_fn take;
 	/*
 	 * A batch is over: write what was taken, as far as that does not block. Returns true when

@@ -32,15 +32,26 @@ static bool is_group(const struct config *cfg)
 
 /* ---- as they come, and into order ---- */
 
-static int judge(const struct intake *in, const struct packet *pkt)
+/* One that is left out, but tells of losses, goes on for their sake, as `husk`: they have a place
+ * in the order, as packets have. */
+static int judge(const struct intake *in, const struct packet **pkt, struct packet *husk)
 {
-	return in->opt.judge ? in->opt.judge(in->opt.take_ctx, pkt) : 0;
+	int r = in->opt.judge ? in->opt.judge(in->opt.take_ctx, *pkt) : 0;
+
+	if (r != INTAKE_E_LEFT_OUT || !(*pkt)->dropcount)
+		return r;
+	*husk = **pkt;
+	husk->caplen = 0;
+	husk->left_out = true;
+	*pkt = husk;
+	return 0;
 }
 
 static int pass_on(void *ctx, const struct packet *pkt)
 {
 	const struct intake *in = ctx;
-	int r = judge(in, pkt);
+	struct packet husk;
+	int r = judge(in, &pkt, &husk);
 
 	if (r)
 		return r == INTAKE_E_LEFT_OUT ? 0 : r;
@@ -50,9 +61,10 @@ static int pass_on(void *ctx, const struct packet *pkt)
 static int put_in_order(void *ctx, const struct packet *pkt)
 {
 	struct intake *in = ctx;
+	struct packet husk;
 	int32_t partition;
 	int64_t offset;
-	int r = judge(in, pkt);
+	int r = judge(in, &pkt, &husk);
 
 	if (r)
 		return r == INTAKE_E_LEFT_OUT ? 0 : r;

@@ -30,7 +30,7 @@ struct intake_options {
 	rd_kafka_queue_t *queue;       /* the consumer queue */
 	struct assignment *assignment; /* told of partitions that are taken to their end */
 	packet_fn judge; /* of each packet, before it waits; INTAKE_E_LEFT_OUT; may be NULL */
-	packet_fn take;
+	packet_fn take;  /* also of those left out that tell of losses (packet.h) */
 	void *take_ctx;
 	/* As reader.h has it. */
 	void (*on_error)(void *ctx, const rd_kafka_message_t *msg);

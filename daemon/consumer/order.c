@@ -179,7 +179,8 @@ static int give(struct order *o, size_t most, size_t *given)
 		r = o->opt.take(o->opt.take_ctx, &o->current->pkt);
 		if (r)
 			return r;
-		count_late(o, &o->current->pkt);
+		if (!o->current->pkt.left_out)
+			count_late(o, &o->current->pkt);
 		merge_pop(o->merge);
 		++*given;
 	}

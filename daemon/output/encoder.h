@@ -36,6 +36,9 @@ struct encoder_ops {
 	 * where in Kafka it comes from, when that is to be in the file; else NULL. */
 	size_t (*put)(struct encoder *e, uint8_t *room, const struct packet *pkt,
 		      const struct pretty_origin *origin);
+	/* A packet is not in the file: what was lost before it (dropcount) is told all the same.
+	 * NULL: the format tells nothing of losses. */
+	void (*lost)(struct encoder *e, const struct packet *pkt);
 	/*
 	 * Makes the file so far fit a packet that size() refused. `packets`: all that follows the
 	 * header, `len` bytes, while they and the header can be changed; else NULL. Changes them in

@@ -217,11 +217,18 @@ static bool revise(struct output *o, const struct packet *pkt)
 	return !packets || byte_stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
+void output_note_losses(struct output *o, const struct packet *pkt)
+{
+	if (o->encoder && o->encoder->ops->lost)
+		o->encoder->ops->lost(o->encoder, pkt);
+}
+
 static int leave_out(struct output *o, const struct packet *pkt)
 {
 	enum encoder_refusal why = o->encoder->refusal;
 	uint64_t more, n = ++o->left_out[why];
 
+	output_note_losses(o, pkt);
 	if (!log_limit_pass(&o->limit, LOG_INTERVAL_S, &more))
 		return OUTPUT_E_LEFT_OUT;
 	if (why == ENCODER_LINKTYPE)

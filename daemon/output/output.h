@@ -51,6 +51,8 @@ int output_reload(struct output *o, const struct config *cfg, char *why, size_t 
 
 /* Puts a packet. Returns 0, PACKET_E_FULL (on_drained follows) or OUTPUT_E_LEFT_OUT. */
 int output_put(struct output *o, const struct packet *pkt);
+/* Of a packet that is left out: what was lost before it the next of its interface tells. */
+void output_note_losses(struct output *o, const struct packet *pkt);
 
 /* Writes what does not block. Returns true when nothing waits. */
 bool output_flush(struct output *o);

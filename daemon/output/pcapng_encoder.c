@@ -4,6 +4,9 @@
  * packet, with it in one piece; what is counted of it stands at the end. Times are nanoseconds,
  * but for those after the year 2554, which get an interface of microseconds.
  *
+ * What was lost before a packet that is not in the file, the next one of its interface tells; what
+ * no packet tells is in the statistics, if need be of an interface without packets.
+ *
  * A packet allocates nothing; a new interface does. A topic whose records name ever more of them
  * does not fill the memory: after NAMED_MAX the further ones are told apart by link type alone.
  */
@@ -38,6 +41,7 @@ struct interface {
 	bool put;
 	uint32_t id; /* its number in the file */
 	uint64_t packets, dropped;
+	uint64_t untold;              /* lost, for the next packet to tell */
 	uint64_t first, last;         /* time stamps, in its unit */
 	char names[2 * NAME_MAX_LEN]; /* host, then interface */
 };
@@ -85,6 +89,7 @@ static struct interface *add(struct pcapng_encoder *p, const struct packet *pkt,
 	if (!i)
 		return NULL;
 	i->hash = hash;
+	i->first = UINT64_MAX;
 	i->linktype = pkt->linktype;
 	i->resolution = resolution;
 	i->host_len = pkt->host_len;
@@ -174,16 +179,40 @@ static size_t size(struct encoder *e, const struct packet *pkt)
 	return 0;
 }
 
-static void count(struct interface *i, const struct packet *pkt)
+static void count_time(struct interface *i, const struct packet *pkt)
 {
 	uint64_t ticks = pcapng_ticks(pkt, i->resolution);
 
-	if (!i->packets || ticks < i->first)
+	if (ticks < i->first)
 		i->first = ticks;
-	if (!i->packets || ticks > i->last)
+	if (ticks > i->last)
 		i->last = ticks;
+}
+
+static void lost(struct encoder *e, const struct packet *pkt)
+{
+	struct interface *i = pkt->dropcount ? find(of(e), pkt) : NULL;
+
+	if (!i)
+		return;
+	count_time(i, pkt);
+	i->untold += pkt->dropcount;
+}
+
+/* The packet, with what is told of losses. */
+static const struct packet *count(struct interface *i, const struct packet *pkt,
+				  struct packet *room)
+{
+	count_time(i, pkt);
 	i->packets++;
+	if (i->untold) {
+		*room = *pkt;
+		room->dropcount += i->untold;
+		i->untold = 0;
+		pkt = room;
+	}
 	i->dropped += pkt->dropcount;
+	return pkt;
 }
 
 static size_t put(struct encoder *e, uint8_t *room, const struct packet *pkt,
@@ -192,6 +221,7 @@ static size_t put(struct encoder *e, uint8_t *room, const struct packet *pkt,
 	struct pcapng_encoder *p = of(e);
 	struct interface *i = p->current;
 	char comment[COMMENT_MAX - 8] = "";
+	struct packet telling;
 	size_t n = 0;
 
 	if (!i->put)
@@ -199,21 +229,36 @@ static size_t put(struct encoder *e, uint8_t *room, const struct packet *pkt,
 	if (origin)
 		snprintf(comment, sizeof(comment), "partition %" PRId32 ", offset %" PRId64,
 			 origin->partition, origin->offset);
-	count(i, pkt);
+	pkt = count(i, pkt, &telling);
 	return n + pcapng_put_packet(room + n, i->id, i->resolution, pkt, packet_direction(pkt),
 				     comment);
+}
+
+/* Those that lost packets, and have none in the file. */
+static size_t put_silent(struct pcapng_encoder *p, uint8_t *room)
+{
+	size_t n = 0;
+
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct interface *i = p->buckets[b]; i; i = i->next)
+			if (!i->put && i->untold && n + INTERFACE_MAX <= ENCODER_END_SIZE &&
+			    make_room(p))
+				n += put_interface(p, i, room + n);
+	return n;
 }
 
 static size_t end(struct encoder *e, uint8_t *room)
 {
 	struct pcapng_encoder *p = of(e);
-	size_t n = 0;
+	size_t n = put_silent(p, room);
 
+	if (n)
+		return n;
 	while (p->n_ended < p->n && n + STATISTICS_MAX <= ENCODER_END_SIZE) {
 		const struct interface *i = p->all[p->n_ended];
 
 		n += pcapng_put_statistics(room + n, p->n_ended++, i->first, i->last, i->packets,
-					   i->dropped);
+					   i->dropped + i->untold);
 	}
 	return n;
 }
@@ -240,6 +285,7 @@ struct encoder *pcapng_encoder_new(void)
 		.header = header,
 		.size = size,
 		.put = put,
+		.lost = lost,
 		.end = end,
 		.free = pcapng_encoder_free,
 	};

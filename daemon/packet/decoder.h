@@ -31,9 +31,12 @@ struct decoder_item {
 	size_t need;
 	uint16_t linktype;
 	struct packet pkt; /* its data is borrowed from the bytes given, its names until the next */
-	bool cut;          /* it is longer than PACKET_MAX_LEN, and was cut to that */
-	bool misdated;     /* its time is before 1970, which a packet cannot hold: made 1970 */
-	bool undated;      /* it has no time: made 1970 */
+	/* Of a packet of pcapng: a number of its interface, 0 at first, which is the caller's until
+	 * the section ends. */
+	uint64_t *untold;
+	bool cut;      /* it is longer than PACKET_MAX_LEN, and was cut to that */
+	bool misdated; /* its time is before 1970, which a packet cannot hold: made 1970 */
+	bool undated;  /* it has no time: made 1970 */
 	char why[160];
 };
 

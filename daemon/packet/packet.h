@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* LINKTYPE_ETHERNET, the link type that a record does not have to name. */
@@ -20,6 +21,7 @@ struct packet {
 	uint16_t nanos;      /* 0-999, the part of the time below a microsecond */
 	uint16_t linktype;   /* LINKTYPE_ number (tcpdump.org/linktypes.html), not DLT_ */
 	uint8_t host_len, interface_len;
+	bool left_out;         /* only its dropcount is to be told: it has no data */
 	const char *host;      /* where it was captured: host_len bytes, borrowed, no NUL at the */
 	const char *interface; /* end; NULL when that is not told */
 	uint64_t dropcount;    /* packets lost between the one before and this one */

@@ -40,6 +40,7 @@ struct pcapng_interface {
 	uint32_t snaplen;
 	uint16_t linktype;
 	struct name name, host;
+	uint64_t untold; /* decoder_item has it */
 };
 
 static uint16_t get16(const struct pcapng_decoder *d, const uint8_t *p)
@@ -281,12 +282,13 @@ static uint64_t get_dropcount(const struct pcapng_decoder *d, const uint8_t *opt
 	return 0;
 }
 
-static void put_origin(const struct pcapng_decoder *d, const struct pcapng_interface *i,
-		       uint32_t type, const uint8_t *p, uint64_t size, struct decoder_item *out)
+static void put_origin(const struct pcapng_decoder *d, struct pcapng_interface *i, uint32_t type,
+		       const uint8_t *p, uint64_t size, struct decoder_item *out)
 {
 	/* Behind all of the packet, also what is cut off. */
 	uint64_t options = LAYOUTS[type].data + padded(get32(d, p + LAYOUTS[type].caplen));
 
+	out->untold = &i->untold;
 	out->pkt.interface = i->name.text;
 	out->pkt.interface_len = i->name.len;
 	out->pkt.host = i->host.text;
@@ -303,7 +305,7 @@ static enum decoder_found read_packet(struct pcapng_decoder *d, uint32_t type, c
 {
 	const struct layout *at = &LAYOUTS[type];
 	uint32_t id = 0, caplen = get32(d, p + at->caplen), wirelen = get32(d, p + at->wirelen);
-	const struct pcapng_interface *i;
+	struct pcapng_interface *i;
 
 	if (type == PACKET)
 		id = get32(d, p + 8);

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import captures
 from harness.daemon import pycapa
 from harness.net import free_port
 from harness.proc import run
@@ -97,6 +98,37 @@ def test_offsets_are_comments_on_request(topic, tmp_path):
 def test_comments_need_pcapng():
     process = pycapa('-c', '--comment-offsets', '--format', 'pcap', '-k', f'127.0.0.1:{free_port()}')
     assert process.status == 2 and len(process.grep('--format pcapng')) == 1, process.describe()
+
+
+def losses(path):
+    """What is in the statistics of a capture, by interface: [(packets, lost)]."""
+    blob = path.read_bytes()
+    out, at = [], 0
+    while at < len(blob):
+        kind, size = struct.unpack_from('=II', blob, at)
+        if kind == 5:
+            told = captures.options(blob[at + 20:at + size - 4], '=')
+            out.append(tuple(struct.unpack('=Q', told[code])[0] for code in (8, 5)))
+        at += size
+    return out
+
+
+def test_what_was_lost_before_packets_that_a_filter_leaves_out_is_told(make_topic, tmp_path):
+    """In order of time, by its interface: the next packet tells, else the statistics."""
+    def row(at, size, host, dropcount=0):
+        told = {'dropcount': dropcount} if dropcount else {}
+        return key(US + at), bytes(size), headers(host=host, interface='eth0', **told), 1
+    topic = make_topic(2)
+    topic.produce_raw([row(0, 70, 'a'), row(10, 60, 'a', 5), row(30, 70, 'a', 2),
+                       row(40, 60, 'a', 3)], partition=0)
+    topic.produce_raw([row(5, 70, 'a'), row(15, 60, 'b', 11), row(20, 70, 'a'), row(25, 70, 'a')],
+                      partition=1)
+    for reorder in (), ('--reorder', '0'):
+        path = tmp_path / 'out.pcapng'
+        process = consume(topic, *reorder, '-w', path, 'greater 65')
+        assert process.status == 0 and process.counts() == (5, 5), process.describe()
+        assert [f[0] for f in tshark_fields(path, 'frame.drop_count')] == ['', '', '5', '', '2']
+        assert losses(path) == [(5, 10), (0, 11)]
 
 
 class Tshark:

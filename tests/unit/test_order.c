@@ -163,6 +163,26 @@ static void test_what_comes_after_is_late(void **state)
 	assert_int_equal(counts.late_ns, 5000);
 }
 
+/* It is not written: only what was lost before it is told. */
+static void test_one_that_is_left_out_is_in_order_and_never_late(void **state)
+{
+	const struct packet husk = {.time_us = 15, .left_out = true};
+	struct order_counts counts;
+
+	COME(0, 10, 20);
+	assert_int_equal(order_push(o, 1, &husk, 0), 0);
+	COME(1, 18);
+	pass(51000);
+	ASSERT_OUT(10, 15, 18, 20);
+	assert_int_equal(order_push(o, 1, &husk, 1), 0);
+	pass(51000);
+	COME(1, 30);
+	pass(51000);
+	assert_int_equal(world.n, 6);
+	order_counts(o, &counts);
+	assert_int_equal(counts.late, 0);
+}
+
 static void test_many_batches_wake_the_loop_a_few_times(void **state)
 {
 	for (uint64_t i = 0; i < MAX; i++) {
@@ -245,6 +265,7 @@ int main(void)
 		TEST(test_a_packet_waits_its_time_and_no_longer),
 		TEST(test_earlier_ones_go_before_it),
 		TEST(test_what_comes_after_is_late),
+		TEST(test_one_that_is_left_out_is_in_order_and_never_late),
 		TEST(test_many_batches_wake_the_loop_a_few_times),
 		TEST(test_what_had_no_room_goes_when_there_is),
 		TEST(test_what_was_due_meanwhile_goes_too),

@@ -608,6 +608,46 @@ static void what_was_lost_before_a_packet_that_is_left_out_is_told_by_the_next(v
 	assert_end(w);
 }
 
+static void put_telling(struct file_bytes *f, uint32_t interface, uint32_t caplen, uint64_t lost)
+{
+	begin_block(f, 6);
+	put32(f, interface);
+	put64(f, 0);
+	put32(f, caplen);
+	put32(f, caplen);
+	put_fill(f, 'x', caplen);
+	put16(f, 4);
+	put16(f, 8);
+	put64(f, lost);
+	put32(f, 0);
+	end_block(f);
+}
+
+static void what_an_interface_lost_no_other_tells(void **state)
+{
+	struct world *w = *state;
+
+	put_section(&w->f);
+	put_interface(&w->f, 1, 0, 0, 0);
+	put_interface(&w->f, 1, 0, 0, 0);
+	put_telling(&w->f, 0, 60, 3);
+	put_telling(&w->f, 1, 60, 4);
+	put_telling(&w->f, 1, 72, 5);
+	put_telling(&w->f, 0, 72, 0);
+	put_telling(&w->f, 1, 60, 6);
+	put_section(&w->f);
+	put_interface(&w->f, 1, 0, 0, 0);
+	put_telling(&w->f, 0, 72, 1);
+	put_telling(&w->f, 0, 60, 7);
+	assert_int_equal(open_file(w, "greater 65"), 0);
+	assert_int_equal(next(w).dropcount, 9);
+	assert_int_equal(next(w).dropcount, 3);
+	assert_int_equal(readfile_counts(w->file)->untold, 0);
+	assert_int_equal(next(w).dropcount, 1);
+	assert_end(w);
+	assert_int_equal(readfile_counts(w->file)->untold, 13);
+}
+
 static void without_unfit_packets_nothing_is_said_of_them(void **state)
 {
 	struct world *w = *state;
@@ -671,6 +711,7 @@ int main(void)
 		CASE(a_filter_of_another_link_type_is_told),
 		CASE(a_filter_applies_to_each_link_type),
 		CASE(what_was_lost_before_a_packet_that_is_left_out_is_told_by_the_next),
+		CASE(what_an_interface_lost_no_other_tells),
 		CASE(without_unfit_packets_nothing_is_said_of_them),
 	};
 
