@@ -287,6 +287,7 @@ static void give(struct readfile *f, struct packet *pkt)
 	*untold = 0;
 	f->counts.cut += f->item.cut;
 	f->counts.misdated += f->item.misdated;
+	f->counts.beyond += f->item.beyond;
 	f->counts.undated += f->item.undated;
 }
 

@@ -24,6 +24,7 @@ struct readfile_counts {
 	uint64_t packets;  /* all that were read, those that the filter left out too */
 	uint64_t cut;      /* to PACKET_MAX_LEN */
 	uint64_t misdated; /* from before 1970, which a record cannot hold: made 1970 */
+	uint64_t beyond;   /* from after the year 294246, which it cannot either: made 1970 */
 	uint64_t undated;  /* the file tells no time: made 1970 */
 	uint64_t untold;   /* lost before packets that the filter left out: none behind tells it */
 };

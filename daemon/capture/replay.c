@@ -311,6 +311,13 @@ void replay_run(struct replay *r)
 		come_again(r, 0.);
 }
 
+static void say_made_1970(const struct readfile *f, uint64_t packets, const char *which)
+{
+	if (packets)
+		log_warn("%s: %" PRIu64 " packet(s) %s are sent with the time 1970-01-01T00:00:00Z",
+			 readfile_name(f), packets, which);
+}
+
 /* What was not sent as it is in the file. */
 static void say_changed(const struct readfile *f)
 {
@@ -320,14 +327,9 @@ static void say_changed(const struct readfile *f)
 	if (c->cut)
 		log_warn("%s: %" PRIu64 " packet(s) of more than %d bytes were cut to that length",
 			 readfile_name(f), c->cut, PACKET_MAX_LEN);
-	if (c->misdated)
-		log_warn("%s: %" PRIu64 " packet(s) from before 1970, which a record cannot hold, "
-			 "are sent with the time 1970-01-01T00:00:00Z",
-			 readfile_name(f), c->misdated);
-	if (c->undated)
-		log_warn("%s: %" PRIu64 " packet(s) without a time (of simple packet blocks) are "
-			 "sent with the time 1970-01-01T00:00:00Z",
-			 readfile_name(f), c->undated);
+	say_made_1970(f, c->misdated, "from before 1970, which a record cannot hold,");
+	say_made_1970(f, c->beyond, "of a time after the year 294246, which a record cannot hold,");
+	say_made_1970(f, c->undated, "without a time (of simple packet blocks)");
 	if (c->untold)
 		log_info("%s: %" PRIu64
 			 " packet(s) were lost, as packets say that did not match the "

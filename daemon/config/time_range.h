@@ -31,7 +31,10 @@ bool time_range_ends_ahead(const struct config *cfg);
 /* What is wrong with it, in one line; false: nothing. */
 bool time_range_fault(const struct config *cfg, int64_t now_us, char *why, size_t size);
 
+/* A time that int64_t does not hold is the latest. */
 static inline bool time_range_has(const struct time_range *range, uint64_t time_us)
 {
-	return (int64_t)time_us >= range->from_us && (int64_t)time_us < range->to_us;
+	int64_t at = time_us < INT64_MAX ? (int64_t)time_us : INT64_MAX;
+
+	return at >= range->from_us && (at < range->to_us || range->to_us == INT64_MAX);
 }

@@ -51,9 +51,21 @@ static bool is_whole(const struct walk *w, enum decoder_found found)
 	return found != DECODER_SHORT && w->item.used <= w->block->len - w->at;
 }
 
+/* None that a packet can hold. */
+static bool has_no_time(const struct decoder_item *item, const char **what)
+{
+	*what = item->undated    ? "a packet without a time"
+		: item->misdated ? "a packet from before 1970"
+		: item->beyond   ? "a packet of a time after the year 294246"
+				 : NULL;
+	return *what != NULL;
+}
+
 /* 1: a packet; 0: the end; -1: damage, told in `why`. */
 static int next_packet(struct walk *w, char *why)
 {
+	const char *what;
+
 	while (w->at < w->block->len) {
 		enum decoder_found found = pcapng_decoder_next(&w->decoder, w->block->bytes + w->at,
 							       w->block->len - w->at, &w->item);
@@ -62,8 +74,8 @@ static int next_packet(struct walk *w, char *why)
 			say(w, why, found == DECODER_BAD ? w->item.why : "its end is missing");
 			return -1;
 		}
-		if (found == DECODER_PACKET && (w->item.undated || w->item.misdated)) {
-			say(w, why, "a packet without a time");
+		if (found == DECODER_PACKET && has_no_time(&w->item, &what)) {
+			say(w, why, what);
 			return -1;
 		}
 		w->at += w->item.used;

@@ -68,11 +68,11 @@ void decoder_put_packet(struct decoder_item *out, uint16_t linktype, const uint8
 	};
 }
 
-/* Some write a time before 1970 as one that has wrapped around. */
 void decoder_put_time(struct decoder_item *out, int64_t sec, uint64_t ns)
 {
-	out->misdated = sec < 0 || sec >= INT64_MAX / 1000000;
-	if (out->misdated)
+	out->misdated = sec < 0;
+	out->beyond = sec >= INT64_MAX / 1000000;
+	if (out->misdated || out->beyond)
 		return;
 	out->pkt.time_us = (uint64_t)sec * 1000000 + ns / 1000;
 	out->pkt.nanos = (uint16_t)(ns % 1000);

@@ -36,6 +36,7 @@ struct decoder_item {
 	uint64_t *untold;
 	bool cut;      /* it is longer than PACKET_MAX_LEN, and was cut to that */
 	bool misdated; /* its time is before 1970, which a packet cannot hold: made 1970 */
+	bool beyond;   /* its time is too far in the future for a packet: made 1970 */
 	bool undated;  /* it has no time: made 1970 */
 	char why[160];
 };
@@ -57,5 +58,6 @@ uint16_t decoder_linktype(uint16_t number);
 void decoder_put_packet(struct decoder_item *out, uint16_t linktype, const uint8_t *data,
 			uint32_t caplen, uint32_t wirelen);
 
-/* Its time: seconds since 1970, and nanoseconds, which may be more than a second. */
+/* Its time: seconds since 1970, and nanoseconds, which may be more than a second. A packet holds
+ * those of the years 1970 to 294246. */
 void decoder_put_time(struct decoder_item *out, int64_t sec, uint64_t ns);

@@ -255,9 +255,11 @@ static void put_time(const struct pcapng_decoder *d, const struct pcapng_interfa
 	uint64_t ns = (uint64_t)((uint128)(ticks % i->units) * 1000000000 / i->units);
 	int64_t at;
 
-	/* What does not fit is no time, in one direction or the other. */
-	if (sec > INT64_MAX || __builtin_add_overflow((int64_t)sec, i->offset, &at))
+	/* Some write a time before 1970 as one that has wrapped around. */
+	if (ticks > INT64_MAX && sec >= INT64_MAX / 1000000)
 		at = -1;
+	else if (__builtin_add_overflow((int64_t)sec, i->offset, &at))
+		at = INT64_MAX;
 	decoder_put_time(out, at, ns);
 }
 

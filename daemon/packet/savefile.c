@@ -36,7 +36,7 @@ enum decoder_found savefile_next(struct savefile *s, uint8_t *p, size_t len, boo
 	enum decoder_found found;
 	bool swapped;
 
-	out->cut = out->misdated = out->undated = false;
+	out->cut = out->misdated = out->beyond = out->undated = false;
 	out->used = 0;
 	if (s->format == UNKNOWN)
 		return recognize(s, p, len, out);

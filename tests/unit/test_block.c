@@ -351,6 +351,23 @@ static void a_packet_without_a_time_is_damage(void **state)
 	assert_damaged(file.bytes, file.n, 1, "a packet without a time");
 }
 
+static void a_packet_of_a_time_that_none_can_hold_is_damage(void **state)
+{
+	static const struct {
+		uint64_t ticks;
+		const char *said;
+	} rows[] = {{UINT64_MAX, "a packet from before 1970"},
+		    {INT64_MAX, "a packet of a time after the year 294246"}};
+
+	for (size_t i = 0; i < 2; i++) {
+		forget(NULL);
+		put_section(&file);
+		put_interface(&file, 1, 0, 6, 0);
+		put_packet(&file, 0, rows[i].ticks, 4, 4);
+		assert_damaged(file.bytes, file.n, 1, rows[i].said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup(a_damaged_block_says_what_and_where_and_gives_nothing,
 				       forget),
 		cmocka_unit_test_setup(a_packet_without_a_time_is_damage, forget),
+		cmocka_unit_test_setup(a_packet_of_a_time_that_none_can_hold_is_damage, forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

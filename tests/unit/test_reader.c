@@ -339,6 +339,21 @@ static void test_packets_of_another_time_are_left_out(void **state)
 	assert_true(world.partition.done);
 }
 
+/* A key can hold any number. */
+static void test_a_range_without_an_end_has_no_last_time(void **state)
+{
+	static const uint64_t times[] = {0, INT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MAX + 1,
+					 UINT64_MAX};
+	const struct time_range open = {INT64_MIN, INT64_MAX}, from = {5, INT64_MAX},
+				to = {INT64_MIN, 5};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		assert_true(time_range_has(&open, times[i]));
+		assert_int_equal(time_range_has(&from, times[i]), i > 0);
+		assert_int_equal(time_range_has(&to, times[i]), i == 0);
+	}
+}
+
 /* It is read for what it may hold; if that is nothing, it was none of the range. */
 static void test_the_record_that_was_found_for_the_end_of_a_range(void **state)
 {
@@ -427,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_packets_of_another_time_are_left_out, open_world),
+		cmocka_unit_test_setup(test_a_range_without_an_end_has_no_last_time, open_world),
 		cmocka_unit_test_setup(test_the_record_that_was_found_for_the_end_of_a_range,
 				       open_world),
 		cmocka_unit_test_setup(test_a_topic_made_again_after_a_stall_is_taken_whole,

@@ -105,6 +105,22 @@ static void a_time_before_1970_is_made_1970_and_counted(void **state)
 	assert_position(w, w->f.n, w->f.n);
 }
 
+static void a_time_too_far_in_the_future_is_made_1970_and_counted(void **state)
+{
+	struct world *w = *state;
+
+	put_section(&w->f);
+	put_interface(&w->f, 1, 0, 6, 0);
+	put_packet(&w->f, 0, INT64_MAX, 4, 4);
+	put_packet(&w->f, 0, 9223372036853999999, 4, 4);
+	assert_int_equal(open_file(w, NULL), 0);
+	assert_int_equal(next(w).time_us, 0);
+	assert_int_equal(next(w).time_us, 9223372036853999999);
+	assert_int_equal(readfile_counts(w->file)->beyond, 1);
+	assert_int_equal(readfile_counts(w->file)->misdated, 0);
+	assert_end(w);
+}
+
 static void a_packet_without_a_time_is_made_1970_and_counted(void **state)
 {
 	struct world *w = *state;
@@ -691,6 +707,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_time_before_1970_is_made_1970_and_counted),
+		CASE(a_time_too_far_in_the_future_is_made_1970_and_counted),
 		CASE(a_packet_without_a_time_is_made_1970_and_counted),
 		CASE(a_packet_over_the_snap_length_of_the_header_is_whole),
 		CASE(a_packet_too_long_for_a_record_is_cut_and_counted),

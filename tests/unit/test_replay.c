@@ -579,7 +579,7 @@ static void test_it_ends_while_its_thread_hangs(void **state)
 static void test_what_is_not_sent_as_it_is_is_told(void **state)
 {
 	file.counts = (struct readfile_counts){
-		.packets = 9, .cut = 2, .misdated = 3, .undated = 4, .untold = 6};
+		.packets = 9, .cut = 2, .misdated = 3, .undated = 4, .beyond = 7, .untold = 6};
 	file.unfit = true;
 	assert_int_equal(open_replay(A_FILE), 0);
 	run();
@@ -589,6 +589,7 @@ static void test_what_is_not_sent_as_it_is_is_told(void **state)
 	assert_int_equal(lines_with("x.pcap: 2 packet(s) of more than 262144 bytes were cut"), 1);
 	assert_int_equal(lines_with("x.pcap: 3 packet(s) from before 1970"), 1);
 	assert_int_equal(lines_with("x.pcap: 4 packet(s) without a time"), 1);
+	assert_int_equal(lines_with("x.pcap: 7 packet(s) of a time after the year 294246"), 1);
 	assert_int_equal(lines_with("x.pcap: 5 packet(s) left out"), 1);
 	assert_int_equal(lines_with("x.pcap: 6 packet(s) were lost"), 1);
 	file.unfit = false;

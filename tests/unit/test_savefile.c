@@ -396,11 +396,15 @@ static void a_time_that_a_packet_cannot_hold_is_1970(void **state)
 {
 	static const struct {
 		uint8_t resolution;
+		bool beyond;
 		int64_t offset;
 		uint64_t ticks;
 	} cases[] = {
-		{6, -2, 1999999},      {6, 0, (uint64_t)-1000}, /* wrapped around */
-		{0x80, 0, UINT64_MAX}, {0x80, INT64_MAX, 1},    {6, INT64_MIN, 0},
+		{6, false, -2, 1999999},      {6, false, 0, (uint64_t)-1000}, /* wrapped around */
+		{0x80, false, 0, UINT64_MAX}, {6, false, INT64_MIN, 0},
+		{0x80, true, INT64_MAX, 1},   {0x80, true, 0, INT64_MAX},
+		{6, true, 0, INT64_MAX},      {3, true, 0, INT64_MAX / 2},
+		{6, true, 9223372036854, 0},  {9, true, INT64_MAX, UINT64_MAX},
 	};
 	struct world *w = *state;
 
@@ -410,7 +414,9 @@ static void a_time_that_a_packet_cannot_hold_is_1970(void **state)
 		put_interface(&w->f, 1, 0, cases[i].resolution, cases[i].offset);
 		put_packet(&w->f, 0, cases[i].ticks, 4, 4);
 		assert_packet(w, 1, 0, 0, 4, 4);
-		assert_true(w->item.misdated && !w->item.undated);
+		assert_int_equal(w->item.misdated, !cases[i].beyond);
+		assert_int_equal(w->item.beyond, cases[i].beyond);
+		assert_false(w->item.undated);
 	}
 }
 
