@@ -162,7 +162,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct app *a = w->data;
-	char summary[192], text[704];
+	char summary[256], text[768];
 
 	a->ops->summary(a->role, summary, sizeof(summary));
 	snprintf(text, sizeof(text), "%s: %s", a->stopping ? "stopping" : a->state, summary);

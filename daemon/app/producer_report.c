@@ -3,12 +3,14 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "app/report.h"
 #include "base/log.h"
 #include "capture/live_capture.h"
 #include "capture/replay.h"
 #include "output/viewer.h"
+#include "packet/members.h"
 #include "producer/producer.h"
 #include "producer/rejections.h"
 #include "producer/relay.h"
@@ -82,8 +84,14 @@ void producer_report_summarize(struct role *s, char *buf, size_t size)
 {
 	struct counters now;
 
+	size_t len;
+
 	read_counters(s, &now);
 	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
+	len = strlen(buf);
+	if (s->members)
+		members_describe(s->members, now.received + now.dropped_kernel, buf + len,
+				 size - len);
 }
 
 /* A failure's line was its reason; whoever interrupts a start is told that nothing was taken. */

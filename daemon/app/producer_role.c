@@ -22,6 +22,7 @@
 #include "capture/replay.h"
 #include "config/config_ref.h"
 #include "output/viewer.h"
+#include "packet/members.h"
 #include "packet/own_traffic.h"
 #include "producer/delivery.h"
 #include "producer/outclient.h"
@@ -311,6 +312,14 @@ static void on_capture_opened(void *ctx, int err)
 
 /* ---- reload ---- */
 
+/* Who shares the interface with us. */
+static int join_members(struct role *s, const struct config *cfg)
+{
+	members_free(s->members);
+	s->members = NULL;
+	return cfg->fanout ? members_new(&s->members, (uint16_t)(cfg->fanout - 1), s->own) : 0;
+}
+
 static void end_reload(struct role *s, const struct config *cfg, struct outclient *next, int err)
 {
 	s->next_cfg = NULL;
@@ -320,6 +329,9 @@ static void end_reload(struct role *s, const struct config *cfg, struct outclien
 		return;
 	}
 	delivery_reload(s->delivery, cfg, next);
+	/* Without it the capture goes on, and may feed on the others': it was said. */
+	if (s->cfg->fanout != cfg->fanout)
+		join_members(s, cfg);
 	config_hold(&s->cfg, cfg);
 }
 
@@ -412,6 +424,7 @@ static void role_free(struct role *s)
 	replay_free(s->replay);
 	delivery_free(s->delivery);
 	replay_check_free(s->check);
+	members_free(s->members);
 	own_traffic_unref(s->own);
 	viewer_free(s->viewer);
 	config_unref(s->cfg);
@@ -435,6 +448,8 @@ static int role_new(struct role **out, const struct role_options *opt)
 	r = s->cfg->pretty_print ? viewer_new(&s->viewer, s->opt.loop) : 0;
 	if (r == 0 && !s->cfg->read_file)
 		r = own_traffic_new(&s->own);
+	if (r == 0)
+		r = join_members(s, s->cfg);
 	if (r == 0)
 		r = open_input(s);
 	if (r == 0 && !s->live)

@@ -15,6 +15,7 @@ struct role {
 	struct role_options opt;
 	const struct config *cfg;
 	struct own_traffic *own;   /* NULL when nothing is left out */
+	struct members *members;   /* NULL without a fanout group */
 	struct delivery *delivery; /* NULL until the input is open */
 	struct relay *relay;       /* of the delivery */
 	struct producer *producer; /* likewise */

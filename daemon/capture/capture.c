@@ -36,6 +36,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/capture_impl.h"
 #include "capture/kernel_counts.h"
 #include "capture/kernel_filter.h"
 #include "capture/pcap_handle.h"
@@ -45,78 +46,6 @@
 #define STOP_SLACK_S 0.1
 #define NS_PER_S     1000000000
 #define CLOCK_JITTER 1000 /* ns: a smaller step of the wall clock is none */
-
-struct capture {
-	struct capture_options opt; /* its strings are not used */
-	struct pcap_handle device;
-	uint16_t linktype;
-	ev_io io;
-	ev_timer timer;      /* polls while stopping */
-	uint64_t begin, end; /* µs; end 0 = none */
-	uint64_t born;
-	int64_t clock_ahead; /* ns, of the wall clock to the steady one, when begin was set */
-	bool running, stopping;
-	int64_t stop_deadline; /* ns, CLOCK_MONOTONIC */
-
-	struct annotation annotation;
-
-	struct packet parked; /* not taken by the sink; data points at parked_data */
-	char parked_interface[IFNAMSIZ];
-	uint8_t *parked_data;
-	bool has_parked;
-	int sink_error;
-
-	uint64_t received, bytes, cut; /* cut: belongs to the other handle of a hand-over */
-	uint64_t refused;              /* by the filter, that the kernel does not take */
-	uint64_t early;                /* from before our filter */
-	bool inexact;                  /* the kernel's count and ours cannot be compared */
-	struct kernel_counts kernel;   /* since the baseline */
-};
-
-/* ---- counters ---- */
-
-/* What the device loses after our end is the next handle's. */
-void capture_sample(struct capture *c)
-{
-	kernel_counts_sample(&c->kernel, &c->device, !c->stopping && !c->end);
-}
-
-static uint64_t count_seen(const struct capture *c)
-{
-	return c->received + c->cut + c->refused;
-}
-
-/* What the kernel put into the ring for us and we have not seen. */
-static uint64_t count_unseen(const struct capture *c)
-{
-	uint64_t filled = c->kernel.passed - c->kernel.dropped, seen = count_seen(c);
-
-	return filled > seen ? filled - seen : 0;
-}
-
-/* Where the kernel does not count what passes the filter it is what we took, and what was lost. */
-static uint64_t count_passed(const struct capture *c, uint64_t early)
-{
-	if (c->device.filter == DEVICE_FILTER_LIBPCAP)
-		return c->received + c->kernel.dropped;
-	return c->kernel.passed - c->cut - c->refused - early;
-}
-
-void capture_read_counters(const struct capture *c, struct capture_counters *out)
-{
-	/* A packet on its way while the filters changed is counted, and yet from before ours. */
-	uint64_t unseen = count_unseen(c), early = unseen < c->early ? unseen : c->early;
-
-	*out = (struct capture_counters){
-		.received = c->received,
-		.bytes = c->bytes,
-		.dropped_kernel = c->kernel.dropped,
-		.dropped_interface = c->kernel.dropped_device,
-		.passed = count_passed(c, early),
-		.unread = c->stopping && !c->inexact ? unseen - early : 0,
-		.inexact = c->inexact,
-	};
-}
 
 /* ---- packets ---- */
 
@@ -209,7 +138,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 	if (c->annotation.names)
 		annotation_find_interface(&c->annotation, &pkt);
 	if (c->kernel.losses.n)
-		pkt.dropcount = kernel_counts_take_losses(&c->kernel, count_seen(c), pkt.time_us);
+		pkt.dropcount = kernel_counts_take_losses(&c->kernel, capture_seen(c), pkt.time_us);
 	c->received++;
 	c->bytes += pkt.caplen;
 	r = c->opt.sink(c->opt.ctx, &pkt);
@@ -246,7 +175,7 @@ static bool offer_parked(struct capture *c)
 
 /* ---- the loop ---- */
 
-static void unwatch(struct capture *c)
+void capture_unwatch(struct capture *c)
 {
 	ev_io_stop(c->opt.loop, &c->io);
 	ev_timer_stop(c->opt.loop, &c->timer);
@@ -256,28 +185,53 @@ static void unwatch(struct capture *c)
 static void watch(struct capture *c)
 {
 	ev_io_start(c->opt.loop, &c->io);
-	if (c->stopping && !ev_is_active(&c->timer))
+	if ((c->stopping || *c->fault) && !ev_is_active(&c->timer))
 		ev_timer_again(c->opt.loop, &c->timer);
+}
+
+static bool is_late(const struct capture *c)
+{
+	return clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+}
+
+/* Its ring is empty, or holds what came after the stop. */
+static bool may_leave(const struct capture *c, int last_batch)
+{
+	if (capture_unseen(c) == 0)
+		return true;
+	if (capture_seen(c) < c->stop_at)
+		return last_batch <= 0 && is_late(c);
+	return is_late(c) || (last_batch > 0 && last_batch < BATCH);
 }
 
 static bool drained(struct capture *c, int last_batch)
 {
 	capture_sample(c);
+	if (c->opt.fanout)
+		return may_leave(c, last_batch);
 	if (c->device.filter == DEVICE_FILTER_LIBPCAP && !c->device.packet_socket)
-		return last_batch <= 0 || clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
-	if (count_unseen(c) == 0)
+		return last_batch <= 0 || is_late(c);
+	if (capture_unseen(c) == 0)
 		return true;
-	return (last_batch == 0 || last_batch == PCAP_ERROR) &&
-	       clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+	return (last_batch == 0 || last_batch == PCAP_ERROR) && is_late(c);
+}
+
+/* What takes packets is of no use any more. */
+static void lose(struct capture *c, const char *text)
+{
+	char why[PCAP_ERRBUF_SIZE];
+
+	snprintf(why, sizeof(why), "%s", text);
+	capture_stop(c); /* which calls libpcap again */
+	c->opt.on_lost(c->opt.ctx, why);
 }
 
 static void work(struct capture *c)
 {
-	char why[PCAP_ERRBUF_SIZE];
 	int n, err;
 
 	if (!offer_parked(c)) {
-		unwatch(c);
+		capture_unwatch(c);
 		return;
 	}
 	kernel_counts_take(&c->kernel, &c->device);
@@ -285,16 +239,14 @@ static void work(struct capture *c)
 	err = c->sink_error;
 	c->sink_error = 0; /* it may be run again */
 	if (err) {
-		unwatch(c);
+		capture_unwatch(c);
 		c->opt.on_error(c->opt.ctx, err);
 	} else if (c->has_parked) {
-		unwatch(c);
-	} else if (n == PCAP_ERROR && !c->stopping) {
-		snprintf(why, sizeof(why), "%s", pcap_geterr(c->device.pcap));
-		capture_stop(c); /* which calls libpcap again */
-		c->opt.on_lost(c->opt.ctx, why);
+		capture_unwatch(c);
+	} else if ((n == PCAP_ERROR || *c->fault) && !c->stopping) {
+		lose(c, *c->fault ? c->fault : pcap_geterr(c->device.pcap));
 	} else if (c->stopping && drained(c, n)) {
-		unwatch(c);
+		capture_unwatch(c);
 		c->opt.on_stopped(c->opt.ctx);
 	} else {
 		watch(c);
@@ -342,7 +294,9 @@ void capture_stop(struct capture *c)
 	if (c->stopping)
 		return;
 	capture_sample(c);
-	refuse_more(c);
+	c->stop_at = c->kernel.passed - c->kernel.dropped;
+	if (!c->opt.fanout)
+		refuse_more(c);
 	c->stopping = true;
 	c->stop_deadline = clock_ns(CLOCK_MONOTONIC) +
 			   (int64_t)((2e-3 * c->opt.buffer_timeout_ms + STOP_SLACK_S) * NS_PER_S);
@@ -350,20 +304,20 @@ void capture_stop(struct capture *c)
 		watch(c);
 }
 
-static void set_begin(struct capture *c, uint64_t time_us)
+void capture_set_begin(struct capture *c, uint64_t time_us)
 {
 	c->begin = time_us;
 	c->clock_ahead = clock_ns(CLOCK_REALTIME);
 	c->clock_ahead -= clock_ns(CLOCK_MONOTONIC);
 }
 
-static int begin_counting(struct capture *c, char *why, size_t size)
+int capture_begin(struct capture *c, char *why, size_t size)
 {
 	int r;
 
 	kernel_counts_begin(&c->kernel, &c->device);
 	c->born = c->device.own_clock ? 0 : (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
-	set_begin(c, c->born);
+	capture_set_begin(c, c->born);
 	r = pcap_handle_begin(&c->device, why, size);
 	/* On `any` the kernel counts what lo carries twice. */
 	c->kernel.timed = c->device.any || c->device.filter == DEVICE_FILTER_LIBPCAP;
@@ -384,7 +338,7 @@ int capture_new(struct capture **out, const struct capture_options *opt, char *w
 	if (r == 0)
 		r = capture_file_linktype(c->device.pcap, &c->linktype);
 	if (r == 0)
-		r = begin_counting(c, why, size);
+		r = opt->stand_by ? capture_stand_by(c) : capture_begin(c, why, size);
 	if (r != 0) {
 		capture_free(c);
 		return r;
@@ -409,7 +363,7 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 	capture_sample(newer);
 	kernel_counts_forget_losses(&newer->kernel);
 	older->end = (uint64_t)clock_ns(CLOCK_REALTIME) / 1000;
-	set_begin(newer, older->end);
+	capture_set_begin(newer, older->end);
 	kernel_counts_sample(&older->kernel, &older->device, true);
 	older->kernel.over = true;
 }
@@ -434,27 +388,6 @@ int capture_index(const struct capture *c)
 	return c->device.index;
 }
 
-bool capture_is_away(int r)
-{
-	return r == CAPTURE_E_MISSING || r == CAPTURE_E_DOWN;
-}
-
-int capture_errno(int r)
-{
-	switch (r) {
-	case CAPTURE_E_MISSING:
-	case CAPTURE_E_DOWN:
-		return -ENODEV;
-	case CAPTURE_E_PERMISSION:
-		return -EPERM;
-	case CAPTURE_E_FILTER:
-	case CAPTURE_E_NAME:
-		return -EINVAL;
-	default:
-		return r < 0 ? r : -EIO;
-	}
-}
-
 bool capture_has_parked(const struct capture *c)
 {
 	return c->has_parked;
@@ -465,7 +398,7 @@ bool capture_is_empty(struct capture *c)
 	if (!c->stopping || c->inexact || c->has_parked)
 		return false;
 	capture_sample(c);
-	return count_unseen(c) == 0 && clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
+	return capture_unseen(c) == 0 && clock_ns(CLOCK_MONOTONIC) > c->stop_deadline;
 }
 
 int capture_dlt(const struct capture *c)

@@ -4,6 +4,9 @@
  *
  * Two handles may be open on one interface for a hand-over; the cut is a time: each packet has the
  * same time stamp on both, so that what is older belongs to one and what is newer to the other.
+ *
+ * A handle in a fanout group (fanout.h) does not see what the others take, so there the older one
+ * captures until it leaves, and the newer one stands by until then.
  */
 #pragma once
 
@@ -15,11 +18,6 @@
 #include "capture/capture_types.h"
 
 struct capture;
-
-/* The interface is missing or down. */
-bool capture_is_away(int r);
-/* -EINVAL, -ENODEV, -EPERM, -EIO for a capture_error; an errno as it is. */
-int capture_errno(int r);
 
 /* After capture_stop(), if not inexact: passed = received + dropped_kernel + unread. */
 struct capture_counters {
@@ -58,8 +56,30 @@ void capture_hand_over(struct capture *older, struct capture *newer);
 /*
  * Ends the capture: a filter that rejects all, then what is in the ring goes to the sink, then
  * on_stopped. Waits for capture_run() while a packet is parked.
+ *
+ * A member of a group has packets until it leaves: nobody else could have what a filter rejects.
+ * on_stopped says that this is a good moment, as its ring was just read.
  */
 void capture_stop(struct capture *c);
+
+/*
+ * Of handles in a group, or that follow one; else nothing happens. `c` leaves it, and `next` (NULL:
+ * there is none) begins in its place. A packet that `c` has not read by now is lost, and counted as
+ * dropped by the kernel. Only the counts of `c` are left.
+ */
+void capture_leave(struct capture *c, struct capture *next);
+
+/* It is open, but captures nothing before its turn comes: capture_options.stand_by. */
+bool capture_stands_by(const struct capture *c);
+
+/* Its turn has come: there is nobody before it. A fault is told by on_lost(), once it is run. */
+void capture_take_turn(struct capture *c);
+
+/*
+ * `c` takes over the filter of `fresh`, which stands by, when that is all in which they differ: no
+ * packet is lost. False: it is not.
+ */
+bool capture_adopt(struct capture *c, struct capture *fresh);
 
 /* What the kernel says of the interface now, not when an event was queued. */
 enum capture_link capture_look(const struct capture *c);

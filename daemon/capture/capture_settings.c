@@ -17,6 +17,7 @@ void capture_settings_apply(const struct config *cfg, struct capture_options *op
 	opt->direction = cfg->direction;
 	opt->precision = cfg->time_stamp_precision;
 	opt->time_stamp_type = cfg->time_stamp_type;
+	opt->fanout = cfg->fanout;
 }
 
 bool capture_settings_can_follow(const struct config *before, const struct config *after, char *why,

@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "packet/packet.h"
 
-/* Reasons that a caller may wait out (positive returns of capture_new()). */
+/* Reasons that a caller may wait out (positive returns of capture_new()); capture_error.h. */
 enum capture_error {
 	CAPTURE_E_MISSING = 1, /* no such interface */
 	CAPTURE_E_DOWN,        /* it is there, but down */
@@ -31,6 +31,9 @@ struct capture_options {
 	uint32_t buffer_timeout_ms; /* block retire time */
 	bool promiscuous;
 	bool immediate; /* no block retire time: each packet by itself */
+	bool stand_by;  /* another handle of ours is in a group: capture_leave() lets this one begin
+			 */
+	uint32_t fanout; /* the group (fanout.h), plus 1; 0: none */
 	enum config_direction direction;
 	enum config_precision precision;
 	enum config_time_stamp_type time_stamp_type;

@@ -38,6 +38,7 @@ static void pass_losses(struct handover *h, struct capture *next)
 
 static void close_handle(struct handover *h, size_t i)
 {
+	capture_leave(h->handles[i], i + 1 < h->n ? h->handles[i + 1] : NULL);
 	read_handle(h->handles[i], &h->closed);
 	h->untold += capture_take_losses(h->handles[i]);
 	capture_free(h->handles[i]);
@@ -115,18 +116,35 @@ void handover_interface_changed(struct handover *h, int index)
 		ifnames_changed(h->origin.names, index);
 }
 
+/* The first of two leaves its group as soon as it is read; there is no moment to cut at. */
+static void follow(struct handover *h, struct capture *fresh)
+{
+	if (h->n == 1)
+		capture_take_turn(fresh);
+	else
+		capture_stop(h->handles[h->n - 2]);
+}
+
 void handover_add(struct handover *h, struct capture *fresh, bool cut)
 {
-	if (cut)
+	bool waits = capture_stands_by(fresh);
+
+	if (cut && waits && capture_adopt(handover_newest(h), fresh)) {
+		capture_free(fresh);
+		return;
+	}
+	if (cut && !waits)
 		capture_hand_over(handover_newest(h), fresh);
 	pass_losses(h, fresh);
 	capture_annotate(fresh, origin_of(h));
 	h->handles[h->n++] = fresh;
 	if (h->n == 1)
 		ev_timer_again(h->loop, &h->sample);
-	if (h->n > 1)
+	if (waits)
+		follow(h, fresh);
+	else if (h->n > 1)
 		start_grace(h);
-	else if (h->running)
+	if (h->n == 1 && h->running)
 		capture_run(fresh);
 }
 

@@ -4,8 +4,9 @@
  * memory. The first is read; the second fills its ring meanwhile. They share a cut: the older takes
  * packets from before it, the newer those from then on. A moment after the cut (a packet may have
  * been stamped, but not be in the ring yet) the older rejects all, is read empty and closed, and
- * the newer one's turn comes. Their counters are added up; what one has lost and no packet of it
- * tells any more, the next one's first packet tells.
+ * the newer one's turn comes. In a fanout group, where they would share what comes, the older takes
+ * all until it is closed; only then does the newer one begin. Their counters are added up; what one
+ * has lost and no packet of it tells any more, the next one's first packet tells.
  */
 #pragma once
 

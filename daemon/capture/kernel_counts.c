@@ -12,7 +12,7 @@ void kernel_counts_begin(struct kernel_counts *k, const struct pcap_handle *d)
 	pcap_stats(d->pcap, &k->last);
 }
 
-static void note_drops(struct kernel_counts *k, uint32_t packets)
+static void note_drops(struct kernel_counts *k, uint64_t packets)
 {
 	if (packets == 0)
 		return;
@@ -27,14 +27,25 @@ static void note_drops(struct kernel_counts *k, uint32_t packets)
 		    packets);
 }
 
-void kernel_counts_take(struct kernel_counts *k, const struct pcap_handle *d)
+void kernel_counts_end(struct kernel_counts *k, int fd)
 {
 	uint32_t passed, dropped;
 
-	if (!d->packet_socket || !socket_counts_take(pcap_fileno(d->pcap), &passed, &dropped))
+	if (!socket_counts_take(fd, &passed, &dropped))
 		return;
 	k->passed += passed;
 	note_drops(k, dropped);
+}
+
+void kernel_counts_take(struct kernel_counts *k, const struct pcap_handle *d)
+{
+	if (d->packet_socket)
+		kernel_counts_end(k, pcap_fileno(d->pcap));
+}
+
+void kernel_counts_lose(struct kernel_counts *k, uint64_t packets)
+{
+	note_drops(k, packets);
 }
 
 /*

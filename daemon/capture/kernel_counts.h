@@ -35,6 +35,12 @@ void kernel_counts_take(struct kernel_counts *k, const struct pcap_handle *d);
 /* Has all counts, by several system calls. `device`: the device's losses are still ours. */
 void kernel_counts_sample(struct kernel_counts *k, const struct pcap_handle *d, bool device);
 
+/* The last counts of a handle that is closed but for its socket. */
+void kernel_counts_end(struct kernel_counts *k, int fd);
+
+/* So many that are in the ring nobody will read. */
+void kernel_counts_lose(struct kernel_counts *k, uint64_t packets);
+
 /* What was lost until now another handle of the interface has counted; its packets it has not. */
 void kernel_counts_forget_losses(struct kernel_counts *k);
 

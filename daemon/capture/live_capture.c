@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "capture/capture_error.h"
 #include "capture/capture_settings.h"
 #include "capture/handover.h"
 #include "capture/interface_state.h"
@@ -167,6 +168,7 @@ static int open_handle(struct live_capture *t, const struct config *cfg)
 	int r;
 
 	capture_settings_apply(cfg, &opt);
+	opt.stand_by = t->cfg->fanout && t->queue.n && !t->waiting;
 	r = opening_start(t->opening, &opt, t->state.dlt < 0 ? DLT_ETHERNET : t->state.dlt);
 	if (r == 0)
 		retry_begin(&t->retry);

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "capture/fanout.h"
 #include "capture/kernel_filter.h"
 #include "capture/netdev.h"
 #include "capture/time_stamps.h"
@@ -133,6 +134,33 @@ static void share_stamps(const struct pcap_handle *d)
 		log_debug("%s: SO_TIMESTAMPNS: %s", d->name, strerror(errno));
 }
 
+static int failed_in_group(const struct pcap_handle *d, char *why, size_t size, const char *text)
+{
+	snprintf(why, size, "%s: fanout %u: %s", d->name, d->fanout - 1, text);
+	return CAPTURE_E_OTHER;
+}
+
+/* Said now, as one that stands by joins only when there is no way back. */
+static int check_group(const struct pcap_handle *d, char *why, size_t size)
+{
+	char text[160];
+
+	if (!d->fanout ||
+	    fanout_check(d->index, (uint16_t)(d->fanout - 1), text, sizeof(text)) == 0)
+		return 0;
+	return failed_in_group(d, why, size, text);
+}
+
+static int join_group(const struct pcap_handle *d, char *why, size_t size)
+{
+	char text[160];
+
+	if (!d->fanout || fanout_join(pcap_fileno(d->pcap), (uint16_t)(d->fanout - 1), d->loopback,
+				      text, sizeof(text)) == 0)
+		return 0;
+	return failed_in_group(d, why, size, text);
+}
+
 static int prepare_socket(struct pcap_handle *d, char *why, size_t size)
 {
 	int fd = pcap_fileno(d->pcap), one = 1, r;
@@ -148,11 +176,15 @@ static int prepare_socket(struct pcap_handle *d, char *why, size_t size)
 			d, why, size,
 			"on a loopback interface every packet comes in; direction can be "
 			"in or inout");
-	if (dev.flags & IFF_LOOPBACK)
+	d->loopback = (dev.flags & IFF_LOOPBACK) != 0;
+	if (d->loopback)
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	/* Which a group knows only by a flag of newer kernels. */
+	if (d->loopback && d->fanout)
+		d->direction = CONFIG_DIRECTION_IN;
 	d->index = netdev_bound_index(fd);
 	d->hardware_type = dev.hardware_type;
-	return 0;
+	return check_group(d, why, size);
 }
 
 static int open_once(struct pcap_handle *d, const struct capture_options *opt, char *why,
@@ -169,7 +201,12 @@ static int open_once(struct pcap_handle *d, const struct capture_options *opt, c
 	/* It says of each packet by which interface it came. */
 	if (d->any && pcap_set_datalink(d->pcap, DLT_LINUX_SLL2) < 0)
 		log_debug("%s: %s", d->name, pcap_geterr(d->pcap));
-	return d->packet_socket ? prepare_socket(d, why, size) : set_direction(d, why, size);
+	if (d->packet_socket)
+		return prepare_socket(d, why, size);
+	if (d->fanout)
+		return failed_in_group(d, why, size,
+				       "only the packets of a network interface can be shared");
+	return set_direction(d, why, size);
 }
 
 static int compile(struct pcap_handle *d, const char *filter, char *why, size_t size)
@@ -269,6 +306,7 @@ int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, c
 		.direction = opt->direction,
 		.nanoseconds = opt->precision == CONFIG_PRECISION_NANO,
 		.own_clock = time_stamps_are_own(opt->time_stamp_type),
+		.fanout = opt->fanout,
 	};
 	snprintf(d->name, sizeof(d->name), "%s", opt->interface);
 	d->any = !strcmp(d->name, "any");
@@ -301,6 +339,8 @@ static bool is_cooked(const struct pcap_handle *d)
  * libpcap would also apply it itself to what the ring's first block holds, and there finds no match
  * for what only the kernel knows: `inbound` lost those packets. Of a cooked device it has to make
  * the kernel's offsets out of those in a header that the kernel does not see.
+ *
+ * The filter is the very next step after the join: what comes in between is lost.
  */
 static int install_in_kernel(struct pcap_handle *d, const struct bpf_program *program, char *why,
 			     size_t size)
@@ -308,6 +348,8 @@ static int install_in_kernel(struct pcap_handle *d, const struct bpf_program *pr
 	struct bpf_program directed;
 	int r = for_direction(d, &directed, program);
 
+	if (r == 0)
+		r = join_group(d, why, size);
 	if (r == 0 && is_cooked(d)) {
 		r = install(d, &directed, why, size);
 	} else if (r == 0) {
@@ -347,6 +389,25 @@ int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size)
 	return r;
 }
 
+int pcap_handle_adopt(struct pcap_handle *d, struct pcap_handle *other)
+{
+	struct bpf_program directed, program = d->program;
+	int r;
+
+	if (d->filter != DEVICE_FILTER_KERNEL || other->filter != DEVICE_FILTER_KERNEL ||
+	    is_cooked(d))
+		return -ENOTSUP;
+	r = for_direction(d, &directed, &other->program);
+	if (r == 0)
+		r = kernel_filter_attach(pcap_fileno(d->pcap), &directed);
+	pcap_freecode(&directed);
+	if (r == 0) {
+		d->program = other->program;
+		other->program = program;
+	}
+	return r;
+}
+
 /* ---- what it is ---- */
 
 enum capture_link pcap_handle_look(const struct pcap_handle *d)
@@ -375,4 +436,12 @@ void pcap_handle_close(struct pcap_handle *d)
 	if (d->pcap)
 		pcap_close(d->pcap);
 	d->pcap = NULL;
+}
+
+int pcap_handle_close_all_but_socket(struct pcap_handle *d)
+{
+	int fd = d->pcap ? fcntl(pcap_fileno(d->pcap), F_DUPFD_CLOEXEC, 0) : -1;
+
+	pcap_handle_close(d);
+	return fd;
 }

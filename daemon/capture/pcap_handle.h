@@ -34,6 +34,8 @@ struct pcap_handle {
 	enum config_direction direction;
 	bool nanoseconds; /* in tv_usec */
 	bool own_clock;   /* times are not the host's: they tell nothing beside its clock */
+	bool loopback;
+	uint32_t fanout; /* the group that it is to join, plus 1; 0: none */
 	enum device_filter filter;
 	struct bpf_program program;
 };
@@ -45,8 +47,12 @@ struct pcap_handle {
 int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, char *why,
 		     size_t size);
 
-/* Packets that match come from now on. As pcap_handle_open(). */
+/* Packets that match come from now on, in a group its share of them. As pcap_handle_open(). */
 int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size);
+
+/* From now on those come that match the filter of another one of the same interface. 0 or -errno.
+ */
+int pcap_handle_adopt(struct pcap_handle *d, struct pcap_handle *other);
 
 /* With DEVICE_FILTER_HERE: false when the packet is to be left out; else it is to be cut. */
 static inline bool pcap_handle_matches(const struct pcap_handle *d, const struct pcap_pkthdr *h,
@@ -62,3 +68,9 @@ enum capture_link pcap_handle_look(const struct pcap_handle *d);
 const char *pcap_handle_link_name(const struct pcap_handle *d);
 
 void pcap_handle_close(struct pcap_handle *d);
+
+/*
+ * The same, but for the socket, which the caller closes: a member of a group is one until then, and
+ * to give back its ring takes longer than any other step. -1: it is closed too.
+ */
+int pcap_handle_close_all_but_socket(struct pcap_handle *d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a configuration in the making, for its own files: config_builder.c is its life,
- * start_rules.c what settles where a consumer starts and ends.
+ * input_rules.c what settles what a producer reads, start_rules.c where a consumer starts and ends.
  */
 #pragma once
 

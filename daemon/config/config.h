@@ -98,6 +98,7 @@ struct config {
 	uint32_t buffer_timeout_ms; /* block retire time */
 	uint32_t snaplen;           /* bytes */
 	uint32_t pace;              /* times the speed of its time stamps; 0: as fast as it goes */
+	uint32_t fanout;            /* the group that shares the interface, plus 1; 0: none */
 	enum config_direction direction;
 	enum config_precision time_stamp_precision;
 	enum config_time_stamp_type time_stamp_type;

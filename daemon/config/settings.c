@@ -160,6 +160,11 @@ static const struct setting table[] = {
 	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "inout", .choices = directions,
 	 .live = true,
 	 .help = "Capture only packets that come in, or only those that go out."},
+	{.name = "fanout", .metavar = "GROUP", FIELD(fanout, OPTIONAL), IN_INPUT,
+	 .change = CONFIG_CHANGE_CAPTURE, .shown = "all packets are captured", .max = 65535,
+	 .live = true,
+	 .help = "Share the packets of the interface with the other instances on this host that "
+		 "have the same group: each flow goes to one of them."},
 	{.name = "time-stamp-precision", .metavar = "PRECISION", FIELD(time_stamp_precision, ENUM),
 	 IN_INPUT, .change = CONFIG_CHANGE_CAPTURE, .initial = "micro", .choices = precisions,
 	 .live = true,

@@ -26,6 +26,8 @@ enum setting_type {
 	SETTING_ACTION, /* an option without a field: --help, --producer, ... */
 	SETTING_BOOL,
 	SETTING_INTEGER,
+	SETTING_OPTIONAL, /* an integer that need not be set: its field has one more, 0 is not set
+			   */
 	SETTING_SIZE,
 	SETTING_TIME,
 	SETTING_STRING,

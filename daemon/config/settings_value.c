@@ -180,6 +180,23 @@ static void format_range_of_number(char *buf, size_t size, const struct setting 
 			 setting->most ? setting->most : "");
 }
 
+static int set_optional(void *field, const struct setting *setting, const struct given *given)
+{
+	uint32_t value = 0;
+	int r = set_number(&value, setting, given);
+
+	if (r == 0)
+		*(uint32_t *)field = value + 1;
+	return r;
+}
+
+static int format_optional(char *buf, size_t size, const void *field, const struct setting *setting)
+{
+	uint32_t value = *(const uint32_t *)field;
+
+	return value ? write_number(buf, size, setting, value - 1) : snprintf(buf, size, "%s", "");
+}
+
 static int set_string(void *field, const struct setting *setting, const struct given *given)
 {
 	size_t len = strlen(given->text);
@@ -315,6 +332,8 @@ static const struct type types[] = {
 		set_bool, format_bool, format_range_of_bool, NULL},
 	[SETTING_INTEGER] = {{"integer", NUMBER, "a number"},
 		set_number, format_number, format_range_of_number, NULL},
+	[SETTING_OPTIONAL] = {{"integer", NUMBER, "a number"},
+		set_optional, format_optional, format_range_of_number, NULL},
 	[SETTING_SIZE] = {{"size", NUMBER | TEXT, "a size such as \"64M\""},
 		set_number, format_number, format_range_of_number, NULL},
 	[SETTING_TIME] = {{"time", NUMBER | TEXT, "a time such as \"20ms\""},

@@ -8,6 +8,7 @@
 #include "packet/own_traffic.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,27 +22,26 @@
 #include "base/log.h"
 #include "packet/dissect.h"
 
-#define MAX_CONNECTIONS 1024
-#define FORGET_AFTER_S  60
-
-struct endpoint {
-	uint8_t addr[16]; /* IPv4 in the first 4 bytes, the rest 0 */
-	uint16_t port;    /* host order; 0: unused */
-};
+#define FORGET_AFTER_S 60
+#define CLOSED         (-1)
+#define FOREIGN        INT_MAX /* open, of another process */
 
 struct connection {
-	struct endpoint local, remote;
-	bool v6, local_known;
-	int fd;           /* -1: closed */
-	time_t closed_at; /* CLOCK_MONOTONIC seconds */
+	struct own_connection c;
+	int fd;             /* CLOSED, FOREIGN */
+	unsigned int owner; /* 0: this process */
+	time_t closed_at;   /* CLOCK_MONOTONIC seconds */
 };
 
 struct own_traffic {
 	atomic_int refs;
 	_Atomic uint64_t ports[65536 / 64];
 	pthread_mutex_t lock;
-	struct connection connections[MAX_CONNECTIONS];
+	struct connection connections[OWN_TRAFFIC_MAX];
 	size_t used; /* rows ever used: the search ends there */
+	pthread_mutex_t watching;
+	void (*on_change)(void *ctx, bool fresh);
+	void *ctx;
 };
 
 int own_traffic_new(struct own_traffic **out)
@@ -52,6 +52,7 @@ int own_traffic_new(struct own_traffic **out)
 		return -ENOMEM;
 	o->refs = 1;
 	pthread_mutex_init(&o->lock, NULL);
+	pthread_mutex_init(&o->watching, NULL);
 	*out = o;
 	return 0;
 }
@@ -66,6 +67,7 @@ void own_traffic_unref(struct own_traffic *o)
 {
 	if (!o || atomic_fetch_sub(&o->refs, 1) > 1)
 		return;
+	pthread_mutex_destroy(&o->watching);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }
@@ -75,7 +77,7 @@ static time_t now_s(void)
 	return clock_ns(CLOCK_MONOTONIC) / 1000000000;
 }
 
-static bool read_endpoint(const struct sockaddr *sa, struct endpoint *out)
+static bool read_endpoint(const struct sockaddr *sa, struct own_endpoint *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (sa->sa_family == AF_INET) {
@@ -95,7 +97,7 @@ static bool read_endpoint(const struct sockaddr *sa, struct endpoint *out)
 	return false;
 }
 
-static bool local_endpoint(int fd, struct endpoint *out)
+static bool local_endpoint(int fd, struct own_endpoint *out)
 {
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
@@ -125,16 +127,17 @@ static void prune(struct own_traffic *o)
 	time_t now = now_s();
 
 	for (size_t i = 0; i < o->used; i++) {
-		struct connection *c = &o->connections[i];
+		struct connection *row = &o->connections[i];
 
-		if (c->local.port && c->fd < 0 && now - c->closed_at > FORGET_AFTER_S) {
-			mark_port(o, c->local.port, false);
-			c->local.port = 0;
+		if (row->c.local.port && row->fd == CLOSED &&
+		    now - row->closed_at > FORGET_AFTER_S) {
+			mark_port(o, row->c.local.port, false);
+			row->c.local.port = 0;
 		}
 	}
 	for (size_t i = 0; i < o->used; i++)
-		if (o->connections[i].local.port)
-			mark_port(o, o->connections[i].local.port, true);
+		if (o->connections[i].c.local.port)
+			mark_port(o, o->connections[i].c.local.port, true);
 }
 
 /* A free row, or the one closed longest ago, or NULL. Locked. */
@@ -144,14 +147,14 @@ static struct connection *free_row(struct own_traffic *o)
 
 	prune(o);
 	for (size_t i = 0; i < o->used; i++) {
-		struct connection *c = &o->connections[i];
+		struct connection *row = &o->connections[i];
 
-		if (!c->local.port)
-			return c;
-		if (c->fd < 0 && (!oldest || c->closed_at < oldest->closed_at))
-			oldest = c;
+		if (!row->c.local.port)
+			return row;
+		if (row->fd == CLOSED && (!oldest || row->closed_at < oldest->closed_at))
+			oldest = row;
 	}
-	return o->used < MAX_CONNECTIONS ? &o->connections[o->used++] : oldest;
+	return o->used < OWN_TRAFFIC_MAX ? &o->connections[o->used++] : oldest;
 }
 
 static bool bind_any_port(int fd, sa_family_t family)
@@ -164,44 +167,59 @@ static bool bind_any_port(int fd, sa_family_t family)
 	return bind(fd, (const struct sockaddr *)&in6, sizeof(in6)) == 0;
 }
 
+/* Locked. */
+static void put(struct own_traffic *o, const struct connection *fresh)
+{
+	struct connection *row = free_row(o);
+
+	if (!row)
+		return;
+	*row = *fresh;
+	mark_port(o, fresh->c.local.port, true);
+}
+
 static void add(struct own_traffic *o, int fd, const struct sockaddr *addr)
 {
-	struct connection conn = {.fd = fd, .v6 = addr->sa_family == AF_INET6};
-	struct connection *row;
+	struct connection row = {.fd = fd};
 
-	if (!read_endpoint(addr, &conn.remote) || !bind_any_port(fd, addr->sa_family) ||
-	    !local_endpoint(fd, &conn.local)) {
+	row.c.v6 = addr->sa_family == AF_INET6;
+	if (!read_endpoint(addr, &row.c.remote) || !bind_any_port(fd, addr->sa_family) ||
+	    !local_endpoint(fd, &row.c.local)) {
 		log_warn("Cannot identify our own connection to Kafka (%s): a capture on its "
 			 "interface would include it",
 			 strerror(errno));
 		return;
 	}
 	pthread_mutex_lock(&o->lock);
-	row = free_row(o);
-	if (row) {
-		*row = conn;
-		mark_port(o, conn.local.port, true);
-	}
+	put(o, &row);
 	pthread_mutex_unlock(&o->lock);
 }
 
 /* The kernel chose the local address in connect(2): from now on the match is exact. */
 static void complete(struct own_traffic *o, int fd)
 {
-	struct endpoint local;
+	struct own_endpoint local;
 
 	if (!local_endpoint(fd, &local))
 		return;
 	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->used; i++) {
-		struct connection *c = &o->connections[i];
+		struct connection *row = &o->connections[i];
 
-		if (c->fd == fd && c->local.port == local.port) {
-			c->local = local;
-			c->local_known = true;
+		if (row->fd == fd && row->c.local.port == local.port) {
+			row->c.local = local;
+			row->c.local_known = true;
 		}
 	}
 	pthread_mutex_unlock(&o->lock);
+}
+
+static void tell(struct own_traffic *o, bool fresh)
+{
+	pthread_mutex_lock(&o->watching);
+	if (o->on_change)
+		o->on_change(o->ctx, fresh);
+	pthread_mutex_unlock(&o->watching);
 }
 
 int own_traffic_connect(struct own_traffic *o, int fd, const struct sockaddr *addr, socklen_t len)
@@ -209,32 +227,114 @@ int own_traffic_connect(struct own_traffic *o, int fd, const struct sockaddr *ad
 	int err;
 
 	add(o, fd, addr);
+	tell(o, true);
 	err = connect(fd, addr, len) < 0 ? errno : 0;
 	complete(o, fd);
+	tell(o, false);
 	return err == EINPROGRESS ? 0 : err;
+}
+
+static void end(struct connection *row)
+{
+	row->fd = CLOSED;
+	row->closed_at = now_s();
 }
 
 int own_traffic_close(struct own_traffic *o, int fd)
 {
 	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->used; i++) {
-		struct connection *c = &o->connections[i];
+		struct connection *row = &o->connections[i];
 
-		if (c->local.port && c->fd == fd) {
-			c->fd = -1;
-			c->closed_at = now_s();
-		}
+		if (row->c.local.port && row->fd == fd)
+			end(row);
 	}
 	pthread_mutex_unlock(&o->lock);
+	tell(o, false);
 	return close(fd);
 }
 
-static bool same_address(const struct endpoint *e, const uint8_t addr[16])
+/* ---- other processes ---- */
+
+void own_traffic_watch(struct own_traffic *o, void (*fn)(void *ctx, bool fresh), void *ctx)
+{
+	pthread_mutex_lock(&o->watching);
+	o->on_change = fn;
+	o->ctx = ctx;
+	pthread_mutex_unlock(&o->watching);
+}
+
+size_t own_traffic_list(struct own_traffic *o, struct own_connection *out, size_t max)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->used && n < max; i++) {
+		const struct connection *row = &o->connections[i];
+
+		if (row->c.local.port && row->owner == 0 && row->fd != CLOSED)
+			out[n++] = row->c;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+static bool same_address(const struct own_endpoint *e, const uint8_t addr[16])
 {
 	return !memcmp(e->addr, addr, sizeof(e->addr));
 }
 
-static bool one_way(const struct connection *c, const uint8_t *local, uint16_t lport,
+static bool same_connection(const struct own_connection *a, const struct own_connection *b)
+{
+	return a->v6 == b->v6 && a->local.port == b->local.port &&
+	       a->remote.port == b->remote.port && same_address(&a->remote, b->remote.addr);
+}
+
+/* Of this owner, and open. Locked. */
+static struct connection *find_foreign(struct own_traffic *o, unsigned int owner,
+				       const struct own_connection *c)
+{
+	for (size_t i = 0; i < o->used; i++) {
+		struct connection *row = &o->connections[i];
+
+		if (row->owner == owner && row->fd == FOREIGN && same_connection(&row->c, c))
+			return row;
+	}
+	return NULL;
+}
+
+static bool is_among(const struct own_connection *c, const struct own_connection *list, size_t n)
+{
+	while (n && !same_connection(c, &list[n - 1]))
+		n--;
+	return n > 0;
+}
+
+void own_traffic_learn(struct own_traffic *o, unsigned int owner, const struct own_connection *list,
+		       size_t n)
+{
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->used; i++) {
+		struct connection *row = &o->connections[i];
+
+		if (row->owner == owner && row->fd == FOREIGN && !is_among(&row->c, list, n))
+			end(row);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct connection fresh = {.c = list[i], .fd = FOREIGN, .owner = owner};
+		struct connection *row = find_foreign(o, owner, &list[i]);
+
+		if (row)
+			*row = fresh;
+		else
+			put(o, &fresh);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* ---- packets ---- */
+
+static bool one_way(const struct own_connection *c, const uint8_t *local, uint16_t lport,
 		    const uint8_t *remote, uint16_t rport)
 {
 	return c->local.port == lport && c->remote.port == rport &&
@@ -248,7 +348,7 @@ static bool match_table(struct own_traffic *o, const struct dissect_tcp *t)
 
 	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->used && !found; i++) {
-		const struct connection *c = &o->connections[i];
+		const struct own_connection *c = &o->connections[i].c;
 
 		if (c->local.port && c->v6 == t->v6)
 			found = one_way(c, t->src, t->sport, t->dst, t->dport) ||

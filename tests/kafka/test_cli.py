@@ -298,5 +298,6 @@ def test_install_into_a_destdir(tmp_path):
                  'share/man/man5/pycapa.cfg.5', 'share/man/man8/pycapa.8',
                  'share/bash-completion/completions/pycapa',
                  'share/doc/pycapa/examples/example.cfg',
+                 'share/doc/pycapa/examples/fanout.cfg',
                  'share/doc/pycapa/security.md', 'share/doc/pycapa/spool.md'):
         assert f'usr/{name}' in files, sorted(files)

@@ -86,6 +86,30 @@ def test_lo_100_pings_are_200_echo_packets(local_broker, capture_lo):
     assert sorted(kinds) == [0] * 100 + [8] * 100
 
 
+def test_members_of_a_group_leave_out_each_others(local_broker, capture_lo):
+    """A connection lands on any of them; one that was killed had some, too, and so has its heir."""
+    topic, own = local_broker.topic(), set()
+    members = [capture_lo(topic, '--fanout', '7') for _ in range(3)]
+
+    def watch():
+        own.update(*map(own_ports, members))
+        return True
+    wait.stays(watch, 2, members[0].describe)
+    members.pop().kill()
+    members.append(capture_lo(topic, '--fanout', '7'))
+    wait.stays(watch, 2, members[0].describe)
+    local_broker.pair.run('ping', '-q', '-c', '100', '-i', '0.01', '127.0.0.1')
+    for process in members:
+        assert process.stop() == 0, process.describe()
+    records = Topic(local_broker, topic).records()
+    kinds = [r.value[34] for r in records if r.value[23] == 1]
+    assert sorted(kinds) == [0] * 100 + [8] * 100
+    others = [r for r in records if r.value[23] != 1]
+    assert len(others) < 100, f'{len(others)} packets'
+    seen = set().union(*(tcp_ports(r.value) for r in others))
+    assert len(own) > 3 and not own & seen, own & seen
+
+
 def test_other_clients_of_the_same_broker_are_captured(local_broker, capture_lo, tmp_path):
     topic, other = local_broker.topic(), local_broker.topic()
     process = capture_lo(topic)

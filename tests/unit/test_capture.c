@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "capture/capture.h"
+#include "capture/capture_error.h"
 #include "capture/ifnames.h"
 #include "capture/kernel_filter.h"
 #include "capture/pcap_handle.h"
@@ -60,7 +61,14 @@ static struct {
 	bool no_index; /* packets are of an interface that has no name */
 	int answer;
 	int lost, stopped, errors;
+	/* a group's */
+	uint32_t fanout;
+	bool stand_by;
+	int begun, begin_answer;
+	uint64_t ring_size;
 } world;
+
+#define LEFT 1000 /* the socket of a handle that is closed but for it: plus its number */
 
 /* ---- what stands around it ---- */
 
@@ -85,6 +93,14 @@ int pcap_handle_open(struct pcap_handle *d, const struct capture_options *opt, c
 
 int pcap_handle_begin(struct pcap_handle *d, char *why, size_t size)
 {
+	world.begun++;
+	if (world.begin_answer)
+		snprintf(why, size, "eth0: The interface disappeared");
+	return world.begin_answer;
+}
+
+int pcap_handle_adopt(struct pcap_handle *d, struct pcap_handle *other)
+{
 	return 0;
 }
 
@@ -100,7 +116,17 @@ const char *pcap_handle_link_name(const struct pcap_handle *d)
 
 void pcap_handle_close(struct pcap_handle *d)
 {
-	((struct kernel *)(void *)d->pcap)->closed = true;
+	if (d->pcap)
+		((struct kernel *)(void *)d->pcap)->closed = true;
+}
+
+int pcap_handle_close_all_but_socket(struct pcap_handle *d)
+{
+	struct kernel *k = (struct kernel *)(void *)d->pcap;
+
+	k->closed = true;
+	d->pcap = NULL;
+	return LEFT + (int)(k - world.kernels);
 }
 
 int capture_file_linktype(void *pcap, uint16_t *out)
@@ -145,7 +171,7 @@ char *pcap_geterr(pcap_t *p)
 
 bool socket_counts_take(int fd, uint32_t *passed, uint32_t *dropped)
 {
-	struct kernel *k = &world.kernels[fd];
+	struct kernel *k = &world.kernels[fd % LEFT];
 
 	if (k->mute)
 		return false;
@@ -287,6 +313,9 @@ static int try_open(struct capture **out)
 		.loop = world.loop,
 		.interface = "eth0",
 		.buffer_timeout_ms = 100,
+		.buffer_size = world.ring_size,
+		.fanout = world.fanout,
+		.stand_by = world.stand_by,
 		.sink = sink,
 		.on_lost = on_lost,
 		.on_stopped = on_stopped,
@@ -1057,6 +1086,136 @@ static void test_what_the_device_loses_is_counted_by_one_handle(void **state)
 	capture_free(newer);
 }
 
+/* ---- a group ---- */
+
+static struct capture *open_member(void)
+{
+	world.fanout = 8;
+	return open_capture();
+}
+
+/* What a filter rejects no other member has. */
+static void test_a_member_has_packets_until_it_leaves(void **state)
+{
+	struct capture *c = open_member();
+
+	capture_run(c);
+	arrive(2);
+	capture_stop(c);
+	arrive(1);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_int_equal(world.taken, 3);
+	arrive(2); /* before it is closed */
+	capture_leave(c, NULL);
+	assert_true(world.kernels[0].closed);
+	assert_counts(c, 3, 2, 0);
+	assert_int_equal(counters_of(c).passed, 5);
+	assert_int_equal(capture_take_losses(c), 2);
+	capture_free(c);
+}
+
+/* With more than it can take it leaves as soon as it has what was there at the stop. */
+static void test_a_member_that_is_always_behind_leaves_all_the_same(void **state)
+{
+	struct capture *c = open_member();
+
+	world.kernels[0].block = 2;
+	capture_run(c);
+	arrive(4);
+	capture_stop(c);
+	arrive(6);
+	run();
+	assert_int_equal(world.stopped, 0);
+	assert_int_equal(world.taken, 2);
+	run();
+	assert_int_equal(world.stopped, 1);
+	assert_int_equal(world.taken, 4);
+	capture_leave(c, NULL);
+	assert_counts(c, 4, 6, 0);
+	capture_free(c);
+}
+
+static void test_the_next_one_begins_as_the_older_one_leaves(void **state)
+{
+	struct capture *older = open_member(), *newer;
+
+	world.stand_by = true;
+	newer = open_capture();
+	assert_true(capture_stands_by(newer));
+	assert_int_equal(world.begun, 1);
+	arrive_in_both(1); /* the newer one's came before there was a filter */
+	capture_run(older);
+	capture_stop(older);
+	run();
+	assert_int_equal(world.stopped, 1);
+	world.now_us += 10;
+	capture_leave(older, newer);
+	assert_int_equal(world.begun, 2);
+	assert_false(capture_stands_by(newer));
+	capture_run(newer);
+	world.now_us += 10;
+	arrive_at(&world.kernels[1], 2, now_us());
+	run();
+	assert_int_equal(world.taken, 3);
+	capture_stop(newer);
+	run();
+	capture_leave(newer, NULL);
+	assert_counts(older, 1, 0, 0);
+	assert_counts(newer, 2, 0, 0);
+	capture_free(older);
+	capture_free(newer);
+}
+
+static void test_one_that_cannot_join_is_lost(void **state)
+{
+	struct capture *older = open_member(), *newer;
+
+	world.stand_by = true;
+	newer = open_capture();
+	world.begin_answer = CAPTURE_E_OTHER;
+	capture_leave(older, newer);
+	capture_run(newer);
+	run();
+	assert_int_equal(world.lost, 1);
+	assert_int_equal(world.taken, 0);
+	capture_free(older);
+	capture_free(newer);
+}
+
+/* At a stop: then it is not to begin any more. */
+static void test_one_that_stands_by_can_be_stopped(void **state)
+{
+	struct capture *older = open_member(), *newer;
+
+	world.stand_by = true;
+	newer = open_capture();
+	capture_stop(newer);
+	capture_leave(older, newer);
+	assert_int_equal(world.begun, 1);
+	capture_run(newer);
+	run();
+	assert_int_equal(world.stopped, 1);
+	capture_free(older);
+	capture_free(newer);
+}
+
+static void test_a_filter_is_adopted_where_nothing_else_differs(void **state)
+{
+	struct capture *older = open_member(), *newer;
+
+	world.stand_by = true;
+	newer = open_capture();
+	assert_true(capture_adopt(older, newer));
+	capture_free(newer);
+	world.opened = 1;
+	world.ring_size = 1 << 20;
+	newer = open_capture();
+	assert_false(capture_adopt(older, newer));
+	capture_free(newer);
+	capture_free(older);
+}
+
 /* ---- opening ---- */
 
 static void test_what_cannot_be_opened_is_closed(void **state)
@@ -1121,6 +1280,12 @@ int main(void)
 		TEST(test_the_clock_of_an_adapter_may_be_behind),
 		TEST(test_what_the_device_loses_is_counted_by_one_handle),
 		TEST(test_what_cannot_be_opened_is_closed),
+		TEST(test_a_member_has_packets_until_it_leaves),
+		TEST(test_a_member_that_is_always_behind_leaves_all_the_same),
+		TEST(test_the_next_one_begins_as_the_older_one_leaves),
+		TEST(test_one_that_cannot_join_is_lost),
+		TEST(test_one_that_stands_by_can_be_stopped),
+		TEST(test_a_filter_is_adopted_where_nothing_else_differs),
 		cmocka_unit_test(test_errors_of_opening),
 	};
 

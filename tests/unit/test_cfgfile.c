@@ -37,6 +37,7 @@ static struct values values_of(const struct setting *s)
 		return (struct values){strcmp(s->initial, "true") == 0 ? "false" : "true", "1",
 				       NULL, NULL};
 	case SETTING_INTEGER:
+	case SETTING_OPTIONAL:
 		return (struct values){"12", "\"12\"", "-1", "'-1' is out of range"};
 	case SETTING_SIZE:
 		return (struct values){"\"64M\"", "true", "\"1000000T\"",

@@ -12,6 +12,8 @@
 struct capture {
 	struct capture_counters counters;
 	bool running, stopped, empty, freed;
+	bool stands_by, adopts;      /* adopts: another one's filter */
+	const struct capture *after; /* its turn came as this one left */
 	int samples;
 	uint64_t losses; /* that no packet has told */
 	const struct annotation_options *origin;
@@ -67,6 +69,32 @@ void capture_hand_over(struct capture *older, struct capture *newer)
 	handed_over.older = older;
 	handed_over.newer = newer;
 	handed_over.calls++;
+}
+
+bool capture_stands_by(const struct capture *c)
+{
+	return c->stands_by;
+}
+
+void capture_take_turn(struct capture *c)
+{
+	assert_false(c->running);
+	c->stands_by = false;
+}
+
+void capture_leave(struct capture *c, struct capture *next)
+{
+	assert_false(c->freed);
+	if (!next || !next->stands_by)
+		return;
+	capture_take_turn(next);
+	next->after = c;
+}
+
+bool capture_adopt(struct capture *c, struct capture *fresh)
+{
+	assert_true(fresh->stands_by);
+	return c->adopts;
 }
 
 uint64_t capture_take_losses(struct capture *c)
@@ -287,6 +315,56 @@ static void test_losses_do_not_go_to_an_older_handle(void **state)
 	handover_clear(&h);
 }
 
+/* In a group there is no moment to cut at: the older one takes all until it leaves. */
+static void test_one_that_stands_by_begins_when_the_older_leaves(void **state)
+{
+	struct capture a = {.running = false}, b = {.stands_by = true};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_run(&h);
+	handover_add(&h, &a, false);
+	started = NULL;
+	handover_add(&h, &b, true);
+	assert_int_equal(handed_over.calls, 0);
+	assert_null(started);
+	assert_true(a.stopped && b.stands_by);
+	assert_false(b.stopped || b.running);
+	handover_next(&h);
+	assert_true(a.freed && b.running);
+	assert_ptr_equal(b.after, &a);
+	handover_clear(&h);
+}
+
+static void test_one_that_stands_by_and_has_nobody_before_it_begins(void **state)
+{
+	struct capture b = {.stands_by = true};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_run(&h);
+	handover_add(&h, &b, false);
+	assert_true(b.running);
+	assert_false(b.stands_by);
+	handover_clear(&h);
+}
+
+static void test_a_filter_alone_needs_no_other_handle(void **state)
+{
+	struct capture a = {.adopts = true}, b = {.stands_by = true};
+	struct handover h;
+
+	handover_init(&h, NULL);
+	handover_run(&h);
+	handover_add(&h, &a, false);
+	handover_add(&h, &b, true);
+	assert_true(b.freed);
+	assert_false(a.stopped);
+	assert_ptr_equal(handover_newest(&h), &a);
+	assert_true(handover_has_room(&h, false));
+	handover_clear(&h);
+}
+
 static void test_all_handles_are_annotated(void **state)
 {
 	struct capture a = {.running = false}, b = {.running = false}, c = {.running = false};
@@ -323,6 +401,10 @@ int main(void)
 		cmocka_unit_test(test_there_is_room_for_two),
 		cmocka_unit_test(test_counters_are_those_of_all),
 		cmocka_unit_test(test_all_handles_are_annotated),
+		cmocka_unit_test_setup(test_one_that_stands_by_begins_when_the_older_leaves,
+				       set_up),
+		cmocka_unit_test(test_one_that_stands_by_and_has_nobody_before_it_begins),
+		cmocka_unit_test(test_a_filter_alone_needs_no_other_handle),
 		cmocka_unit_test(test_losses_go_on_to_the_next_handle),
 		cmocka_unit_test(test_losses_do_not_go_to_an_older_handle),
 		cmocka_unit_test(test_counters_do_not_wait_for_a_reader),

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "capture/capture.h"
+#include "capture/capture_error.h"
 #include "capture/linkwatch.h"
 #include "capture/live_capture.h"
 #include "capture/opening.h"
@@ -145,6 +146,24 @@ void capture_run(struct capture *c)
 void capture_stop(struct capture *c)
 {
 	c->stopped = true;
+}
+
+bool capture_stands_by(const struct capture *c)
+{
+	return false;
+}
+
+void capture_take_turn(struct capture *c)
+{
+}
+
+void capture_leave(struct capture *c, struct capture *next)
+{
+}
+
+bool capture_adopt(struct capture *c, struct capture *fresh)
+{
+	return false;
 }
 
 void capture_hand_over(struct capture *older, struct capture *newer)
@@ -406,6 +425,26 @@ static void test_a_service_starts_though_the_opening_takes_long(void **state)
 	tell_opened(0);
 	assert_int_equal(world.opens, 1);
 	assert_string_equal(world.state, "capturing on eth0");
+	live_capture_free(t);
+}
+
+/* In a fanout group two of one instance are not to share what comes. */
+static void test_what_follows_in_a_group_stands_by(void **state)
+{
+	struct config grouped = {.interface = eth0, .filter = none, .fanout = 8};
+	struct live_capture *t = begin_capturing();
+
+	assert_int_equal(reload(t, &grouped), LIVE_CAPTURE_E_PENDING);
+	assert_int_equal(world.opening.fanout, 8);
+	assert_false(world.opening.stand_by); /* the older one is in no group */
+	tell_opened(0);
+	tell_stopped();
+	assert_int_equal(reload(t, &cfg), LIVE_CAPTURE_E_PENDING);
+	assert_true(world.opening.stand_by);
+	tell_opened(0);
+	tell_stopped();
+	assert_int_equal(reload(t, &grouped), LIVE_CAPTURE_E_PENDING);
+	assert_false(world.opening.stand_by);
 	live_capture_free(t);
 }
 
@@ -895,6 +934,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_opening),
 		cmocka_unit_test(test_what_is_waited_for_at_the_start),
 		cmocka_unit_test(test_a_service_starts_though_the_opening_takes_long),
+		cmocka_unit_test(test_what_follows_in_a_group_stands_by),
 		cmocka_unit_test(test_a_link_that_is_down_keeps_its_handle),
 		cmocka_unit_test(test_an_interface_that_is_lost_is_opened_again),
 		cmocka_unit_test(test_without_waiting_a_lost_interface_is_the_end),

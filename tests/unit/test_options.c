@@ -525,6 +525,13 @@ static void test_refused(void **state)
 		{"-p -s 99999999999999999999999", "is out of range: 0 to 262144"},
 		{"-p --spool-size 99999999999999999999G", "is out of range: 1M to 1024T"},
 		{"-p --spool-sync 9999999999999999999w", "is out of range: 0 to 1h"},
+		/* A group. */
+		{"-p --fanout 65536", "--fanout: '65536' is out of range: 0 to 65535"},
+		{"-p --fanout -1", "--fanout: '-1' is out of range: 0 to 65535"},
+		{"-p --fanout x", "--fanout: 'x' is not a whole number"},
+		{"-p -r f --fanout 1", "--fanout: only for an interface, not for a file"},
+		{"-c --fanout 1", "--fanout: only for a producer"},
+		{"-p -i any --fanout 1", "--fanout: a group shares the packets of one interface"},
 		/* The first would be dropped. */
 		{"-p -i a -i b", "-i/--interface: given twice, as a and b: one instance captures"},
 		{"-p -r a -r b", "-r/--read-file: given twice, as a and b: one run reads one file"},

@@ -307,6 +307,67 @@ static void test_a_full_table(void **state)
 		assert_int_equal(is_own(HERE, PORT_OF(i), "192.0.2.9", 9092), i != 10);
 }
 
+/* ---- other processes ---- */
+
+static struct {
+	int fresh, others;
+	struct own_connection list[4];
+	size_t n;
+} told;
+
+static void on_change(void *ctx, bool fresh)
+{
+	told.fresh += fresh;
+	told.others += !fresh;
+	told.n = own_traffic_list(kernel.own, told.list, 4);
+}
+
+static void test_what_changes_is_told(void **state)
+{
+	memset(&told, 0, sizeof(told));
+	own_traffic_watch(kernel.own, on_change, NULL);
+	open_connection(0, "192.0.2.9", 9092);
+	assert_int_equal(told.fresh, 1);
+	assert_int_equal(told.others, 1);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.list[0].local.port, PORT_OF(0));
+	assert_int_equal(told.list[0].remote.port, 9092);
+	assert_true(told.list[0].local_known);
+	close_connection(0);
+	assert_int_equal(told.others, 2);
+	assert_int_equal(told.n, 0);
+	own_traffic_watch(kernel.own, NULL, NULL);
+	open_connection(2, "192.0.2.9", 9092);
+	assert_int_equal(told.fresh, 1);
+}
+
+/* They are ours as long as they are theirs, and a minute more. */
+static void test_those_of_another_process_are_ours_too(void **state)
+{
+	struct own_connection theirs = {.local.port = 5, .remote.port = 9092};
+
+	inet_pton(AF_INET, HERE, theirs.remote.addr);
+	own_traffic_learn(kernel.own, 1, &theirs, 1);
+	assert_true(is_own("192.0.2.77", 5, HERE, 9092)); /* its local address is not known */
+	inet_pton(AF_INET, "192.0.2.9", theirs.local.addr);
+	theirs.local_known = true;
+	own_traffic_learn(kernel.own, 1, &theirs, 1);
+	assert_true(is_own("192.0.2.9", 5, HERE, 9092));
+	assert_false(is_own("192.0.2.77", 5, HERE, 9092));
+	assert_int_equal(own_traffic_list(kernel.own, told.list, 4), 0);
+	own_traffic_learn(kernel.own, 2, NULL, 0); /* another one has none */
+	kernel.later_s = 100;
+	open_connection(0, "192.0.2.9", 9092);
+	assert_true(is_own("192.0.2.9", 5, HERE, 9092));
+	own_traffic_learn(kernel.own, 1, NULL, 0);
+	kernel.later_s = 160;
+	open_connection(2, "192.0.2.9", 9092);
+	assert_true(is_own("192.0.2.9", 5, HERE, 9092));
+	kernel.later_s = 161;
+	open_connection(4, "192.0.2.9", 9092);
+	assert_false(is_own("192.0.2.9", 5, HERE, 9092));
+}
+
 static void test_the_last_reference_frees(void **state)
 {
 	struct own_traffic *other = NULL;
@@ -333,6 +394,8 @@ int main(void)
 		CASE(test_a_closed_connection_is_known_for_a_minute),
 		CASE(test_a_port_that_two_have_had),
 		CASE(test_a_full_table),
+		CASE(test_what_changes_is_told),
+		CASE(test_those_of_another_process_are_ours_too),
 		CASE(test_the_last_reference_frees),
 	};
 

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * There is one kind of message: all that its sender has. It goes to everybody when that changes,
+ * and once a second; so one that is lost does no harm for long. One that has a number is answered
+ * by what the other has, with that number. A newcomer sends to every place there could be, later to
+ * those it has heard of: whoever comes after has made itself heard.
+ *
+ * Whoever cannot be sent to has ended, killed or not: its connections are closed.
+ */
+#include "packet/members.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "packet/own_traffic.h"
+
+#define PLACES    256 /* what the kernel takes in a group */
+#define MAGIC     0x70796631U
+#define ANSWER_MS 200
+#define ROOM_US   50000 /* a queue that is full is waited for, where somebody waits for an answer */
+#define TELL_MS   1000
+
+struct message {
+	uint32_t magic;
+	uint32_t number;  /* it is to be answered; 0: it is not */
+	uint32_t answers; /* the message with this number; 0: none */
+	uint32_t n;
+	uint64_t packets;
+	struct own_connection list[OWN_TRAFFIC_MAX];
+};
+
+struct member {
+	bool here;
+	uint64_t packets, told; /* told: as they were when it was described */
+};
+
+struct members {
+	struct own_traffic *own;
+	uint16_t group;
+	unsigned int place; /* ours */
+	int fd, wake;
+	pthread_t thread;
+	atomic_bool ending;
+	pthread_mutex_t lock; /* of all below but `in` */
+	pthread_cond_t answered;
+	uint32_t number;
+	unsigned int awaited; /* answers to it */
+	uint64_t packets, told;
+	struct member list[PLACES];
+	bool said_foreign; /* the thread's, as is `in` */
+	struct message out, in;
+};
+
+static socklen_t address_of(const struct members *m, unsigned int place, struct sockaddr_un *out)
+{
+	int n;
+
+	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
+	n = snprintf(out->sun_path + 1, sizeof(out->sun_path) - 1, "pycapa-fanout-%u-%u", m->group,
+		     place);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+}
+
+/* ---- telling; locked ---- */
+
+static size_t size_of(const struct message *msg)
+{
+	return offsetof(struct message, list) + msg->n * sizeof(msg->list[0]);
+}
+
+static void fill(struct members *m, uint32_t number, uint32_t answers)
+{
+	m->out.magic = MAGIC;
+	m->out.number = number;
+	m->out.answers = answers;
+	m->out.packets = m->packets;
+	m->out.n = (uint32_t)own_traffic_list(m->own, m->out.list, OWN_TRAFFIC_MAX);
+}
+
+static bool send_to(struct members *m, unsigned int place)
+{
+	struct sockaddr_un to;
+	socklen_t len = address_of(m, place, &to);
+	int flags = m->out.number || m->out.answers ? 0 : MSG_DONTWAIT;
+
+	return sendto(m->fd, &m->out, size_of(&m->out), flags, (struct sockaddr *)&to, len) >= 0;
+}
+
+/* Returns how many have it. */
+static unsigned int send_to_all(struct members *m, bool everywhere)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < PLACES; i++) {
+		struct member *other = &m->list[i];
+
+		if (i == m->place || (!other->here && !everywhere))
+			continue;
+		if (send_to(m, i)) {
+			n++;
+		} else if (other->here && errno == ECONNREFUSED) {
+			other->here = false;
+			own_traffic_learn(m->own, i + 1, NULL, 0);
+		}
+	}
+	return n;
+}
+
+/* Waits until all have answered. */
+static void tell_and_wait(struct members *m, bool everywhere)
+{
+	uint64_t until = thread_now_ms() + ANSWER_MS;
+
+	pthread_mutex_lock(&m->lock);
+	m->number += m->number == UINT32_MAX ? 2 : 1;
+	fill(m, m->number, 0);
+	m->awaited = send_to_all(m, everywhere);
+	while (m->awaited && thread_now_ms() < until)
+		thread_cond_wait(&m->answered, &m->lock, until);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void tell(struct members *m)
+{
+	pthread_mutex_lock(&m->lock);
+	fill(m, 0, 0);
+	send_to_all(m, false);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* On whichever thread opens or closes a connection. */
+static void on_change(void *ctx, bool fresh)
+{
+	if (fresh)
+		tell_and_wait(ctx, false);
+	else
+		tell(ctx);
+}
+
+/* ---- the thread ---- */
+
+static void take(struct members *m, unsigned int place)
+{
+	const struct message *msg = &m->in;
+
+	own_traffic_learn(m->own, place + 1, msg->list, msg->n);
+	pthread_mutex_lock(&m->lock);
+	if (!m->list[place].here || msg->packets < m->list[place].told)
+		m->list[place].told = msg->packets;
+	m->list[place].here = true;
+	m->list[place].packets = msg->packets;
+	if (msg->answers && msg->answers == m->number && m->awaited && --m->awaited == 0)
+		pthread_cond_signal(&m->answered);
+	if (msg->number) {
+		fill(m, 0, msg->number);
+		send_to(m, place);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* PLACES: none of the group's. */
+static unsigned int place_of(const struct members *m, const struct sockaddr_un *from, socklen_t len)
+{
+	struct sockaddr_un wanted;
+
+	for (unsigned int i = 0; i < PLACES; i++)
+		if (i != m->place && address_of(m, i, &wanted) == len &&
+		    !memcmp(from, &wanted, len))
+			return i;
+	return PLACES;
+}
+
+static bool is_trusted(struct members *m, struct msghdr *hdr)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(hdr);
+	struct ucred who;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+		return false;
+	memcpy(&who, CMSG_DATA(c), sizeof(who));
+	if (who.uid == geteuid() || who.uid == 0)
+		return true;
+	if (!m->said_foreign)
+		log_warn("fanout %u: an instance of another user (%u) is in the group: its "
+			 "connections to Kafka are captured",
+			 m->group, who.uid);
+	m->said_foreign = true;
+	return false;
+}
+
+static void receive(struct members *m)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct sockaddr_un from;
+	struct iovec iov = {&m->in, sizeof(m->in)};
+	struct msghdr hdr = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(m->fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	unsigned int place;
+
+	if (n < (ssize_t)offsetof(struct message, list) || m->in.magic != MAGIC ||
+	    m->in.n > OWN_TRAFFIC_MAX || (size_t)n != size_of(&m->in))
+		return;
+	place = place_of(m, &from, hdr.msg_namelen);
+	if (place < PLACES && is_trusted(m, &hdr))
+		take(m, place);
+}
+
+static void *listen_to_all(void *arg)
+{
+	struct members *m = arg;
+	struct pollfd fds[] = {{m->fd, POLLIN, 0}, {m->wake, POLLIN, 0}};
+	uint64_t due = thread_now_ms() + TELL_MS;
+
+	while (!atomic_load(&m->ending)) {
+		uint64_t now = thread_now_ms();
+
+		if (now >= due) {
+			tell(m);
+			due = now + TELL_MS;
+		}
+		if (poll(fds, 2, (int)(due - now)) > 0 && fds[0].revents)
+			receive(m);
+	}
+	return NULL;
+}
+
+/* ---- its life ---- */
+
+static int open_socket(struct members *m)
+{
+	const struct timeval room = {.tv_usec = ROOM_US};
+	struct sockaddr_un address;
+	int one = 1, r = -1;
+
+	m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (m->wake < 0 || m->fd < 0 ||
+	    setsockopt(m->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ||
+	    setsockopt(m->fd, SOL_SOCKET, SO_SNDTIMEO, &room, sizeof(room)) < 0)
+		return -errno;
+	for (m->place = 0; m->place < PLACES; m->place++) {
+		r = bind(m->fd, (struct sockaddr *)&address, address_of(m, m->place, &address));
+		if (r == 0 || errno != EADDRINUSE)
+			break;
+	}
+	return r < 0 ? -errno : 0;
+}
+
+static void free_all(struct members *m)
+{
+	if (m->fd >= 0)
+		close(m->fd);
+	if (m->wake >= 0)
+		close(m->wake);
+	pthread_cond_destroy(&m->answered);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+int members_new(struct members **out, uint16_t group, struct own_traffic *own)
+{
+	struct members *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->own = own;
+	m->group = group;
+	m->fd = m->wake = -1;
+	pthread_mutex_init(&m->lock, NULL);
+	thread_cond_init(&m->answered);
+	r = open_socket(m);
+	if (r == 0)
+		r = thread_start(&m->thread, listen_to_all, m);
+	if (r < 0) {
+		log_error("fanout %u: the other instances of the group cannot be told of our "
+			  "connections to Kafka: %s",
+			  group, strerror(-r));
+		free_all(m);
+		return r;
+	}
+	tell_and_wait(m, true);
+	own_traffic_watch(own, on_change, m);
+	*out = m;
+	return 0;
+}
+
+/* As a share of both. */
+static void put_share(char *buf, size_t size, uint64_t part, uint64_t whole)
+{
+	if (whole)
+		snprintf(buf, size, "%" PRIu64 " %% of the packets of ",
+			 (part * 100 + whole / 2) / whole);
+}
+
+void members_describe(struct members *m, uint64_t packets, char *buf, size_t size)
+{
+	unsigned int instances = 1;
+	uint64_t ours, all;
+	char share[64] = "";
+
+	pthread_mutex_lock(&m->lock);
+	m->packets = packets;
+	all = ours = packets - m->told;
+	m->told = packets;
+	for (unsigned int i = 0; i < PLACES; i++) {
+		struct member *other = &m->list[i];
+
+		if (!other->here)
+			continue;
+		instances++;
+		all += other->packets - other->told;
+		other->told = other->packets;
+	}
+	pthread_mutex_unlock(&m->lock);
+	put_share(share, sizeof(share), ours, all);
+	snprintf(buf, size, ", fanout %u: %s%u instance%s", m->group, share, instances,
+		 instances == 1 ? "" : "s");
+}
+
+void members_free(struct members *m)
+{
+	const uint64_t one = 1;
+
+	if (!m)
+		return;
+	own_traffic_watch(m->own, NULL, NULL);
+	atomic_store(&m->ending, true);
+	if (write(m->wake, &one, sizeof(one)) < 0)
+		log_debug("fanout %u: %s", m->group, strerror(errno));
+	pthread_join(m->thread, NULL);
+	/* Not what the others have had counts any more. */
+	for (unsigned int i = 0; i < PLACES; i++)
+		own_traffic_learn(m->own, i + 1, NULL, 0);
+	free_all(m);
+}

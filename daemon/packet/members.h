@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the instances that share an interface (a fanout group) tell each other: their connections
+ * with Kafka, which land on any of them and are everybody's own traffic, and how many packets each
+ * has had.
+ *
+ * Each has a socket in the abstract namespace, "pycapa-fanout-GROUP-N": like the kernel's group it
+ * is of one network namespace, needs no place on a disk, and is gone with its process. Messages
+ * from processes of other users are not heard, but for root's.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct members;
+struct own_traffic;
+
+/*
+ * Joins, with a thread that listens; knows the others' connections when it returns (after 200 ms at
+ * most). `own`, to be kept by the caller, learns theirs, and tells them its own: a new connection
+ * waits until all know it, 200 ms at most. Returns 0 or -errno (logged).
+ */
+int members_new(struct members **out, uint16_t group, struct own_traffic *own);
+
+/*
+ * How this one's packets, counted since its start, and the others' have grown since the last call:
+ * ", fanout 7: 52 % of the packets of 2 instances". Loop thread.
+ */
+void members_describe(struct members *m, uint64_t packets, char *buf, size_t size);
+
+/* NULL is legal. */
+void members_free(struct members *m);
