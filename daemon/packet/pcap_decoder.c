@@ -2,7 +2,9 @@
 /*
  * The variants that share a magic number are told apart as Wireshark does it: the first packets are
  * read as each of them, and the one with the fewest oddities wins, the usual one of equals. Unlike
- * there it is tried with the bytes that are there, be it a pipe.
+ * there it is tried with the bytes that are there, be it a pipe; and where the next packet has a
+ * time that is near, the file is the usual one: on the loopback, whose addresses are zeros, one
+ * that is cut off looks like another variant.
  */
 #include "packet/pcap_decoder.h"
 
@@ -16,6 +18,7 @@
 #define HEADER_LEN 24
 #define RECORD_LEN 16
 #define TRIED      3 /* packets, to tell variants apart */
+#define DAY_S      86400u
 
 static const struct magic {
 	uint32_t number;
@@ -192,6 +195,16 @@ static unsigned int oddities(const struct pcap_decoder *d, const struct variant 
 	return n;
 }
 
+/* Where the usual one has a second packet is its time, or begins: near to that of the first. */
+static bool goes_on_as_usual(const struct pcap_decoder *d, const uint8_t *p, size_t len)
+{
+	size_t next = RECORD_LEN + (size_t)get32(d, p + 8);
+
+	if (next + 4 > len || get32(d, p + next) - get32(d, p) + DAY_S > 2 * DAY_S)
+		return false;
+	return next + 8 > len || get32(d, p + next + 4) < 1000000 || get32(d, p + 4) >= 1000000;
+}
+
 static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len, bool all)
 {
 	unsigned int fewest = UINT32_MAX, n;
@@ -205,6 +218,8 @@ static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len, bool al
 		fewest = n;
 		d->record_len = VARIANTS[i].record_len;
 	}
+	if (d->magic == STANDARD && goes_on_as_usual(d, p, len))
+		d->record_len = RECORD_LEN;
 	d->settled = true;
 }
 
