@@ -20,7 +20,7 @@ static void read_counters(const struct role *s, struct counters *out)
 	struct capture_counters c = {0};
 	struct producer_counters p = {0};
 	struct relay_counters r = {0};
-	bool parked = s->live && live_capture_has_parked(s->live) && !s->limit_reached;
+	uint64_t parked = s->live && live_capture_has_parked(s->live) && !s->limit_reached;
 
 	if (s->live)
 		live_capture_read_counters(s->live, &c);
@@ -28,9 +28,13 @@ static void read_counters(const struct role *s, struct counters *out)
 		producer_read_counters(s->producer, &p);
 		relay_read_counters(s->relay, &r);
 	}
-	/* What is unread at the end nobody will read: it is dropped. */
-	if (!s->ended || s->limit_reached)
+	/* What is unread at the end nobody will read, or take: it is dropped. */
+	if (!s->ended || s->limit_reached) {
 		c.unread = 0;
+	} else {
+		c.unread += parked;
+		parked = 0;
+	}
 	*out = (struct counters){
 		.received = s->taken + s->own_packets + parked + c.unread,
 		.recovered = r.recovered,

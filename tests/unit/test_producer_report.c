@@ -189,6 +189,23 @@ static void test_a_parked_packet_is_queued(void **state)
 	assert_int_equal(c->queued, 12);
 }
 
+/* Behind a queue that stayed full there is one that nobody will take any more. */
+static void test_a_parked_packet_is_dropped_at_the_end(void **state)
+{
+	struct role s = capturing();
+	const struct counters *c;
+
+	s.ended = true;
+	world.parked = true;
+	world.capture.unread--;
+	c = summarize(&s);
+	assert_int_equal(c->received, 100);
+	assert_int_equal(c->queued, 12);
+	assert_int_equal(c->dropped, 21);
+	assert_int_equal(producer_report_close(&s, false), 1);
+	assert_int_equal(world.end.unread, 20);
+}
+
 /* Nobody will read it any more. */
 static void test_what_is_unread_at_the_end_is_dropped(void **state)
 {
@@ -257,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_each_value_is_where_the_account_has_it),
 		cmocka_unit_test(test_reading_changes_nothing),
 		cmocka_unit_test(test_a_parked_packet_is_queued),
+		cmocka_unit_test(test_a_parked_packet_is_dropped_at_the_end),
 		cmocka_unit_test(test_what_is_unread_at_the_end_is_dropped),
 		cmocka_unit_test(test_what_passed_is_known_where_it_can_be_counted),
 		cmocka_unit_test(test_what_was_given_up_has_failed),
