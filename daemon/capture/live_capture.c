@@ -421,7 +421,10 @@ int live_capture_reload(struct live_capture *t, const struct config *cfg, char *
 			t->next = cfg; /* when the older one is read empty */
 			return LIVE_CAPTURE_E_PENDING;
 		}
-		snprintf(why, size, "earlier reloads are not done yet: Kafka takes no packets");
+		snprintf(why, size,
+			 "%s: two capture buffers hold packets that Kafka does not take, and there "
+			 "is no third; reload again when it takes them",
+			 cfg->interface);
 		return -EBUSY;
 	}
 	ev_timer_stop(t->opt.loop, &t->reopen);

@@ -340,8 +340,8 @@ def test_reloads_in_an_outage_count_each_packet_once_and_keep_two_rings(outage_b
     made.reload(process, snaplen=1000)
     traffic.send(pair, 1000, 0, first=1000)
     # What the first one has is not taken yet, so that there is no room for a third.
-    made.reload(process, 'Reload refused.*earlier reloads are not done yet', snaplen=1001)
-    made.reload(process, 'Reload refused.*earlier reloads are not done yet', snaplen=1002)
+    made.reload(process, 'Reload refused.*reload again when it takes them', snaplen=1001)
+    made.reload(process, 'Reload refused.*reload again when it takes them', snaplen=1002)
     traffic.send(pair, 1000, 0, first=2000)
     process.stats()
     assert process.rss() - before < 48 << 20, (before, process.rss())

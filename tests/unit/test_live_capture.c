@@ -629,6 +629,10 @@ static void test_two_lost_handles_are_read_before_a_third_is_opened(void **state
 
 /* ---- reload ---- */
 
+#define NO_THIRD                                                                                   \
+	"eth0: two capture buffers hold packets that Kafka does not take, and there is no third; " \
+	"reload again when it takes them"
+
 static void test_a_reload_hands_over(void **state)
 {
 	struct live_capture *t = begin_capturing();
@@ -777,12 +781,35 @@ static void test_a_reload_waits_for_room(void **state)
 	world.sink = PACKET_E_FULL;
 	assert_int_equal(world.opening.sink(world.opening.ctx, &pkt), PACKET_E_FULL);
 	assert_int_equal(reload(t, &other), -EBUSY);
-	assert_non_null(strstr(world.why, "Kafka takes no packets"));
+	assert_string_equal(world.why, NO_THIRD);
 	/* Nor is the next one read. */
 	tell_stopped();
 	assert_int_equal(world.handles[2].runs, 0);
 	live_capture_run(t);
 	assert_int_equal(world.handles[2].runs, 1);
+	live_capture_free(t);
+}
+
+/* It came back while Kafka took nothing: nothing was reloaded, and there is no room all the same.
+ */
+static void test_a_reload_after_a_return_in_an_outage_says_what_to_do(void **state)
+{
+	struct live_capture *t = begin_capturing();
+	const struct packet pkt = {.caplen = 0};
+
+	world.sink = PACKET_E_FULL;
+	assert_int_equal(world.opening.sink(world.opening.ctx, &pkt), PACKET_E_FULL);
+	lose(CAPTURE_LINK_GONE);
+	fire();
+	tell_opened(0);
+	assert_int_equal(reload(t, &other), -EBUSY);
+	assert_string_equal(world.why, NO_THIRD);
+	/* What needs no third one is applied. */
+	assert_int_equal(reload(t, &annotated), 0);
+	world.sink = 0;
+	live_capture_run(t);
+	tell_stopped();
+	assert_int_equal(reload(t, &other), LIVE_CAPTURE_E_PENDING);
 	live_capture_free(t);
 }
 
@@ -952,6 +979,7 @@ int main(void)
 		cmocka_unit_test(test_a_reload_while_the_interface_is_away),
 		cmocka_unit_test(test_a_filter_that_is_wrong_is_refused_without_an_interface),
 		cmocka_unit_test(test_a_reload_waits_for_room),
+		cmocka_unit_test(test_a_reload_after_a_return_in_an_outage_says_what_to_do),
 		cmocka_unit_test(test_a_reload_that_is_cancelled),
 		cmocka_unit_test(test_a_reload_that_cannot_begin_ends_no_waiting),
 		cmocka_unit_test(test_a_reload_waits_for_an_opening_that_was_given_up),
