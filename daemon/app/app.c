@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "app/app_impl.h"
+#include "app/app_metrics.h"
 #include "app/app_progress.h"
 #include "app/app_reload.h"
 #include "app/app_timers.h"
 #include "app/control_socket.h"
+#include "app/metrics_server.h"
 #include "app/service.h"
 #include "app/signals.h"
 #include "base/log.h"
@@ -262,6 +264,8 @@ static int start(struct app *a)
 	if (r == 0)
 		r = open_control(a);
 	if (r == 0)
+		r = app_metrics_open(a);
+	if (r == 0)
 		r = a->ops->new (&a->role, &opt);
 	if (r == 0)
 		on_started(a);
@@ -271,6 +275,7 @@ static int start(struct app *a)
 static void release(struct app *a)
 {
 	control_socket_free(a->control);
+	metrics_server_free(a->metrics);
 	if (a->role)
 		a->ops->free(a->role);
 	signals_free(a->signals);
@@ -317,6 +322,7 @@ int app_run(const struct config *cfg, const struct options *options)
 		release(&a);
 		return 1;
 	}
+	a.born = ev_now(a.loop);
 	init_timer(&a, &a.stats, on_stats);
 	init_timer(&a, &a.status, on_status);
 	init_timer(&a, &a.stall, on_stall_check);

@@ -23,6 +23,10 @@ struct app {
 	struct signals *signals;
 	struct service *service;
 	struct control_socket *control;
+	struct metrics_server *metrics; /* app_metrics.c */
+	uint64_t reloads, reloads_refused;
+	bool refused_last;          /* the last reload was */
+	double born;                /* seconds since the epoch */
 	const struct config *fresh; /* of a reload that is pending */
 	ev_timer stats, status, stall, deadline, leave, patience, reload, look;
 	struct progress_meter meter;          /* app_progress.c */

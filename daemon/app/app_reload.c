@@ -15,6 +15,7 @@
 #include "app/app_timers.h"
 #include "app/change.h"
 #include "app/control_socket.h"
+#include "app/metrics_server.h"
 #include "app/service.h"
 #include "base/log.h"
 #include "cli/config_faults.h"
@@ -78,6 +79,9 @@ static int apply(struct app *a, const struct config *fresh, char *why, size_t si
 	}
 	if (change_between(a->cfg, fresh, refuse_restart, &refusal) & CONFIG_CHANGE_RESTART)
 		return -EINVAL;
+	r = metrics_server_prepare(a->metrics, fresh, why, size);
+	if (r < 0)
+		return r;
 	r = a->ops->reload(a->role, fresh, why, size);
 	if (r < 0)
 		name_place_of_filter(fresh, why, size);
@@ -86,6 +90,7 @@ static int apply(struct app *a, const struct config *fresh, char *why, size_t si
 
 static void discard(struct app *a, const struct config *fresh)
 {
+	metrics_server_cancel(a->metrics);
 	log_set_level(a->cfg->log_level);
 	config_unref(fresh);
 }
@@ -95,6 +100,7 @@ static void adopt(struct app *a, const struct config *fresh)
 	const struct config *old = a->cfg;
 
 	a->cfg = fresh;
+	metrics_server_commit(a->metrics);
 	change_between(old, fresh, log_difference, NULL);
 	config_unref(old);
 	config_set_identity(fresh);
@@ -136,10 +142,14 @@ static void log_refused(const char *why)
 
 static void answer(struct app *a, int r, const char *why)
 {
-	if (r < 0)
+	a->refused_last = r < 0;
+	if (r < 0) {
+		a->reloads_refused++;
 		log_refused(why);
-	else
+	} else {
+		a->reloads++;
 		log_info("Reloaded %s", a->cfg->file);
+	}
 	ev_timer_stop(a->loop, &a->reload);
 	control_socket_answer(a->control, r, why);
 	service_ready(a->service);

@@ -24,7 +24,19 @@ static void count(const struct role *s, struct consumer_counts *out)
 		out->late_ns = s->before.late_ns;
 }
 
-static void read_counters(const struct role *s, struct counters *out)
+/* In microseconds. */
+static uint64_t lag_time(const struct role *s, uint64_t lag)
+{
+	uint64_t now = (uint64_t)(ev_now(s->opt.loop) * 1e6);
+
+	if (lag == 0)
+		return 0;
+	if (lag == COUNTER_UNKNOWN || !s->last_us)
+		return COUNTER_UNKNOWN;
+	return now > s->last_us ? now - s->last_us : 0;
+}
+
+void consumer_report_read(const struct role *s, struct counters *out)
 {
 	struct consumer_counts counts;
 
@@ -36,8 +48,10 @@ static void read_counters(const struct role *s, struct counters *out)
 		.filtered = packet_filter_left_out(s->filter),
 		.skipped = counts.skipped + s->foreign,
 		.late = counts.late,
+		.gone = counts.gone,
 		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
 	};
+	out->lag_time = lag_time(s, out->lag);
 }
 
 /* A range that ends ahead: in milliseconds, up to the moment from which its rest is read. */
@@ -86,7 +100,7 @@ void consumer_report_log(struct role *s)
 {
 	struct counters now;
 
-	read_counters(s, &now);
+	consumer_report_read(s, &now);
 	report_log(&s->report, &now, ev_now(s->opt.loop));
 }
 
@@ -94,7 +108,7 @@ void consumer_report_summarize(struct role *s, char *buf, size_t size)
 {
 	struct counters now;
 
-	read_counters(s, &now);
+	consumer_report_read(s, &now);
 	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
 }
 

@@ -438,6 +438,7 @@ const struct role_ops consumer_role_ops = {
 	.waiting_for = role_waiting_for,
 	.measure = consumer_report_measure,
 	.log_stats = consumer_report_log,
+	.metrics = consumer_metrics_read,
 	.summary = consumer_report_summarize,
 	.finish = consumer_report_close,
 	.free = role_free,

@@ -45,8 +45,13 @@ struct role {
 };
 
 void consumer_report_measure(struct role *s, struct progress *out);
+/* The counters as they are now. */
+void consumer_report_read(const struct role *s, struct counters *out);
 void consumer_report_log(struct role *s);
 void consumer_report_summarize(struct role *s, char *buf, size_t size);
 
 /* The closing lines; the exit status. */
 int consumer_report_close(struct role *s, bool interrupted);
+
+/* Its part of the metrics. */
+void consumer_metrics_read(struct role *s, struct metrics *out);

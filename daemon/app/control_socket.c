@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/unix_listen.h"
 #include "base/log.h"
 #include "base/printable.h"
 
@@ -236,40 +236,6 @@ static void on_connection(struct ev_loop *loop, ev_io *w, int revents)
 	ev_timer_start(loop, &client->timeout);
 }
 
-/* A socket that nobody listens on any more refuses. */
-static bool is_alive(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool alive;
-
-	if (fd < 0)
-		return false;
-	alive = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN;
-	close(fd);
-	return alive;
-}
-
-/* Binds and listens. The mode is set before listen(), so nobody else can have connected. */
-static int open_socket(struct control_socket *control)
-{
-	struct sockaddr_un addr;
-	int r = set_address(&addr, control->path);
-
-	if (r < 0)
-		return r;
-	if (is_alive(&addr))
-		return -EADDRINUSE;
-	control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0)
-		return -errno;
-	if (unlink(control->path) < 0 && errno != ENOENT)
-		return -errno;
-	if (bind(control->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    chmod(control->path, 0600) < 0 || listen(control->fd, MAX_CLIENTS) < 0)
-		return -errno;
-	return 0;
-}
-
 static void init_watchers(struct control_socket *control)
 {
 	for (size_t i = 0; i < MAX_CLIENTS; i++) {
@@ -302,7 +268,7 @@ int control_socket_new(struct control_socket **out, struct ev_loop *loop, const 
 	control->ctx = ctx;
 	init_watchers(control);
 	control->path = strdup(path);
-	r = control->path ? open_socket(control) : -ENOMEM;
+	r = control->path ? unix_listen(path, SOCK_SEQPACKET, 0600, MAX_CLIENTS) : -ENOMEM;
 	if (r < 0) {
 		log_error("control socket %s: %s", path,
 			  r == -EADDRINUSE ? "another instance of this name is running"
@@ -310,6 +276,7 @@ int control_socket_new(struct control_socket **out, struct ev_loop *loop, const 
 		control_socket_free(control);
 		return r;
 	}
+	control->fd = r;
 	ev_io_set(&control->accept, control->fd, EV_READ);
 	ev_io_start(loop, &control->accept);
 	*out = control;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of counters: the stats line, the journal's fields and STATUS= are made from its
- * rows, and so is whatever else exports them. Pure: knows no clock, no loop, no module.
+ * The one table of counters: the stats line, the journal's fields, STATUS= and the metrics are made
+ * from its rows. Pure: knows no clock, no loop, no module.
  *
  * A new counter is a member of struct counters, a row in counters.c, and its value where the role
  * reads its counters: read_counters() of producer_report.c or consumer_report.c.
@@ -27,8 +27,9 @@
 struct counters {
 	uint64_t passed, received, recovered, delivered, queued, spooled, failed, dropped;
 	uint64_t dropped_kernel, dropped_interface, own, doubled, rtt;
-	uint64_t read, written, filtered, skipped, late, lag; /* of a consumer */
-	uint64_t bytes;                                       /* of both */
+	uint64_t buffered, queued_bytes, spool_bytes, spool_files, spool_age;
+	uint64_t read, written, filtered, skipped, late, gone, lag, lag_time; /* of a consumer */
+	uint64_t bytes;                                                       /* of both */
 };
 
 /* What a value counts. A rate of packets is shown as packets/s, one of bytes as bits/s. */
@@ -36,7 +37,8 @@ enum counter_unit {
 	COUNTER_PACKETS,
 	COUNTER_RECORDS,
 	COUNTER_BYTES,
-	COUNTER_MICROSECONDS, /* _ms in the line, _US in the journal */
+	COUNTER_FILES,
+	COUNTER_MICROSECONDS, /* _ms in the line, _US in the journal, seconds in the metrics */
 };
 
 enum counter_kind {
@@ -44,7 +46,7 @@ enum counter_kind {
 	COUNTER_GAUGE, /* as it is now; unknown: the line says so */
 };
 
-/* Where a row is shown beside the journal, which has all; the values of a set. */
+/* Where a row is shown beside the journal and the metrics, which have all; the values of a set. */
 enum counter_shown {
 	COUNTER_IN_LINE = 1,
 	COUNTER_IN_STATUS = 2,

@@ -17,6 +17,20 @@ __attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size,
 	va_end(ap);
 }
 
+void counters_metric(char *buf, size_t size, const struct counter *row)
+{
+	static const char *const units[] = {
+		[COUNTER_PACKETS] = "packets",      [COUNTER_RECORDS] = "records",
+		[COUNTER_BYTES] = "bytes",          [COUNTER_FILES] = "files",
+		[COUNTER_MICROSECONDS] = "seconds",
+	};
+	const char *unit = units[row->unit], *last = strrchr(row->name, '_');
+
+	last = last ? last + 1 : row->name;
+	snprintf(buf, size, "pycapa_%s%s%s", row->name, strcmp(last, unit) ? "_" : "",
+		 strcmp(last, unit) ? unit : "");
+}
+
 static void append_value(char *buf, size_t size, const struct counter *row, uint64_t value)
 {
 	if (value == COUNTER_UNKNOWN)

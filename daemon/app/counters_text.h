@@ -10,6 +10,15 @@
 #include "app/counters.h"
 #include "base/log.h"
 
+/* The longest name of a metric, with its end. */
+#define COUNTERS_METRIC_MAX 80
+
+/*
+ * `pycapa_NAME_UNIT`, the name of a row as a family of metrics: base units, seconds for times. The
+ * samples of a total have "_total" behind it.
+ */
+void counters_metric(char *buf, size_t size, const struct counter *row);
+
 /* `name=value …`: the totals, and the rates since `prev` over `seconds`; 0 s have no rate. */
 void counters_line(char *buf, size_t size, enum config_mode mode, const struct counters *now,
 		   const struct counters *prev, double seconds);

@@ -12,6 +12,7 @@
 #include "app/app.h"
 #include "app/control_socket.h"
 #include "app/hardening.h"
+#include "app/http_server.h"
 #include "app/signals.h"
 #include "base/log.h"
 #include "base/printable.h"
@@ -57,9 +58,9 @@ static void print_allocator(void)
 
 static int print_version(void)
 {
-	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\n", PYCAPA_VERSION,
+	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\nlibmicrohttpd %s\n", PYCAPA_VERSION,
 	       capture_library_version(), kafka_library_version(), ev_version_major(),
-	       ev_version_minor());
+	       ev_version_minor(), http_server_library_version());
 	print_allocator();
 	return 0;
 }

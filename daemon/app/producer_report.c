@@ -15,7 +15,29 @@
 #include "producer/rejections.h"
 #include "producer/relay.h"
 
-static void read_counters(const struct role *s, struct counters *out)
+/* What the kernel's buffer holds, as far as its counts tell that. */
+static uint64_t buffered(const struct capture_counters *c)
+{
+	uint64_t gone = c->dropped_kernel + c->received;
+
+	if (c->inexact)
+		return COUNTER_UNKNOWN;
+	return c->passed > gone ? c->passed - gone : 0; /* more was read since its last look */
+}
+
+/* In microseconds; the spool is empty: 0. */
+static uint64_t spool_age(const struct role *s, const struct relay_counters *r)
+{
+	uint64_t now = (uint64_t)(ev_now(s->opt.loop) * 1e6), oldest = r->usage.oldest_us;
+
+	if (!r->usage.packets)
+		return 0;
+	if (!oldest)
+		return COUNTER_UNKNOWN;
+	return now > oldest ? now - oldest : 0;
+}
+
+void producer_report_read(const struct role *s, struct counters *out)
 {
 	struct capture_counters c = {0};
 	struct producer_counters p = {0};
@@ -50,6 +72,11 @@ static void read_counters(const struct role *s, struct counters *out)
 		.doubled = p.doubled,
 		.rtt = s->delivery ? (uint64_t)producer_rtt(s->producer) : COUNTER_UNKNOWN,
 		.passed = COUNTER_UNKNOWN,
+		.buffered = s->live && !s->ended ? buffered(&c) : COUNTER_UNKNOWN,
+		.queued_bytes = p.queued_bytes,
+		.spool_bytes = r.usage.bytes,
+		.spool_files = r.usage.files,
+		.spool_age = spool_age(s, &r),
 	};
 	if (s->live && s->ended && !s->limit_reached && !c.inexact)
 		out->passed = c.passed;
@@ -78,7 +105,7 @@ void producer_report_log(struct role *s)
 {
 	struct counters now;
 
-	read_counters(s, &now);
+	producer_report_read(s, &now);
 	report_log(&s->report, &now, ev_now(s->opt.loop));
 	if (s->delivery)
 		producer_begin_rtt(s->producer);
@@ -87,10 +114,9 @@ void producer_report_log(struct role *s)
 void producer_report_summarize(struct role *s, char *buf, size_t size)
 {
 	struct counters now;
-
 	size_t len;
 
-	read_counters(s, &now);
+	producer_report_read(s, &now);
 	report_summarize(&s->report, &now, ev_now(s->opt.loop), buf, size);
 	len = strlen(buf);
 	if (s->members)
@@ -116,7 +142,7 @@ int producer_report_close(struct role *s, bool interrupted)
 		return close_unstarted(s);
 	relay_flush(s->relay);
 	viewer_end(s->viewer);
-	read_counters(s, &now);
+	producer_report_read(s, &now);
 	producer_read_counters(s->producer, &p);
 	relay_read_counters(s->relay, &r);
 	const struct report_end end = {

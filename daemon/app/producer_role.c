@@ -474,6 +474,7 @@ const struct role_ops producer_role_ops = {
 	.waiting_for = role_waiting_for,
 	.measure = producer_report_measure,
 	.log_stats = producer_report_log,
+	.metrics = producer_metrics_read,
 	.summary = producer_report_summarize,
 	.finish = producer_report_close,
 	.free = role_free,

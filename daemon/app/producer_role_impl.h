@@ -54,8 +54,13 @@ int producer_input_take(void *ctx, const struct packet *pkt);
 /* The same; what a file says of its origin goes into the record only if that is asked for. */
 int producer_input_take_from_file(void *ctx, const struct packet *pkt);
 
+/* The counters as they are now. */
+void producer_report_read(const struct role *s, struct counters *out);
 void producer_report_log(struct role *s);
 void producer_report_summarize(struct role *s, char *buf, size_t size);
 
 /* The closing lines; the exit status. */
 int producer_report_close(struct role *s, bool interrupted);
+
+/* Its part of the metrics. */
+void producer_metrics_read(struct role *s, struct metrics *out);

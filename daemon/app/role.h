@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/metrics.h"
 #include "app/progress.h"
 #include "config/config.h"
 
@@ -82,6 +83,11 @@ struct role_ops {
 	void (*measure)(struct role *s, struct progress *out);
 	/* Logs the stats line: totals, and rates since the last call. */
 	void (*log_stats)(struct role *s);
+	/*
+	 * Fills in its part of the metrics: the state, what is wrong, the counters, Kafka's.
+	 * Reading them changes nothing.
+	 */
+	void (*metrics)(struct role *s, struct metrics *out);
 	/* One short line of rates for STATUS=; rates since the last call of this function. */
 	void (*summary)(struct role *s, char *buf, size_t size);
 	/*

@@ -42,6 +42,7 @@ struct service {
 	size_t n_changes;
 	char status[sizeof(status_prefix) + STATUS_MAX];
 	bool status_due, alive_due;
+	uint64_t alive; /* times that it was told */
 };
 
 /* ---- sending ---- */
@@ -71,7 +72,10 @@ static void send_due(struct service *s)
 	if (s->fd < 0)
 		return;
 	if (send_changes(s)) {
-		s->alive_due = s->alive_due && !send_now(s, "WATCHDOG=1");
+		if (s->alive_due && send_now(s, "WATCHDOG=1")) {
+			s->alive_due = false;
+			s->alive++;
+		}
 		s->status_due = s->status_due && !send_now(s, s->status);
 	}
 	if (!s->n_changes && !s->status_due && !s->alive_due)
@@ -163,6 +167,11 @@ void service_free(struct service *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);
+}
+
+uint64_t service_watchdog_count(const struct service *s)
+{
+	return s->alive;
 }
 
 bool service_is_notified(const struct service *s)

@@ -8,6 +8,7 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct service;
 
@@ -17,6 +18,9 @@ struct service;
  */
 int service_new(struct service **out, struct ev_loop *loop);
 void service_free(struct service *s);
+
+/* How often the watchdog was fed. */
+uint64_t service_watchdog_count(const struct service *s);
 
 /* True when systemd (or something like it) listens. */
 bool service_is_notified(const struct service *s);

@@ -33,7 +33,7 @@ struct log_field {
 };
 
 /* An entry has no more. */
-#define LOG_FIELDS_MAX 24
+#define LOG_FIELDS_MAX 32
 
 /* What happened, for the journal's catalog; NONE carries no MESSAGE_ID. */
 enum log_event {

@@ -132,6 +132,8 @@ struct config {
 	bool quiet;            /* no progress on a terminal */
 	enum log_level log_level;
 	uint32_t stats_interval_ms;   /* 0: off */
+	char *metrics_listen;         /* listen_address.h; NULL: nowhere */
+	char *metrics_textfile;       /* NULL: none */
 	uint32_t stall_timeout_ms;    /* a bounded run gives up after this long without progress */
 	uint32_t shutdown_timeout_ms; /* how long a stop waits for what is queued */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/brokers.h"
+#include "config/listen_address.h"
 #include "config/partition_set.h"
 #include "config/topic_name.h"
 #include "packet/packet.h"
@@ -278,6 +279,14 @@ static const struct setting table[] = {
 	{.name = "stats-interval", .metavar = "TIME", TIME(stats_interval_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .max = DAY,
 	 .help = "How often to log the counters; 0 means never."},
+	{.name = "metrics-listen", .metavar = "ADDRESS:PORT", FIELD(metrics_listen, STRING), IN_RUN,
+	 .change = CONFIG_CHANGE_NOW, .min = 1, .shown = "nowhere", .check = listen_address_check,
+	 .help = "Answer GET /metrics (Prometheus) and GET /healthz here: 127.0.0.1:9917, "
+		 "[::1]:9917 or, with a slash in front, the path of a UNIX socket. A port alone "
+		 "is that of 127.0.0.1."},
+	{.name = "metrics-textfile", .metavar = "FILE", FIELD(metrics_textfile, STRING), IN_RUN,
+	 .change = CONFIG_CHANGE_NOW, .min = 1, .shown = "none",
+	 .help = "Write the metrics to FILE every 15 s, for node_exporter's textfile collector."},
 	{.name = "stall-timeout", .metavar = "TIME", TIME(stall_timeout_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .min = 1, .max = DAY,
 	 .help = "Give up a run that has an end (-r, -e, -m, --from or --to) after this long "

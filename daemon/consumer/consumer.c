@@ -340,6 +340,18 @@ uint64_t consumer_progress(const struct consumer *c)
 	return consumer_flow_records(c) + assignment_progress(c->assignment) + now;
 }
 
+enum consumer_condition consumer_condition(const struct consumer *c)
+{
+	const struct consumer_view view = consumer_flow_view(c);
+
+	return consumer_words_condition(&view);
+}
+
+const struct kafka *consumer_kafka(const struct consumer *c)
+{
+	return c->k;
+}
+
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
 	const struct consumer_view view = consumer_flow_view(c);

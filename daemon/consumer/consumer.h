@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "consumer/consumer_options.h"
+#include "consumer/consumer_words.h"
 #include "consumer/position.h"
 
 struct consumer;
@@ -48,6 +49,9 @@ int64_t consumer_lag(const struct consumer *c);
 int64_t consumer_left(const struct consumer *c);
 /* Moves while all is well or packets come. */
 uint64_t consumer_progress(const struct consumer *c);
+enum consumer_condition consumer_condition(const struct consumer *c);
+/* Its client. Borrowed: a reload changes it. */
+const struct kafka *consumer_kafka(const struct consumer *c);
 /* What it waits for, in words. */
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size);
 

@@ -18,23 +18,38 @@ static bool lacks_broker(const struct consumer_view *view)
 		 err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN));
 }
 
+enum consumer_condition consumer_words_condition(const struct consumer_view *view)
+{
+	if (lacks_broker(view))
+		return CONSUMER_NO_BROKER;
+	if (view->trouble)
+		return CONSUMER_NO_TOPIC;
+	return assignment_is_known(view->assignment) ? CONSUMER_READING : CONSUMER_STARTING;
+}
+
 void consumer_words_state(char *buf, size_t size, const struct consumer_view *view)
 {
 	const struct config *cfg = view->cfg;
-	bool settled = assignment_is_known(view->assignment);
 
-	if (lacks_broker(view))
+	switch (consumer_words_condition(view)) {
+	case CONSUMER_NO_BROKER:
 		snprintf(buf, size, "waiting for broker %s", cfg->brokers);
-	else if (view->trouble)
+		break;
+	case CONSUMER_NO_TOPIC:
 		snprintf(buf, size, "waiting for topic %s: %s", cfg->topic,
 			 rd_kafka_err2str(view->trouble));
-	else if (assignment_has_subscribed(view->assignment) && !settled)
-		snprintf(buf, size, "waiting for partitions from the group");
-	else if (!settled)
-		snprintf(buf, size, "connecting to %s", cfg->brokers);
-	else
+		break;
+	case CONSUMER_STARTING:
+		if (assignment_has_subscribed(view->assignment))
+			snprintf(buf, size, "waiting for partitions from the group");
+		else
+			snprintf(buf, size, "connecting to %s", cfg->brokers);
+		break;
+	case CONSUMER_READING:
 		snprintf(buf, size, "reading %d partition(s) of topic %s",
 			 assignment_count(view->assignment), cfg->topic);
+		break;
+	}
 }
 
 /* "topic pcap: what is wrong with it: what to do". */

@@ -23,6 +23,14 @@ struct consumer_view {
 	bool group;
 };
 
+enum consumer_condition {
+	CONSUMER_READING,
+	CONSUMER_NO_BROKER, /* none answers */
+	CONSUMER_NO_TOPIC,  /* one answers, and the topic cannot be read */
+	CONSUMER_STARTING,  /* it is not known yet what there is to read */
+};
+enum consumer_condition consumer_words_condition(const struct consumer_view *view);
+
 /* For STATUS=. */
 void consumer_words_state(char *buf, size_t size, const struct consumer_view *view);
 

@@ -49,6 +49,62 @@ static bool has_none(json_t *brokers)
 	return json_is_object(brokers);
 }
 
+/* One number of a window of librdkafka's; -1: nothing was measured in it. */
+static int64_t of_window(const json_t *broker, const char *window, const char *name)
+{
+	const json_t *object = json_object_get(broker, window);
+
+	return number(object, "cnt") > 0 ? number(object, name) : -1;
+}
+
+/* Not a bootstrap address, nor one of the cluster that it had no need to call on. */
+static bool is_called_on(const json_t *broker)
+{
+	const char *source = json_string_value(json_object_get(broker, "source"));
+
+	return number(broker, "nodeid") >= 0 && number(broker, "connects") != 0 && source &&
+	       strcmp(source, "logical") != 0 &&
+	       json_is_string(json_object_get(broker, "nodename"));
+}
+
+static int add_broker(struct kafkastats *out, const json_t *broker)
+{
+	const char *state = json_string_value(json_object_get(broker, "state"));
+	char *name = strdup(json_string_value(json_object_get(broker, "nodename")));
+
+	if (!name)
+		return -ENOMEM;
+	out->brokers[out->n_brokers++] = (struct kafkastats_broker){
+		.name = name,
+		.up = state && (!strcmp(state, "UP") || !strcmp(state, "UPDATE")),
+		.rtt_us = of_window(broker, "rtt", "avg"),
+		.rtt_max_us = of_window(broker, "rtt", "max"),
+		.outbuf_us = of_window(broker, "outbuf_latency", "avg"),
+		.outbuf_max_us = of_window(broker, "outbuf_latency", "max"),
+	};
+	return 0;
+}
+
+static int read_brokers(struct kafkastats *out, json_t *brokers)
+{
+	size_t n = json_object_size(brokers);
+	const char *key;
+	json_t *broker;
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	out->brokers = calloc(n, sizeof(*out->brokers));
+	if (!out->brokers)
+		return -ENOMEM;
+	json_object_foreach(brokers, key, broker)
+	{
+		if (r == 0 && is_called_on(broker))
+			r = add_broker(out, broker);
+	}
+	return r;
+}
+
 /* librdkafka numbers them from 0 on, and adds one, -1, for messages that have none yet. */
 static int read_partitions(struct kafkastats *out, const json_t *partitions)
 {
@@ -88,7 +144,8 @@ int kafkastats_parse(struct kafkastats *out, const char *text, size_t len, const
 	out->rtt_us = longest_rtt(brokers);
 	out->no_broker = has_none(brokers);
 	topics = json_object_get(root, "topics");
-	if (topic)
+	r = read_brokers(out, brokers);
+	if (r == 0 && topic)
 		r = read_partitions(out,
 				    json_object_get(json_object_get(topics, topic), "partitions"));
 	json_decref(root);
@@ -121,6 +178,9 @@ const struct kafkastats_partition *kafkastats_find(const struct kafkastats *s, i
 
 void kafkastats_clear(struct kafkastats *s)
 {
+	for (size_t i = 0; i < s->n_brokers; i++)
+		free(s->brokers[i].name);
+	free(s->brokers);
 	free(s->partitions);
 	*s = (struct kafkastats){.rtt_us = -1};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What librdkafka's statistics say that nothing else does: how long the brokers take to answer,
+ * What librdkafka's statistics say that nothing else does: how long each broker takes to answer,
  * whether there is any, up to where a partition may be read, and where a group stands in it. Knows
  * neither loop nor Kafka.
  *
@@ -20,12 +20,22 @@ struct kafkastats_partition {
 	int64_t lag;  /* from what the group committed to `end`; -1 not known, or no group */
 };
 
+/* Times of the interval, microseconds; -1: no request ended in it. */
+struct kafkastats_broker {
+	char *name;                       /* HOST:PORT */
+	bool up;                          /* the connection */
+	int64_t rtt_us, rtt_max_us;       /* from a request to its answer: mean, longest */
+	int64_t outbuf_us, outbuf_max_us; /* from a request to its way out */
+};
+
 struct kafkastats {
 	int64_t rtt_us;                          /* the longest answer of a broker; -1: none came */
 	bool rtt_ended;                          /* kafkastats_begin_rtt() was called since */
 	bool no_broker;                          /* it knows of none that it could connect to */
 	struct kafkastats_partition *partitions; /* of the topic that was asked for */
 	int32_t n;
+	struct kafkastats_broker *brokers; /* those of the cluster that it has called on */
+	size_t n_brokers;
 };
 
 /*

@@ -105,6 +105,13 @@ void delivery_waiting_for(const struct delivery *d, char *buf, size_t size)
 		outclient_waiting_for(producer_client(d->producer), cfg, buf, size);
 }
 
+enum delivery_trouble delivery_trouble(const struct delivery *d)
+{
+	if (!is_there(d))
+		return DELIVERY_NO_BROKER;
+	return *d->trouble ? DELIVERY_NO_TOPIC : DELIVERY_WELL;
+}
+
 void delivery_describe(const struct delivery *d, char *buf, size_t size)
 {
 	if (!is_there(d))

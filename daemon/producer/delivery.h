@@ -43,6 +43,14 @@ struct producer *delivery_producer(const struct delivery *d);
 /* A reload: new settings, with the client that producer_prepare() made of them, or NULL. */
 void delivery_reload(struct delivery *d, const struct config *cfg, struct outclient *next);
 
+/* Whether Kafka takes what there is. */
+enum delivery_trouble {
+	DELIVERY_WELL,
+	DELIVERY_NO_BROKER, /* none answers */
+	DELIVERY_NO_TOPIC,  /* one answers, and takes nothing */
+};
+enum delivery_trouble delivery_trouble(const struct delivery *d);
+
 /* For STATUS=: "waiting for broker HOST:PORT", "waiting for topic TOPIC: REASON"; "": nothing. */
 void delivery_describe(const struct delivery *d, char *buf, size_t size);
 /* What keeps packets from being delivered, as far as that is known. */

@@ -99,6 +99,11 @@ uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next)
 	return next - ((next - (uintptr_t)m->_private) & SEQ_MASK);
 }
 
+int64_t packet_message_time_ms(const rd_kafka_message_t *m)
+{
+	return rd_kafka_message_timestamp(m, NULL);
+}
+
 void packet_message_taken(const rd_kafka_message_t *m)
 {
 	first_batch_taken(rd_kafka_topic_opaque(m->rkt), m->partition);

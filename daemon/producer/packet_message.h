@@ -53,6 +53,9 @@ rd_kafka_resp_err_t packet_message_send(struct packet_message *o, rd_kafka_t *rk
  */
 uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next);
 
+/* Its CreateTime: when the packet was captured. */
+int64_t packet_message_time_ms(const rd_kafka_message_t *m);
+
 /* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */
 void packet_message_taken(const rd_kafka_message_t *m);
 

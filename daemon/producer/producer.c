@@ -308,6 +308,12 @@ void producer_read_counters(const struct producer *p, struct producer_counters *
 {
 	*out = p->counters;
 	out->queued = producer_queued(p);
+	out->queued_bytes = p->queued_bytes;
+}
+
+const struct delivery_ages *producer_ages(const struct producer *p)
+{
+	return &p->ages;
 }
 
 int64_t producer_rtt(const struct producer *p)

@@ -17,6 +17,7 @@
 #include "producer/producer_options.h"
 #include "producer/producer_send.h"
 
+struct delivery_ages;
 struct outclient;
 struct rejections;
 
@@ -53,6 +54,9 @@ void producer_drain(struct producer *p);
 void producer_abandon(struct producer *p);
 
 void producer_read_counters(const struct producer *p, struct producer_counters *out);
+
+/* How old packets were when they were acknowledged. Borrowed. */
+const struct delivery_ages *producer_ages(const struct producer *p);
 
 /* The longest answer of a broker since the last producer_begin_rtt(), microseconds; -1: unknown. */
 int64_t producer_rtt(const struct producer *p);

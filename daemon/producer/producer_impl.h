@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "producer/delivery_ages.h"
 #include "producer/outclient.h"
 #include "producer/producer_options.h"
 #include "producer/rejections.h"
@@ -51,6 +52,7 @@ struct producer {
 	uint64_t queued_bytes; /* of these and of what is kept */
 	uint64_t untold;       /* losses for the next packet to tell (dropcount) */
 	struct producer_counters counters;
+	struct delivery_ages ages;
 	struct inflight *inflight;
 	struct retry_rules rules;
 	struct rejections refusals;

@@ -40,9 +40,10 @@ struct producer_options {
 };
 
 struct producer_counters {
-	uint64_t sent;      /* taken by producer_send() */
-	uint64_t delivered; /* acknowledged */
-	uint64_t failed;    /* refused for good, each logged (rate-limited) */
-	uint64_t doubled;   /* sent again though Kafka may have them */
-	uint64_t queued;    /* neither yet */
+	uint64_t sent;         /* taken by producer_send() */
+	uint64_t delivered;    /* acknowledged */
+	uint64_t failed;       /* refused for good, each logged (rate-limited) */
+	uint64_t doubled;      /* sent again though Kafka may have them */
+	uint64_t queued;       /* neither yet */
+	uint64_t queued_bytes; /* captured bytes of these */
 };

@@ -242,21 +242,42 @@ static void on_failed(struct producer *p, const rd_kafka_message_t *m, uint64_t 
 	producer_collect(p, m->err, rd_kafka_err2str(m->err));
 }
 
+/* Reports of one partition in a row, which count as the first of them does. */
+struct run {
+	int32_t partition;
+	int64_t age_ms;
+	uint64_t before; /* packets delivered in this event before them */
+};
+
+static void end_run(struct producer *p, const struct run *run, uint64_t delivered)
+{
+	if (delivered > run->before)
+		delivery_ages_add(&p->ages, run->age_ms, delivered - run->before);
+}
+
+static void begin_run(struct producer *p, struct run *run, const rd_kafka_message_t *m,
+		      uint64_t delivered)
+{
+	end_run(p, run, delivered);
+	run->partition = m->partition;
+	run->age_ms = (int64_t)(ev_now(p->opt.loop) * 1e3) - packet_message_time_ms(m);
+	run->before = delivered;
+	packet_message_taken(m);
+}
+
 void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 {
 	struct producer *p = ctx;
 	const rd_kafka_message_t *m;
 	uint64_t n = 0, bad = 0, bytes = 0, seq;
-	int32_t partition = RD_KAFKA_PARTITION_UA;
+	struct run run = {.partition = RD_KAFKA_PARTITION_UA};
 
 	/* All of an event are of one topic. */
 	while ((m = rd_kafka_event_message_next(event))) {
 		n++;
 		bytes += m->err ? 0 : m->len;
-		if (!m->err && m->partition != partition) {
-			partition = m->partition;
-			packet_message_taken(m);
-		}
+		if (!m->err && m->partition != run.partition)
+			begin_run(p, &run, m, n - 1 - bad);
 		if (!m->err && !p->opt.on_settled)
 			continue;
 		seq = packet_message_seq(m, inflight_next(p->inflight));
@@ -268,6 +289,7 @@ void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 			inflight_settle(p->inflight, seq);
 		}
 	}
+	end_run(p, &run, n - bad);
 	p->outstanding -= n;
 	p->queued_bytes -= bytes;
 	p->counters.delivered += n - bad;

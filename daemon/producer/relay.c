@@ -467,6 +467,7 @@ void relay_read_counters(const struct relay *r, struct relay_counters *out)
 	out->spooled -= r->lost;
 	out->dropped = spool_damaged(r->spool) + r->lost;
 	out->unreadable = spool_unreadable(r->spool);
+	spool_measure(r->spool, &out->usage);
 }
 
 /* Of the spool's last packets, which could not be written: those that Kafka has not. */

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "packet/packet.h"
 #include "producer/producer.h"
+#include "spool/spool.h"
 
 struct relay;
 
@@ -24,10 +25,11 @@ struct relay_options {
 };
 
 struct relay_counters {
-	uint64_t recovered;      /* found in the spool at the start: of earlier runs */
-	uint64_t spooled;        /* on disk, and not in the producer's hands */
-	uint64_t dropped;        /* not on disk at the end, or in a file that was damaged */
-	unsigned int unreadable; /* files of the spool, with nobody knows how many packets */
+	uint64_t recovered;       /* found in the spool at the start: of earlier runs */
+	uint64_t spooled;         /* on disk, and not in the producer's hands */
+	uint64_t dropped;         /* not on disk at the end, or in a file that was damaged */
+	unsigned int unreadable;  /* files of the spool, with nobody knows how many packets */
+	struct spool_usage usage; /* all 0 without a spool */
 };
 
 /* Opens the spool where the settings have one. 0 or -errno (logged). */

@@ -45,6 +45,8 @@ struct spool {
 	uint64_t told;                     /* below it all is done with: the thread knows */
 	uint64_t damaged;                  /* packets that cannot be read */
 	uint64_t lost_from, lost_to;       /* the last of them */
+	uint64_t oldest_us;                /* when the first that is not read was captured, or
+					    * the one before it; 0: not known */
 	bool want_room;                    /* PACKET_E_FULL was said */
 	bool wait_readable;                /* spool_read() found nothing */
 	bool full, full_told, hang_told;
@@ -276,6 +278,8 @@ static int put(struct spool *s, const struct packet *pkt)
 
 	if (r < 0)
 		return r;
+	if (s->next == s->read)
+		s->oldest_us = pkt->time_us;
 	s->next++;
 	b->bytes += bytes;
 	spool_thread_add(s->thread, bytes);
@@ -391,6 +395,7 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 		if (r)
 			break;
 		s->read = number + 1;
+		s->oldest_us = pkt.time_us;
 		pktbuf_pop(b->packets);
 		n++;
 	}
@@ -420,6 +425,15 @@ uint64_t spool_count(const struct spool *s)
 uint64_t spool_damaged(const struct spool *s)
 {
 	return s->damaged;
+}
+
+void spool_measure(const struct spool *s, struct spool_usage *out)
+{
+	*out = (struct spool_usage){.packets = spool_count(s)};
+	out->oldest_us = out->packets ? s->oldest_us : 0;
+	out->bytes = spool_thread_on_disk(s->thread);
+	out->files = spool_disk_files(s->disk);
+	out->full = spool_thread_refused(s->thread) || s->full;
 }
 
 unsigned int spool_unreadable(const struct spool *s)

@@ -97,6 +97,16 @@ uint64_t spool_damaged(const struct spool *s);
 /* Files that were there at the start, named as the spool's, and could not be taken in (logged). */
 unsigned int spool_unreadable(const struct spool *s);
 
+struct spool_usage {
+	uint64_t packets;   /* spool_count() */
+	uint64_t bytes;     /* of its files */
+	uint64_t oldest_us; /* about when the oldest not read was captured; 0: none, or not known */
+	unsigned int files;
+	bool full; /* nothing more is taken: no allowance is left, or the disk refuses */
+};
+
+void spool_measure(const struct spool *s, struct spool_usage *out);
+
 /*
  * At the end: waits until all is written and synced, and what is acknowledged is off the disk,
  * though not for a disk that hangs (logged); nothing may be appended or read any more. Returns how

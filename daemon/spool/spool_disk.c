@@ -141,6 +141,11 @@ uint64_t spool_disk_sync_steps(const struct spool_disk *d)
 	return spool_sync_steps(d->sync);
 }
 
+unsigned int spool_disk_files(const struct spool_disk *d)
+{
+	return d->list.files;
+}
+
 uint64_t spool_disk_bytes(const struct spool_disk *d)
 {
 	return spool_list_bytes(&d->list);

@@ -33,6 +33,8 @@ unsigned int spool_disk_unreadable(const struct spool_disk *d);
 uint64_t spool_disk_written(const struct spool_disk *d);
 /* spool_sync_steps(), for any thread. */
 uint64_t spool_disk_sync_steps(const struct spool_disk *d);
+/* How many files there are, for any thread. */
+unsigned int spool_disk_files(const struct spool_disk *d);
 /* Bytes of its files. */
 uint64_t spool_disk_bytes(const struct spool_disk *d);
 

@@ -62,6 +62,7 @@ struct spool_segment *spool_list_add(struct spool_list *l, uint64_t number, uint
 	else
 		l->head = s;
 	l->tail = s;
+	l->files++;
 	return s;
 }
 
@@ -167,6 +168,7 @@ void spool_list_remove(struct spool_list *l)
 	l->head = s->next;
 	if (!l->head)
 		l->tail = NULL;
+	l->files--;
 	dispose(l, s);
 }
 

@@ -33,6 +33,7 @@ struct spool_list {
 	struct spool_topic *topics;
 	struct spool_position position; /* as noted on disk */
 	uint64_t last_number;           /* the highest of any file there was */
+	_Atomic unsigned int files;     /* in the list, for any thread */
 	unsigned int unreadable;        /* files that are none of a spool's, or damaged */
 	uint64_t first, end;            /* packet numbers: not delivered yet, next to be written */
 };

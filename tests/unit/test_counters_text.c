@@ -28,6 +28,11 @@ static const struct counters producer = {
 	.dropped_interface = 8,
 	.doubled = 9,
 	.rtt = 12345,
+	.buffered = 1,
+	.queued_bytes = 2,
+	.spool_bytes = 3,
+	.spool_files = 4,
+	.spool_age = 5,
 };
 
 static const struct counters consumer = {
@@ -37,6 +42,8 @@ static const struct counters consumer = {
 	.bytes = 29000,
 	.skipped = 10,
 	.lag = 42,
+	.gone = 6,
+	.lag_time = 7,
 };
 
 static const enum config_mode modes[] = {CONFIG_MODE_PRODUCER, CONFIG_MODE_CONSUMER};
@@ -205,7 +212,7 @@ static void test_bits_have_the_unit_that_fits(void **state)
 static void assert_fields(enum config_mode mode, const struct counters *now, const char *expected)
 {
 	struct counters_fields f;
-	char text[512] = "";
+	char text[1024] = "";
 
 	counters_fields(&f, mode, now);
 	for (size_t i = 0; i < f.n; i++)
@@ -216,27 +223,62 @@ static void assert_fields(enum config_mode mode, const struct counters *now, con
 
 static void test_fields_of_the_journal(void **state)
 {
-	struct counters now = {.passed = 1, .rtt = COUNTER_UNKNOWN, .lag = COUNTER_UNKNOWN};
+	struct counters now = {.passed = 1,
+			       .rtt = COUNTER_UNKNOWN,
+			       .spool_age = COUNTER_UNKNOWN,
+			       .lag = COUNTER_UNKNOWN,
+			       .lag_time = COUNTER_UNKNOWN};
 
 	assert_fields(CONFIG_MODE_PRODUCER, &producer,
 		      "PYCAPA_RECEIVED=1000 PYCAPA_RECOVERED=20 PYCAPA_DELIVERED=900 "
 		      "PYCAPA_QUEUED=50 PYCAPA_SPOOLED=40 PYCAPA_FAILED=3 PYCAPA_DROPPED=2 "
 		      "PYCAPA_DROPPED_KERNEL=7 PYCAPA_DROPPED_INTERFACE=8 PYCAPA_OWN=25 "
-		      "PYCAPA_DOUBLED=9 PYCAPA_BYTES=500000 PYCAPA_RTT_US=12345 ");
+		      "PYCAPA_DOUBLED=9 PYCAPA_BYTES=500000 PYCAPA_RTT_US=12345 "
+		      "PYCAPA_BUFFERED=1 PYCAPA_QUEUED_BYTES=2 PYCAPA_SPOOL_BYTES=3 "
+		      "PYCAPA_SPOOL_FILES=4 PYCAPA_SPOOL_AGE_US=5 ");
 	assert_fields(CONFIG_MODE_CONSUMER, &consumer,
 		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_FILTERED=5 PYCAPA_SKIPPED=10 "
-		      "PYCAPA_LATE=0 "
-		      "PYCAPA_BYTES=29000 PYCAPA_LAG=42 ");
+		      "PYCAPA_LATE=0 PYCAPA_GONE=6 "
+		      "PYCAPA_BYTES=29000 PYCAPA_LAG=42 PYCAPA_LAG_TIME_US=7 ");
 	/* What is not known has none. */
 	assert_fields(CONFIG_MODE_PRODUCER, &now,
 		      "PYCAPA_PASSED=1 PYCAPA_RECEIVED=0 PYCAPA_RECOVERED=0 PYCAPA_DELIVERED=0 "
 		      "PYCAPA_QUEUED=0 PYCAPA_SPOOLED=0 PYCAPA_FAILED=0 PYCAPA_DROPPED=0 "
 		      "PYCAPA_DROPPED_KERNEL=0 PYCAPA_DROPPED_INTERFACE=0 PYCAPA_OWN=0 "
-		      "PYCAPA_DOUBLED=0 PYCAPA_BYTES=0 ");
+		      "PYCAPA_DOUBLED=0 PYCAPA_BYTES=0 PYCAPA_BUFFERED=0 PYCAPA_QUEUED_BYTES=0 "
+		      "PYCAPA_SPOOL_BYTES=0 PYCAPA_SPOOL_FILES=0 ");
 	assert_fields(
 		CONFIG_MODE_CONSUMER, &now,
 		"PYCAPA_READ=0 PYCAPA_WRITTEN=0 PYCAPA_FILTERED=0 PYCAPA_SKIPPED=0 PYCAPA_LATE=0 "
-		"PYCAPA_BYTES=0 ");
+		"PYCAPA_GONE=0 PYCAPA_BYTES=0 ");
+}
+
+/* What dashboards and alerts name. */
+static void assert_metrics(enum config_mode mode, const char *expected)
+{
+	char text[1024] = "", name[COUNTERS_METRIC_MAX];
+
+	for (const struct counter *row = counters_first(mode); row; row = counters_next(row)) {
+		counters_metric(name, sizeof(name), row);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", name);
+	}
+	assert_string_equal(text, expected);
+}
+
+static void test_names_of_metrics(void **state)
+{
+	assert_metrics(CONFIG_MODE_PRODUCER,
+		       "pycapa_passed_packets pycapa_received_packets pycapa_recovered_packets "
+		       "pycapa_delivered_packets pycapa_queued_packets pycapa_spooled_packets "
+		       "pycapa_failed_packets pycapa_dropped_packets "
+		       "pycapa_dropped_kernel_packets pycapa_dropped_interface_packets "
+		       "pycapa_own_packets pycapa_doubled_packets pycapa_bytes "
+		       "pycapa_rtt_seconds pycapa_buffered_packets pycapa_queued_bytes "
+		       "pycapa_spool_bytes pycapa_spool_files pycapa_spool_age_seconds ");
+	assert_metrics(CONFIG_MODE_CONSUMER,
+		       "pycapa_read_records pycapa_written_packets pycapa_filtered_packets "
+		       "pycapa_skipped_records pycapa_late_packets pycapa_gone_records "
+		       "pycapa_bytes pycapa_lag_records pycapa_lag_time_seconds ");
 }
 
 /* ---- each row of the table ---- */
@@ -354,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_summary_of_a_consumer),
 		cmocka_unit_test(test_bits_have_the_unit_that_fits),
 		cmocka_unit_test(test_fields_of_the_journal),
+		cmocka_unit_test(test_names_of_metrics),
 		cmocka_unit_test(test_each_counter_is_in_what_its_row_says),
 		cmocka_unit_test(test_the_manual_names_what_a_line_has),
 		cmocka_unit_test(test_the_table_is_whole),

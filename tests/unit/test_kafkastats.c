@@ -65,6 +65,40 @@ static void assert_consumer(const char *name, int64_t rtt_us)
 	kafkastats_clear(&s);
 }
 
+static const char brokers_text[] =
+	"{\"brokers\":{"
+	"\"a:1/bootstrap\":{\"nodeid\":-1,\"nodename\":\"a:1\",\"source\":\"configured\","
+	"\"state\":\"UP\",\"connects\":1},"
+	"\"GroupCoordinator\":{\"nodeid\":7,\"nodename\":\"a:1\",\"source\":\"logical\","
+	"\"state\":\"UP\",\"connects\":1},"
+	"\"a:1/7\":{\"nodeid\":7,\"nodename\":\"a:1\",\"source\":\"learned\","
+	"\"state\":\"UP\",\"connects\":2,\"rtt\":{\"cnt\":3,\"avg\":20,\"max\":30},"
+	"\"outbuf_latency\":{\"cnt\":0,\"avg\":0,\"max\":0}},"
+	"\"b:1/8\":{\"nodeid\":8,\"nodename\":\"b:1\",\"source\":\"learned\","
+	"\"state\":\"DOWN\",\"connects\":1},"
+	"\"c:1/9\":{\"nodeid\":9,\"nodename\":\"c:1\",\"source\":\"learned\","
+	"\"state\":\"INIT\",\"connects\":0},"
+	"\"d:1/0\":{\"nodeid\":0,\"nodename\":5,\"source\":\"learned\"}}}";
+
+/* Not an address to begin at, a second name of another, nor one that there was no need to call. */
+static void test_the_brokers(void **state)
+{
+	struct kafkastats s;
+
+	assert_int_equal(kafkastats_parse(&s, brokers_text, strlen(brokers_text), NULL), 0);
+	assert_int_equal(s.n_brokers, 2);
+	assert_string_equal(s.brokers[0].name, "a:1");
+	assert_true(s.brokers[0].up);
+	assert_int_equal(s.brokers[0].rtt_us, 20);
+	assert_int_equal(s.brokers[0].rtt_max_us, 30);
+	assert_int_equal(s.brokers[0].outbuf_us, -1);
+	assert_string_equal(s.brokers[1].name, "b:1");
+	assert_false(s.brokers[1].up);
+	assert_int_equal(s.brokers[1].rtt_us, -1);
+	kafkastats_clear(&s);
+	assert_int_equal(s.n_brokers, 0);
+}
+
 static void test_a_member_of_a_group(void **state)
 {
 	assert_consumer("stats-consumer-2.0.2.json", 104911);
@@ -217,6 +251,7 @@ static void test_the_longest_since_it_was_begun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_brokers),
 		cmocka_unit_test(test_a_member_of_a_group),
 		cmocka_unit_test(test_a_producer),
 		cmocka_unit_test(test_cut_anywhere_nothing_is_known),

@@ -38,6 +38,7 @@ static struct {
 	unsigned int clients, frees, purges, purges_inflight, flushes;
 	bool no_client; /* none can be made */
 	bool dead, connected;
+	int64_t captured_ms; /* of what is reported */
 	/* what it was told */
 	unsigned int rooms, drained, troubles, undelivered, maybe;
 	uint64_t settled;
@@ -186,6 +187,11 @@ const char *record_decode_one(const rd_kafka_message_t *m, struct packet *pkt)
 			       .wirelen = 6,
 			       .dropcount = world.reported};
 	return NULL;
+}
+
+int64_t packet_message_time_ms(const rd_kafka_message_t *m)
+{
+	return world.captured_ms;
 }
 
 void packet_message_taken(const rd_kafka_message_t *m)
@@ -433,6 +439,25 @@ static void running_sends_and_counts(void **state)
 	report(p, 0, 0, 0);
 	assert_int_equal(world.settled, 3);
 	assert_int_equal(counters(p).delivered, 3);
+}
+
+/* From the capture to the report; those of one partition in a row count as the first. */
+static void running_counts_how_old_packets_are(void **state)
+{
+	struct producer *p = *state;
+	const struct delivery_ages *ages = producer_ages(p);
+
+	send_some(p, 4);
+	world.captured_ms = (int64_t)(world.now * 1e3) - 30;
+	report(p, 0, 1, 0);
+	assert_int_equal(ages->counts[3], 2); /* above 25 ms, up to 50 */
+	assert_int_equal(ages->sum_ms, 60);
+	world.captured_ms = (int64_t)(world.now * 1e3) + 1000; /* the clock was set back */
+	report(p, 2, 2, 0);
+	assert_int_equal(ages->counts[0], 1);
+	assert_int_equal(ages->sum_ms, 60);
+	report(p, 3, 3, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+	assert_int_equal(ages->counts[0] + ages->counts[3], 3);
 }
 
 static void running_refuses_when_its_client_is_full(void **state)
@@ -807,6 +832,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(running_sends_and_counts),
+		CASE(running_counts_how_old_packets_are),
 		CASE(running_refuses_when_its_client_is_full),
 		CASE(a_packet_that_fails_is_told_by_the_next_one),
 		CASE(a_packet_that_is_never_taken_is_told_by_the_next_one),

@@ -94,6 +94,16 @@ uint64_t consumer_progress(const struct consumer *c)
 	return 0;
 }
 
+enum consumer_condition consumer_condition(const struct consumer *c)
+{
+	return CONSUMER_READING;
+}
+
+const struct kafka *consumer_kafka(const struct consumer *c)
+{
+	return NULL;
+}
+
 void consumer_waiting_for(const struct consumer *c, char *buf, size_t size)
 {
 }

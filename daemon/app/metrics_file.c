@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/metrics_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/worker.h"
+
+#define INTERVAL_S 15.
+#define HANG_MS    1000 /* so long the end waits for the disk */
+
+/* What the worker does; it owns all of it. */
+struct writing {
+	char *path, *beside;
+	char *text;
+	size_t len;
+	int err; /* 0, or why it is not written */
+};
+
+struct metrics_file {
+	struct metrics_file_options opt;
+	char *path;
+	struct worker *worker;
+	ev_timer timer;
+	bool failing; /* that was logged */
+};
+
+/* ---- the disk ---- */
+
+static void free_writing(void *arg)
+{
+	struct writing *w = arg;
+
+	if (!w)
+		return;
+	free(w->path);
+	free(w->beside);
+	free(w->text);
+	free(w);
+}
+
+static int open_beside(const struct writing *w)
+{
+	int fd = open(w->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+	/* Whatever the umask: the collector has a user of its own. */
+	return fchmod(fd, 0644) < 0 ? -errno : 0;
+}
+
+static void run_writing(void *arg)
+{
+	struct writing *w = arg;
+	int fd = open_beside(w), r = fd;
+
+	if (fd >= 0) {
+		r = write_all(fd, w->text, w->len);
+		if (close(fd) < 0 && r == 0)
+			r = -errno;
+		if (r == 0 && rename(w->beside, w->path) < 0)
+			r = -errno;
+		if (r < 0)
+			unlink(w->beside);
+	}
+	w->err = r;
+}
+
+static struct writing *new_writing(const char *path)
+{
+	struct writing *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->path = strdup(path);
+	if (!w->path || asprintf(&w->beside, "%s.new", path) < 0) {
+		w->beside = NULL;
+		free_writing(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* ---- the loop ---- */
+
+static void tell(struct metrics_file *f, int err)
+{
+	if (err < 0 && !f->failing)
+		log_warn("metrics-textfile %s: %s; it is tried again", f->path, strerror(-err));
+	if (err == 0 && f->failing)
+		log_info("metrics-textfile %s: written again", f->path);
+	f->failing = err < 0;
+}
+
+static void on_written(void *ctx, void *arg)
+{
+	const struct writing *w = arg;
+
+	tell(ctx, w->err);
+}
+
+/* With the text of now. NULL: no memory. */
+static struct writing *render(const struct metrics_file *f)
+{
+	struct writing *w = new_writing(f->path);
+
+	if (!w)
+		return NULL;
+	w->text = f->opt.render(f->opt.ctx, &w->len);
+	if (!w->text) {
+		free_writing(w);
+		return NULL;
+	}
+	return w;
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct metrics_file *f = timer->data;
+	struct worker_job job = {run_writing, on_written, free_writing, NULL};
+
+	if (worker_pending(f->worker) > 0)
+		return;
+	job.arg = render(f);
+	if (job.arg)
+		worker_add(f->worker, &job);
+}
+
+/* ---- life ---- */
+
+/* Nothing is left of it. */
+static int try_disk(const char *path)
+{
+	struct writing *w = new_writing(path);
+	int fd = w ? open_beside(w) : -ENOMEM;
+
+	if (fd >= 0) {
+		close(fd);
+		unlink(w->beside);
+	}
+	free_writing(w);
+	return fd < 0 ? fd : 0;
+}
+
+int metrics_file_new(struct metrics_file **out, const struct metrics_file_options *opt)
+{
+	struct metrics_file *f;
+	int r = try_disk(opt->path);
+
+	if (r < 0)
+		return r;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->opt = *opt;
+	ev_timer_init(&f->timer, on_timer, 0., INTERVAL_S);
+	f->timer.data = f;
+	f->path = strdup(opt->path);
+	if (!f->path || worker_new(&f->worker, opt->loop, f) < 0) {
+		metrics_file_free(f, true);
+		return -ENOMEM;
+	}
+	f->opt.path = f->path;
+	*out = f;
+	return 0;
+}
+
+void metrics_file_start(struct metrics_file *f)
+{
+	ev_timer_start(f->opt.loop, &f->timer);
+}
+
+static void write_last(struct metrics_file *f)
+{
+	struct writing *w = render(f);
+
+	if (w)
+		run_writing(w);
+	free_writing(w);
+}
+
+void metrics_file_free(struct metrics_file *f, bool keep)
+{
+	bool started;
+
+	if (!f)
+		return;
+	started = ev_is_active(&f->timer);
+	ev_timer_stop(f->opt.loop, &f->timer);
+	if (worker_free(f->worker, HANG_MS) && started) {
+		if (keep)
+			write_last(f);
+		else
+			unlink(f->path);
+	}
+	free(f->path);
+	free(f);
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of an instance, as Prometheus gets them."""
+import http.client
+import re
+import socket
+
+SAMPLE = re.compile(r'^([a-z_]+)(\{[^}]*\})? (\S+)$')
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, **kwargs):
+        super().__init__('localhost', **kwargs)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def get(where, path='/metrics', accept=None, timeout=10):
+    """(status, content type, text) of one GET. `where`: a port of this host, or a socket's path."""
+    connection = (http.client.HTTPConnection('127.0.0.1', where, timeout=timeout)
+                  if isinstance(where, int) else UnixConnection(where, timeout=timeout))
+    try:
+        connection.request('GET', path, headers={'Accept': accept} if accept else {})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader('Content-Type'), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def parse(text):
+    """{'name' or 'name{labels}': value} of the Prometheus text format."""
+    samples = {}
+    for line in text.splitlines():
+        if not line.startswith('#'):
+            found = SAMPLE.match(line)
+            assert found, line
+            samples[found[1] + (found[2] or '')] = float(found[3])
+    return samples
+
+
+def scrape(where, **kwargs):
+    """The samples of one scrape."""
+    status, kind, text = get(where, **kwargs)
+    assert status == 200 and kind.startswith('text/plain; version=0.0.4'), (status, kind)
+    return parse(text)
+
+
+def state(samples):
+    """The one state that the instance is in."""
+    found = [name for name, value in samples.items()
+             if name.startswith('pycapa_state{') and value == 1]
+    assert len(found) == 1, found
+    return re.search('"(.*)"', found[0]).group(1)

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is served, and where, before and after reloads; the file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/metrics_server.h"
+
+static struct {
+	struct ev_loop *loop;
+	struct metrics_server *server;
+	struct config cfg;
+	struct metrics values;
+	char dir[32], paths[4][64]; /* socket, another, file, another */
+} world;
+
+enum { SOCKET, SOCKET2, TEXT, TEXT2 };
+
+static char topic[] = "pcap", eth0[] = "eth0";
+
+static void read_values(void *ctx, struct metrics *out)
+{
+	*out = world.values;
+	out->cfg = &world.cfg;
+}
+
+static int open_world(void **state)
+{
+	static const char *const names[] = {"a", "b", "a.prom", "b.prom"};
+	struct metrics_server_options opt = {.read = read_values};
+
+	memset(&world, 0, sizeof(world));
+	umask(077);
+	world.loop = opt.loop = ev_loop_new(0);
+	snprintf(world.dir, sizeof(world.dir), "/tmp/pycapa-metrics-XXXXXX");
+	assert_non_null(mkdtemp(world.dir));
+	for (int i = 0; i < 4; i++)
+		snprintf(world.paths[i], sizeof(world.paths[i]), "%s/%s", world.dir, names[i]);
+	world.cfg =
+		(struct config){.mode = CONFIG_MODE_PRODUCER, .topic = topic, .interface = eth0};
+	world.values.counters = (struct counters){.received = 7, .passed = COUNTER_UNKNOWN};
+	world.values.counted = true;
+	world.values.state = METRICS_CAPTURING;
+	return metrics_server_new(&world.server, &opt);
+}
+
+static int close_world(void **state)
+{
+	metrics_server_free(world.server);
+	for (int i = 0; i < 4; i++)
+		unlink(world.paths[i]);
+	assert_int_equal(rmdir(world.dir), 0); /* nothing else is left there */
+	ev_loop_destroy(world.loop);
+	return 0;
+}
+
+static int prepare(char *listen, char *textfile)
+{
+	static char why[512];
+
+	world.cfg.metrics_listen = listen;
+	world.cfg.metrics_textfile = textfile;
+	return metrics_server_prepare(world.server, &world.cfg, why, sizeof(why));
+}
+
+static void set(char *listen, char *textfile)
+{
+	assert_int_equal(prepare(listen, textfile), 0);
+	metrics_server_commit(world.server);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+}
+
+/* GET of a path by a socket. Returns whether somebody listens there. */
+static bool get(const char *socket_path, const char *what, char *text, size_t size)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	double began = ev_time();
+	size_t len = 0;
+	ssize_t n = -1;
+	ev_timer tick;
+
+	memcpy(addr.sun_path, socket_path, strlen(socket_path) + 1);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		close(fd);
+		return false;
+	}
+	dprintf(fd, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", what);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	ev_timer_init(&tick, on_tick, 0.002, 0.002);
+	ev_timer_start(world.loop, &tick);
+	while (n != 0) {
+		ev_run(world.loop, EVRUN_ONCE);
+		n = recv(fd, text + len, size - 1 - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+		assert_true(ev_time() - began < 20);
+	}
+	ev_timer_stop(world.loop, &tick);
+	close(fd);
+	text[len] = '\0';
+	return true;
+}
+
+static void the_metrics_and_the_health_are_answered(void **state)
+{
+	char text[32768];
+
+	set(world.paths[SOCKET], NULL);
+	assert_true(get(world.paths[SOCKET], "/metrics", text, sizeof(text)));
+	assert_non_null(strstr(text, "\npycapa_received_packets_total 7\n"));
+	assert_non_null(strstr(text, "\npycapa_state{state=\"capturing\"} 1\n"));
+	assert_non_null(strstr(text, "\npycapa_state{state=\"waiting_for_broker\"} 0\n"));
+	assert_non_null(strstr(text, "\npycapa_instance_info{mode=\"producer\",interface=\"eth0\","
+				     "topic=\"pcap\"} 1\n"));
+	assert_null(strstr(text, "pycapa_passed")); /* is not known */
+	assert_true(get(world.paths[SOCKET], "/healthz", text, sizeof(text)));
+	assert_int_equal(strncmp(text, "HTTP/1.1 200 ", 13), 0);
+	snprintf(world.values.trouble, sizeof(world.values.trouble), "waiting for the moon");
+	assert_true(get(world.paths[SOCKET], "/healthz", text, sizeof(text)));
+	assert_int_equal(strncmp(text, "HTTP/1.1 503 ", 13), 0);
+	assert_non_null(strstr(text, "\r\n\r\nwaiting for the moon\n"));
+	assert_true(get(world.paths[SOCKET], "/", text, sizeof(text)));
+	assert_int_equal(strncmp(text, "HTTP/1.1 404 ", 13), 0);
+}
+
+static void a_reload_moves_it(void **state)
+{
+	char text[32768];
+
+	set(world.paths[SOCKET], NULL);
+	set(world.paths[SOCKET2], NULL);
+	assert_false(get(world.paths[SOCKET], "/metrics", text, sizeof(text)));
+	assert_true(get(world.paths[SOCKET2], "/metrics", text, sizeof(text)));
+	set(NULL, NULL);
+	assert_false(get(world.paths[SOCKET2], "/metrics", text, sizeof(text)));
+}
+
+/* The second of the two settings cannot be had: neither is changed. */
+static void a_reload_that_is_refused_changes_nothing(void **state)
+{
+	static char nowhere[] = "/nowhere/x.prom";
+	char text[32768];
+
+	set(world.paths[SOCKET], NULL);
+	assert_int_equal(prepare(world.paths[SOCKET2], nowhere), -ENOENT);
+	assert_true(get(world.paths[SOCKET], "/metrics", text, sizeof(text)));
+	assert_false(get(world.paths[SOCKET2], "/metrics", text, sizeof(text)));
+	assert_int_equal(prepare(world.paths[SOCKET2], world.paths[TEXT]), 0);
+	metrics_server_cancel(world.server);
+	assert_true(get(world.paths[SOCKET], "/metrics", text, sizeof(text)));
+	assert_false(get(world.paths[SOCKET2], "/metrics", text, sizeof(text)));
+	assert_int_equal(access(world.paths[TEXT], F_OK), -1);
+}
+
+static void wait_file(const char *path)
+{
+	double began = ev_time();
+	ev_timer tick;
+
+	ev_timer_init(&tick, on_tick, 0.002, 0.002);
+	ev_timer_start(world.loop, &tick);
+	while (access(path, F_OK) < 0) {
+		ev_run(world.loop, EVRUN_ONCE);
+		assert_true(ev_time() - began < 20);
+	}
+	ev_timer_stop(world.loop, &tick);
+}
+
+static void assert_file_has(const char *path, const char *line)
+{
+	char text[32768];
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	assert_non_null(strstr(text, line));
+}
+
+static void the_file_is_written_for_everybody_and_a_last_time_at_the_end(void **state)
+{
+	struct metrics_server_options opt = {.loop = world.loop, .read = read_values};
+	struct stat st;
+
+	set(NULL, world.paths[TEXT]);
+	wait_file(world.paths[TEXT]);
+	assert_file_has(world.paths[TEXT], "\npycapa_received_packets_total 7\n");
+	assert_int_equal(stat(world.paths[TEXT], &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	world.values.counters.received = 8;
+	metrics_server_free(world.server);
+	assert_file_has(world.paths[TEXT], "\npycapa_received_packets_total 8\n");
+	assert_int_equal(metrics_server_new(&world.server, &opt), 0);
+}
+
+static void a_file_that_is_not_wanted_any_more_is_removed(void **state)
+{
+	set(NULL, world.paths[TEXT]);
+	wait_file(world.paths[TEXT]);
+	set(NULL, world.paths[TEXT2]);
+	assert_int_equal(access(world.paths[TEXT], F_OK), -1);
+	wait_file(world.paths[TEXT2]);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(the_metrics_and_the_health_are_answered),
+		CASE(a_reload_moves_it),
+		CASE(a_reload_that_is_refused_changes_nothing),
+		CASE(the_file_is_written_for_everybody_and_a_last_time_at_the_end),
+		CASE(a_file_that_is_not_wanted_any_more_is_removed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
