@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies lie in chunks, one behind the other as they come. A chunk goes back to the pool when all
- * its packets are gone, wherever it stands in the lane: one packet that waits for long (its clock
- * was ahead) keeps one chunk.
+ * Copies lie in chunks, one behind the other as they come: their bytes from the start of it, what
+ * is known of them (struct lane_packet) from its end. A chunk goes back to the pool when all its
+ * packets are gone, wherever it stands in the lane: one packet that waits for long (its clock was
+ * ahead) keeps one chunk.
+ *
+ * What waits is tens of MiB, so each of its packets has left the processor's caches by the time it
+ * goes on, and memory that is written next is not in them either. To wait for it would take longer
+ * than all the rest: it is asked for some packets ahead, the bytes only when they are about to go
+ * on. And chunks are cut from slabs that are huge pages, where the kernel has them.
  */
 #include "consumer/lane.h"
 
@@ -10,17 +16,24 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define PREFETCH_BYTES 512
-#define CHUNK_BYTES    (16 * 1024) /* of 200 lanes, each has one that is not full */
+#define PREFETCH_BYTES 512                /* of a packet, at most */
+#define PREFETCH_AHEAD 4                  /* packets that come after the one that is made ready */
+#define CHUNK_SIZE     ((size_t)16 << 10) /* of 200 lanes, each has one that is not full */
+#define SLAB_SIZE      ((size_t)2 << 20)  /* a huge page */
 
 struct lane_chunk {
 	TAILQ_ENTRY(lane_chunk) entry;
 	struct lane_chunk *next; /* spare */
-	size_t size, used;
-	size_t n; /* packets that are not gone */
-	_Alignas(max_align_t) unsigned char bytes[];
+	size_t size;             /* bytes */
+	size_t used;             /* of them, from the start, by what packets hold */
+	size_t came;             /* packets */
+	size_t n;                /* of them, those that are not gone */
+	_Alignas(struct lane_packet) unsigned char bytes[];
 };
+
+#define CHUNK_BYTES (CHUNK_SIZE - sizeof(struct lane_chunk))
 
 void lane_init(struct lane *l)
 {
@@ -39,19 +52,53 @@ uint64_t lane_time(const struct packet *pkt)
 
 /* ---- memory ---- */
 
+/* At its start; the rest of it are chunks. */
+struct lane_slab {
+	struct lane_slab *next;
+	size_t used;
+};
+
+static struct lane_slab *get_slab(struct lane_pool *pool)
+{
+	struct lane_slab *slab = aligned_alloc(SLAB_SIZE, SLAB_SIZE);
+
+	if (!slab)
+		return NULL;
+	madvise(slab, SLAB_SIZE, MADV_HUGEPAGE);
+	*slab = (struct lane_slab){.next = pool->slabs, .used = CHUNK_SIZE};
+	pool->slabs = slab;
+	return slab;
+}
+
+static struct lane_chunk *cut_chunk(struct lane_pool *pool)
+{
+	struct lane_slab *slab = pool->slabs;
+	unsigned char *at;
+
+	if (!slab || slab->used == SLAB_SIZE)
+		slab = get_slab(pool);
+	if (!slab)
+		return NULL;
+	at = (unsigned char *)slab + slab->used;
+	slab->used += CHUNK_SIZE;
+	return (struct lane_chunk *)(void *)at;
+}
+
 static struct lane_chunk *get_chunk(struct lane_pool *pool, size_t need)
 {
 	size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
 	struct lane_chunk *chunk = pool->spare;
 
-	if (chunk && size == CHUNK_BYTES)
+	if (size > CHUNK_BYTES)
+		chunk = malloc(sizeof(*chunk) + size);
+	else if (chunk)
 		pool->spare = chunk->next;
 	else
-		chunk = malloc(sizeof(*chunk) + size);
+		chunk = cut_chunk(pool);
 	if (!chunk)
 		return NULL;
 	chunk->size = size;
-	chunk->used = chunk->n = 0;
+	chunk->used = chunk->came = chunk->n = 0;
 	pool->bytes += size;
 	return chunk;
 }
@@ -67,30 +114,58 @@ static void put_chunk(struct lane_pool *pool, struct lane_chunk *chunk)
 	pool->spare = chunk;
 }
 
-static struct lane_packet *get_memory(struct lane *l, struct lane_pool *pool, size_t size)
+/* The first that came is the last in the chunk. */
+static struct lane_packet *packet_of(struct lane_chunk *chunk, size_t i)
+{
+	struct lane_packet *end = (void *)(chunk->bytes + chunk->size);
+
+	return end - 1 - i;
+}
+
+static void prefetch(const void *p, size_t size)
+{
+	const char *at = p;
+
+	if (size > PREFETCH_BYTES)
+		size = PREFETCH_BYTES;
+	for (size_t i = 0; i < size; i += 64)
+		__builtin_prefetch(at + i);
+}
+
+static size_t round_up(size_t size, size_t to)
+{
+	return (size + to - 1) & ~(to - 1);
+}
+
+/* Of what a packet holds. */
+static size_t size_of(const struct packet *pkt)
+{
+	return round_up((size_t)pkt->caplen + pkt->host_len + pkt->interface_len, 16);
+}
+
+static struct lane_packet *get_memory(struct lane *l, struct lane_pool *pool, size_t size,
+				      unsigned char **bytes)
 {
 	struct lane_chunk *chunk = TAILQ_LAST(&l->chunks, lane_chunks);
+	size_t all = size + sizeof(struct lane_packet);
 	struct lane_packet *p;
 
-	if (!chunk || chunk->size - chunk->used < size) {
-		chunk = get_chunk(pool, size);
+	if (!chunk || chunk->size - chunk->used - chunk->came * sizeof(*p) < all) {
+		chunk = get_chunk(pool, all);
 		if (!chunk)
 			return NULL;
 		TAILQ_INSERT_TAIL(&l->chunks, chunk, entry);
 	}
-	p = (struct lane_packet *)(void *)(chunk->bytes + chunk->used);
+	p = packet_of(chunk, chunk->came++);
+	*bytes = chunk->bytes + chunk->used;
 	chunk->used += size;
 	chunk->n++;
+	/* Those of the next one: to write waits for memory as to read does. */
+	prefetch(chunk->bytes + chunk->used, size);
+	prefetch(p - 1, sizeof(*p));
 	p->chunk = chunk;
-	p->size = size;
+	p->size = (uint32_t)all;
 	return p;
-}
-
-static size_t size_of(const struct packet *pkt)
-{
-	size_t size = sizeof(struct lane_packet) + pkt->caplen + pkt->host_len + pkt->interface_len;
-
-	return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 }
 
 static void copy(struct packet *to, const struct packet *from, unsigned char *at)
@@ -156,28 +231,18 @@ static void remove_run(struct lane *l, size_t i)
 	memmove(&l->runs[i], &l->runs[i + 1], (l->n_runs - i) * sizeof(l->runs[0]));
 }
 
-/* What waited is no longer in the processor's caches: it is to be there when its turn comes. */
-static void prefetch(const struct lane_packet *p)
-{
-	const char *at = (const char *)p;
-	size_t size = p->size < PREFETCH_BYTES ? p->size : PREFETCH_BYTES;
-
-	for (size_t i = 0; i < size; i += 64)
-		__builtin_prefetch(at + i);
-}
-
 static void make_ready(struct lane *l, size_t i)
 {
 	struct lane_run *run = &l->runs[i];
 	struct lane_packet *p = run->first;
 
+	/* In a partition in order they lie side by side. */
+	__builtin_prefetch(p - PREFETCH_AHEAD);
 	run->first = p->next;
-	if (run->first) {
+	if (run->first)
 		run->first_at = run->first->at;
-		__builtin_prefetch(run->first->next);
-	} else
+	else
 		remove_run(l, i);
-	prefetch(p);
 	p->next = NULL;
 	*l->ready_end = p;
 	l->ready_end = &p->next;
@@ -188,7 +253,8 @@ static void make_ready(struct lane *l, size_t i)
 
 int lane_push(struct lane *l, struct lane_pool *pool, const struct packet *pkt, int64_t offset)
 {
-	struct lane_packet *p = get_memory(l, pool, size_of(pkt));
+	unsigned char *bytes;
+	struct lane_packet *p = get_memory(l, pool, size_of(pkt), &bytes);
 	uint64_t time = lane_time(pkt);
 	size_t i;
 
@@ -198,7 +264,7 @@ int lane_push(struct lane *l, struct lane_pool *pool, const struct packet *pkt, 
 	p->at = time > l->past ? time : l->past;
 	p->offset = offset;
 	p->gone = false;
-	copy(&p->pkt, pkt, (unsigned char *)(p + 1));
+	copy(&p->pkt, pkt, bytes);
 	i = find_run(l, p->at);
 	if (i == l->n_runs) {
 		if (add_run(l, p) < 0) {
@@ -239,6 +305,8 @@ void lane_pop(struct lane *l, struct lane_pool *pool)
 	l->ready = p->next;
 	if (!l->ready)
 		l->ready_end = &l->ready;
+	else if (l->ready->next)
+		prefetch(l->ready->next->pkt.data, l->ready->next->pkt.caplen);
 	l->ready_bytes -= p->size;
 	p->gone = true;
 	if (--chunk->n || chunk == TAILQ_LAST(&l->chunks, lane_chunks))
@@ -249,19 +317,16 @@ void lane_pop(struct lane *l, struct lane_pool *pool)
 
 bool lane_first_offset(const struct lane *l, int64_t *offset)
 {
-	const struct lane_chunk *chunk = TAILQ_FIRST(&l->chunks);
-	const struct lane_packet *p;
+	struct lane_chunk *chunk = TAILQ_FIRST(&l->chunks);
+	size_t i = 0;
 
 	if (lane_is_empty(l))
 		return false;
 	while (!chunk->n)
 		chunk = TAILQ_NEXT(chunk, entry);
-	for (size_t at = 0;; at += p->size) {
-		p = (const struct lane_packet *)(const void *)(chunk->bytes + at);
-		if (!p->gone)
-			break;
-	}
-	*offset = p->offset;
+	while (packet_of(chunk, i)->gone)
+		i++;
+	*offset = packet_of(chunk, i)->offset;
 	return true;
 }
 
@@ -279,10 +344,11 @@ void lane_clear(struct lane *l, struct lane_pool *pool)
 
 void lane_pool_clear(struct lane_pool *pool)
 {
-	struct lane_chunk *chunk;
+	struct lane_slab *slab;
 
-	while ((chunk = pool->spare)) {
-		pool->spare = chunk->next;
-		free(chunk);
+	while ((slab = pool->slabs)) {
+		pool->slabs = slab->next;
+		free(slab);
 	}
+	pool->spare = NULL;
 }

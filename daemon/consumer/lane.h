@@ -21,10 +21,12 @@
 #include "packet/packet.h"
 
 struct lane_chunk;
+struct lane_slab;
 TAILQ_HEAD(lane_chunks, lane_chunk);
 
 /* Memory for packets, shared by lanes. Zeroed at first; private but for one. */
 struct lane_pool {
+	struct lane_slab *slabs; /* the first is the one that is not used up */
 	struct lane_chunk *spare;
 	size_t bytes; /* in use */
 };
@@ -35,7 +37,7 @@ struct lane_packet {
 	struct lane_chunk *chunk;
 	uint64_t at; /* its place: its time in ns since the epoch, or what was ready before it */
 	int64_t offset;
-	size_t size; /* with all that belongs to it */
+	uint32_t size; /* with all that belongs to it */
 	bool gone;
 	struct packet pkt;
 };
