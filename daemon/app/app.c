@@ -26,8 +26,10 @@
 #include "app/signals.h"
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "extcap/extcap.h"
 
 #define STATUS_S      1. /* how often STATUS= is refreshed */
+#define EXTCAP_S      5. /* how often Wireshark's status line is */
 #define LAST_RESORT_S 5. /* from giving up to leaving the loop */
 #define PATIENCE_S    1. /* from a signal to the line on what is waited for */
 #define LEAVE_S       .1 /* how often a stop looks whether it needs to wait */
@@ -139,6 +141,7 @@ static void on_signal(void *ctx, int signo)
 		app_reload(a, why, sizeof(why));
 	} else if (!a->interrupted) {
 		a->interrupted = true;
+		extcap_stop(a->extcap);
 		app_progress_end(a);
 		log_info("Clean shutdown process started");
 		stop_by_deadline(a, 0);
@@ -169,6 +172,7 @@ static void on_status(struct ev_loop *loop, ev_timer *w, int revents)
 	a->ops->summary(a->role, summary, sizeof(summary));
 	snprintf(text, sizeof(text), "%s: %s", a->stopping ? "stopping" : a->state, summary);
 	service_set_status(a->service, text);
+	extcap_set_status(a->extcap, text);
 }
 
 static void on_done(void *ctx, int status)
@@ -196,8 +200,10 @@ static void on_state(void *ctx, const char *text)
 		return;
 	snprintf(a->state, sizeof(a->state), "%s", text);
 	/* Before READY=1 the state is the first status; later changes show at once too. */
-	if (!a->stopping)
-		service_set_status(a->service, a->state);
+	if (a->stopping)
+		return;
+	service_set_status(a->service, a->state);
+	extcap_set_state(a->extcap, a->state);
 }
 
 /* ---- life ---- */
@@ -239,8 +245,8 @@ static void on_started(void *ctx)
 	a->progress_at = ev_now(a->loop);
 	app_timers_start(a);
 	app_progress_begin(a);
-	if (service_is_notified(a->service))
-		app_timers_set(a, &a->status, STATUS_S);
+	if (service_is_notified(a->service) || a->extcap)
+		app_timers_set(a, &a->status, a->extcap ? EXTCAP_S : STATUS_S);
 	service_ready(a->service);
 }
 
@@ -310,9 +316,9 @@ static int finish(struct app *a)
 	return r ? r : a->exit_status;
 }
 
-int app_run(const struct config *cfg, const struct options *options)
+int app_run(const struct config *cfg, const struct options *options, struct extcap *extcap)
 {
-	struct app a = {.cfg = cfg, .options = options};
+	struct app a = {.cfg = cfg, .options = options, .extcap = extcap};
 	int r;
 
 	a.ops = cfg->mode == CONFIG_MODE_CONSUMER ? &consumer_role_ops : &producer_role_ops;

@@ -18,6 +18,7 @@ struct app {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	const struct options *options;
+	struct extcap *extcap; /* NULL: not run by Wireshark */
 	const struct role_ops *ops;
 	struct role *role;
 	struct signals *signals;

@@ -28,7 +28,7 @@
 #include "kafka/kafkashow.h"
 #include "output/output.h"
 
-#define FREE_WAIT_MS 1000 /* at the end */
+#define FREE_WAIT_MS 1000 /* at the end, at most */
 
 /* ---- the end ---- */
 
@@ -51,7 +51,8 @@ static void on_tell_end(struct ev_loop *loop, struct ev_timer *w, int revents)
 	if (s->stopped)
 		s->opt.events.on_stopped(s->opt.events.ctx);
 	else if (!s->stopping)
-		s->opt.events.on_done(s->opt.events.ctx, s->status);
+		s->opt.events.on_done(s->opt.events.ctx,
+				      s->reader_gone ? ROLE_STATUS_NO_READER : s->status);
 }
 
 static void report_stopped(struct role *s)
@@ -239,11 +240,15 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 
 static void role_free(struct role *s)
 {
+	unsigned int wait_ms = FREE_WAIT_MS;
+
 	if (!s)
 		return;
+	if (s->opt.cfg->attended && s->opt.cfg->shutdown_timeout_ms < wait_ms)
+		wait_ms = s->opt.cfg->shutdown_timeout_ms;
 	ev_timer_stop(s->opt.loop, &s->tell_end);
-	consumer_free(s->retired, FREE_WAIT_MS);
-	consumer_free(s->consumer, FREE_WAIT_MS);
+	consumer_free(s->retired, wait_ms);
+	consumer_free(s->consumer, wait_ms);
 	packet_filter_free(s->filter, 0);
 	kafkalog_unref(s->log);
 	output_free(s->output);

@@ -22,6 +22,8 @@
 #include "cli/options.h"
 #include "cli/topic_list.h"
 #include "config/config_ref.h"
+#include "extcap/extcap.h"
+#include "extcap/extcap_call.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
@@ -109,7 +111,7 @@ static int prepare(void)
 	return r;
 }
 
-static int run(const struct config **held, const struct options *options)
+static int run(const struct config **held, const struct options *options, struct extcap *extcap)
 {
 	const struct config *cfg = *held;
 
@@ -121,7 +123,7 @@ static int run(const struct config **held, const struct options *options)
 	*held = NULL;
 	log_set_level(cfg->log_level);
 	kafkawarn(cfg);
-	return app_run(cfg, options);
+	return app_run(cfg, options, extcap);
 }
 
 static int reload(const char *instance)
@@ -157,7 +159,7 @@ static int run_kinit(const char *report_fd, char *argument)
 }
 
 static int act(enum options_action action, const struct config **held,
-	       const struct options *options)
+	       const struct options *options, struct extcap *extcap)
 {
 	const struct config *cfg = *held;
 
@@ -191,7 +193,7 @@ static int act(enum options_action action, const struct config **held,
 	case OPTIONS_RUN:
 		break;
 	}
-	return run(held, options);
+	return run(held, options, extcap);
 }
 
 /* What was printed may not have come through: a full disk, a standard output that is closed. */
@@ -203,11 +205,48 @@ static int flush_output(int status)
 	return status ? status : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+/* A user's command line, or, with `extcap`, the one that a call of Wireshark's means. */
+static int obey(int argc, char **argv, struct extcap *extcap)
 {
 	struct options *options = NULL;
 	enum options_action action;
 	const struct config *cfg = NULL;
+	int r, status;
+
+	if (extcap)
+		r = options_parse_attended(&options, argc, argv, &cfg, &action);
+	else
+		r = options_parse(&options, argc, argv, &cfg, &action);
+	status = r < 0 ? EXIT_USAGE : flush_output(act(action, &cfg, options, extcap));
+	log_free();
+	status = extcap_finish(extcap, status);
+	if (!thread_may_exit())
+		return status; /* it may still use them */
+	config_unref(cfg);
+	options_free(options);
+	return status;
+}
+
+static int answer_wireshark(int argc, char **argv)
+{
+	struct extcap *extcap = NULL;
+	int status, r = extcap_new(&extcap, argc, argv);
+
+	if (r == EXTCAP_E_CAPTURE) {
+		argv = extcap_words(extcap, &argc);
+		status = obey(argc, argv, extcap);
+	} else {
+		status = flush_output(r < 0 ? EXIT_USAGE : 0);
+		log_free();
+		status = extcap_finish(extcap, status);
+	}
+	if (thread_may_exit())
+		extcap_free(extcap);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
 	int status;
 
 	if (hardening_apply() < 0)
@@ -216,18 +255,11 @@ int main(int argc, char **argv)
 	log_init();
 	if (argc == 4 && !strcmp(argv[1], KINIT_OPTION))
 		return run_kinit(argv[2], argv[3]);
-	if (options_parse(&options, argc, argv, &cfg, &action) < 0) {
-		log_free();
-		return EXIT_USAGE;
-	}
-	status = flush_output(act(action, &cfg, options));
-	log_free();
+	status = extcap_call_is(argc, argv) ? answer_wireshark(argc, argv) : obey(argc, argv, NULL);
 	if (!thread_may_exit()) {
 		/* librdkafka hangs (a kinit, a broker): OpenSSL must not be cleaned up under it. */
 		fflush(NULL);
 		_exit(status);
 	}
-	config_unref(cfg);
-	options_free(options);
 	return status;
 }

@@ -24,6 +24,9 @@ struct role; /* each role's own; opaque to app */
  * mended. */
 #define ROLE_STATUS_SETTINGS 2
 
+/* on_done()'s status when the reader of the output is gone: nothing is worth waiting for. */
+#define ROLE_STATUS_NO_READER (-1)
+
 /* How a role tells app of itself. All are called from the loop, on_state also from within new. */
 struct role_events {
 	/* It captures or reads, or waits until it can (after ROLE_E_PENDING of new). */

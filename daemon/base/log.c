@@ -46,6 +46,8 @@ static struct {
 	struct logqueue *queue;          /* NULL: lines are written at once */
 	struct footer footer;            /* of the queue's thread */
 	bool ended;                      /* after log_free(): nothing is written */
+	void (*sink)(void *ctx, enum log_level level, const char *text);
+	void *sink_ctx;
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .last = LOG_LEVEL_INFO};
 
 static const struct {
@@ -87,6 +89,13 @@ void log_init(void)
 	g.journal = log_fd_is_journal(STDERR_FILENO);
 	footer_init(&g.footer, getenv("TERM"));
 	g.ended = false;
+}
+
+void log_set_sink(void (*sink)(void *ctx, enum log_level level, const char *text), void *ctx)
+{
+	g.sink = sink;
+	g.sink_ctx = ctx;
+	g.journal = false;
 }
 
 bool log_is_journal(void)
@@ -171,6 +180,10 @@ static void compose(struct line *l, enum log_level level, enum log_event event,
 {
 	if (g.journal)
 		compose_fields(l, level, event_ids[event], fields, n_fields, text);
+	else if (g.sink)
+		l->len =
+			(size_t)snprintf(l->text, sizeof(l->text), "%c%s", '0' + (int)level, text) +
+			1;
 	else
 		l->len = (size_t)snprintf(l->text, sizeof(l->text), "%s:root:%s\n",
 					  levels[level].name, text);
@@ -245,6 +258,10 @@ static int write_line(const char *line, size_t len)
 {
 	if (g.journal)
 		return write_journal(line, len);
+	if (g.sink) {
+		g.sink(g.sink_ctx, (enum log_level)(*line - '0'), line + 1);
+		return 0;
+	}
 	erase_footer();
 	return write_stderr(line, len);
 }

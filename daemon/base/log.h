@@ -56,6 +56,12 @@ struct log_identity {
 	const char *topic;
 };
 
+/*
+ * From now on entries go to `sink` alone, in place of stderr or the journal: from the thread that
+ * writes, or, before log_start(), from the one that logs; one at a time. It must not log, nor wait.
+ */
+void log_set_sink(void (*sink)(void *ctx, enum log_level level, const char *text), void *ctx);
+
 /* Chooses the sink (journal when stderr is $JOURNAL_STREAM). The level is INFO until told. */
 void log_init(void);
 /* From now on a thread writes; until then each call does. Returns 0 or -errno. */

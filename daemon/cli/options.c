@@ -32,6 +32,7 @@ struct options {
 	const char *instance;  /* --reload, borrowed from words; NULL: none */
 	const char *interface; /* -i, borrowed from words; NULL: none */
 	unsigned int modes;    /* -p and -c, enum config_mode as bits */
+	bool attended;
 	enum options_action action;
 	struct options_listing listing;
 	int64_t now_ms; /* the start, which relative times count from */
@@ -296,6 +297,7 @@ static int make_config(const struct options *opt, const struct config **cfg, str
 	if (r < 0)
 		return r;
 	builder.checking = opt->action == OPTIONS_CHECK_CONFIG;
+	builder.cfg->attended = opt->attended;
 	if (opt->file != NULL)
 		r = name_instance(builder.cfg, opt->file, faults);
 	if (r == 0 && opt->file != NULL)
@@ -319,8 +321,8 @@ static void log_as_instance(const char *path)
 	free(name);
 }
 
-int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
-		  enum options_action *action)
+static int parse(struct options **out, int argc, char **argv, const struct config **cfg,
+		 enum options_action *action, bool attended)
 {
 	struct options *opt = calloc(1, sizeof(*opt));
 	struct start_report report = {.opt = opt};
@@ -333,6 +335,7 @@ int options_parse(struct options **out, int argc, char **argv, const struct conf
 		return -ENOMEM;
 	}
 	opt->action = OPTIONS_RUN;
+	opt->attended = attended;
 	opt->now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
 	r = argwords_parse(&opt->words, argc, argv, &faults);
 	if (r == 0)
@@ -355,6 +358,18 @@ int options_parse(struct options **out, int argc, char **argv, const struct conf
 	*action = opt->action;
 	*out = opt;
 	return 0;
+}
+
+int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
+		  enum options_action *action)
+{
+	return parse(out, argc, argv, cfg, action, false);
+}
+
+int options_parse_attended(struct options **out, int argc, char **argv, const struct config **cfg,
+			   enum options_action *action)
+{
+	return parse(out, argc, argv, cfg, action, true);
 }
 
 struct log_report {

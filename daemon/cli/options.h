@@ -41,6 +41,10 @@ struct options;
 int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action);
 
+/* The same for somebody who waits at a window (config.h: attended). */
+int options_parse_attended(struct options **out, int argc, char **argv, const struct config **cfg,
+			   enum options_action *action);
+
 /*
  * Reads the file of -C afresh under the same options. Without a file nothing can change: -ENOENT.
  * Relative times count from the start still: "-15m" goes on to be the time that it was.

@@ -84,6 +84,7 @@ struct config {
 	enum config_mode mode;
 	char *instance; /* the file's base name without .cfg; NULL without a file */
 	char *file;     /* -C; NULL without */
+	bool attended;  /* somebody waits at a window: what is not there now is told at once */
 
 	/* Kafka */
 	char *brokers;

@@ -100,12 +100,13 @@ void consumer_words_waiting(char *buf, size_t size, const struct consumer_view *
 
 void consumer_words_absent(char *buf, size_t size, const struct consumer_view *view)
 {
+	const char *longer = view->cfg->attended ? "" : "; --stall-timeout TIME waits longer";
 	char what[448];
 
 	consumer_words_waiting(what, sizeof(what), view);
 	if (!kafka_connected(view->k) && !*kafka_last_error(view->k))
-		snprintf(buf, size, "%s: no answer within %d s; --stall-timeout TIME waits longer",
-			 what, RANGE_TIMERS_ABSENT_SEC);
+		snprintf(buf, size, "%s: no answer within %d s%s", what, RANGE_TIMERS_ABSENT_SEC,
+			 longer);
 	else
-		snprintf(buf, size, "%s; --stall-timeout TIME waits longer", what);
+		snprintf(buf, size, "%s%s", what, longer);
 }

@@ -32,8 +32,8 @@ static void on_absent(struct ev_loop *loop, ev_timer *w, int revents)
 /* Somebody sits there, and what is asked for is there already, or a name is misspelt. */
 static bool must_be_there(const struct config *cfg)
 {
-	return (time_range_is_set(cfg) || cfg->exit_at_end) && !cfg->file &&
-	       !settings_origin(cfg, "stall-timeout");
+	return cfg->attended || ((time_range_is_set(cfg) || cfg->exit_at_end) && !cfg->file &&
+				 !settings_origin(cfg, "stall-timeout"));
 }
 
 /* Whoever watches a quiet topic wants to know that it is quiet. */

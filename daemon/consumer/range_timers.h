@@ -26,6 +26,7 @@ struct range_timers_options {
 	 * The broker or the topic is not there, after seconds; not where the user has said how long
 	 * to wait (stall-timeout), nor for an instance with a file of its own, which may start
 	 * before they do: those wait for the stall timeout. What is there and slow is waited for.
+	 * For somebody who waits at a window (attended), live or not, with a file or without.
 	 */
 	void (*on_absent)(void *ctx);
 	void *ctx;

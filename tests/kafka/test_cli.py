@@ -293,6 +293,8 @@ def test_install_into_a_destdir(tmp_path):
     run('meson', 'setup', build, daemon.TREE, '--prefix=/usr', '-Dtests=disabled', timeout=120)
     run('meson', 'install', '-C', build, env={**os.environ, 'DESTDIR': str(dest)}, timeout=300)
     files = {str(p.relative_to(dest)) for p in dest.rglob('*') if p.is_file()}
+    link = dest / 'usr/lib/x86_64-linux-gnu/wireshark/extcap/pycapa'
+    assert os.readlink(link) == '/usr/bin/pycapa'
     for name in ('bin/pycapa', 'lib/systemd/system/pycapa@.service', 'lib/sysusers.d/pycapa.conf',
                  'lib/systemd/catalog/pycapa.catalog', 'share/man/man1/pycapa.1',
                  'share/man/man5/pycapa.cfg.5', 'share/man/man8/pycapa.8',

@@ -107,7 +107,7 @@ static int run(void)
 					  .stall_timeout_ms = 50,
 					  .shutdown_timeout_ms = 60000};
 
-	return app_run(&cfg, NULL);
+	return app_run(&cfg, NULL, NULL);
 }
 
 static void assert_last_line(const char *want)

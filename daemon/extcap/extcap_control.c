@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "extcap/extcap_control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEADER   6    /* 'T', three bytes of length, the control, the command */
+#define TEXT_MAX 2048 /* with the header less than PIPE_BUF: a write is whole or is none */
+
+/*
+ * Neither opening waits: of a FIFO that is read because of O_NONBLOCK, of the one that is written
+ * because it is opened for reading too (Linux: fifo(7)).
+ */
+int extcap_control_open(struct extcap_control *c, const char *in, const char *out)
+{
+	*c = (struct extcap_control){-1, -1};
+	if (in)
+		c->in = open(in, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (in && c->in < 0)
+		return -errno;
+	if (out)
+		c->out = open(out, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return out && c->out < 0 ? -errno : 0;
+}
+
+void extcap_control_send(const struct extcap_control *c, int number, enum extcap_command command,
+			 const char *text)
+{
+	uint8_t message[HEADER + TEXT_MAX];
+	size_t len = strnlen(text, TEXT_MAX), counted;
+	ssize_t n;
+
+	if (c->out < 0)
+		return;
+	counted = len + 2;
+	message[0] = 'T';
+	message[1] = (uint8_t)(counted >> 16);
+	message[2] = (uint8_t)(counted >> 8);
+	message[3] = (uint8_t)counted;
+	message[4] = (uint8_t)number;
+	message[5] = (uint8_t)command;
+	memcpy(message + HEADER, text, len);
+	do
+		n = write(c->out, message, HEADER + len);
+	while (n < 0 && errno == EINTR);
+}
+
+void extcap_control_close(struct extcap_control *c)
+{
+	if (c->in >= 0)
+		close(c->in);
+	if (c->out >= 0)
+		close(c->out);
+	*c = (struct extcap_control){-1, -1};
+}

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A login by the values of Wireshark's dialog."""
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from harness import captures, wait
+from secure_cluster import PASSWORD
+
+
+@pytest.fixture
+def start(secure, client, pcap, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+
+    def go(password, *argv):
+        return reader, client(
+            "--capture", "--extcap-interface", "pycapa", "--fifo", fifo, "--brokers",
+            secure.address("SASLSSL"), "--topic", pcap.name, "--protocol", "sasl_ssl",
+            "--mechanism", "PLAIN", "--username", "pycapa", "--password", password, "--cafile",
+            secure.ca.cert, *argv)
+    yield go
+    os.close(reader)
+
+
+def test_the_right_password(start, pcap):
+    pcap.produce(captures.sample(10))
+    reader, process = start(PASSWORD, "--start", "begin", "--end", "end")
+    assert process.wait(30) == 0, process.describe()
+    assert process.stderr == ""
+    assert len(captures.pcapng_records(os.read(reader, 1 << 16))) == 10
+
+
+def test_a_wrong_password_is_one_line(start):
+    _, process = start("wrong")
+    assert process.wait(30) == 1
+    assert re.fullmatch(r".*sasl\.username or sasl\.password is wrong.*\n", process.stderr), \
+        process.describe()
+
+
+def test_a_wrong_password_is_stopped_at_once(start):
+    _, process = start("wrong")
+    wait.elapse(.5)
+    began = time.monotonic()
+    process.stop(signal.SIGTERM)
+    assert time.monotonic() - began < 1
+    assert process.stderr == "" or process.stderr.count("\n") == 1, process.describe()
