@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers of 16, 32 and 64 bits at any address: in the byte order of the host, of the network (be),
- * or little-endian (le). No bounds are checked.
+ * little-endian (le), or that of a file (of), which is the host's or `swapped`. No bounds are
+ * checked.
  */
 #pragma once
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,6 +48,27 @@ static inline void bytes_put32(uint8_t *p, uint32_t v)
 static inline void bytes_put64(uint8_t *p, uint64_t v)
 {
 	memcpy(p, &v, sizeof(v));
+}
+
+static inline uint16_t bytes_get16_of(bool swapped, const uint8_t *p)
+{
+	uint16_t v = bytes_get16(p);
+
+	return swapped ? __builtin_bswap16(v) : v;
+}
+
+static inline uint32_t bytes_get32_of(bool swapped, const uint8_t *p)
+{
+	uint32_t v = bytes_get32(p);
+
+	return swapped ? __builtin_bswap32(v) : v;
+}
+
+static inline uint64_t bytes_get64_of(bool swapped, const uint8_t *p)
+{
+	uint64_t v = bytes_get64(p);
+
+	return swapped ? __builtin_bswap64(v) : v;
 }
 
 static inline uint16_t bytes_get_be16(const uint8_t *p)

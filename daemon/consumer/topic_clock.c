@@ -5,24 +5,23 @@
 
 #include "kafka/topic_config.h"
 
-static void take_value(void *ctx, const char *topic, const char *value)
+static void take_setting(void *ctx, const char *topic, const char *name, const char *value)
 {
 	enum topic_clock *clock = ctx;
 
 	(void)topic;
-	*clock = strcmp(value, "LogAppendTime") == 0 ? TOPIC_CLOCK_BROKER : TOPIC_CLOCK_SENDER;
+	if (strcmp(name, "message.timestamp.type") == 0)
+		*clock = strcmp(value, "LogAppendTime") == 0 ? TOPIC_CLOCK_BROKER
+							     : TOPIC_CLOCK_SENDER;
 }
 
 rd_kafka_resp_err_t topic_clock_ask(rd_kafka_t *rk, const char *topic, int timeout_ms,
 				    enum topic_clock *out)
 {
-	const struct topic_config_question question = {.setting = "message.timestamp.type",
-						       .topics = &topic,
+	const struct topic_config_question question = {.topics = &topic,
 						       .n = 1,
-						       .timeout_ms = timeout_ms,
-						       .told = take_value,
-						       .ctx = out};
+						       .timeout_ms = timeout_ms};
 
 	*out = TOPIC_CLOCK_UNKNOWN;
-	return topic_config_ask(rk, &question);
+	return topic_config_ask(rk, &question, take_setting, out);
 }

@@ -258,13 +258,14 @@ static bool has_packets(const struct survey_topic *t)
 }
 
 /* In a compacted topic there can be gaps wherever no sample is. */
-static void take_policy(void *ctx, const char *topic, const char *policy)
+static void take_policy(void *ctx, const char *topic, const char *name, const char *value)
 {
 	const struct survey_topic key = {.name = (char *)topic};
 	const struct survey *s = ctx;
 	struct survey_topic *t = bsearch(&key, s->topics, s->n, sizeof(key), compare);
+	bool compacted = !strcmp(name, "cleanup.policy") && strstr(value, "compact");
 
-	for (size_t i = 0; t && strstr(policy, "compact") && i < t->n; i++)
+	for (size_t i = 0; t && compacted && i < t->n; i++)
 		t->partitions[i].gaps = true;
 }
 
@@ -272,17 +273,14 @@ static void take_policy(void *ctx, const char *topic, const char *policy)
 static void ask_policies(struct survey *s, rd_kafka_t *rk, uint64_t until_ms)
 {
 	const char **topics = calloc(s->n + 1, sizeof(*topics));
-	struct topic_config_question question = {.setting = "cleanup.policy",
-						 .topics = topics,
-						 .timeout_ms = time_left(until_ms, POLICY_MS),
-						 .told = take_policy,
-						 .ctx = s};
+	struct topic_config_question question = {.topics = topics,
+						 .timeout_ms = time_left(until_ms, POLICY_MS)};
 
 	for (size_t i = 0; topics && i < s->n; i++)
 		if (has_packets(&s->topics[i]))
 			topics[question.n++] = s->topics[i].name;
 	if (question.n > 0 && question.timeout_ms == POLICY_MS)
-		topic_config_ask(rk, &question);
+		topic_config_ask(rk, &question, take_policy, s);
 	free(topics);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kafka/topic_limits.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "kafka/topic_config.h"
 
 #define ASK_MS 10000
 
@@ -120,59 +120,31 @@ bool topic_limits_explain(const struct topic_limits *l, const char *topic, const
 int topic_limits_ask(struct topic_limits_question *q, rd_kafka_t *rk, const char *topic,
 		     rd_kafka_queue_t *queue, topic_limits_fn fn, void *ctx)
 {
-	rd_kafka_ConfigResource_t *resource =
-		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-	rd_kafka_AdminOptions_t *options =
-		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-	char why[128];
-	int r = resource && options ? 0 : -ENOMEM;
+	const struct topic_config_question question = {.topics = &topic,
+						       .n = 1,
+						       .timeout_ms = ASK_MS};
 
-	if (r == 0) {
-		*q = (struct topic_limits_question){fn, ctx};
-		rd_kafka_AdminOptions_set_request_timeout(options, ASK_MS, why, sizeof(why));
-		rd_kafka_DescribeConfigs(rk, &resource, 1, options, queue);
-	}
-	if (options)
-		rd_kafka_AdminOptions_destroy(options);
-	if (resource)
-		rd_kafka_ConfigResource_destroy(resource);
-	return r;
+	*q = (struct topic_limits_question){fn, ctx};
+	return topic_config_begin(rk, &question, queue);
 }
 
-static void read_resource(const rd_kafka_ConfigResource_t *resource, struct topic_limits *l)
+static void take_setting(void *ctx, const char *topic, const char *name, const char *value)
 {
-	const rd_kafka_ConfigEntry_t **entries;
-	size_t n;
-
-	entries = rd_kafka_ConfigResource_configs(resource, &n);
-	for (size_t i = 0; i < n; i++) {
-		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-
-		if (value)
-			topic_limits_put(l, rd_kafka_ConfigEntry_name(entries[i]), value);
-	}
+	(void)topic;
+	topic_limits_put(ctx, name, value);
 }
 
 void topic_limits_answer(struct topic_limits_question *q, rd_kafka_event_t *event)
 {
-	const rd_kafka_DescribeConfigs_result_t *result =
-		rd_kafka_event_DescribeConfigs_result(event);
-	const rd_kafka_ConfigResource_t **resources = NULL;
-	rd_kafka_resp_err_t err = rd_kafka_event_error(event);
 	struct topic_limits limits = topic_limits_none;
 	topic_limits_fn fn = q->fn;
-	size_t n = 0;
+	rd_kafka_resp_err_t err;
 
 	if (!fn)
 		return;
 	q->fn = NULL;
-	if (!err && result)
-		resources = rd_kafka_DescribeConfigs_result_resources(result, &n);
-	if (!err && n > 0)
-		err = rd_kafka_ConfigResource_error(resources[0]);
-	if (!err && n > 0)
-		read_resource(resources[0], &limits);
-	else
+	err = topic_config_read(event, take_setting, &limits);
+	if (err)
 		log_debug("The settings of the topic cannot be read: %s", rd_kafka_err2str(err));
-	fn(q->ctx, !err && n > 0 ? &limits : NULL, err);
+	fn(q->ctx, err ? NULL : &limits, err);
 }

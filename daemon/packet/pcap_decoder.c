@@ -49,20 +49,6 @@ bool pcap_decoder_knows(const uint8_t magic[4])
 	return find_magic(number) || find_magic(__builtin_bswap32(number));
 }
 
-static uint16_t get16(const struct pcap_decoder *d, const uint8_t *p)
-{
-	uint16_t v = bytes_get16(p);
-
-	return d->swapped ? __builtin_bswap16(v) : v;
-}
-
-static uint32_t get32(const struct pcap_decoder *d, const uint8_t *p)
-{
-	uint32_t v = bytes_get32(p);
-
-	return d->swapped ? __builtin_bswap32(v) : v;
-}
-
 /* ---- the header of the file ---- */
 
 /* AIX has RFC 1573's types; no libpcap of that version wrote these as LINKTYPE_s. */
@@ -84,11 +70,11 @@ static void take_aix(struct pcap_decoder *d)
 static enum decoder_found take_header(struct pcap_decoder *d, const struct magic *magic,
 				      const uint8_t *p, struct decoder_item *out)
 {
-	uint32_t network = get32(d, p + 20);
+	uint32_t network = bytes_get32_of(d->swapped, p + 20);
 
-	d->major = get16(d, p + 4);
-	d->minor = get16(d, p + 6);
-	d->snaplen = get32(d, p + 16);
+	d->major = bytes_get16_of(d->swapped, p + 4);
+	d->minor = bytes_get16_of(d->swapped, p + 6);
+	d->snaplen = bytes_get32_of(d->swapped, p + 16);
 	d->nano = magic->nano;
 	d->record_len = magic->record_len;
 	if (d->major < 2)
@@ -117,7 +103,7 @@ static enum decoder_found read_header(struct pcap_decoder *d, const uint8_t *p, 
 	if (len < 4)
 		return decoder_short(out, 4);
 	d->swapped = !find_magic(bytes_get32(p));
-	d->magic = get32(d, p);
+	d->magic = bytes_get32_of(d->swapped, p);
 	magic = find_magic(d->magic);
 	if (!magic)
 		return decoder_bad(out, "unknown file format");
@@ -131,11 +117,11 @@ static enum decoder_found read_header(struct pcap_decoder *d, const uint8_t *p, 
 /* What Linux has behind the usual header of a packet: an interface, a protocol, a type. */
 static unsigned int linux_oddities(const struct pcap_decoder *d, const uint8_t *p)
 {
-	uint16_t protocol = get16(d, p + 4);
+	uint16_t protocol = bytes_get16_of(d->swapped, p + 4);
 	bool is_protocol = protocol >= 0x600 || protocol <= 0x17 || protocol == 0x60 ||
 			   protocol == 0x200 || protocol == 0x400;
 
-	return (get32(d, p) > 10000) + !is_protocol + (p[6] > 4);
+	return (bytes_get32_of(d->swapped, p) > 10000) + !is_protocol + (p[6] > 4);
 }
 
 static bool is_either(uint32_t v, uint32_t a, uint32_t b)
@@ -146,7 +132,7 @@ static bool is_either(uint32_t v, uint32_t a, uint32_t b)
 /* What the field means is not known; what was seen in it is. Wireshark writes 0. */
 static unsigned int nokia_oddities(const struct pcap_decoder *d, const uint8_t *p)
 {
-	uint32_t v = get32(d, p);
+	uint32_t v = bytes_get32_of(d->swapped, p);
 
 	if (v == 0)
 		return 0;
@@ -167,10 +153,12 @@ static const struct variant {
 
 static unsigned int usual_oddities(const struct pcap_decoder *d, const uint8_t *p)
 {
-	uint32_t caplen = get32(d, p + 8), wirelen = get32(d, p + 12);
+	uint32_t caplen = bytes_get32_of(d->swapped, p + 8),
+		 wirelen = bytes_get32_of(d->swapped, p + 12);
 
-	return (get32(d, p + 4) >= 1000000) + (caplen > decoder_max_len(d->linktype)) +
-	       (caplen > d->snaplen) + (wirelen > 128 * 1024 * 1024) + (caplen > wirelen);
+	return (bytes_get32_of(d->swapped, p + 4) >= 1000000) +
+	       (caplen > decoder_max_len(d->linktype)) + (caplen > d->snaplen) +
+	       (wirelen > 128 * 1024 * 1024) + (caplen > wirelen);
 }
 
 static unsigned int oddities(const struct pcap_decoder *d, const struct variant *v,
@@ -186,7 +174,7 @@ static unsigned int oddities(const struct pcap_decoder *d, const struct variant 
 			return n + all;
 		n += usual_oddities(d, p + at);
 		n += v->oddities ? v->oddities(d, p + at + RECORD_LEN) : 0;
-		caplen = get32(d, p + at + 8);
+		caplen = bytes_get32_of(d->swapped, p + at + 8);
 		at += v->record_len;
 		if (len - at < caplen)
 			return n + all;
@@ -198,11 +186,14 @@ static unsigned int oddities(const struct pcap_decoder *d, const struct variant 
 /* Where the usual one has a second packet is its time, or begins: near to that of the first. */
 static bool goes_on_as_usual(const struct pcap_decoder *d, const uint8_t *p, size_t len)
 {
-	size_t next = RECORD_LEN + (size_t)get32(d, p + 8);
+	size_t next = RECORD_LEN + (size_t)bytes_get32_of(d->swapped, p + 8);
 
-	if (next + 4 > len || get32(d, p + next) - get32(d, p) + DAY_S > 2 * DAY_S)
+	if (next + 4 > len ||
+	    bytes_get32_of(d->swapped, p + next) - bytes_get32_of(d->swapped, p) + DAY_S >
+		    2 * DAY_S)
 		return false;
-	return next + 8 > len || get32(d, p + next + 4) < 1000000 || get32(d, p + 4) >= 1000000;
+	return next + 8 > len || bytes_get32_of(d->swapped, p + next + 4) < 1000000 ||
+	       bytes_get32_of(d->swapped, p + 4) >= 1000000;
 }
 
 static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len, bool all)
@@ -229,7 +220,8 @@ static void settle(struct pcap_decoder *d, const uint8_t *p, size_t len, bool al
 static void get_lengths(const struct pcap_decoder *d, const uint8_t *p, uint32_t *caplen,
 			uint32_t *wirelen)
 {
-	uint32_t first = get32(d, p + 8), second = get32(d, p + 12);
+	uint32_t first = bytes_get32_of(d->swapped, p + 8),
+		 second = bytes_get32_of(d->swapped, p + 12);
 	bool changed = d->major == 543 || (d->major == 2 && d->minor < 3) ||
 		       (d->major == 2 && d->minor == 3 && first > second);
 
@@ -251,10 +243,11 @@ static enum decoder_found read_packet(struct pcap_decoder *d, const uint8_t *p, 
 	here = caplen < here ? caplen : here;
 	if (len < d->record_len + (size_t)here)
 		return decoder_short(out, d->record_len + (size_t)here);
-	fraction = get32(d, p + 4);
+	fraction = bytes_get32_of(d->swapped, p + 4);
 	decoder_put_packet(out, d->linktype, p + d->record_len + d->padding, caplen - d->padding,
 			   wirelen > d->padding ? wirelen - d->padding : 0);
-	decoder_put_time(out, get32(d, p), d->nano ? fraction : (uint64_t)fraction * 1000);
+	decoder_put_time(out, bytes_get32_of(d->swapped, p),
+			 d->nano ? fraction : (uint64_t)fraction * 1000);
 	out->used = d->record_len + (uint64_t)caplen;
 	return DECODER_PACKET;
 }

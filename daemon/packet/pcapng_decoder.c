@@ -43,27 +43,6 @@ struct pcapng_interface {
 	uint64_t untold; /* decoder_item has it */
 };
 
-static uint16_t get16(const struct pcapng_decoder *d, const uint8_t *p)
-{
-	uint16_t v = bytes_get16(p);
-
-	return d->swapped ? __builtin_bswap16(v) : v;
-}
-
-static uint32_t get32(const struct pcapng_decoder *d, const uint8_t *p)
-{
-	uint32_t v = bytes_get32(p);
-
-	return d->swapped ? __builtin_bswap32(v) : v;
-}
-
-static uint64_t get64(const struct pcapng_decoder *d, const uint8_t *p)
-{
-	uint64_t v = bytes_get64(p);
-
-	return d->swapped ? __builtin_bswap64(v) : v;
-}
-
 static uint64_t padded(uint64_t n)
 {
 	return (n + 3) & ~(uint64_t)3;
@@ -78,8 +57,8 @@ static bool next_option(const struct pcapng_decoder *d, const uint8_t **p, size_
 	*code = OPTION_END;
 	if (*left < 4)
 		return true;
-	*code = get16(d, *p);
-	*len = get16(d, *p + 2);
+	*code = bytes_get16_of(d->swapped, *p);
+	*len = bytes_get16_of(d->swapped, *p + 2);
 	if (padded(*len) > *left - 4)
 		return *code == OPTION_END;
 	*value = *p + 4;
@@ -123,7 +102,8 @@ static bool is_ours(const struct pcapng_decoder *d, const uint8_t *options, size
 static enum decoder_found read_section(struct pcapng_decoder *d, const uint8_t *p, size_t len,
 				       struct decoder_item *out)
 {
-	uint16_t major = get16(d, p + 12), minor = get16(d, p + 14);
+	uint16_t major = bytes_get16_of(d->swapped, p + 12),
+		 minor = bytes_get16_of(d->swapped, p + 14);
 
 	if (major != 1 || (minor != 0 && minor != 2))
 		return decoder_bad(out, "pcapng of version %u.%u, which is not known", major,
@@ -174,7 +154,7 @@ static bool take_option(const struct pcapng_decoder *d, struct pcapng_interface 
 	if (code == IF_TSRESOL && len == 1)
 		i->units = units_of(*value);
 	else if (code == IF_TSOFFSET && len == 8)
-		i->offset = (int64_t)get64(d, value);
+		i->offset = (int64_t)bytes_get64_of(d->swapped, value);
 	return true;
 }
 
@@ -226,8 +206,8 @@ static enum decoder_found read_interface(struct pcapng_decoder *d, const uint8_t
 	if (!i)
 		return decoder_bad(out, "out of memory");
 	*i = (struct pcapng_interface){
-		.linktype = decoder_linktype(get16(d, p + 8)),
-		.snaplen = get32(d, p + 12),
+		.linktype = decoder_linktype(bytes_get16_of(d->swapped, p + 8)),
+		.snaplen = bytes_get32_of(d->swapped, p + 12),
 		.units = 1000000,
 	};
 	found = read_options(d, i, p + 16, len - 20, out);
@@ -250,7 +230,8 @@ static const struct layout {
 static void put_time(const struct pcapng_decoder *d, const struct pcapng_interface *i,
 		     const uint8_t *p, struct decoder_item *out)
 {
-	uint64_t ticks = (uint64_t)get32(d, p) << 32 | get32(d, p + 4);
+	uint64_t ticks =
+		(uint64_t)bytes_get32_of(d->swapped, p) << 32 | bytes_get32_of(d->swapped, p + 4);
 	uint64_t sec = ticks / i->units;
 	uint64_t ns = (uint64_t)((uint128)(ticks % i->units) * 1000000000 / i->units);
 	int64_t at;
@@ -279,7 +260,7 @@ static uint64_t get_dropcount(const struct pcapng_decoder *d, const uint8_t *opt
 		if (!next_option(d, &options, &left, &code, &len, &value))
 			return 0;
 		if (code == EPB_DROPCOUNT && len == 8)
-			return get64(d, value);
+			return bytes_get64_of(d->swapped, value);
 	} while (code != OPTION_END);
 	return 0;
 }
@@ -288,7 +269,8 @@ static void put_origin(const struct pcapng_decoder *d, struct pcapng_interface *
 		       const uint8_t *p, uint64_t size, struct decoder_item *out)
 {
 	/* Behind all of the packet, also what is cut off. */
-	uint64_t options = LAYOUTS[type].data + padded(get32(d, p + LAYOUTS[type].caplen));
+	uint64_t options =
+		LAYOUTS[type].data + padded(bytes_get32_of(d->swapped, p + LAYOUTS[type].caplen));
 
 	out->untold = &i->untold;
 	out->pkt.interface = i->name.text;
@@ -297,8 +279,8 @@ static void put_origin(const struct pcapng_decoder *d, struct pcapng_interface *
 	out->pkt.host_len = i->host.len;
 	if (type == PACKET && size <= DECODER_NEED_MAX && size - 4 > options)
 		out->pkt.dropcount = get_dropcount(d, p + options, size - 4 - options);
-	else if (type == OLD_PACKET && get16(d, p + 10) != UINT16_MAX)
-		out->pkt.dropcount = get16(d, p + 10);
+	else if (type == OLD_PACKET && bytes_get16_of(d->swapped, p + 10) != UINT16_MAX)
+		out->pkt.dropcount = bytes_get16_of(d->swapped, p + 10);
 }
 
 /* `size`: of the block, of which there may be less here if it is longer than DECODER_NEED_MAX. */
@@ -306,13 +288,14 @@ static enum decoder_found read_packet(struct pcapng_decoder *d, uint32_t type, c
 				      uint64_t size, struct decoder_item *out)
 {
 	const struct layout *at = &LAYOUTS[type];
-	uint32_t id = 0, caplen = get32(d, p + at->caplen), wirelen = get32(d, p + at->wirelen);
+	uint32_t id = 0, caplen = bytes_get32_of(d->swapped, p + at->caplen),
+		 wirelen = bytes_get32_of(d->swapped, p + at->wirelen);
 	struct pcapng_interface *i;
 
 	if (type == PACKET)
-		id = get32(d, p + 8);
+		id = bytes_get32_of(d->swapped, p + 8);
 	else if (type == OLD_PACKET)
-		id = get16(d, p + 8);
+		id = bytes_get16_of(d->swapped, p + 8);
 	if (id >= d->n)
 		return decoder_bad(out, "a packet of interface %u, of which there are %zu here", id,
 				   d->n);
@@ -393,19 +376,20 @@ enum decoder_found pcapng_decoder_next(struct pcapng_decoder *d, const uint8_t *
 		return decoder_short(out, FRAME_LEN);
 	if (pcapng_decoder_knows(p) && !take_byte_order(d, p))
 		return decoder_bad(out, "a section of no known byte order");
-	type = get32(d, p);
-	size = padded(get32(d, p + 4));
+	type = bytes_get32_of(d->swapped, p);
+	size = padded(bytes_get32_of(d->swapped, p + 4));
 	if (size < min_size(type) || size > PCAPNG_DECODER_BLOCK_MAX)
 		return decoder_bad(out, "a block of type %u that says it has %u bytes", type,
-				   get32(d, p + 4));
+				   bytes_get32_of(d->swapped, p + 4));
 	if (size > DECODER_NEED_MAX && (type == SECTION || type == INTERFACE))
 		return decoder_bad(out, "a block of type %u with %u bytes of options", type,
-				   get32(d, p + 4));
+				   bytes_get32_of(d->swapped, p + 4));
 	if (len < wanted(type, size))
 		return decoder_short(out, wanted(type, size));
-	if (size <= DECODER_NEED_MAX && padded(get32(d, p + size - 4)) != size)
+	if (size <= DECODER_NEED_MAX && padded(bytes_get32_of(d->swapped, p + size - 4)) != size)
 		return decoder_bad(out, "a block of %u bytes, or of %u, as its end says",
-				   get32(d, p + 4), get32(d, p + size - 4));
+				   bytes_get32_of(d->swapped, p + 4),
+				   bytes_get32_of(d->swapped, p + size - 4));
 	out->used = size;
 	return read_block(d, type, p, size, out);
 }

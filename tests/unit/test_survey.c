@@ -266,16 +266,17 @@ int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *msg, rd_kafka_times
 }
 
 /* In place of topic_config.c. */
-rd_kafka_resp_err_t topic_config_ask(rd_kafka_t *rk, const struct topic_config_question *q)
+rd_kafka_resp_err_t topic_config_ask(rd_kafka_t *rk, const struct topic_config_question *q,
+				     topic_config_fn told, void *ctx)
 {
-	assert_string_equal(q->setting, "cleanup.policy");
 	world.policies += q->n;
 	for (size_t i = 0; i < q->n; i++) {
 		const struct fake_topic *t =
 			(const struct fake_topic *)rd_kafka_topic_new(NULL, q->topics[i], NULL);
 
+		told(ctx, t->name, "retention.ms", "compact");
 		if (t->policy)
-			q->told(q->ctx, t->name, t->policy);
+			told(ctx, t->name, "cleanup.policy", t->policy);
 	}
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
