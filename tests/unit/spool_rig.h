@@ -25,9 +25,8 @@
 
 #include <cmocka.h>
 
+#include "deadline.h"
 #include "spool/spool.h"
-
-#define DEADLINE_S 20.0
 
 struct rig {
 	char dir[64];
@@ -66,7 +65,7 @@ static inline void on_poll(struct ev_loop *loop, ev_timer *w, int revents)
 
 static inline void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	fail_msg("nothing happened for %.0f s", DEADLINE_S);
+	fail_msg("nothing happened for %d s", DEADLINE_S);
 }
 
 static inline void rig_open(struct rig *r)

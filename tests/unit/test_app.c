@@ -16,6 +16,7 @@
 #include "app/app_timers.h"
 #include "app/role.h"
 #include "base/log.h"
+#include "deadline.h"
 
 static struct {
 	int made;      /* what new() returns */
@@ -100,12 +101,12 @@ const struct role_ops producer_role_ops = {
 };
 const struct role_ops consumer_role_ops;
 
-/* Runs an instance that stalls after 50 ms, and may take a minute to stop. */
+/* Runs an instance that stalls after 50 ms, and may take ten minutes to stop. */
 static int run(void)
 {
 	static const struct config cfg = {.max_packets = 1,
 					  .stall_timeout_ms = 50,
-					  .shutdown_timeout_ms = 60000};
+					  .shutdown_timeout_ms = 600000};
 
 	return app_run(&cfg, NULL, NULL);
 }
@@ -171,7 +172,7 @@ static void what_has_an_end_may_stall(void **state)
 
 static int open_world(void **state)
 {
-	alarm(20); /* a minute is too long */
+	alarm(DEADLINE_S); /* ten minutes are too long */
 	memset(&world, 0, sizeof(world));
 	world.said = tmpfile();
 	world.stderr_fd = dup(STDERR_FILENO);

@@ -16,10 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "lines.h"
 #include "output/byte_stream.h"
-
-#define DEADLINE_S 5.
 
 struct fixture {
 	struct ev_loop *loop;

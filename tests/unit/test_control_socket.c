@@ -20,8 +20,7 @@
 
 #include "app/control_socket.h"
 #include "base/log.h"
-
-#define DEADLINE_S 20
+#include "deadline.h"
 
 static int warnings;
 

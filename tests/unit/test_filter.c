@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "deadline.h"
 #include "packet/filter.h"
 
 static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
@@ -128,7 +129,8 @@ static void a_check_that_takes_longer_is_left_to_itself(void **state)
 	assert_false(thread_may_exit());
 	pthread_mutex_unlock(&compiling);
 	/* It ends by itself; a leak or a use after free is the sanitizers' to find. */
-	for (uint64_t until = thread_now_ms() + 10000; !thread_may_exit(); sched_yield())
+	for (uint64_t until = thread_now_ms() + DEADLINE_S * 1000; !thread_may_exit();
+	     sched_yield())
 		assert_true(thread_now_ms() < until);
 }
 

@@ -11,10 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkastats.h"
-
-#define DEADLINE_S 10
 
 static char name[] = "statistics.interval.ms", ten[] = "10", origin[] = "-X";
 static char brokers[] = "127.0.0.1:9", topic[] = "pcap";

@@ -17,11 +17,11 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "deadline.h"
 #include "join_wait.h"
 
-#define DEADLINE_S 20
-#define LINES      3000 /* of LENGTH: more than a pipe and all that may wait */
-#define LENGTH     600
+#define LINES  3000 /* of LENGTH: more than a pipe and all that may wait */
+#define LENGTH 600
 
 struct fixture {
 	int stderr_fd; /* the test program's own */

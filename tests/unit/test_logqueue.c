@@ -17,10 +17,10 @@
 
 #include "base/logqueue.h"
 #include "base/thread.h"
+#include "deadline.h"
 
-#define ROOM       10 /* bytes of lines that may wait */
-#define LONG_MS    10000
-#define DEADLINE_S 20
+#define ROOM    10 /* bytes of lines that may wait */
+#define LONG_MS (DEADLINE_S * 1000)
 
 /* A sink that takes a line when it is told to, or refuses it. */
 static struct {
@@ -177,12 +177,11 @@ static void test_a_sink_that_takes_nothing_is_given_up(void **state)
 static void test_a_footer_is_drawn_below_the_lines(void **state)
 {
 	logqueue_set_footer(*state, "50%");
-	let(1);
-	sem_post(&sink.go); /* drawn */
+	sem_wait(&sink.entered);
+	/* While it is being drawn, so that both are there. */
 	say(*state, "one");
 	say(*state, "two");
-	sem_wait(&sink.entered);
-	let(2);
+	let(3);
 	sem_post(&sink.go);
 	while (strcmp(sink.taken, "<50%> one two <50%> ") != 0)
 		sem_wait(&sink.idle);

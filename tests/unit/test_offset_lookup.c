@@ -13,8 +13,8 @@
 
 #include "base/thread.h"
 #include "consumer/offset_lookup.h"
+#include "deadline.h"
 
-#define DEADLINE_S   10
 #define N_PARTITIONS 3
 
 static struct {

@@ -10,9 +10,8 @@
 
 #include "base/thread.h"
 #include "capture/opening.h"
+#include "deadline.h"
 #include "packet/filter.h"
-
-#define DEADLINE_S 10
 
 static sem_t begun, answer; /* of the name service, which hangs until a test says so */
 

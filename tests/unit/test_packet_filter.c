@@ -18,9 +18,8 @@
 
 #include "base/thread.h"
 #include "consumer/packet_filter.h"
+#include "deadline.h"
 #include "lines.h"
-
-#define DEADLINE_S 10
 
 static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int n_begun;
@@ -202,7 +201,7 @@ static void a_stop_does_not_wait(void **state)
 
 	pthread_mutex_lock(&compiling);
 	rig_open(&rig, "udp");
-	for (uint64_t until = thread_now_ms() + 10000; atomic_load(&n_begun) == before;
+	for (uint64_t until = thread_now_ms() + DEADLINE_S * 1000; atomic_load(&n_begun) == before;
 	     sched_yield())
 		assert_true(thread_now_ms() < until);
 	assert_int_equal(packet_filter_judge(rig.filter, &ethernet), PACKET_E_FULL);
@@ -213,7 +212,8 @@ static void a_stop_does_not_wait(void **state)
 	assert_false(thread_may_exit());
 	pthread_mutex_unlock(&compiling);
 	/* It ends by itself; a leak or a use after free is the sanitizers' to find. */
-	for (uint64_t until = thread_now_ms() + 10000; !thread_may_exit(); sched_yield())
+	for (uint64_t until = thread_now_ms() + DEADLINE_S * 1000; !thread_may_exit();
+	     sched_yield())
 		assert_true(thread_now_ms() < until);
 	assert_int_equal(rig.n_ready, 0);
 	rig_close(&rig);

@@ -15,6 +15,7 @@
 #include <malloc.h>
 #include <semaphore.h>
 
+#include "deadline.h"
 #include "kafka/kafka.h"
 #include "producer/first_batch.h"
 #include "producer/outclient.h"
@@ -22,7 +23,6 @@
 
 #define INIT_PRODUCER_ID 22 /* kafka.apache.org/protocol: API keys */
 #define REFUSALS         20
-#define DEADLINE_S       10.
 #define LOOK_S           0.01
 
 static struct {

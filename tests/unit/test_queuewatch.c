@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "deadline.h"
 #include "kafka/queuewatch.h"
 
 #define REST_MS    270 /* at the least */
 #define REST_S     0.3
 #define FOR_EVER_S 3600
-#define DEADLINE_S 20
 
 struct rig {
 	struct ev_loop *loop;

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "deadline.h"
 #include "with_cfg.h"
 
 static void write_cfg(const char *dir, const char *name, const char *text)
@@ -88,7 +89,7 @@ static void test_files_that_are_none(void **state)
 		snprintf(path, sizeof(path), "x%d", i);
 		write_cfg(folder.path, path, i < 8 ? text : "");
 	}
-	alarm(20); /* what waits for ever ends by it */
+	alarm(DEADLINE_S); /* what waits for ever ends by it */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (cases[i].text != NULL)
 			write_cfg(folder.path, cases[i].name, cases[i].text);

@@ -19,13 +19,13 @@
 #include "base/thread.h"
 #include "capture/readfile.h"
 #include "capture/replay.h"
+#include "deadline.h"
 #include "lines.h"
 
-#define DEADLINE_S 20
-#define LENGTH     100
-#define MANY       100000    /* packets: far more than are read ahead */
-#define AHEAD      (4 << 20) /* bytes that are read ahead */
-#define BATCH      4096      /* packets at a time on the loop */
+#define LENGTH 100
+#define MANY   100000    /* packets: far more than are read ahead */
+#define AHEAD  (4 << 20) /* bytes that are read ahead */
+#define BATCH  4096      /* packets at a time on the loop */
 
 /* ---- the file, on the thread ---- */
 
@@ -151,23 +151,23 @@ static int grant(const struct timespec *until)
 	return ETIMEDOUT;
 }
 
-/* In place of libc's, as the next: nothing comes of a file that hangs, so all time is over. */
+/*
+ * In place of libc's, as the next: nothing comes of a file that hangs, so all time is over; what
+ * does not hang is waited for, however long a busy machine takes.
+ */
 int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *lock, clockid_t clock,
 			   const struct timespec *until)
 {
-	int (*wait)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
+	int (*wait)(pthread_cond_t *, pthread_mutex_t *);
 
-	*(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_clockwait");
-	return file.hangs ? grant(until) : wait(cond, lock, clock, until);
+	*(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_wait");
+	return file.hangs ? grant(until) : wait(cond, lock);
 }
 
 int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
 			 const struct timespec *until)
 {
-	int (*join)(pthread_t, void **, clockid_t, const struct timespec *);
-
-	*(void **)&join = dlsym(RTLD_NEXT, "pthread_clockjoin_np");
-	return file.hangs ? grant(until) : join(thread, result, clock, until);
+	return file.hangs ? grant(until) : pthread_join(thread, result);
 }
 
 /* How many packets were read when the thread first waited for room. */
@@ -405,9 +405,11 @@ static void test_a_replay_at_its_pace_waits_for_each_packet(void **state)
 	run();
 	assert_int_equal(world.taken, 5);
 	assert_int_equal(world.ended, 1);
-	assert_in_range(thread_now_ms() - began, 80, 2000);
-	assert_in_range(ev_iteration(world.loop), 5, 30);
+	assert_true(thread_now_ms() - began >= 80);
+	assert_in_range(ev_iteration(world.loop), 1, 30); /* a late loop takes several at once */
 }
+
+#define DUE "INFO:root:x.pcap: the next packet is due in 1" /* 1800 s, or what is left of them */
 
 /* Who has no room is not offered the next one before its time either. */
 static void test_room_makes_no_packet_due(void **state)
@@ -417,15 +419,14 @@ static void test_room_makes_no_packet_due(void **state)
 	world.pace = 2;
 	assert_int_equal(open_replay(A_FILE), 0);
 	replay_run(world.replay);
-	while (world.taken < 1)
+	while (lines_with(DUE) == 0)
 		ev_run(world.loop, EVRUN_ONCE);
 	for (int i = 0; i < 5; i++) {
 		replay_run(world.replay);
 		ev_run(world.loop, EVRUN_NOWAIT);
 	}
 	assert_int_equal(world.taken, 1);
-	assert_int_equal(lines_with("INFO:root:x.pcap: the next packet is due in 1800 s (--pace)"),
-			 1);
+	assert_int_equal(lines_with(DUE), 1);
 }
 
 static void test_an_error_downstream_ends_it(void **state)

@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "app/service.h"
-
-#define DEADLINE_S 20
+#include "deadline.h"
 
 /* A manager that reads when it is asked to, and whose queue others have filled. */
 struct fixture {

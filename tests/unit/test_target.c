@@ -17,12 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "lines.h"
 #include "output/target.h"
 
-#define DEADLINE_S 5.
-#define OLD        "what was there"
-#define NEW        "new"
+#define OLD "what was there"
+#define NEW "new"
 
 static struct {
 	struct ev_loop *loop;

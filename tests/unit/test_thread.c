@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "base/thread.h"
+#include "deadline.h"
 
-#define DEADLINE_S 5
-#define MANY       20 /* more than the first room for them */
+#define MANY 20 /* more than the first room for them */
 
 static sem_t go;
 

@@ -14,9 +14,9 @@
 
 #include "base/thread.h"
 #include "base/worker.h"
+#include "deadline.h"
 
-#define DEADLINE_S 10
-#define MANY       1000
+#define MANY 1000
 
 struct rig {
 	struct ev_loop *loop;
