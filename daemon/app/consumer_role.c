@@ -151,6 +151,29 @@ static int take(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
+/* One that is not plain, or holds more than is wanted, comes packet by packet. */
+static int take_block(void *ctx, const struct block *b)
+{
+	struct role *s = ctx;
+	uint64_t limit = s->opt.cfg->max_packets;
+	struct plain_block plain;
+	int r = BLOCK_E_EACH;
+
+	if (!output_takes_blocks(s->output))
+		return r;
+	if (plain_block_open(&plain, b) &&
+	    (!limit || output_taken(s->output) + plain.packets <= limit))
+		r = output_put_block(s->output, &plain);
+	plain_block_close(&plain);
+	if (r)
+		return r;
+	s->bytes += plain.bytes;
+	s->last_us = plain.last_us;
+	if (limit && output_taken(s->output) >= limit)
+		end(s, 0);
+	return 0;
+}
+
 static int judge(void *ctx, const struct packet *pkt)
 {
 	struct role *s = ctx;
@@ -222,6 +245,7 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 		.why_size = size,
 		.judge = s->filter ? judge : NULL,
 		.take = take,
+		.take_block = take_block,
 		.flush = flush,
 		.on_end = on_end,
 		.on_failed = on_failed,

@@ -28,7 +28,7 @@
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
 #include "kafka/kinit.h"
-#include "output/output.h"
+#include "output/output_check.h"
 #include "version.h"
 
 #if PYCAPA_JEMALLOC

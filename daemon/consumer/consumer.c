@@ -174,6 +174,7 @@ static int open_intake(struct consumer *c)
 		.assignment = c->assignment,
 		.judge = c->opt.judge,
 		.take = c->opt.take,
+		.take_block = c->opt.take_block,
 		.take_ctx = c->opt.ctx,
 		.on_error = on_error,
 		.on_due = on_due,

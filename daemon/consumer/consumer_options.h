@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "consumer/position.h"
+#include "packet/block.h"
 #include "packet/packet.h"
 
 struct consumer;
@@ -34,6 +35,9 @@ struct consumer_options {
 	 * (packet.h, left_out). PACKET_E_FULL: consumer_resume() will be called when there is room.
 	 */
 	packet_fn take;
+	/* In place of take(), if not NULL: a block as it comes, where it need not be put in order,
+	 * judged or cut to a range. */
+	block_fn take_block;
 	/*
 	 * A batch is over: write what was taken, as far as that does not block. Returns true when
 	 * all that was ever taken is written. It may call consumer_stop().

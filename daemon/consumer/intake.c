@@ -58,6 +58,13 @@ static int pass_on(void *ctx, const struct packet *pkt)
 	return in->opt.take(in->opt.take_ctx, pkt);
 }
 
+static int pass_block_on(void *ctx, const struct block *b)
+{
+	const struct intake *in = ctx;
+
+	return in->opt.take_block(in->opt.take_ctx, b);
+}
+
 static int put_in_order(void *ctx, const struct packet *pkt)
 {
 	struct intake *in = ctx;
@@ -225,6 +232,8 @@ int intake_init(struct intake *in, const struct intake_options *opt)
 	if (r < 0)
 		return r;
 	reader.take = in->order ? put_in_order : pass_on;
+	if (opt->take_block && !in->order && !opt->judge && !time_range_is_set(opt->cfg))
+		reader.take_block = pass_block_on;
 	reader_init(&in->reader, &reader);
 	ev_timer_init(&in->nudge, on_nudge, 0, NUDGE_SEC);
 	in->nudge.data = in;

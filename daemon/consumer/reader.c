@@ -9,6 +9,7 @@
 #include "kafka/record_decode.h"
 
 #define LOG_INTERVAL_S 60
+#define BYTES_AT_ONCE  (4 * 1024 * 1024) /* of blocks, before the loop has its turn */
 
 #define E_STOPPED 2 /* within a record: it is not read */
 
@@ -110,6 +111,19 @@ static int give(void *ctx, const struct packet *pkt)
 	return 0;
 }
 
+static int give_block(void *ctx, const struct block *b)
+{
+	struct reader *r = ctx;
+	int err;
+
+	if (!r->opt.take_block || r->taken) /* of a part of it, nobody knows which packets */
+		return BLOCK_E_EACH;
+	err = r->opt.take_block(r->opt.take_ctx, b);
+	if (!err)
+		r->inside = true;
+	return err;
+}
+
 /* The record that ends the range is the first of it, and no block that begins before its end. */
 static void note_passed(struct reader *r, const struct partition *p, const rd_kafka_message_t *msg)
 {
@@ -133,7 +147,7 @@ static int take_record(struct reader *r, struct partition *p, const rd_kafka_mes
 
 	r->current = msg;
 	r->given = 0;
-	err = record_decode(msg, give, r, why);
+	err = record_decode_whole(msg, give, give_block, r, why);
 	if (err)
 		return err;
 	if (*why)
@@ -171,16 +185,20 @@ static int take_message(struct reader *r, const rd_kafka_message_t *msg)
 
 int reader_run(struct reader *r, bool *more)
 {
+	size_t bytes = 0;
+
 	*more = !inbox_is_empty(&r->inbox) || inbox_fetch(&r->inbox) == INBOX_BATCH;
-	while (!inbox_is_empty(&r->inbox) && !r->stopped) {
+	while (!inbox_is_empty(&r->inbox) && !r->stopped && bytes < BYTES_AT_ONCE) {
 		const rd_kafka_message_t *msg = inbox_first(&r->inbox);
 		int err = msg ? take_message(r, msg) : 0;
 
 		if (err)
 			return err == E_STOPPED ? 0 : err;
+		bytes += msg ? msg->len : 0;
 		inbox_pop(&r->inbox);
 		forget_taken(r);
 	}
+	*more |= !inbox_is_empty(&r->inbox);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "config/time_range.h"
 #include "consumer/inbox.h"
 #include "consumer/range_log.h"
+#include "packet/block.h"
 #include "packet/packet.h"
 
 struct assignment;
@@ -25,6 +26,7 @@ struct reader_options {
 		*assignment;     /* borrowed; told of partitions that are taken to their end */
 	struct time_range range; /* packets of another time are left out */
 	packet_fn take;
+	block_fn take_block; /* all packets of a block, whatever their time; may be NULL */
 	void *take_ctx;
 	/* A message that carries an error instead of a record, the end of a partition too. */
 	void (*on_error)(void *ctx, const rd_kafka_message_t *msg);

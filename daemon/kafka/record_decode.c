@@ -8,11 +8,6 @@
 
 #define OUT_OF_RANGE "a header has a value out of range"
 
-static void say(char why[RECORD_DECODE_WHY_SIZE], const char *reason)
-{
-	snprintf(why, RECORD_DECODE_WHY_SIZE, "%s", reason);
-}
-
 /*
  * What a message has; NULL: none, or damaged ones (`err`). To be asked for once a message: of one
  * that has none librdkafka remembers nothing, and each time allocates what it parses them with.
@@ -66,37 +61,46 @@ static bool is_block(const rd_kafka_headers_t *headers)
 	       block_reader_is_format("format", value, len);
 }
 
-static int decode_block(const rd_kafka_message_t *msg, const rd_kafka_headers_t *headers,
-			packet_fn take, void *ctx, char why[RECORD_DECODE_WHY_SIZE])
+/* False: a header has a value that is none. */
+static bool read_block(const rd_kafka_message_t *msg, const rd_kafka_headers_t *headers,
+		       struct block *out)
 {
-	struct block block = {.bytes = msg->payload, .len = msg->len};
 	const char *name;
 	const void *value;
 	size_t len;
 
+	*out = (struct block){.bytes = msg->payload, .len = msg->len};
 	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
-		if (!block_reader_take_header(&block, name, value, len)) {
-			say(why, OUT_OF_RANGE);
-			return 0;
-		}
-	return block_reader_give(&block, take, ctx, why);
+		if (!block_reader_take_header(out, name, value, len))
+			return false;
+	return true;
+}
+
+int record_decode_whole(const rd_kafka_message_t *msg, packet_fn take, block_fn take_block,
+			void *ctx, char why[RECORD_DECODE_WHY_SIZE])
+{
+	rd_kafka_resp_err_t err;
+	const rd_kafka_headers_t *headers = headers_of(msg, &err);
+	bool is_one = headers && is_block(headers);
+	const char *reason;
+	struct packet pkt;
+	struct block block;
+	int r;
+
+	*why = '\0';
+	if (is_one && read_block(msg, headers, &block)) {
+		r = take_block ? take_block(ctx, &block) : BLOCK_E_EACH;
+		return r == BLOCK_E_EACH ? block_reader_give(&block, take, ctx, why) : r;
+	}
+	reason = is_one ? OUT_OF_RANGE : decode_packet(msg, headers, err, &pkt);
+	if (!reason)
+		return take(ctx, &pkt);
+	snprintf(why, RECORD_DECODE_WHY_SIZE, "%s", reason);
+	return 0;
 }
 
 int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx,
 		  char why[RECORD_DECODE_WHY_SIZE])
 {
-	rd_kafka_resp_err_t err;
-	const rd_kafka_headers_t *headers = headers_of(msg, &err);
-	const char *reason;
-	struct packet pkt;
-
-	if (headers && is_block(headers))
-		return decode_block(msg, headers, take, ctx, why);
-	reason = decode_packet(msg, headers, err, &pkt);
-	if (reason) {
-		say(why, reason);
-		return 0;
-	}
-	*why = '\0';
-	return take(ctx, &pkt);
+	return record_decode_whole(msg, take, NULL, ctx, why);
 }

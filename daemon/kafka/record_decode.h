@@ -7,6 +7,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "packet/block.h"
 #include "packet/block_reader.h"
 #include "packet/packet.h"
 
@@ -26,3 +27,7 @@ const char *record_decode_one(const rd_kafka_message_t *msg, struct packet *pkt)
  */
 int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx,
 		  char why[RECORD_DECODE_WHY_SIZE]);
+
+/* The same; of a block take_block(), if not NULL, is asked first. */
+int record_decode_whole(const rd_kafka_message_t *msg, packet_fn take, block_fn take_block,
+			void *ctx, char why[RECORD_DECODE_WHY_SIZE]);

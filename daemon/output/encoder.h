@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "packet/packet.h"
+#include "packet/plain_block.h"
 #include "packet/pretty.h"
 
 struct encoder;
@@ -39,6 +40,14 @@ struct encoder_ops {
 	/* A packet is not in the file: what was lost before it (dropcount) is told all the same.
 	 * NULL: the format tells nothing of losses. */
 	void (*lost)(struct encoder *e, const struct packet *pkt);
+	/*
+	 * The same for all packets of a block, which are then copied behind what put_block()
+	 * writes: how much room that and their copies need; what goes before them, and in ids[i]
+	 * the number that interface i of the block has in the file. NULL: each packet is to be put.
+	 */
+	size_t (*size_block)(struct encoder *e, const struct plain_block *b);
+	size_t (*put_block)(struct encoder *e, uint8_t *room, const struct plain_block *b,
+			    uint32_t ids[PLAIN_BLOCK_INTERFACES_MAX]);
 	/*
 	 * Makes the file so far fit a packet that size() refused. `packets`: all that follows the
 	 * header, `len` bytes, while they and the header can be changed; else NULL. Changes them in

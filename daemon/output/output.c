@@ -11,12 +11,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -43,53 +41,6 @@ struct output {
 	bool ended;
 	struct log_limit limit;
 };
-
-/* The path may lead to the terminal by another name: /dev/stdout. */
-static bool is_terminal(const char *path)
-{
-	struct stat st;
-	bool terminal;
-	int fd;
-
-	if (stat(path, &st) || !S_ISCHR(st.st_mode))
-		return false;
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	terminal = fd >= 0 && isatty(fd);
-	if (fd >= 0)
-		close(fd);
-	return terminal;
-}
-
-int output_check(const struct config *cfg)
-{
-	if (cfg->write_file && is_terminal(cfg->write_file)) {
-		log_error("%s is a terminal, and a capture is binary; give --write-file a file, or "
-			  "use --pretty-print 1 instead",
-			  cfg->write_file);
-		return -EINVAL;
-	}
-	if (cfg->pretty_print || cfg->write_file)
-		return 0;
-	if (isatty(STDOUT_FILENO)) {
-		log_error("standard output is a terminal, and a capture is binary; give "
-			  "--write-file FILE, a pipe (| tshark -r -), or --pretty-print 1");
-		return -EINVAL;
-	}
-	if (log_fd_is_journal(STDOUT_FILENO)) {
-		log_error("standard output is the journal, and a capture is binary; set "
-			  "write-file, or pretty-print = 1");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-void output_warn(const struct config *cfg)
-{
-	if (cfg->file && !cfg->write_file && !cfg->pretty_print)
-		log_warn("%s names no write-file: the capture goes to standard output; a service "
-			 "refuses that, because its standard output is the journal",
-			 cfg->file);
-}
 
 /* ---- writing ---- */
 
@@ -280,6 +231,15 @@ static void put_capture(struct output *o, uint8_t *room, const struct packet *pk
 	byte_stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, told));
 }
 
+static void after_put(struct output *o)
+{
+	o->untouched = false;
+	if (ev_is_active(&o->hold))
+		ev_timer_stop(o->opt.loop, &o->hold);
+	if (o->capture && byte_stream_waiting(o->capture) >= WRITE_SIZE)
+		flush_file(o, o->capture);
+}
+
 int output_put(struct output *o, const struct packet *pkt)
 {
 	bool show = shows_next(o);
@@ -300,17 +260,46 @@ int output_put(struct output *o, const struct packet *pkt)
 			return PACKET_E_FULL;
 	}
 	o->taken++;
-	o->untouched = false;
 	if (room)
 		put_capture(o, room, pkt);
 	if (text)
 		put_text(o, text, pkt);
-	if (ev_is_active(&o->hold))
-		ev_timer_stop(o->opt.loop, &o->hold);
-	if (room && byte_stream_waiting(o->capture) >= WRITE_SIZE)
-		flush_file(o, o->capture);
+	after_put(o);
 	return 0;
 }
+
+/* ---- blocks ---- */
+
+bool output_takes_blocks(const struct output *o)
+{
+	return o->capture && o->encoder->ops->put_block && !o->text && !o->opt.cfg->comment_offsets;
+}
+
+static void commit(void *ctx, size_t len)
+{
+	byte_stream_commit(ctx, len);
+}
+
+int output_put_block(struct output *o, const struct plain_block *b)
+{
+	uint32_t ids[PLAIN_BLOCK_INTERFACES_MAX] = {0};
+	size_t size = o->encoder->ops->size_block(o->encoder, b);
+	uint8_t *room;
+
+	if (!size || size > STREAM_RECORD_MAX)
+		return BLOCK_E_EACH;
+	room = byte_stream_reserve(o->capture, size);
+	if (!room)
+		return PACKET_E_FULL;
+	size = o->encoder->ops->put_block(o->encoder, room, b, ids);
+	byte_stream_append(o->capture, size);
+	plain_block_copy(b, ids, room + size, commit, o->capture);
+	o->taken += b->packets;
+	after_put(o);
+	return 0;
+}
+
+/* ---- what became of them ---- */
 
 uint64_t output_taken(const struct output *o)
 {

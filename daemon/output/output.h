@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "packet/packet.h"
+#include "packet/plain_block.h"
 #include "packet/pretty.h"
 
 struct output;
@@ -34,15 +35,6 @@ struct output_options {
 	void *ctx;
 };
 
-/*
- * Checks where the consumer of `cfg` would write: a capture is for no terminal, and not for the
- * journal. Returns 0, or -EINVAL after one line that says what to do instead.
- */
-int output_check(const struct config *cfg);
-
-/* Warns of a file's settings that this check would refuse in a service. */
-void output_warn(const struct config *cfg);
-
 /* Opens what cfg asks for, and writes the capture's header. Returns 0 or -errno (logged). */
 int output_new(struct output **out, const struct output_options *opt);
 
@@ -53,6 +45,14 @@ int output_reload(struct output *o, const struct config *cfg, char *why, size_t 
 int output_put(struct output *o, const struct packet *pkt);
 /* Of a packet that is left out: what was lost before it the next of its interface tells. */
 void output_note_losses(struct output *o, const struct packet *pkt);
+
+/* Whether nothing is to be said of each packet, in a format that takes blocks as they stand. */
+bool output_takes_blocks(const struct output *o);
+/*
+ * Then: puts all packets of a block. Returns 0, PACKET_E_FULL as output_put() (none of them is put
+ * then), or BLOCK_E_EACH: so large a block has no room, and its packets are to be put one by one.
+ */
+int output_put_block(struct output *o, const struct plain_block *b);
 
 /* Writes what does not block. Returns true when nothing waits. */
 bool output_flush(struct output *o);

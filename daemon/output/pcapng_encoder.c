@@ -50,7 +50,8 @@ struct pcapng_encoder {
 	struct encoder base;
 	struct interface *buckets[BUCKETS];
 	struct interface *current; /* of the packet that size() was asked of */
-	struct interface **all;    /* those that are put, by their id */
+	struct interface *of_block[PLAIN_BLOCK_INTERFACES_MAX]; /* of the block, size_block() */
+	struct interface **all; /* those that are put, by their id */
 	uint32_t n, room, named;
 	uint32_t n_ended; /* how many have their statistics in the file */
 };
@@ -127,13 +128,13 @@ static struct interface *find(struct pcapng_encoder *p, const struct packet *pkt
 	return find(p, &unnamed);
 }
 
-/* Room for one more in `all`. */
-static bool make_room(struct pcapng_encoder *p)
+/* Room for so many more in `all`. */
+static bool make_room(struct pcapng_encoder *p, uint32_t n)
 {
-	uint32_t room = p->room ? 2 * p->room : 16;
+	uint32_t room = 2 * p->room + n + 15;
 	struct interface **all;
 
-	if (p->n < p->room)
+	if (n <= p->room - p->n)
 		return true;
 	all = realloc(p->all, room * sizeof(struct interface *));
 	if (!all)
@@ -173,7 +174,7 @@ static size_t size(struct encoder *e, const struct packet *pkt)
 	struct pcapng_encoder *p = of(e);
 
 	p->current = find(p, pkt);
-	if (p->current && make_room(p))
+	if (p->current && make_room(p, 1))
 		return INTERFACE_MAX + COMMENT_MAX + pcapng_packet_size_max(pkt->caplen);
 	e->refusal = ENCODER_MEMORY;
 	return 0;
@@ -234,6 +235,54 @@ static size_t put(struct encoder *e, uint8_t *room, const struct packet *pkt,
 				     comment);
 }
 
+/* ---- blocks ---- */
+
+static size_t size_block(struct encoder *e, const struct plain_block *b)
+{
+	struct pcapng_encoder *p = of(e);
+
+	for (uint32_t k = 0; k < b->n_interfaces; k++) {
+		if (!b->interfaces[k].packets)
+			continue;
+		p->current = find(p, &b->interfaces[k].origin);
+		p->of_block[k] = p->current;
+		if (!p->current || p->current->untold) /* which a copy cannot tell */
+			return 0;
+	}
+	return make_room(p, b->n_interfaces) ? b->n_interfaces * INTERFACE_MAX + b->size : 0;
+}
+
+static void count_block(struct interface *i, const struct plain_interface *from)
+{
+	if (from->first_ns < i->first)
+		i->first = from->first_ns;
+	if (from->last_ns > i->last)
+		i->last = from->last_ns;
+	i->packets += from->packets;
+	i->dropped += from->dropped;
+}
+
+static size_t put_block(struct encoder *e, uint8_t *room, const struct plain_block *b,
+			uint32_t ids[PLAIN_BLOCK_INTERFACES_MAX])
+{
+	struct pcapng_encoder *p = of(e);
+	size_t n = 0;
+
+	for (uint32_t k = 0; k < b->n_interfaces; k++) {
+		struct interface *i = p->of_block[k];
+
+		if (!b->interfaces[k].packets)
+			continue;
+		if (!i->put)
+			n += put_interface(p, i, room + n);
+		ids[k] = i->id;
+		count_block(i, &b->interfaces[k]);
+	}
+	return n;
+}
+
+/* ---- the end ---- */
+
 /* Those that lost packets, and have none in the file. */
 static size_t put_silent(struct pcapng_encoder *p, uint8_t *room)
 {
@@ -242,7 +291,7 @@ static size_t put_silent(struct pcapng_encoder *p, uint8_t *room)
 	for (size_t b = 0; b < BUCKETS; b++)
 		for (struct interface *i = p->buckets[b]; i; i = i->next)
 			if (!i->put && i->untold && n + INTERFACE_MAX <= ENCODER_END_SIZE &&
-			    make_room(p))
+			    make_room(p, 1))
 				n += put_interface(p, i, room + n);
 	return n;
 }
@@ -286,6 +335,8 @@ struct encoder *pcapng_encoder_new(void)
 		.size = size,
 		.put = put,
 		.lost = lost,
+		.size_block = size_block,
+		.put_block = put_block,
 		.end = end,
 		.free = pcapng_encoder_free,
 	};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A block is gone through twice: what is damaged must be known before the first packet is given, as
- * nobody can take packets back. The second time all of it is in the processor's cache.
+ * nobody can take packets back. The second time all of it is in the processor's cache. Nearly all
+ * are plain ones; the decoder reads the others, and says what is damaged.
  */
 #include "packet/block_reader.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "packet/pcapng_decoder.h"
+#include "packet/plain_block.h"
 #include "packet/record.h"
 
 struct walk {
@@ -109,6 +111,16 @@ static bool is_intact(struct walk *w, char *why)
 
 /* ---- packets ---- */
 
+static int give_plain(struct plain_block *p, packet_fn take, void *ctx)
+{
+	struct packet pkt;
+	int err = 0;
+
+	while (!err && plain_block_next(p, &pkt))
+		err = take(ctx, &pkt);
+	return err;
+}
+
 static int give(struct walk *w, packet_fn take, void *ctx, char *why)
 {
 	const struct block *b = w->block;
@@ -129,11 +141,15 @@ int block_reader_give(const struct block *b, packet_fn take, void *ctx,
 		      char why[BLOCK_READER_WHY_SIZE])
 {
 	struct walk w = {.block = b};
+	struct plain_block plain;
 	int err = 0;
 
 	*why = '\0';
-	if (is_intact(&w, why))
+	if (plain_block_open(&plain, b))
+		err = give_plain(&plain, take, ctx);
+	else if (is_intact(&w, why))
 		err = give(&w, take, ctx, why);
+	plain_block_close(&plain);
 	pcapng_decoder_clear(&w.decoder);
 	return err;
 }

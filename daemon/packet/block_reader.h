@@ -8,18 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "packet/block.h"
 #include "packet/packet.h"
 
 #define BLOCK_READER_WHY_SIZE 256
-
-/* As the record has it; the bytes are borrowed. */
-struct block {
-	const uint8_t *bytes;
-	size_t len;
-	uint64_t packets; /* how many it says it holds; 0: it does not say */
-	const char *host; /* of the packets that name none; no NUL at the end */
-	uint8_t host_len;
-};
 
 /* Whether a header of this name and value says that the record is a block. */
 bool block_reader_is_format(const char *name, const void *value, size_t len);

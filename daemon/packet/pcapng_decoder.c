@@ -26,6 +26,8 @@
 
 #define FRAME_LEN 12 /* type and lengths, of any block */
 
+#define NANOSECONDS 1000000000 /* in a second */
+
 __extension__ typedef unsigned __int128 uint128;
 
 /* At most 255 bytes, without an end; NULL: none. */
@@ -233,7 +235,7 @@ static void put_time(const struct pcapng_decoder *d, const struct pcapng_interfa
 	uint64_t ticks =
 		(uint64_t)bytes_get32_of(d->swapped, p) << 32 | bytes_get32_of(d->swapped, p + 4);
 	uint64_t sec = ticks / i->units;
-	uint64_t ns = (uint64_t)((uint128)(ticks % i->units) * 1000000000 / i->units);
+	uint64_t ns = (uint64_t)((uint128)(ticks % i->units) * NANOSECONDS / i->units);
 	int64_t at;
 
 	/* Some write a time before 1970 as one that has wrapped around. */
@@ -392,6 +394,21 @@ enum decoder_found pcapng_decoder_next(struct pcapng_decoder *d, const uint8_t *
 				   bytes_get32_of(d->swapped, p + size - 4));
 	out->used = size;
 	return read_block(d, type, p, size, out);
+}
+
+bool pcapng_decoder_is_plain(const struct pcapng_decoder *d, size_t interface,
+			     struct packet *origin)
+{
+	const struct pcapng_interface *i = &d->interfaces[interface];
+
+	*origin = (struct packet){
+		.linktype = i->linktype,
+		.interface = i->name.text,
+		.interface_len = i->name.len,
+		.host = i->host.text,
+		.host_len = i->host.len,
+	};
+	return !d->swapped && i->units == NANOSECONDS && i->offset == 0;
 }
 
 void pcapng_decoder_clear(struct pcapng_decoder *d)

@@ -39,5 +39,13 @@ bool pcapng_decoder_knows(const uint8_t magic[4]);
 enum decoder_found pcapng_decoder_next(struct pcapng_decoder *d, const uint8_t *p, size_t len,
 				       struct decoder_item *out);
 
+/*
+ * Link type and names of an interface that was found in this section; all else is 0, and the names
+ * are borrowed until the next section. True: pcapng.h would write its times the same way:
+ * nanoseconds since 1970, in the byte order of the host.
+ */
+bool pcapng_decoder_is_plain(const struct pcapng_decoder *d, size_t interface,
+			     struct packet *origin);
+
 /* Frees what it holds. */
 void pcapng_decoder_clear(struct pcapng_decoder *d);

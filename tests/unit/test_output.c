@@ -11,8 +11,11 @@
 #include <cmocka.h>
 #include <pcap/pcap.h>
 
+#include "base/bytes.h"
 #include "lines.h"
+#include "output/encoder.h"
 #include "output/output.h"
+#include "packet/block_writer.h"
 
 static struct {
 	struct ev_loop *loop;
@@ -33,7 +36,7 @@ static void on_settled(void *ctx)
 	ev_break(world.loop, EVBREAK_ALL);
 }
 
-static int open_output(bool has_end)
+static int open_format(enum config_format format, bool has_end)
 {
 	const struct output_options opt = {.loop = ev_default_loop(0),
 					   .cfg = &world.cfg,
@@ -42,6 +45,7 @@ static int open_output(bool has_end)
 
 	memset(&world, 0, sizeof(world));
 	world.cfg.exit_at_end = has_end;
+	world.cfg.format = format;
 	snprintf(world.path, sizeof(world.path), "/tmp/test_output.%d", getpid());
 	world.loop = opt.loop;
 	world.cfg.write_file = world.path;
@@ -49,9 +53,19 @@ static int open_output(bool has_end)
 	return output_new(&world.out, &opt);
 }
 
+static int open_output(bool has_end)
+{
+	return open_format(CONFIG_FORMAT_PCAP, has_end);
+}
+
 static int open_world(void **state)
 {
 	return open_output(false);
+}
+
+static int open_pcapng(void **state)
+{
+	return open_format(CONFIG_FORMAT_PCAPNG, false);
 }
 
 /* Over a file that is there. */
@@ -186,6 +200,162 @@ static void a_time_after_2106_is_left_out(void **state)
 	lines_release();
 }
 
+/* ---- blocks into a pcapng file ---- */
+
+static uint8_t bytes[4096];
+
+/* A block of so many packets, each of its link type and a millisecond after the one before, the
+ * last one after a loss of 7. */
+static struct block block_of(const uint16_t *linktypes, uint64_t n)
+{
+	struct packet pkt = {.data = (const uint8_t *)"some",
+			     .caplen = 4,
+			     .wirelen = 4,
+			     .interface = "eth0",
+			     .interface_len = 4,
+			     .time_us = 5000000};
+	struct block_writer w;
+
+	block_writer_init(&w, bytes, sizeof(bytes));
+	for (uint64_t i = 0; i < n; i++, pkt.time_us += 1000) {
+		pkt.linktype = linktypes[i];
+		pkt.dropcount = i + 1 == n ? 7 : 0;
+		assert_true(block_writer_put(&w, &pkt));
+	}
+	return (struct block){.bytes = bytes, .len = w.len, .packets = n};
+}
+
+static int put_block(const uint16_t *linktypes, uint64_t n)
+{
+	const struct block b = block_of(linktypes, n);
+	struct plain_block plain;
+	int r;
+
+	assert_true(output_takes_blocks(world.out));
+	assert_true(plain_block_open(&plain, &b));
+	r = output_put_block(world.out, &plain);
+	plain_block_close(&plain);
+	return r;
+}
+
+/* What the blocks of the file are: a letter each, with the number of its interface. */
+static void assert_blocks(const char *want)
+{
+	static const struct {
+		uint32_t type;
+		char letter;
+		bool numbered;
+	} kinds[] = {{0x0a0d0d0a, 'S', false}, {1, 'I', false}, {6, 'p', true}, {5, 's', true}};
+	static uint8_t all[65536];
+	char got[256] = "";
+	size_t n, at = 0;
+	FILE *f;
+
+	output_finish(world.out, true);
+	assert_true(output_flush(world.out));
+	f = fopen(world.path, "rb");
+	assert_non_null(f);
+	n = fread(all, 1, sizeof(all), f);
+	fclose(f);
+	for (; at < n; at += bytes_get32(all + at + 4))
+		for (size_t k = 0; k < 4; k++)
+			if (bytes_get32(all + at) == kinds[k].type) {
+				got[strlen(got)] = kinds[k].letter;
+				if (kinds[k].numbered)
+					got[strlen(got)] = (char)('0' + bytes_get32(all + at + 8));
+			}
+	assert_int_equal(at, n);
+	assert_string_equal(got, want);
+}
+
+/* In one section, whose interfaces have other numbers than in the blocks. */
+static void blocks_lie_among_packets_in_one_section(void **state)
+{
+	static const uint16_t mixed[] = {101, 1, 101}, other[] = {113};
+
+	put(1, 1000001, 0); /* of no interface that is named */
+	assert_int_equal(put_block(mixed, 3), 0);
+	assert_int_equal(put_block(mixed + 1, 2), 0);
+	assert_int_equal(put_block(other, 1), 0);
+	put(1, 6000001, 0);
+	assert_int_equal(output_taken(world.out), 8);
+	assert_blocks("SIp0IIp1p2p1p2p1Ip3p0s0s1s2s3");
+	assert_int_equal(output_written(world.out), 8);
+}
+
+static void statistics_count_blocks_and_packets(void **state)
+{
+	static const uint16_t linktypes[] = {1, 1, 1};
+	struct packet pkt = {.data = bytes,
+			     .linktype = 1,
+			     .interface = "eth0",
+			     .interface_len = 4,
+			     .time_us = 4000000};
+	struct encoder *e = pcapng_encoder_new();
+	uint32_t ids[PLAIN_BLOCK_INTERFACES_MAX];
+	const struct block b = block_of(linktypes, 3);
+	uint8_t room[ENCODER_END_SIZE];
+	struct plain_block plain;
+	size_t n;
+
+	assert_true(plain_block_open(&plain, &b));
+	for (int i = 0; i < 2; i++) {
+		assert_true(e->ops->size_block(e, &plain) > plain.size);
+		n = e->ops->put_block(e, room, &plain, ids);
+		assert_int_equal(n > 0, i == 0);
+		assert_int_equal(ids[0], 0);
+	}
+	assert_true(e->ops->size(e, &pkt) > 0);
+	e->ops->put(e, room, &pkt, NULL);
+	n = e->ops->end(e, room);
+	assert_int_equal(n, bytes_get32(room + 4));
+	/* From the packet to the last of the block: isb_starttime, isb_endtime, the upper half
+	 * first; isb_ifrecv, isb_ifdrop, isb_usrdeliv. */
+	assert_int_equal(bytes_get32(room + 24), 4000000000 >> 32);
+	assert_int_equal(bytes_get32(room + 28), 4000000000 & UINT32_MAX);
+	assert_int_equal(bytes_get32(room + 36), 5002000000 >> 32);
+	assert_int_equal(bytes_get32(room + 40), 5002000000 & UINT32_MAX);
+	assert_int_equal(bytes_get64(room + 48), 7 + 14);
+	assert_int_equal(bytes_get64(room + 60), 14);
+	assert_int_equal(bytes_get64(room + 72), 7);
+	/* A loss that the next packet is to tell. */
+	pkt.dropcount = 3;
+	e->ops->lost(e, &pkt);
+	assert_int_equal(e->ops->size_block(e, &plain), 0);
+	assert_true(e->ops->size(e, &pkt) > 0);
+	e->ops->put(e, room, &pkt, NULL);
+	assert_true(e->ops->size_block(e, &plain) > 0);
+	plain_block_close(&plain);
+	e->ops->free(e);
+}
+
+/* A reader that is slow, or a block that is large. */
+static void a_block_without_room_is_not_put(void **state)
+{
+	static const uint16_t linktypes[] = {1};
+	const struct block b = block_of(linktypes, 1);
+	struct plain_block plain;
+
+	assert_true(plain_block_open(&plain, &b));
+	plain.size = 1024 * 1024;
+	assert_int_equal(output_put_block(world.out, &plain), BLOCK_E_EACH);
+	assert_int_equal(output_taken(world.out), 0);
+	plain_block_close(&plain);
+	assert_blocks("S");
+}
+
+static void what_is_said_of_each_packet_needs_each_packet(void **state)
+{
+	assert_true(output_takes_blocks(world.out));
+	world.cfg.comment_offsets = true;
+	assert_false(output_takes_blocks(world.out));
+}
+
+static void a_pcap_takes_no_blocks(void **state)
+{
+	assert_false(output_takes_blocks(world.out));
+}
+
 /* ---- the file of a run that has an end ---- */
 
 static void assert_kept(void)
@@ -255,6 +425,12 @@ int main(void)
 		TEST(later_nanoseconds_are_cut_and_counted),
 		TEST(the_first_packet_decides_of_link_type_and_unit),
 		TEST(a_time_after_2106_is_left_out),
+		TEST(a_pcap_takes_no_blocks),
+#define PCAPNG(name) cmocka_unit_test_setup_teardown(name, open_pcapng, close_world)
+		PCAPNG(blocks_lie_among_packets_in_one_section),
+		PCAPNG(statistics_count_blocks_and_packets),
+		PCAPNG(a_block_without_room_is_not_put),
+		PCAPNG(what_is_said_of_each_packet_needs_each_packet),
 #define BOUNDED(name) cmocka_unit_test_setup_teardown(name, open_bounded, close_world)
 		BOUNDED(what_was_there_goes_when_all_is_written),
 		BOUNDED(what_was_there_stays_when_it_is_cut_short),

@@ -25,8 +25,9 @@ static struct {
 	struct partitions partitions;
 	int64_t taken[MAX];
 	size_t n_taken;
-	size_t room; /* packets that downstream takes before it is full */
-	size_t stop; /* the reader is stopped with this one */
+	size_t room;   /* packets that downstream takes before it is full */
+	size_t stop;   /* the reader is stopped with this one */
+	size_t blocks; /* that downstream was asked to take whole */
 	char line[512];
 	size_t lines;
 } world;
@@ -64,14 +65,17 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *t
 }
 
 /* A record holds as many packets as its value has bytes, each a little older than the one before,
- * and one when it has none. */
-int record_decode(const rd_kafka_message_t *msg, packet_fn take_packet, void *ctx,
-		  char why[RECORD_DECODE_WHY_SIZE])
+ * and one when it has none: no block then. */
+int record_decode_whole(const rd_kafka_message_t *msg, packet_fn take_packet, block_fn take_block,
+			void *ctx, char why[RECORD_DECODE_WHY_SIZE])
 {
 	struct packet pkt = {.time_us = (uint64_t)msg->offset};
-	int err = 0;
+	int err = msg->len ? take_block(ctx, &(struct block){.packets = msg->len}) : BLOCK_E_EACH;
 
 	*why = '\0';
+	if (err != BLOCK_E_EACH)
+		return err;
+	err = 0;
 	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++, pkt.time_us--)
 		err = take_packet(ctx, &pkt);
 	return err;
@@ -115,6 +119,21 @@ static int take(void *ctx, const struct packet *pkt)
 	reader_origin(r, &partition, &world.taken[world.n_taken++]);
 	if (world.n_taken == world.stop)
 		reader_stop(&reader);
+	return 0;
+}
+
+/* Blocks of more than two packets are wanted one by one. */
+static int take_block(void *ctx, const struct block *b)
+{
+	world.blocks++;
+	if (b->packets > MAX)
+		return 0;
+	if (b->packets > 2)
+		return BLOCK_E_EACH;
+	if (world.n_taken + b->packets > world.room)
+		return PACKET_E_FULL;
+	for (uint64_t i = 0; i < b->packets; i++)
+		take(ctx, NULL);
 	return 0;
 }
 
@@ -410,6 +429,63 @@ static void test_a_record_that_stalls_in_its_midst_gives_each_packet_once(void *
 	assert_int_equal(world.partition.next, 3);
 }
 
+static void test_a_block_is_taken_whole_or_by_packets(void **state)
+{
+	static const int64_t want[] = {0, 0, 1, 1, 1, 2};
+	bool more;
+
+	reader.opt.take_block = take_block;
+	come_blocks();
+	world.room = 1;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+	assert_int_equal(world.n_taken, 0); /* there is room for a half of it */
+	assert_int_equal(world.blocks, 2);
+	world.room = 4;
+	assert_int_equal(reader_run(&reader, &more), PACKET_E_FULL);
+	assert_offsets(want, 4);
+	assert_int_equal(world.blocks, 4);
+	assert_int_equal(reader.read, 1);
+	world.room = 6;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_offsets(want, 6);
+	assert_int_equal(world.blocks, 5); /* of which a part was taken, it was not asked for */
+	assert_int_equal(reader.read, 3);
+	assert_int_equal(world.partition.next, 3);
+}
+
+static void test_large_blocks_leave_the_loop_its_turn(void **state)
+{
+	bool more;
+
+	reader.opt.take_block = take_block;
+	come(0, 3);
+	for (size_t i = 0; i < 3; i++)
+		world.messages[i].len = 3 << 20;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_true(more);
+	assert_int_equal(world.blocks, 2);
+	assert_int_equal(world.partition.next, 2);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(world.blocks, 3);
+	assert_true(reader_is_empty(&reader));
+}
+
+static void test_a_stop_with_the_last_packet_of_a_block_leaves_it_read(void **state)
+{
+	static const int64_t want[] = {0, 0};
+	bool more;
+
+	reader.opt.take_block = take_block;
+	come_blocks();
+	world.stop = 2;
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_offsets(want, 2);
+	assert_int_equal(world.partition.next, 1);
+	assert_int_equal(reader.read, 1);
+	assert_int_equal(reader.outside, 0);
+}
+
 static void test_a_stop_within_a_record_takes_no_more_of_it(void **state)
 {
 	static const int64_t want[] = {0, 0, 1};
@@ -459,6 +535,10 @@ int main(void)
 		cmocka_unit_test_setup(test_the_first_record_of_a_group_is_no_jump, open_world),
 		cmocka_unit_test_setup(
 			test_a_record_that_stalls_in_its_midst_gives_each_packet_once, open_world),
+		cmocka_unit_test_setup(test_large_blocks_leave_the_loop_its_turn, open_world),
+		cmocka_unit_test_setup(test_a_block_is_taken_whole_or_by_packets, open_world),
+		cmocka_unit_test_setup(test_a_stop_with_the_last_packet_of_a_block_leaves_it_read,
+				       open_world),
 		cmocka_unit_test_setup(test_a_stop_within_a_record_takes_no_more_of_it, open_world),
 		cmocka_unit_test_setup(test_a_revoked_record_takes_what_was_taken_of_it_along,
 				       open_world),

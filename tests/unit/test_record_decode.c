@@ -164,7 +164,8 @@ static void test_a_header_that_is_none_of_ours(void **state)
 /* ---- blocks ---- */
 
 struct taken {
-	size_t n;
+	size_t n, blocks;
+	int answer; /* to a block */
 	uint64_t times[4];
 	char host[16];
 };
@@ -221,6 +222,44 @@ static void test_headers_are_asked_for_once(void **state)
 	assert_int_equal(world.asked, 2);
 }
 
+static int want_each(void *ctx, const struct block *b)
+{
+	struct taken *t = ctx;
+
+	t->blocks += b->packets == 4 && b->host_len == 1;
+	return t->answer;
+}
+
+static void test_a_block_may_be_taken_whole(void **state)
+{
+	struct packet pkt = {.time_us = 1700000000000001, .linktype = 1};
+	char why[RECORD_DECODE_WHY_SIZE];
+	rd_kafka_message_t msg = good();
+	struct taken t = {.answer = PACKET_E_FULL};
+	struct block_writer w;
+	uint8_t buf[512];
+
+	block_writer_init(&w, buf, sizeof(buf));
+	for (int i = 0; i < 4; i++)
+		assert_true(block_writer_put(&w, &pkt));
+	msg.payload = buf;
+	msg.len = w.len;
+	assert_int_equal(record_decode_whole(&msg, take, want_each, &t, why), 0);
+	assert_int_equal(t.blocks, 0); /* it is none */
+	assert_int_equal(t.n, 1);
+	add_header("format", "pcapng");
+	add_header("packets", "4");
+	add_header("host", "a");
+	for (t.answer = 0; t.answer < 2; t.answer++)
+		assert_int_equal(record_decode_whole(&msg, take, want_each, &t, why), t.answer);
+	assert_int_equal(t.blocks, 2);
+	assert_int_equal(t.n, 1);
+	t.answer = BLOCK_E_EACH;
+	assert_int_equal(record_decode_whole(&msg, take, want_each, &t, why), PACKET_E_FULL);
+	assert_int_equal(t.n, 3);
+	assert_string_equal(why, "");
+}
+
 static void test_what_is_no_block_says_why(void **state)
 {
 	char why[RECORD_DECODE_WHY_SIZE];
@@ -250,6 +289,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_a_block_and_a_packet_are_told_apart_by_their_headers,
 					  forget_headers),
 		cmocka_unit_test_teardown(test_headers_are_asked_for_once, forget_headers),
+		cmocka_unit_test_teardown(test_a_block_may_be_taken_whole, forget_headers),
 		cmocka_unit_test_teardown(test_what_is_no_block_says_why, forget_headers),
 	};
 

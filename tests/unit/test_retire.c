@@ -192,13 +192,14 @@ size_t output_waiting(const struct output *o)
 	return 0;
 }
 
-int output_check(const struct config *cfg)
+bool output_takes_blocks(const struct output *o)
 {
-	return 0;
+	return false;
 }
 
-void output_warn(const struct config *cfg)
+int output_put_block(struct output *o, const struct plain_block *b)
 {
+	return BLOCK_E_EACH;
 }
 
 void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
