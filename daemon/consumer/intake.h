@@ -29,8 +29,8 @@ struct intake_options {
 	struct kafka *kafka;           /* which watches `queue` */
 	rd_kafka_queue_t *queue;       /* the consumer queue */
 	struct assignment *assignment; /* told of partitions that are taken to their end */
-	packet_fn judge; /* of each packet, before it waits; INTAKE_E_LEFT_OUT; may be NULL */
-	packet_fn take;  /* also of those left out that tell of losses (packet.h) */
+	packet_fn judge;     /* of each packet, before it waits; INTAKE_E_LEFT_OUT; may be NULL */
+	packet_fn take;      /* also of those left out that tell of losses (packet.h) */
 	block_fn take_block; /* a block whose packets are not looked at before; may be NULL */
 	void *take_ctx;
 	/* As reader.h has it. */

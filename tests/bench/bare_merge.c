@@ -7,19 +7,11 @@
  *
  *	bare_merge BROKERS TOPIC PARTITIONS FILE [NAME=VALUE]...
  */
-#include <endian.h>
-#include <librdkafka/rdkafka.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "bare.h"
 
 #define BATCH 1000
-
-struct pcap_record {
-	uint32_t sec, usec, caplen, len;
-};
 
 struct source {
 	rd_kafka_queue_t *queue;
@@ -32,45 +24,6 @@ struct head {
 	uint64_t us;
 	int32_t partition;
 };
-
-static void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bare_merge: %s: %s\n", what, why);
-	exit(1);
-}
-
-static rd_kafka_t *open_kafka(char **argv)
-{
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_t *rk;
-	char why[512];
-
-	rd_kafka_conf_set(conf, "bootstrap.servers", argv[1], why, sizeof(why));
-	rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof(why));
-	for (char **arg = argv + 5; *arg; arg++) {
-		char *value = strchr(*arg, '=');
-
-		if (!value)
-			die(*arg, "not NAME=VALUE");
-		*value++ = '\0';
-		if (rd_kafka_conf_set(conf, *arg, value, why, sizeof(why)))
-			die(*arg, why);
-	}
-	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-	if (!rk)
-		die("rd_kafka_new", why);
-	return rk;
-}
-
-static uint64_t time_of(const rd_kafka_message_t *m)
-{
-	uint64_t us;
-
-	if (!m->key || m->key_len != sizeof(us))
-		die("record", "no key of ours");
-	memcpy(&us, m->key, sizeof(us));
-	return be64toh(us);
-}
 
 /* The next message of a partition; NULL: it has ended. */
 static rd_kafka_message_t *first(struct source *s)
@@ -114,18 +67,6 @@ static void sift_down(struct head *heap, int n, int i)
 	heap[i] = moved;
 }
 
-static void write_packet(FILE *out, const rd_kafka_message_t *m, uint64_t us)
-{
-	const struct pcap_record h = {(uint32_t)(us / 1000000), (uint32_t)(us % 1000000),
-				      (uint32_t)m->len, (uint32_t)m->len};
-	rd_kafka_headers_t *headers;
-
-	if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR__NOENT)
-		die("record", "no headers were expected");
-	if (fwrite(&h, sizeof(h), 1, out) != 1 || fwrite(m->payload, m->len, 1, out) != 1)
-		die("write", "failed");
-}
-
 static unsigned long long merge(struct source *sources, int partitions, FILE *out)
 {
 	struct head *heap = calloc((size_t)partitions, sizeof(*heap));
@@ -133,12 +74,12 @@ static unsigned long long merge(struct source *sources, int partitions, FILE *ou
 	int n = 0;
 
 	if (!heap)
-		die("memory", "short");
+		bare_die("memory", "short");
 	for (int i = 0; i < partitions; i++) {
 		const rd_kafka_message_t *m = first(&sources[i]);
 
 		if (m)
-			heap[n++] = (struct head){time_of(m), i};
+			heap[n++] = (struct head){bare_time(m), i};
 	}
 	for (int i = n / 2; i-- > 0;)
 		sift_down(heap, n, i);
@@ -146,12 +87,13 @@ static unsigned long long merge(struct source *sources, int partitions, FILE *ou
 		struct source *s = &sources[heap[0].partition];
 		rd_kafka_message_t *m = s->batch[s->next++];
 
-		write_packet(out, m, heap[0].us);
+		bare_look_for_headers(m);
+		bare_write(out, m);
 		rd_kafka_message_destroy(m);
 		packets++;
 		m = first(s);
 		if (m)
-			heap[0].us = time_of(m);
+			heap[0].us = bare_time(m);
 		else
 			heap[0] = heap[--n];
 		sift_down(heap, n, 0);
@@ -162,7 +104,6 @@ static unsigned long long merge(struct source *sources, int partitions, FILE *ou
 
 int main(int argc, char **argv)
 {
-	static const uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1};
 	struct source *sources;
 	rd_kafka_topic_t *topic;
 	int partitions;
@@ -170,13 +111,13 @@ int main(int argc, char **argv)
 	FILE *out;
 
 	if (argc < 5)
-		die("usage", "BROKERS TOPIC PARTITIONS FILE [NAME=VALUE]...");
+		bare_die("usage", "BROKERS TOPIC PARTITIONS FILE [NAME=VALUE]...");
 	partitions = atoi(argv[3]);
 	sources = calloc((size_t)partitions, sizeof(*sources));
-	out = fopen(argv[4], "wb");
-	if (!sources || !out || fwrite(head, sizeof(head), 1, out) != 1)
-		die(argv[4], "cannot write");
-	rk = open_kafka(argv);
+	if (!sources)
+		bare_die("memory", "short");
+	out = bare_create(argv[4]);
+	rk = bare_reader(argv[1], argv + 5);
 	topic = rd_kafka_topic_new(rk, argv[2], NULL);
 	for (int32_t i = 0; i < partitions; i++) {
 		sources[i].queue = rd_kafka_queue_new(rk);
@@ -184,7 +125,7 @@ int main(int argc, char **argv)
 	}
 	printf("packets=%llu\n", merge(sources, partitions, out));
 	if (fclose(out))
-		die(argv[4], "cannot write");
+		bare_die(argv[4], "cannot write");
 	for (int32_t i = 0; i < partitions; i++) {
 		rd_kafka_consume_stop(topic, i);
 		rd_kafka_queue_destroy(sources[i].queue);

@@ -27,6 +27,7 @@ TOLD = 'statistics.interval.ms=600000'
 PRODUCER = ['client.id=bench', 'enable.idempotence=true', 'message.timeout.ms=0',
             'queue.buffering.max.messages=131072', 'queue.buffering.max.kbytes=98304',
             'linger.ms=5', 'socket.keepalive.enable=true', TOLD]
+BARE = {'bare': 'bare_producer', 'bare blocks': 'bare_blocks'}
 CONSUMER = ['group.id=bench', 'fetch.wait.max.ms=100', 'queued.max.messages.kbytes=65536']
 
 
@@ -43,13 +44,17 @@ class Bench:
         return os.path.join(BUILD, 'tests/bench', name)
 
     def producer_argv(self, kind, topic, count, *more, pair=None):
-        """The command line of a producer of `count` packets: bare, or a way of partitioning."""
+        """
+        The command line of a producer of `count` packets: a bare one, a way of partitioning, or
+        one of blocks.
+        """
         interface = (pair or self.pair).inside
-        if kind == 'bare':
-            return [self.bare('bare_producer'), interface, self.broker.bootstrap, topic, count,
+        if kind in BARE:
+            return [self.bare(BARE[kind]), interface, self.broker.bootstrap, topic, count,
                     self.flows, *PRODUCER]
+        argv = ['--record', 'block'] if kind == 'block' else ['--partition', kind]
         return [BINARY, '-p', '-i', interface, '-k', self.broker.bootstrap, '-t', topic,
-                '-m', count, '--partition', kind, *more]
+                '-m', count, *argv, *more]
 
     def partitions_of_flows(self):
         """
@@ -169,18 +174,24 @@ def produce_paced(bench, kinds, size, slices=3, seconds=0.5):
 
 def produce_fast(bench, kind, count, size):
     """CPU microseconds a packet at full speed, without the start of the program."""
+    return produce_watched(bench, kind, count, size)[0]
+
+
+def produce_watched(bench, kind, count, size):
+    """The same, and what the broker took."""
     topic = bench.topic()
     process = bench.start_producer(bench.producer_argv(kind, topic, count))
     # More is sent than anyone can take: it is the packets taken that count.
     generator = traffic.start(bench.pair, count * 50, 0, size, FLOWS)
     try:
-        before = scheduled(process.pid)
+        before, broker = scheduled(process.pid), scheduled(bench.broker.process.pid)
         cpu = finish(process) - before
+        broker = scheduled(bench.broker.process.pid) - broker
     finally:
         generator.kill()
         process.kill()
     bench.broker.delete_topic(topic)
-    return cpu * 1e6 / count
+    return cpu * 1e6 / count, broker * 1e6 / count
 
 
 def add_producers(bench, where, us):
@@ -519,24 +530,30 @@ def read_latencies(process, seconds):
     return sorted(out)
 
 
+def latency_of(bench, kind, retire):
+    """Of half and of 99 in 100 packets, ms, from the wire to the consumer's stdout."""
+    p50, p99 = [], []
+    for _ in range(bench.runs):
+        topic = bench.topic()
+        p = bench.start_producer(bench.producer_argv(kind, topic, 0, '--buffer-timeout',
+                                                     f'{retire}ms'))
+        c = Process([BINARY, '-c', '-k', bench.broker.bootstrap, '-t', topic, '-o', 'begin',
+                     '--reorder', '0'],
+                    env=environment(), directory=bench.directory, stdout=subprocess.PIPE)
+        generator = traffic.start(bench.pair, 6000, 1000, 385, FLOWS)
+        got = read_latencies(c, 7)
+        p50.append(got[len(got) // 2])
+        p99.append(got[len(got) * 99 // 100])
+        for process in (generator, p, c):
+            process.kill()
+        c.popen.stdout.close()
+        bench.broker.delete_topic(topic)
+    return p50, p99
+
+
 def latency(bench):
     for retire in (20, 4):
-        p50, p99 = [], []
-        for _ in range(bench.runs):
-            topic = bench.topic()
-            p = bench.start_producer(bench.producer_argv('flow', topic, 0, '--buffer-timeout',
-                                                         f'{retire}ms'))
-            c = Process([BINARY, '-c', '-k', bench.broker.bootstrap, '-t', topic, '-o', 'begin',
-                         '--reorder', '0'],
-                        env=environment(), directory=bench.directory, stdout=subprocess.PIPE)
-            generator = traffic.start(bench.pair, 6000, 1000, 385, FLOWS)
-            got = read_latencies(c, 7)
-            p50.append(got[len(got) // 2])
-            p99.append(got[len(got) * 99 // 100])
-            for process in (generator, p, c):
-                process.kill()
-            c.popen.stdout.close()
-            bench.broker.delete_topic(topic)
+        p50, p99 = latency_of(bench, 'flow', retire)
         bench.add(f'latency p50, retire time {retire} ms', p50, 'ms')
         bench.add(f'latency p99, retire time {retire} ms', p99, 'ms', bar=2 * retire + 5 + 10)
 
