@@ -32,6 +32,8 @@
 #define ANSWER_MS 200
 #define ROOM_US   50000 /* a queue that is full is waited for, where somebody waits for an answer */
 #define TELL_MS   1000
+#define SHARE_MS                                                                                   \
+	5000 /* the share is that of the last 5 to 10 s: all tell theirs at other moments */
 
 struct message {
 	uint32_t magic;
@@ -42,9 +44,15 @@ struct message {
 	struct own_connection list[OWN_TRAFFIC_MAX];
 };
 
+/* Packets since its start: now, and at the begin of the interval that is looked at, and of the
+ * next. */
+struct progress {
+	uint64_t now, before, next;
+};
+
 struct member {
 	bool here;
-	uint64_t packets, told; /* told: as they were when it was described */
+	struct progress packets;
 };
 
 struct members {
@@ -58,7 +66,8 @@ struct members {
 	pthread_cond_t answered;
 	uint32_t number;
 	unsigned int awaited; /* answers to it */
-	uint64_t packets, told;
+	struct progress packets;
+	uint64_t rolled; /* ms, when the last interval began */
 	struct member list[PLACES];
 	bool said_foreign; /* the thread's, as is `in` */
 	struct message out, in;
@@ -86,7 +95,7 @@ static void fill(struct members *m, uint32_t number, uint32_t answers)
 	m->out.magic = MAGIC;
 	m->out.number = number;
 	m->out.answers = answers;
-	m->out.packets = m->packets;
+	m->out.packets = m->packets.now;
 	m->out.n = (uint32_t)own_traffic_list(m->own, m->out.list, OWN_TRAFFIC_MAX);
 }
 
@@ -155,13 +164,15 @@ static void on_change(void *ctx, bool fresh)
 static void take(struct members *m, unsigned int place)
 {
 	const struct message *msg = &m->in;
+	struct member *other = &m->list[place];
 
 	own_traffic_learn(m->own, place + 1, msg->list, msg->n);
 	pthread_mutex_lock(&m->lock);
-	if (!m->list[place].here || msg->packets < m->list[place].told)
-		m->list[place].told = msg->packets;
-	m->list[place].here = true;
-	m->list[place].packets = msg->packets;
+	/* Another one may have come into its place. */
+	if (!other->here || msg->packets < other->packets.now)
+		other->packets.before = other->packets.next = msg->packets;
+	other->here = true;
+	other->packets.now = msg->packets;
 	if (msg->answers && msg->answers == m->number && m->awaited && --m->awaited == 0)
 		pthread_cond_signal(&m->answered);
 	if (msg->number) {
@@ -302,6 +313,7 @@ int members_new(struct members **out, uint16_t group, struct own_traffic *own)
 		free_all(m);
 		return r;
 	}
+	m->rolled = thread_now_ms();
 	tell_and_wait(m, true);
 	own_traffic_watch(own, on_change, m);
 	*out = m;
@@ -316,24 +328,36 @@ static void put_share(char *buf, size_t size, uint64_t part, uint64_t whole)
 			 (part * 100 + whole / 2) / whole);
 }
 
+/* Returns how many came in the interval. */
+static uint64_t measure(struct progress *p, bool roll)
+{
+	uint64_t packets = p->now - p->before;
+
+	if (roll) {
+		p->before = p->next;
+		p->next = p->now;
+	}
+	return packets;
+}
+
 void members_describe(struct members *m, uint64_t packets, char *buf, size_t size)
 {
 	unsigned int instances = 1;
-	uint64_t ours, all;
+	uint64_t ours, all, now = thread_now_ms();
+	bool roll = now - m->rolled > SHARE_MS;
 	char share[64] = "";
 
 	pthread_mutex_lock(&m->lock);
-	m->packets = packets;
-	all = ours = packets - m->told;
-	m->told = packets;
+	m->rolled = roll ? now : m->rolled;
+	m->packets.now = packets;
+	all = ours = measure(&m->packets, roll);
 	for (unsigned int i = 0; i < PLACES; i++) {
 		struct member *other = &m->list[i];
 
 		if (!other->here)
 			continue;
 		instances++;
-		all += other->packets - other->told;
-		other->told = other->packets;
+		all += measure(&other->packets, roll);
 	}
 	pthread_mutex_unlock(&m->lock);
 	put_share(share, sizeof(share), ours, all);

@@ -24,8 +24,8 @@ struct own_traffic;
 int members_new(struct members **out, uint16_t group, struct own_traffic *own);
 
 /*
- * How this one's packets, counted since its start, and the others' have grown since the last call:
- * ", fanout 7: 52 % of the packets of 2 instances". Loop thread.
+ * Which share of the packets of the last seconds this one had, of which it has had `packets` since
+ * its start: ", fanout 7: 52 % of the packets of 2 instances". Loop thread; about once a second.
  */
 void members_describe(struct members *m, uint64_t packets, char *buf, size_t size);
 

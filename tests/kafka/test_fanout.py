@@ -142,23 +142,24 @@ def test_one_is_killed_and_started_under_load(members, pair):
     assert len(missing) < PPS and max(missing, default=0) - min(missing, default=0) < PPS
 
 
+def configure(file, members, **more):
+    lines = {'interface': f'"{members.pair.inside}"', 'fanout': members.group,
+             'kafka-broker': f'"{members.broker.bootstrap}"', **more}
+    file.write_text(''.join(f'{k} = {v};\n' for k, v in lines.items()))
+
+
 def test_a_reload_takes_no_other_share(members, pair, tmp_path):
     """A filter changes in place; for a ring of another size a handle follows on the other."""
     file = tmp_path / 'member.cfg'
     topic = Topic(members.broker, members.broker.topic(4))
 
-    def configure(**more):
-        lines = {'interface': f'"{pair.inside}"', 'fanout': members.group,
-                 'kafka-broker': f'"{members.broker.bootstrap}"', 'kafka-topic': f'"{topic.name}"',
-                 **more}
-        file.write_text(''.join(f'{k} = {v};\n' for k, v in lines.items()))
-    configure()
+    configure(file, members, **{'kafka-topic': f'"{topic.name}"'})
     stays, other = members.spawn('-C', file).wait_capturing(), members.start_apart()
     stream = traffic.start(pair, 10**9, PPS, size=128, flows=FLOWS)
     wait_flowing(stays, other)
     for n, more in enumerate(({'filter': '"udp"'}, {'buffer-size': '"8M"'}, {'snaplen': '120'},
                               {'filter': '"ip"', 'snaplen': '120'}), 1):
-        configure(**more)
+        configure(file, members, **{'kafka-topic': f'"{topic.name}"'}, **more)
         stays.send_signal(signal.SIGHUP)
         wait.until(lambda: len(stays.grep('^INFO:root:Reloaded ')) == n, 20, stays.describe)
         wait_flowing(stays, other)
@@ -173,6 +174,23 @@ def test_a_reload_takes_no_other_share(members, pair, tmp_path):
     flows = [Counter(r.value[26:38] for r in found) for found in records]
     strangers = sum(min(flows[0][f], flows[1][f]) for f in flows[0])
     assert strangers < 10, 'flows stay where they are, but for the moment of a hand-over'
+
+
+def test_an_interface_that_comes_back_is_shared_again(members, pair, tmp_path):
+    file = tmp_path / 'member.cfg'
+    configure(file, members, **{'kafka-topic': f'"{members.topic.name}"'})
+    processes = [members.spawn('-C', file).wait_capturing() for _ in range(2)]
+    pair.delete_link()
+    for process in processes:
+        process.wait_line('^WARNING:root:.*waiting for the interface')
+    pair.create()
+    for process in processes:
+        process.wait_line('^INFO:root:.*the interface is back')
+    traffic.send(pair, 1000, 0, flows=FLOWS)
+    wait_had(processes, 1000)
+    for process in processes:
+        assert members.stop(process)['received'] > 0, process.describe()
+    assert numbers(members.topic) == Counter(range(1000))
 
 
 def test_direction_holds_in_a_group(members, pair):

@@ -94,10 +94,10 @@ def test_members_of_a_group_leave_out_each_others(local_broker, capture_lo):
     def watch():
         own.update(*map(own_ports, members))
         return True
-    wait.stays(watch, 2, members[0].describe)
+    wait.stays(watch, 1, members[0].describe)
     members.pop().kill()
     members.append(capture_lo(topic, '--fanout', '7'))
-    wait.stays(watch, 2, members[0].describe)
+    wait.stays(watch, 1, members[0].describe)
     local_broker.pair.run('ping', '-q', '-c', '100', '-i', '0.01', '127.0.0.1')
     for process in members:
         assert process.stop() == 0, process.describe()

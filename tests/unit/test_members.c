@@ -129,10 +129,10 @@ static void test_each_has_its_share(void **state)
 	assert_null(strstr(text, "%"));
 	start(&b);
 	members_describe(b.members, 300, text, sizeof(text));
-	members_describe(b.members, 600, text, sizeof(text));
-	wait_described(a.members, 100, "of 2 instances");
+	wait_described(a.members, 100, ": 25 % of the packets of 2 instances");
+	wait_described(b.members, 300, ": 75 % of the packets of 2 instances");
 	end(&b);
-	wait_described(a.members, 100, ": 1 instance");
+	wait_described(a.members, 100, "of 1 instance");
 	end(&a);
 }
 
