@@ -22,12 +22,11 @@
 #include "app/unix_listen.h"
 #include "base/log.h"
 
-#define CONNECTIONS 128
-#define SILENCE_S   2
-#define LIFETIME_S  5.
-#define BACKLOG     128
-#define MEMORY      ((size_t)8192) /* of a connection: its headers, in and out */
-#define LOOK_S      0.5            /* at how old connections are, while there are some */
+#define SILENCE_S  2
+#define LIFETIME_S 5.
+#define BACKLOG    128
+#define MEMORY     ((size_t)8192) /* of a connection: its headers, in and out */
+#define LOOK_S     0.5            /* at how old connections are, while there are some */
 
 /* A connection; libmicrohttpd has the pointer. */
 struct slot {
@@ -217,7 +216,7 @@ static int start(struct http_server *s, int fd)
 static void set_defaults(struct http_server_options *opt)
 {
 	if (!opt->connections)
-		opt->connections = CONNECTIONS;
+		opt->connections = HTTP_SERVER_CONNECTIONS;
 	if (!opt->silence_s)
 		opt->silence_s = SILENCE_S;
 	if (opt->lifetime_s <= 0)

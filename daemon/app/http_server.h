@@ -13,6 +13,9 @@
 
 #include "config/listen_address.h"
 
+/* The most at a time, unless told otherwise: each is a descriptor. */
+#define HTTP_SERVER_CONNECTIONS 128
+
 struct http_server;
 
 struct http_answer {
@@ -25,7 +28,7 @@ struct http_answer {
 struct http_server_options {
 	struct ev_loop *loop;
 	struct listen_address address;
-	unsigned int connections; /* the most at a time; 0: 128 */
+	unsigned int connections; /* 0: HTTP_SERVER_CONNECTIONS */
 	unsigned int silence_s;   /* after that it is closed; 0: 2 */
 	double lifetime_s;        /* a connection lasts no longer; 0: 5 */
 	/* `accept`: the header, or NULL. */

@@ -84,22 +84,23 @@ static void keep_freed_memory(void)
  * With too few librdkafka works by half (no wake-ups, no connection), and libev aborts: not a
  * thing to find out later.
  */
-static int check_descriptors(void)
+static int check_descriptors(const struct config *cfg)
 {
 	unsigned int got = 0;
-	int r = hardening_get_descriptors(DESCRIPTORS, &got);
+	unsigned int wanted = DESCRIPTORS + (cfg->metrics_listen ? HTTP_SERVER_CONNECTIONS : 0);
+	int r = hardening_get_descriptors(wanted, &got);
 
 	if (r < 0)
 		log_error("Cannot start: only %u files may be open at once, and pycapa needs %u; "
 			  "raise the limit (ulimit -n, LimitNOFILE=)",
-			  got, DESCRIPTORS);
+			  got, wanted);
 	return r;
 }
 
 /* What an instance needs of the process. Returns 0 or -errno (logged). */
-static int prepare(void)
+static int prepare(const struct config *cfg)
 {
-	int r = check_descriptors();
+	int r = check_descriptors(cfg);
 
 	if (r < 0)
 		return r;
@@ -118,7 +119,7 @@ static int run(const struct config **held, const struct options *options, struct
 	config_set_identity(cfg);
 	if (cfg->mode == CONFIG_MODE_CONSUMER && output_check(cfg) < 0)
 		return EXIT_USAGE;
-	if (prepare() < 0)
+	if (prepare(cfg) < 0)
 		return EXIT_FAILURE;
 	*held = NULL;
 	log_set_level(cfg->log_level);
