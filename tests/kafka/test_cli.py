@@ -57,7 +57,7 @@ def test_information_goes_to_stdout(option):
     lines = process.stdout.decode().splitlines()
     if option == '-V':
         assert [line.split()[0] for line in lines] == ['pycapa', 'libpcap', 'librdkafka', 'libev',
-                                                       'jemalloc']
+                                                       'libmicrohttpd', 'jemalloc']
     elif option == '-D':
         assert any(re.match(r'\d+\.lo\b', line) for line in lines), lines
     else:
