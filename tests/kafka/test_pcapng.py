@@ -129,6 +129,11 @@ def test_what_was_lost_before_packets_that_a_filter_leaves_out_is_told(make_topi
         assert process.status == 0 and process.counts() == (5, 5), process.describe()
         assert [f[0] for f in tshark_fields(path, 'frame.drop_count')] == ['', '', '5', '', '2']
         assert losses(path) == [(5, 10), (0, 11)]
+    # As they come.
+    process = pycapa('-c', '-o', 'begin', '--partitions', '0', '--reorder', '0', '-m', '2', '-k',
+                     topic.broker.bootstrap, '-t', topic.name, '-w', path, 'greater 65')
+    assert process.status == 0 and process.counts() == (2, 2), process.describe()
+    assert losses(path) == [(2, 7)]
 
 
 class Tshark:
