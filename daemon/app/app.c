@@ -28,11 +28,11 @@
 #include "config/config_ref.h"
 #include "extcap/extcap.h"
 
-#define STATUS_S      1. /* how often STATUS= is refreshed */
-#define EXTCAP_S      5. /* how often Wireshark's status line is */
-#define LAST_RESORT_S 5. /* from giving up to leaving the loop */
-#define PATIENCE_S    1. /* from a signal to the line on what is waited for */
-#define LEAVE_S       .1 /* how often a stop looks whether it needs to wait */
+#define STATUS_S      1.  /* how often STATUS= is refreshed */
+#define EXTCAP_S      10. /* how often Wireshark's status line is */
+#define LAST_RESORT_S 5.  /* from giving up to leaving the loop */
+#define PATIENCE_S    1.  /* from a signal to the line on what is waited for */
+#define LEAVE_S       .1  /* how often a stop looks whether it needs to wait */
 #define STOP_SLACK_MS 10000
 
 /* ---- the end ---- */

@@ -23,6 +23,7 @@
 #include "extcap/extcap_control.h"
 #include "extcap/extcap_dialog.h"
 #include "extcap/extcap_files.h"
+#include "extcap/extcap_remembered.h"
 #include "extcap/extcap_topics.h"
 #include "extcap/extcap_words.h"
 #include "packet/filter.h"
@@ -161,6 +162,15 @@ static int answer_interfaces(void)
 	return 0;
 }
 
+static int answer_config(const struct extcap_call *call)
+{
+	char *topic = extcap_remembered_topic();
+
+	extcap_dialog_config(stdout, call, topic);
+	free(topic);
+	return 0;
+}
+
 /* Nothing is printed for a right one, and why for a wrong one. */
 static int answer_filter(const struct extcap_call *call)
 {
@@ -236,8 +246,7 @@ static int answer(struct extcap *x)
 		extcap_dialog_dlts(stdout);
 		return 0;
 	case EXTCAP_CONFIG:
-		extcap_dialog_config(stdout, &x->call);
-		return 0;
+		return answer_config(&x->call);
 	case EXTCAP_RELOAD:
 		return answer_reload(&x->call);
 	case EXTCAP_FILTER:

@@ -92,16 +92,22 @@ static void put_arg(FILE *out, enum extcap_arg_id id, const struct extcap_arg *a
 
 static void put_values(FILE *out, enum extcap_arg_id id, const struct extcap_arg *arg)
 {
-	if (!is_list(arg))
-		return;
-	if (!arg->choices)
-		extcap_dialog_value(out, id, arg->initial, arg->initial, true);
 	for (const struct extcap_choice *c = arg->choices; c && c->value; c++)
 		extcap_dialog_value(out, id, c->value, c->display,
 				    strcmp(c->value, arg->initial) == 0);
 }
 
-void extcap_dialog_config(FILE *out, const struct extcap_call *call)
+/* What else there is, the reload button lists. */
+static void put_topics(FILE *out, const char *remembered)
+{
+	const char *initial = extcap_args()[EXTCAP_ARG_TOPIC].initial;
+
+	extcap_dialog_value(out, EXTCAP_ARG_TOPIC, initial, initial, true);
+	if (remembered && strcmp(remembered, initial) != 0)
+		extcap_dialog_value(out, EXTCAP_ARG_TOPIC, remembered, remembered, false);
+}
+
+void extcap_dialog_config(FILE *out, const struct extcap_call *call, const char *topic)
 {
 	bool of_file = extcap_call_instance(call) != NULL;
 
@@ -111,6 +117,9 @@ void extcap_dialog_config(FILE *out, const struct extcap_call *call)
 		if (of_file && !arg->of_file)
 			continue;
 		put_arg(out, (enum extcap_arg_id)id, arg);
-		put_values(out, (enum extcap_arg_id)id, arg);
+		if (id == EXTCAP_ARG_TOPIC)
+			put_topics(out, topic);
+		else
+			put_values(out, (enum extcap_arg_id)id, arg);
 	}
 }

@@ -18,6 +18,7 @@
 #include "extcap/extcap_control.h"
 #include "extcap/extcap_dialog.h"
 #include "extcap/extcap_files.h"
+#include "extcap/extcap_remembered.h"
 #include "extcap/extcap_words.h"
 #include "with_cfg.h"
 
@@ -344,7 +345,7 @@ static void test_interfaces_are_one_and_one_a_file(void **state)
 	assert_non_null(strstr(printed.text, "{role=logger}"));
 }
 
-static void print_config(const char *interface)
+static void print_config(const char *interface, const char *topic)
 {
 	struct extcap_call call;
 	struct line line;
@@ -352,14 +353,17 @@ static void print_config(const char *interface)
 
 	snprintf(text, sizeof(text), "--extcap-config --extcap-interface %s", interface);
 	assert_int_equal(parse(&call, &line, text), 0);
-	extcap_dialog_config(print(), &call);
+	extcap_dialog_config(print(), &call, topic);
 	check_sentences();
 	extcap_call_clear(&call);
 }
 
 static void test_the_dialog(void **state)
 {
-	print_config("pycapa");
+	print_config("pycapa", "edge");
+	assert_non_null(strstr(printed.text, "\nvalue {arg=1}{value=pcap}{display=pcap}"
+					     "{default=true}\n"
+					     "value {arg=1}{value=edge}{display=edge}\n"));
 	for (int id = 0; id < EXTCAP_ARGS; id++) {
 		char start[64];
 
@@ -370,7 +374,7 @@ static void test_the_dialog(void **state)
 	assert_non_null(strstr(printed.text, "{reload=true}"));
 	assert_non_null(strstr(printed.text, "value {arg=2}{value=now}"));
 	/* A file says where Kafka is and how it is reached. */
-	print_config("pycapa-site");
+	print_config("pycapa-site", "edge");
 	assert_non_null(strstr(printed.text, "{call=--start}"));
 	assert_null(strstr(printed.text, "{call=--brokers}"));
 	assert_null(strstr(printed.text, "{call=--password}"));
@@ -414,6 +418,28 @@ static void test_the_consumers_among_the_files(void **state)
 	assert_int_equal(system(command), 0);
 	assert_int_equal(extcap_files_list(&files), 0);
 	extcap_files_free(files, 0);
+}
+
+static void test_the_topic_that_wireshark_remembers(void **state)
+{
+	char dir[] = "/tmp/test_extcap.XXXXXX", sub[64], command[64], *topic;
+
+	assert_non_null(mkdtemp(dir));
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	assert_null(extcap_remembered_topic());
+	snprintf(sub, sizeof(sub), "%s/wireshark", dir);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	write_file(sub, "preferences",
+		   "# of somebody\n\n#extcap.pycapa.topic: pcap\n#extcap.pycapa.brokers: b\n");
+	assert_null(extcap_remembered_topic());
+	write_file(sub, "preferences", "extcap.pycapa.end: never\nextcap.pycapa.topic: edge\n");
+	topic = extcap_remembered_topic();
+	assert_string_equal(topic, "edge");
+	free(topic);
+	write_file(sub, "preferences", "extcap.pycapa.topic: {no topic}\n");
+	assert_null(extcap_remembered_topic());
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 /* ---- control pipes ---- */
@@ -482,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_interfaces_are_one_and_one_a_file),
 		cmocka_unit_test(test_the_dialog),
 		cmocka_unit_test(test_the_consumers_among_the_files),
+		cmocka_unit_test(test_the_topic_that_wireshark_remembers),
 		cmocka_unit_test(test_control_pipes_open_at_once_and_never_block),
 	};
 
