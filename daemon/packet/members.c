@@ -99,17 +99,20 @@ static void fill(struct members *m, uint32_t number, uint32_t answers)
 	m->out.n = (uint32_t)own_traffic_list(m->own, m->out.list, OWN_TRAFFIC_MAX);
 }
 
-static bool send_to(struct members *m, unsigned int place)
+static bool send_to(struct members *m, unsigned int place, bool patient)
 {
 	struct sockaddr_un to;
 	socklen_t len = address_of(m, place, &to);
-	int flags = m->out.number || m->out.answers ? 0 : MSG_DONTWAIT;
 
-	return sendto(m->fd, &m->out, size_of(&m->out), flags, (struct sockaddr *)&to, len) >= 0;
+	return sendto(m->fd, &m->out, size_of(&m->out), patient ? 0 : MSG_DONTWAIT,
+		      (struct sockaddr *)&to, len) >= 0;
 }
 
-/* Returns how many have it. */
-static unsigned int send_to_all(struct members *m, bool everywhere)
+/*
+ * Returns how many have it. From `until` on no queue is waited for: anybody can have a place, and
+ * not read.
+ */
+static unsigned int send_to_all(struct members *m, bool everywhere, uint64_t until)
 {
 	unsigned int n = 0;
 
@@ -118,7 +121,7 @@ static unsigned int send_to_all(struct members *m, bool everywhere)
 
 		if (i == m->place || (!other->here && !everywhere))
 			continue;
-		if (send_to(m, i)) {
+		if (send_to(m, i, until && thread_now_ms() < until)) {
 			n++;
 		} else if (other->here && errno == ECONNREFUSED) {
 			other->here = false;
@@ -136,7 +139,7 @@ static void tell_and_wait(struct members *m, bool everywhere)
 	pthread_mutex_lock(&m->lock);
 	m->number += m->number == UINT32_MAX ? 2 : 1;
 	fill(m, m->number, 0);
-	m->awaited = send_to_all(m, everywhere);
+	m->awaited = send_to_all(m, everywhere, until);
 	while (m->awaited && thread_now_ms() < until)
 		thread_cond_wait(&m->answered, &m->lock, until);
 	pthread_mutex_unlock(&m->lock);
@@ -146,7 +149,7 @@ static void tell(struct members *m)
 {
 	pthread_mutex_lock(&m->lock);
 	fill(m, 0, 0);
-	send_to_all(m, false);
+	send_to_all(m, false, 0);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -177,7 +180,7 @@ static void take(struct members *m, unsigned int place)
 		pthread_cond_signal(&m->answered);
 	if (msg->number) {
 		fill(m, 0, msg->number);
-		send_to(m, place);
+		send_to(m, place, true);
 	}
 	pthread_mutex_unlock(&m->lock);
 }

@@ -9,8 +9,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -136,12 +138,50 @@ static void test_each_has_its_share(void **state)
 	end(&a);
 }
 
+/* Somebody else has the place, and reads nothing. */
+static int take_place(unsigned int place)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), from;
+	int n = snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "pycapa-fanout-%u-%u", group(),
+			 place);
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	unsigned int sent;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, len), 0);
+	/* What one may send is limited too. */
+	do {
+		from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		for (sent = 0; sendto(from, "", 1, MSG_DONTWAIT, (struct sockaddr *)&to, len) > 0;)
+			sent++;
+		close(from);
+	} while (sent);
+	return fd;
+}
+
+static void test_who_does_not_read_holds_up_nobody(void **state)
+{
+	struct instance a = {.fd = -1};
+	int fds[40];
+	uint64_t began;
+
+	for (unsigned int i = 0; i < 40; i++)
+		fds[i] = take_place(i);
+	began = thread_now_ms();
+	start(&a);
+	assert_in_range(thread_now_ms() - began, 0, 1000);
+	end(&a);
+	for (unsigned int i = 0; i < 40; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_connection_is_known_to_all_before_its_first_packet),
 		cmocka_unit_test(test_a_newcomer_knows_what_there_is),
 		cmocka_unit_test(test_each_has_its_share),
+		cmocka_unit_test(test_who_does_not_read_holds_up_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
