@@ -12,6 +12,8 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,7 @@ struct http_server {
 	ev_timer timer;
 	struct slot *slots;
 	unsigned int used;
+	uint64_t begun; /* connections, ever */
 };
 
 /* ---- running ---- */
@@ -73,14 +76,31 @@ static void run(struct http_server *s)
 		ev_timer_stop(s->opt.loop, &s->timer);
 }
 
+/* Who waits stays readable: without a descriptor for it the loop would spin. */
+static void rest(struct http_server *s)
+{
+	ev_io_stop(s->opt.loop, &s->io);
+	s->timer.repeat = LOOK_S;
+	ev_timer_again(s->opt.loop, &s->timer);
+}
+
 static void on_io(struct ev_loop *loop, ev_io *w, int revents)
 {
-	run(w->data);
+	struct http_server *s = w->data;
+	bool waits = s->used == 0; /* somebody to be accepted: there is nothing else */
+	uint64_t begun = s->begun;
+
+	run(s);
+	if (waits && s->begun == begun)
+		rest(s);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	run(w->data);
+	struct http_server *s = w->data;
+
+	ev_io_start(loop, &s->io);
+	run(s);
 }
 
 /* ---- what libmicrohttpd calls ---- */
@@ -107,6 +127,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		slot->since = ev_now(s->opt.loop);
 		*context = slot;
 		s->used++;
+		s->begun++;
 		return;
 	}
 }

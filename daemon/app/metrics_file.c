@@ -45,10 +45,14 @@ static void free_writing(void *arg)
 	free(w);
 }
 
+/* What is there under that name, of an instance that was killed or of anybody, is not used. */
 static int open_beside(const struct writing *w)
 {
-	int fd = open(w->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd;
 
+	if (unlink(w->beside) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(w->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -67,16 +67,33 @@ static bool is_called_on(const json_t *broker)
 	       json_is_string(json_object_get(broker, "nodename"));
 }
 
+static struct kafkastats_broker *find_broker(struct kafkastats *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_brokers; i++)
+		if (!strcmp(s->brokers[i].name, name))
+			return &s->brokers[i];
+	return NULL;
+}
+
+/* A broker that has got another number is there twice, as are those behind one address: of these
+ * the first that is up counts. */
 static int add_broker(struct kafkastats *out, const json_t *broker)
 {
 	const char *state = json_string_value(json_object_get(broker, "state"));
-	char *name = strdup(json_string_value(json_object_get(broker, "nodename")));
+	const char *nodename = json_string_value(json_object_get(broker, "nodename"));
+	struct kafkastats_broker *place = find_broker(out, nodename);
+	bool up = state && (!strcmp(state, "UP") || !strcmp(state, "UPDATE"));
+	char *name = place ? place->name : strdup(nodename);
 
 	if (!name)
 		return -ENOMEM;
-	out->brokers[out->n_brokers++] = (struct kafkastats_broker){
+	if (place && (place->up || !up))
+		return 0;
+	if (!place)
+		place = &out->brokers[out->n_brokers++];
+	*place = (struct kafkastats_broker){
 		.name = name,
-		.up = state && (!strcmp(state, "UP") || !strcmp(state, "UPDATE")),
+		.up = up,
 		.rtt_us = of_window(broker, "rtt", "avg"),
 		.rtt_max_us = of_window(broker, "rtt", "max"),
 		.outbuf_us = of_window(broker, "outbuf_latency", "avg"),

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -304,6 +305,45 @@ static void a_dead_socket_is_replaced_and_a_living_one_is_not(void **state)
 	assert_int_equal(st.st_mode & 0777, 0666);
 }
 
+static void on_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* How often the loop turns in that time. */
+static unsigned int turns(struct fixture *f, double seconds)
+{
+	unsigned int before = ev_iteration(f->loop);
+	ev_timer over;
+
+	ev_timer_init(&over, on_over, seconds, 0.);
+	ev_timer_start(f->loop, &over);
+	ev_run(f->loop, 0);
+	return ev_iteration(f->loop) - before;
+}
+
+static void without_a_descriptor_for_a_client_the_loop_does_not_spin(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit enough, none;
+	char buf[1024];
+	int fd, lowest;
+
+	start(f);
+	fd = connect_client(f, 0);
+	say(fd, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+	lowest = dup(fd);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &enough), 0);
+	none = enough;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_in_range(turns(f, 0.2), 1, 20);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &enough), 0);
+	read_all(f, fd, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "all is well"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -315,6 +355,7 @@ int main(void)
 		CASE(headers_that_do_not_end_are_closed),
 		CASE(silent_ones_make_room),
 		CASE(slow_ones_are_closed),
+		CASE(without_a_descriptor_for_a_client_the_loop_does_not_spin),
 		CASE(it_is_quiet),
 		CASE(a_file_in_its_place_stays),
 		CASE(a_dead_socket_is_replaced_and_a_living_one_is_not),

@@ -99,6 +99,27 @@ static void test_the_brokers(void **state)
 	assert_int_equal(s.n_brokers, 0);
 }
 
+/* Two of one name would spoil all of a scrape. */
+static void test_a_broker_that_got_another_number_is_one(void **state)
+{
+	static const char twice[] =
+		"{\"brokers\":{"
+		"\"a:1/1\":{\"nodeid\":1,\"nodename\":\"a:1\",\"source\":\"learned\","
+		"\"state\":\"DOWN\",\"connects\":2},"
+		"\"a:1/2\":{\"nodeid\":2,\"nodename\":\"a:1\",\"source\":\"learned\","
+		"\"state\":\"UP\",\"connects\":1,\"rtt\":{\"cnt\":3,\"avg\":20,\"max\":30}},"
+		"\"a:1/3\":{\"nodeid\":3,\"nodename\":\"a:1\",\"source\":\"learned\","
+		"\"state\":\"TRY_CONNECT\",\"connects\":1}}}";
+	struct kafkastats s;
+
+	assert_int_equal(kafkastats_parse(&s, twice, strlen(twice), NULL), 0);
+	assert_int_equal(s.n_brokers, 1);
+	assert_string_equal(s.brokers[0].name, "a:1");
+	assert_true(s.brokers[0].up);
+	assert_int_equal(s.brokers[0].rtt_us, 20);
+	kafkastats_clear(&s);
+}
+
 static void test_a_member_of_a_group(void **state)
 {
 	assert_consumer("stats-consumer-2.0.2.json", 104911);
@@ -252,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_brokers),
+		cmocka_unit_test(test_a_broker_that_got_another_number_is_one),
 		cmocka_unit_test(test_a_member_of_a_group),
 		cmocka_unit_test(test_a_producer),
 		cmocka_unit_test(test_cut_anywhere_nothing_is_known),

@@ -209,6 +209,20 @@ static void the_file_is_written_for_everybody_and_a_last_time_at_the_end(void **
 	assert_int_equal(metrics_server_new(&world.server, &opt), 0);
 }
 
+/* A pipe that nobody reads is waited for, when it is opened. */
+static void what_is_in_its_way_is_removed(void **state)
+{
+	char beside[80];
+
+	snprintf(beside, sizeof(beside), "%s.new", world.paths[TEXT]);
+	assert_int_equal(mkfifo(beside, 0666), 0);
+	alarm(10);
+	set(NULL, world.paths[TEXT]);
+	alarm(0);
+	wait_file(world.paths[TEXT]);
+	assert_int_not_equal(access(beside, F_OK), 0);
+}
+
 static void a_file_that_is_not_wanted_any_more_is_removed(void **state)
 {
 	set(NULL, world.paths[TEXT]);
@@ -227,6 +241,7 @@ int main(void)
 		CASE(a_reload_moves_it),
 		CASE(a_reload_that_is_refused_changes_nothing),
 		CASE(the_file_is_written_for_everybody_and_a_last_time_at_the_end),
+		CASE(what_is_in_its_way_is_removed),
 		CASE(a_file_that_is_not_wanted_any_more_is_removed),
 	};
 
