@@ -34,13 +34,16 @@ void capture_take_turn(struct capture *c)
 {
 	char why[sizeof(c->fault)] = "out of memory";
 	size_t name = strlen(c->device.name) + strlen(": ");
+	uint64_t untold; /* of handles before it: it begins at 0 */
 
 	if (!c->standing_by || c->stopping)
 		return;
 	c->standing_by = false;
+	untold = capture_take_losses(c);
 	/* Whoever is told knows the interface. */
 	if (capture_begin(c, why, sizeof(why)) != 0)
 		snprintf(c->fault, sizeof(c->fault), "%s", strlen(why) > name ? why + name : why);
+	capture_add_losses(c, untold);
 }
 
 void capture_leave(struct capture *c, struct capture *next)
@@ -73,7 +76,8 @@ static bool differ_in_filter_alone(const struct capture_options *a, const struct
 
 bool capture_adopt(struct capture *c, struct capture *fresh)
 {
-	return !c->stopping && c->device.index == fresh->device.index &&
+	/* One that could not join sees what the members see. */
+	return !c->stopping && !*c->fault && c->device.index == fresh->device.index &&
 	       c->linktype == fresh->linktype && differ_in_filter_alone(&c->opt, &fresh->opt) &&
 	       pcap_handle_adopt(&c->device, &fresh->device) == 0;
 }

@@ -1183,6 +1183,34 @@ static void test_one_that_cannot_join_is_lost(void **state)
 	capture_free(newer);
 }
 
+static void test_one_that_could_not_join_adopts_no_filter(void **state)
+{
+	struct capture *c, *newer;
+
+	world.fanout = 8;
+	world.stand_by = true;
+	c = open_capture();
+	world.begin_answer = CAPTURE_E_OTHER;
+	capture_take_turn(c);
+	newer = open_capture();
+	assert_false(capture_adopt(c, newer));
+	capture_free(newer);
+	capture_free(c);
+}
+
+static void test_one_that_stands_by_tells_what_was_lost_before_its_turn(void **state)
+{
+	struct capture *c;
+
+	world.fanout = 8;
+	world.stand_by = true;
+	c = open_capture();
+	capture_add_losses(c, 5);
+	capture_take_turn(c);
+	assert_int_equal(capture_take_losses(c), 5);
+	capture_free(c);
+}
+
 /* At a stop: then it is not to begin any more. */
 static void test_one_that_stands_by_can_be_stopped(void **state)
 {
@@ -1284,6 +1312,8 @@ int main(void)
 		TEST(test_a_member_that_is_always_behind_leaves_all_the_same),
 		TEST(test_the_next_one_begins_as_the_older_one_leaves),
 		TEST(test_one_that_cannot_join_is_lost),
+		TEST(test_one_that_could_not_join_adopts_no_filter),
+		TEST(test_one_that_stands_by_tells_what_was_lost_before_its_turn),
 		TEST(test_one_that_stands_by_can_be_stopped),
 		TEST(test_a_filter_is_adopted_where_nothing_else_differs),
 		cmocka_unit_test(test_errors_of_opening),
