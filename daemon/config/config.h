@@ -29,6 +29,11 @@ enum config_partition {
 	CONFIG_PARTITION_KEY,
 };
 
+enum config_record {
+	CONFIG_RECORD_PACKET,
+	CONFIG_RECORD_BLOCK,
+};
+
 enum config_format {
 	CONFIG_FORMAT_PCAP,
 	CONFIG_FORMAT_PCAPNG,
@@ -110,6 +115,9 @@ struct config {
 
 	/* producer: output */
 	enum config_partition partition;
+	enum config_record record;
+	uint32_t block_time_ms; /* how long a block is filled, at most */
+	uint64_t block_size;    /* bytes */
 	bool partition_inner;   /* flow and host look into GRE, VXLAN and GTP-U */
 	uint32_t spool_sync_ms; /* fsync at least this often; 0 = leave it to the kernel */
 	char *spool_directory;  /* NULL: no spool; set by default in a service */

@@ -50,6 +50,12 @@ static const struct setting_choice partitions[] = {
 	{NULL, 0},
 };
 
+static const struct setting_choice kinds_of_records[] = {
+	{"packet", CONFIG_RECORD_PACKET},
+	{"block", CONFIG_RECORD_BLOCK},
+	{NULL, 0},
+};
+
 static const struct setting_choice formats[] = {
 	{"pcap", CONFIG_FORMAT_PCAP},
 	{"pcapng", CONFIG_FORMAT_PCAPNG},
@@ -198,6 +204,17 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_CLIENT, .initial = "false",
 	 .help = "Partition by the inner headers of GRE, VXLAN and GTP-U tunnels, not by the "
 		 "outer ones."},
+	{.name = "record", .metavar = "KIND", FIELD(record, ENUM), IN_DELIVERY,
+	 .change = CONFIG_CHANGE_CLIENT, .initial = "packet", .choices = kinds_of_records,
+	 .help = "What a record of Kafka is: packet, which every reader understands, or block, a "
+		 "small pcapng capture of many packets, which costs much less at high rates."},
+	{.name = "block-size", .metavar = "SIZE", SIZE(block_size, "bytes", 1), IN_DELIVERY,
+	 .change = CONFIG_CHANGE_CLIENT, .initial = "64K", .min = KIB, .max = 8 * MIB,
+	 .help = "With record = block: how large a block may be. A packet that needs more has "
+		 "one of its own."},
+	{.name = "block-time", .metavar = "TIME", TIME(block_time_ms, "ms", 1), IN_DELIVERY,
+	 .change = CONFIG_CHANGE_CLIENT, .initial = "20ms", .min = 1, .max = 10 * SECOND,
+	 .help = "With record = block: how long a packet waits in its block for others, at most."},
 	{.name = "spool-directory", .metavar = "DIRECTORY", FIELD(spool_directory, STRING),
 	 IN_DELIVERY, .change = CONFIG_CHANGE_RESTART,
 	 .shown = "$STATE_DIRECTORY in a service, otherwise no spool",

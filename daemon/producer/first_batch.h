@@ -34,6 +34,12 @@ static inline int32_t first_batch_partition(uint32_t hash, int32_t partitions)
 	return (int32_t)((uint64_t)hash * (uint32_t)partitions >> 32);
 }
 
+/* How many partitions librdkafka knows of; 0: it does not know yet. */
+static inline int32_t first_batch_partitions(const struct first_batch *f)
+{
+	return atomic_load_explicit(&f->partitions, memory_order_acquire);
+}
+
 enum first_batch_state {
 	FIRST_BATCH_NOTHING,
 	FIRST_BATCH_UNANSWERED,
@@ -45,7 +51,7 @@ enum first_batch_state {
 static inline enum first_batch_verdict first_batch_check(const struct first_batch *f, uint32_t hash,
 							 bool risky)
 {
-	int32_t partitions = atomic_load_explicit(&f->partitions, memory_order_acquire);
+	int32_t partitions = first_batch_partitions(f);
 	uint32_t i = (uint32_t)first_batch_partition(hash, partitions) % FIRST_BATCH_MAX;
 
 	if (partitions == 0)

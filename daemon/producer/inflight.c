@@ -2,12 +2,12 @@
 /*
  * Two rings, both by sequence number. One has a bit for each number from the lowest that is not
  * settled: as a partition may stand still for long while others go on, it grows as far as it must.
- * The other has the message of each number from the first that may have to be copied: there is no
- * need for those below, so that it is bounded, and who copies makes room in it.
+ * The other has the message, or the block, of each number from the first that may have to be
+ * copied: there is no need for those below, so that it is bounded, and who copies makes room in it.
  *
  * The messages are those of librdkafka's on_send() interceptor. One lives from there until its
  * delivery report is destroyed (the report hands out the same object: that is how its payload
- * comes back without a copy), so its place has to be cleared by then.
+ * comes back without a copy), so its place has to be cleared by then. A block lives as long.
  */
 #include "producer/inflight.h"
 
@@ -36,8 +36,9 @@ struct inflight {
 	/* NULL without a spool. Rings: their sizes are powers of two. */
 	uint64_t *settled; /* `bits` of them, [below, below + bits) */
 	uint64_t bits;
-	const rd_kafka_message_t **message; /* of [copied, next): NULL: librdkafka has it not */
+	union packet_holder *holder; /* of [copied, next): NULL: librdkafka has it not */
 	uint64_t room;
+	bool blocks;
 };
 
 static int add_rings(struct inflight *f)
@@ -45,8 +46,8 @@ static int add_rings(struct inflight *f)
 	f->bits = FIRST_BITS;
 	f->room = FIRST_ROOM;
 	f->settled = calloc(f->bits / 64, sizeof(*f->settled));
-	f->message = calloc(f->room, sizeof(*f->message));
-	return f->settled && f->message ? 0 : -ENOMEM;
+	f->holder = calloc(f->room, sizeof(*f->holder));
+	return f->settled && f->holder ? 0 : -ENOMEM;
 }
 
 int inflight_new(struct inflight **out, bool spooled, const struct outtopics *topics)
@@ -72,7 +73,7 @@ void inflight_free(struct inflight *f)
 {
 	if (!f)
 		return;
-	free(f->message);
+	free(f->holder);
 	free(f->settled);
 	pktbuf_free(f->again);
 	free(f);
@@ -85,9 +86,9 @@ uint64_t inflight_next(const struct inflight *f)
 	return f->next;
 }
 
-static const rd_kafka_message_t **message_of(const struct inflight *f, uint64_t seq)
+static union packet_holder *holder_of(const struct inflight *f, uint64_t seq)
 {
-	return &f->message[seq & (f->room - 1)];
+	return &f->holder[seq & (f->room - 1)];
 }
 
 /* What is settled needs no copy. */
@@ -97,36 +98,41 @@ static void pass_settled(struct inflight *f)
 		f->copied = f->below;
 }
 
-static bool grow_messages(struct inflight *f)
+static bool grow_holders(struct inflight *f)
 {
 	uint64_t room = f->room * 2;
-	const rd_kafka_message_t **message = NULL;
+	union packet_holder *holder = NULL;
 
 	if (room <= MAX_ROOM)
-		message = calloc(room, sizeof(*message));
-	if (!message)
+		holder = calloc(room, sizeof(*holder));
+	if (!holder)
 		return false;
 	for (uint64_t seq = f->copied; seq < f->next; seq++)
-		message[seq & (room - 1)] = *message_of(f, seq);
-	free(f->message);
-	f->message = message;
+		holder[seq & (room - 1)] = *holder_of(f, seq);
+	free(f->holder);
+	f->holder = holder;
 	f->room = room;
 	return true;
 }
 
 bool inflight_has_room(struct inflight *f)
 {
-	if (!f->message || f->next - f->copied < f->room)
+	if (!f->holder || f->next - f->copied < f->room)
 		return true;
 	pass_settled(f);
-	return f->next - f->copied < f->room || grow_messages(f);
+	return f->next - f->copied < f->room || grow_holders(f);
 }
 
-void inflight_add(struct inflight *f, const rd_kafka_message_t *m)
+void inflight_set_blocks(struct inflight *f, bool blocks)
 {
-	if (f->message) {
+	f->blocks = blocks;
+}
+
+void inflight_add(struct inflight *f, union packet_holder holder)
+{
+	if (f->holder) {
 		assert(f->next - f->copied < f->room);
-		*message_of(f, f->next) = m;
+		*holder_of(f, f->next) = holder;
 	}
 	f->next++;
 }
@@ -141,8 +147,8 @@ void inflight_add_spooled(struct inflight *f)
 
 void inflight_answered(struct inflight *f, uint64_t seq)
 {
-	if (f->message && seq >= f->copied)
-		*message_of(f, seq) = NULL;
+	if (f->holder && seq >= f->copied)
+		holder_of(f, seq)->any = NULL;
 }
 
 static uint64_t bit_of(uint64_t seq)
@@ -235,15 +241,15 @@ bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *
 	return true;
 }
 
-void inflight_drop_first(struct inflight *f, const rd_kafka_message_t *m)
+void inflight_drop_first(struct inflight *f, union packet_holder holder)
 {
 	struct packet pkt;
 	uint64_t tag;
 
 	if (!pktbuf_peek(f->again, &pkt, &tag))
 		return;
-	if (f->message && seq_of(tag) >= f->copied)
-		*message_of(f, seq_of(tag)) = m;
+	if (f->holder && seq_of(tag) >= f->copied)
+		*holder_of(f, seq_of(tag)) = holder;
 	pktbuf_pop(f->again);
 }
 
@@ -264,16 +270,29 @@ static void walk_to(const struct inflight *f, struct walk *w, uint64_t seq)
 	while (w->more && seq_of(w->tag) < seq);
 }
 
+/* Shows one packet of a message, or of a block. */
+static int show_held(const struct inflight *f, union packet_holder holder, inflight_fn fn,
+		     void *ctx)
+{
+	struct packet pkt;
+	int r;
+
+	if (f->blocks) {
+		r = outblock_find(holder.block, f->copied, &pkt);
+		return r < 0 ? r : fn(ctx, &pkt, f->copied, holder.block->topic);
+	}
+	record_decode_one(holder.message, &pkt); /* which we made */
+	return fn(ctx, &pkt, f->copied, rd_kafka_topic_name(holder.message->rkt));
+}
+
 /* Shows one packet, wherever it is; 0 when it is settled. */
 static int show(const struct inflight *f, struct walk *w, inflight_fn fn, void *ctx)
 {
-	const rd_kafka_message_t *m = *message_of(f, f->copied);
-	struct packet pkt;
+	union packet_holder holder = *holder_of(f, f->copied);
 	int r = 0;
 
-	if (m) {
-		record_decode_one(m, &pkt);
-		r = fn(ctx, &pkt, f->copied, rd_kafka_topic_name(m->rkt));
+	if (holder.any) {
+		r = show_held(f, holder, fn, ctx);
 	} else if (w->more && seq_of(w->tag) == f->copied) {
 		r = fn(ctx, &w->pkt, f->copied, outtopics_name(f->topics, topic_of(w->tag)));
 		if (r == 0)

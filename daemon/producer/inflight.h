@@ -5,11 +5,11 @@
  */
 #pragma once
 
-#include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "packet/packet.h"
+#include "producer/outblock.h"
 
 struct inflight;
 struct outtopics;
@@ -27,14 +27,16 @@ void inflight_free(struct inflight *f);
 uint64_t inflight_next(const struct inflight *f);
 /* False: one more packet could not be remembered; what waits has to be copied first. */
 bool inflight_has_room(struct inflight *f);
-/* One more, librdkafka's message for it (NULL: it has failed already). */
-void inflight_add(struct inflight *f, const rd_kafka_message_t *m);
+/* One more, and who has it (nobody: it has failed already, or was kept). */
+void inflight_add(struct inflight *f, union packet_holder holder);
+/* From now on blocks have packets, or messages; what was taken before is answered. */
+void inflight_set_blocks(struct inflight *f, bool blocks);
 /* One more, that is on disk as are all before it. */
 void inflight_add_spooled(struct inflight *f);
 
 /* ---- answered ---- */
 
-/* Its report is here: the message goes with it. */
+/* Its report is here: the message, or block, goes with it. */
 void inflight_answered(struct inflight *f, uint64_t seq);
 /* Delivered, or failed for good. */
 void inflight_settle(struct inflight *f, uint64_t seq);
@@ -51,8 +53,8 @@ uint64_t inflight_kept(const struct inflight *f);
 int inflight_sort(struct inflight *f);
 /* The first one, borrowed until it is dropped; false: none. */
 bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *topic);
-/* It is with librdkafka again (NULL: it has failed). */
-void inflight_drop_first(struct inflight *f, const rd_kafka_message_t *m);
+/* Somebody has it again (nobody: it has failed). */
+void inflight_drop_first(struct inflight *f, union packet_holder holder);
 
 /* ---- copied ---- */
 

@@ -2,131 +2,22 @@
 #include "producer/outclient.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "kafka/kafka.h"
-#include "packet/flow.h"
-#include "producer/first_batch.h"
-#include "producer/outtopics.h"
-#include "producer/packet_message.h"
+#include "producer/openblocks.h"
+#include "producer/outclient_impl.h"
 #include "producer/retry_rules.h"
 
-#define STICKY_PACKETS 1024 /* partition = random: how many go to one partition in a row */
+#define RECORD_ROOM 1024 /* of message.max.bytes, for what a record holds beside its value */
+
+#define BYTES_PER_PACKET 128 /* with blocks: so many of the queue's are allowed one packet */
 
 #define LARGE 16000 /* bytes; four of them go into a batch of 64 KiB: see first_batch.h */
-/* How long a packet is held up at most; a client needs a second or two to connect. */
-#define WAIT_LIVE_S    1.
-#define WAIT_S         10.
-#define WAIT_UNKNOWN_S 2. /* a file, while nothing can be sent: it is to be read all the same */
-
-struct outclient {
-	struct outclient_options opt;
-	struct kafka *kafka;
-	rd_kafka_t *rk;
-	rd_kafka_topic_t *topic; /* that of the settings */
-	enum config_partition partition;
-	struct flow_options flow;
-	uint32_t sticky, sticky_left;
-	const rd_kafka_message_t *last; /* as the interceptor saw it */
-	struct packet_message msg;
-
-	struct first_batch *firsts; /* of its client, whose threads use it */
-	struct outclient_room room;
-	bool ordered;   /* this client keeps the order within a partition */
-	uint32_t large; /* packets of more bytes may be refused in company */
-	ev_timer wait;  /* while a packet is held up */
-	enum first_batch_verdict waits_for;
-	bool waited[FIRST_BATCH_UNKNOWN +
-		    1]; /* for that in vain: none is held up for it any more */
-};
-
-static uint32_t choose(struct outclient *c, const struct packet *pkt)
-{
-	switch (c->partition) {
-	case CONFIG_PARTITION_FLOW:
-	case CONFIG_PARTITION_HOST:
-		return flow_hash(pkt, &c->flow);
-	case CONFIG_PARTITION_RANDOM:
-		if (!c->sticky_left--) {
-			c->sticky_left = STICKY_PACKETS - 1;
-			c->sticky += 0x9e3779b9; /* 2^32 / golden ratio: visits all evenly */
-		}
-		return c->sticky;
-	case CONFIG_PARTITION_KEY:
-		break;
-	}
-	return 0;
-}
-
-static double longest_wait(enum outclient_source source, enum first_batch_verdict verdict)
-{
-	if (source == OUTCLIENT_LIVE)
-		return WAIT_LIVE_S;
-	return source == OUTCLIENT_STORED && verdict == FIRST_BATCH_UNKNOWN ? WAIT_UNKNOWN_S
-									    : WAIT_S;
-}
-
-/* The order may ask for the answer to an earlier packet first. */
-static bool must_wait(struct outclient *c, const struct outclient_item *item,
-		      const struct packet_message_options *opt)
-{
-	/* Another may be a second handle of ours, and then shares its own. */
-	const struct first_batch *firsts =
-		item->other < 0 ? c->firsts : rd_kafka_topic_opaque(opt->topic);
-	enum first_batch_verdict verdict = first_batch_check(firsts, opt->hash, opt->risky);
-
-	if (verdict == FIRST_BATCH_GO || item->alone || !c->ordered)
-		return false;
-	/* While nothing can be sent, the queue is more room for what comes in. */
-	if (verdict == FIRST_BATCH_UNKNOWN && item->source == OUTCLIENT_LIVE)
-		return false;
-	if (c->waited[verdict] || kafka_is_held(c->kafka))
-		return false;
-	if (!ev_is_active(&c->wait)) {
-		c->waits_for = verdict;
-		ev_timer_set(&c->wait, longest_wait(item->source, verdict), 0.);
-		ev_timer_start(c->opt.loop, &c->wait);
-	}
-	return true;
-}
-
-static void on_wait(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct outclient *c = w->data;
-
-	c->waited[c->waits_for] = true;
-	c->opt.on_served(c->opt.ctx);
-}
-
-rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
-				   double now, const rd_kafka_message_t **m)
-{
-	const struct packet_message_options opt = {
-		.topic = item->other < 0 ? c->topic
-					 : outtopics_handle(c->opt.others, item->other, c->kafka),
-		.hash = choose(c, item->pkt),
-		.seq = (uint32_t)item->seq,
-		.risky = item->source != OUTCLIENT_LIVE || item->pkt->caplen > c->large,
-		.timestamp_ms = retry_rules_timestamp(c->opt.rules, item->pkt, now),
-	};
-	rd_kafka_resp_err_t err;
-
-	*m = NULL;
-	if (!opt.topic)
-		return RD_KAFKA_RESP_ERR__INVALID_ARG;
-	if (must_wait(c, item, &opt))
-		return RD_KAFKA_RESP_ERR__QUEUE_FULL;
-	if (ev_is_active(&c->wait))
-		ev_timer_stop(c->opt.loop, &c->wait);
-	err = packet_message_send(&c->msg, c->rk, item->pkt, &opt);
-	if (err)
-		return err;
-	*m = c->last;
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
 
 rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_err_t err)
 {
@@ -160,7 +51,7 @@ double outclient_linger(const struct outclient *c)
 	char value[32];
 
 	read_setting(c, "linger.ms", value, sizeof(value));
-	return atof(value) / 1000;
+	return atof(value) / 1000 + c->block_time;
 }
 
 static uint64_t read_number(const struct outclient *c, const char *name)
@@ -208,7 +99,9 @@ static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *to
 {
 	struct outclient *c = ctx;
 
-	if (c->partition != CONFIG_PARTITION_KEY)
+	if (c->partition != CONFIG_PARTITION_KEY && c->block_time > 0)
+		packet_message_set_block_partitioner(topic_conf);
+	else if (c->partition != CONFIG_PARTITION_KEY)
 		packet_message_set_partitioner(topic_conf);
 	return retry_rules_configure(c->opt.rules, conf);
 }
@@ -229,9 +122,7 @@ static void on_delivery(void *ctx, rd_kafka_event_t *event)
 
 static void on_served(void *ctx)
 {
-	struct outclient *c = ctx;
-
-	c->opt.on_served(c->opt.ctx);
+	outclient_serve(ctx);
 }
 
 static void on_fatal(void *ctx, rd_kafka_resp_err_t err, const char *reason)
@@ -276,6 +167,43 @@ static bool keeps_order(const struct outclient *c)
 	return !strcmp(idempotent, "true") && c->partition != CONFIG_PARTITION_KEY;
 }
 
+static void *alloc_block(void *ctx, size_t size)
+{
+	struct outclient *c = ctx;
+
+	return kafka_alloc(c->kafka, size);
+}
+
+/* As long as is set and was learned, and the client takes. */
+static size_t block_size(const struct outclient *c, const struct config *cfg)
+{
+	uint64_t most = read_number(c, "message.max.bytes"), size = cfg->block_size;
+
+	most = most > 2 * RECORD_ROOM ? most - RECORD_ROOM : RECORD_ROOM;
+	if (size > most)
+		log_warn("block-size: blocks are of at most %" PRIu64
+			 " bytes, as message.max.bytes allows no more",
+			 most);
+	if (size > most)
+		size = most;
+	return size < c->opt.rules->block_max ? size : c->opt.rules->block_max;
+}
+
+static int open_blocks(struct outclient *c, const struct config *cfg)
+{
+	const struct openblocks_options opt = {
+		.loop = c->opt.loop,
+		.size = block_size(c, cfg),
+		.time_s = c->block_time,
+		.alloc = alloc_block,
+		.send = outclient_send_block,
+		.on_time = outclient_on_block_time,
+		.ctx = c,
+	};
+
+	return cfg->record == CONFIG_RECORD_BLOCK ? openblocks_new(&c->blocks, &opt) : 0;
+}
+
 int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		  const struct config *cfg, unsigned int hold_ms, char *why, size_t size)
 {
@@ -303,9 +231,11 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		return -ENOMEM;
 	c->opt = *opt;
 	packet_message_init(&c->msg);
-	ev_timer_init(&c->wait, on_wait, 0., 0.);
+	ev_timer_init(&c->wait, outclient_on_wait, 0., 0.);
 	c->wait.data = c;
 	c->partition = cfg->partition;
+	if (cfg->record == CONFIG_RECORD_BLOCK)
+		c->block_time = cfg->block_time_ms / 1e3;
 	c->flow = (struct flow_options){
 		.inner = cfg->partition_inner,
 		.host_only = cfg->partition == CONFIG_PARTITION_HOST,
@@ -315,6 +245,8 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 		c->rk = kafka_client(c->kafka);
 		r = open_topic(c, cfg->topic, why, size);
 	}
+	if (r == 0)
+		r = open_blocks(c, cfg);
 	if (r < 0) {
 		outclient_free(c, 0);
 		return r;
@@ -322,6 +254,9 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 	c->ordered = keeps_order(c);
 	c->room.packets = read_number(c, "queue.buffering.max.messages");
 	c->room.bytes = read_number(c, "queue.buffering.max.kbytes") << 10;
+	/* Messages are blocks then, and a packet takes little beside its bytes. */
+	if (c->blocks && c->room.packets < c->room.bytes / BYTES_PER_PACKET)
+		c->room.packets = c->room.bytes / BYTES_PER_PACKET;
 	c->large = opt->rules->batch_max / 5 < LARGE ? opt->rules->batch_max / 5 : LARGE;
 	*out = c;
 	return 0;
@@ -332,6 +267,7 @@ void outclient_free(struct outclient *c, unsigned int wait_ms)
 	if (!c)
 		return;
 	ev_timer_stop(c->opt.loop, &c->wait);
+	openblocks_free(c->blocks);
 	if (c->topic)
 		rd_kafka_topic_destroy(c->topic);
 	kafka_free(c->kafka, wait_ms);

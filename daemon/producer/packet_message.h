@@ -15,6 +15,7 @@
 #include "packet/packet.h"
 
 struct first_batch;
+struct outblock;
 
 struct packet_message_options {
 	rd_kafka_topic_t *topic;
@@ -26,6 +27,9 @@ struct packet_message_options {
 
 /* Has the partition chosen by packet_message_options.hash. */
 void packet_message_set_partitioner(rd_kafka_topic_conf_t *topic_conf);
+
+/* The same of a block: outblock.partition, or its hash. Its opaque is the block. */
+void packet_message_set_block_partitioner(rd_kafka_topic_conf_t *topic_conf);
 
 /*
  * A handle of the topic, whose partitioner tells `firsts` (borrowed until no message of the topic
@@ -47,6 +51,17 @@ void packet_message_init(struct packet_message *o);
 rd_kafka_resp_err_t packet_message_send(struct packet_message *o, rd_kafka_t *rk,
 					const struct packet *pkt,
 					const struct packet_message_options *opt);
+
+/*
+ * The same for a block, of which all but `opt` says is as it will be sent; without `copy` its bytes
+ * are borrowed until its report.
+ */
+rd_kafka_resp_err_t packet_message_send_block(struct packet_message *o, rd_kafka_t *rk,
+					      const struct outblock *b, bool copy,
+					      const struct packet_message_options *opt);
+
+/* Of a message in a delivery report that is a block. */
+struct outblock *packet_message_block(const rd_kafka_message_t *m);
 
 /*
  * Of a message in a delivery report: its sequence number. `next`: a later one, by less than 2^31.

@@ -47,6 +47,7 @@
 #include "producer/outclient.h"
 #include "producer/outtopics.h"
 #include "producer/producer_impl.h"
+#include "producer/producer_reports.h"
 #include "producer/rejections.h"
 #include "producer/retry_rules.h"
 
@@ -92,6 +93,7 @@ static int make_client(struct producer *p, struct outclient **out, const struct 
 		.on_fatal = on_fatal,
 		.on_served = producer_advance,
 		.on_connection = on_connection,
+		.on_refused = producer_on_refused,
 		.ctx = p,
 	};
 	double hold = why || p->draining ? 0 : p->refusals.hold;
@@ -125,6 +127,7 @@ static void renew(struct producer *p)
 	ev_timer_stop(p->opt.loop, &p->timer);
 	drop_client(p, 0);
 	p->client = fresh;
+	inflight_set_blocks(p->inflight, outclient_has_blocks(fresh));
 	p->state = RESENDING;
 	p->replacing = p->delivers = p->lost = false;
 	if (inflight_sort(p->inflight) < 0)
@@ -161,7 +164,7 @@ static void purge(struct producer *p)
 		p->progressed = false;
 		p->give_up = now + REPLACE_WAIT_S;
 	}
-	outclient_purge(p->client, p->replacing && now >= p->give_up);
+	producer_purge(p, p->replacing && now >= p->give_up);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -216,6 +219,7 @@ int producer_new(struct producer **out, const struct producer_options *opt)
 		producer_free(p);
 		return r;
 	}
+	inflight_set_blocks(p->inflight, outclient_has_blocks(p->client));
 	*out = p;
 	return 0;
 }
@@ -261,6 +265,7 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 		p->replacing = true;
 		p->give_up = ev_now(p->opt.loop) + REPLACE_WAIT_S;
 		p->lost_until = ev_now(p->opt.loop) + REPLACE_LOST_S;
+		outclient_send_open(p->client);
 		kafka_flush_start(outclient_kafka(p->client));
 		p->timer.repeat = REPLACE_DRAIN_S;
 		ev_timer_again(p->opt.loop, &p->timer);
@@ -281,6 +286,7 @@ double producer_linger(const struct producer *p)
 void producer_drain(struct producer *p)
 {
 	p->draining = true;
+	outclient_send_open(p->client);
 	kafka_flush_start(outclient_kafka(p->client));
 	/* Who stops has no time to wait. */
 	kafka_connect_now(outclient_kafka(p->client));
@@ -298,9 +304,9 @@ void producer_abandon(struct producer *p)
 	p->state = ABANDONED;
 	ev_timer_stop(p->opt.loop, &p->timer);
 	for (; inflight_first(p->inflight, &pkt, &seq, &topic);
-	     inflight_drop_first(p->inflight, NULL))
+	     inflight_drop_first(p->inflight, (union packet_holder){NULL}))
 		p->opt.on_undelivered(p->opt.ctx, &pkt, seq, false);
-	outclient_purge(p->client, true);
+	producer_purge(p, true);
 	producer_wake(p);
 }
 

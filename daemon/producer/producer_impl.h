@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a producer, for its own files: its state, and what both of these ask of it:
- * producer.c, its life and that of its clients, and below it producer_send.c, the way of packets
- * to Kafka and of the reports back.
+ * The inside of a producer, for its own files: its state, and what these ask of it:
+ * producer.c, its life and that of its clients, and below it producer_reports.c, what comes back
+ * from them, and producer_send.c, the way of packets to Kafka.
  */
 #pragma once
 
@@ -48,7 +48,7 @@ struct producer {
 	struct kafkalog *log; /* these outlive the clients */
 	struct login_backoff *pace;
 
-	uint64_t outstanding;  /* with librdkafka */
+	uint64_t outstanding;  /* packets with its client: in open blocks, or with librdkafka */
 	uint64_t queued_bytes; /* of these and of what is kept */
 	uint64_t untold;       /* losses for the next packet to tell (dropcount) */
 	struct producer_counters counters;
@@ -56,7 +56,7 @@ struct producer {
 	struct inflight *inflight;
 	struct retry_rules rules;
 	struct rejections refusals;
-	const rd_kafka_message_t *last_sent; /* only with a spool */
+	union packet_holder last_sent; /* only with a spool */
 };
 
 static inline bool producer_is_sending(const struct producer *p)

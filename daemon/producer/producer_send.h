@@ -12,9 +12,10 @@
 struct producer;
 
 /*
- * Hands one packet to Kafka (copied). 0, or PACKET_E_FULL: not taken, wait for on_room.
- * Packets get sequence numbers from 0 in the order they are taken. What comes between two clients
- * is taken as well, as long as all that is queued is no more than a client's queue may hold.
+ * Hands one packet to Kafka, copied, or takes it into a block that follows. 0, or PACKET_E_FULL:
+ * not taken, wait for on_room. Packets get sequence numbers from 0 in the order they are taken.
+ * What comes between two clients is taken as well, as long as all that is queued is no more than a
+ * client's queue may hold.
  */
 int producer_send(struct producer *p, const struct packet *pkt);
 
@@ -27,13 +28,7 @@ int producer_send_spooled(struct producer *p, const struct packet *pkt, const ch
  */
 void producer_add_losses(struct producer *p, uint64_t packets);
 
-/* ---- for producer.c ---- */
+/* ---- for the producer's own files ---- */
 
 /* Does what the state allows now; called after every batch of reports. `ctx`: the producer. */
 void producer_advance(void *ctx);
-
-/* The client takes no more, or cannot. */
-void producer_collect(struct producer *p, rd_kafka_resp_err_t err, const char *reason);
-
-/* Of outclient_options; `ctx`: the producer. */
-void producer_on_delivery(void *ctx, rd_kafka_event_t *event);

@@ -4,8 +4,8 @@
  * the whole batch for one that is not. The steps narrow what we send to what the strictest take.
  *
  * Batches: librdkafka does not split one that the broker finds too large. The steps make batches
- * smaller; a packet that was larger than the limit was alone in its batch, so it is the packet
- * itself that is too large.
+ * smaller; a message that was larger than the limit was alone in its batch, so it is the message
+ * itself that is too large. A block is then made half as long; a packet is given up.
  *
  * What was learned holds until the process ends. Trying again whether the topic takes more by now
  * would cost a refusal, a new client and a pause each time, to gain a little.
@@ -40,28 +40,43 @@ void retry_rules_init(struct retry_rules *r)
 	*r = (struct retry_rules){
 		.batch_size = batch_sizes[0],
 		.batch_max = UINT32_MAX,
+		.block_max = UINT32_MAX,
+		.block_next = UINT32_MAX,
 		.too_large = UINT32_MAX,
 	};
 }
 
-static void learn_too_large(struct retry_rules *r, uint32_t caplen, double now)
+static void learn_too_large(struct retry_rules *r, uint32_t len, double now)
 {
-	if (caplen < r->too_large || now >= r->too_large_until)
-		r->too_large = caplen;
+	if (len < r->too_large || now >= r->too_large_until)
+		r->too_large = len;
 	r->too_large_until = now + RETRY_RULES_TOO_LARGE_S;
 }
 
-enum retry_rules_verdict retry_rules_learn(struct retry_rules *r, rd_kafka_resp_err_t err,
-					   uint32_t caplen, double now)
+static enum retry_rules_verdict learn_size(struct retry_rules *r,
+					   const struct retry_rules_refused *refused, double now)
 {
-	switch (err) {
-	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		if (caplen + RECORD_OVERHEAD >= r->batch_size || r->batch_size <= 1) {
-			learn_too_large(r, caplen, now);
-			return RETRY_RULES_NEVER;
-		}
+	uint32_t len = refused->len;
+
+	if (len + RECORD_OVERHEAD < r->batch_size && r->batch_size > 1) {
 		r->smaller_batches = true;
 		return RETRY_RULES_AGAIN;
+	}
+	if (refused->packets > 1) {
+		if (len / 2 < r->block_next)
+			r->block_next = len / 2;
+		return RETRY_RULES_AGAIN;
+	}
+	learn_too_large(r, len, now);
+	return RETRY_RULES_NEVER;
+}
+
+enum retry_rules_verdict retry_rules_learn(struct retry_rules *r,
+					   const struct retry_rules_refused *refused, double now)
+{
+	switch (refused->err) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		return learn_size(r, refused, now);
 	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
 		r->nearer_stamps = true;
 		return RETRY_RULES_AGAIN;
@@ -92,15 +107,27 @@ static void take_smaller_batches(struct retry_rules *r)
 	r->batch_size = r->batch_max = batch_sizes[i];
 }
 
+static void take_smaller_blocks(struct retry_rules *r)
+{
+	if (r->block_next < r->block_max)
+		log_warn("The topic refuses blocks of %u bytes (max.message.bytes): sending blocks "
+			 "of at most %u",
+			 r->block_next * 2, r->block_next);
+	if (r->block_next < r->block_max)
+		r->block_max = r->block_next;
+	r->block_next = UINT32_MAX;
+}
+
 bool retry_rules_has_learned(const struct retry_rules *r)
 {
-	return r->smaller_batches || r->nearer_stamps;
+	return r->smaller_batches || r->nearer_stamps || r->block_next < r->block_max;
 }
 
 void retry_rules_next_round(struct retry_rules *r)
 {
 	if (r->smaller_batches)
 		take_smaller_batches(r);
+	take_smaller_blocks(r);
 	if (r->nearer_stamps && r->stamp_level + 1 < STAMP_LEVELS) {
 		r->stamp_level++;
 		log_warn("The topic refuses timestamps so far from now (message.timestamp.*): such "

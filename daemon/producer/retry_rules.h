@@ -22,30 +22,40 @@ struct retry_rules {
 	unsigned int stamp_level;            /* how far from now a time stamp may lie */
 	uint32_t batch_size;                 /* the client's, bytes */
 	uint32_t batch_max;                  /* what was learned of it; UINT32_MAX: nothing */
+	uint32_t block_max;                  /* of a block, likewise */
+	uint32_t block_next;                 /* what a refusal of this round asks for; or nothing */
 	bool smaller_batches, nearer_stamps; /* a refusal of this round asks for the next step */
-	uint32_t too_large; /* packets of this length are refused, bytes; UINT32_MAX: not known */
+	uint32_t too_large; /* a packet whose value is so long is refused; UINT32_MAX: not known */
 	double too_large_until; /* seconds since the epoch: then one of them is tried again */
 };
 
 void retry_rules_init(struct retry_rules *r);
 
-/*
- * Takes the refusal of a packet of `caplen` bytes into account, and says what becomes of it. `now`:
- * seconds since the epoch.
- */
-enum retry_rules_verdict retry_rules_learn(struct retry_rules *r, rd_kafka_resp_err_t err,
-					   uint32_t caplen, double now);
+/* A message that was refused. */
+struct retry_rules_refused {
+	rd_kafka_resp_err_t err;
+	uint32_t len;     /* of its value, bytes */
+	uint32_t packets; /* in it */
+};
 
-/* A refusal costs a client, so packets as large as one that was refused alone are not sent. */
-static inline bool retry_rules_is_too_large(const struct retry_rules *r, uint32_t caplen,
-					    double now)
+/*
+ * Takes a refusal into account, and says what becomes of its packets. `now`: seconds since the
+ * epoch.
+ */
+enum retry_rules_verdict retry_rules_learn(struct retry_rules *r,
+					   const struct retry_rules_refused *refused, double now);
+
+/* A refusal costs a client, so packets whose value is as long as one that was refused alone are not
+ * sent. */
+static inline bool retry_rules_is_too_large(const struct retry_rules *r, uint32_t len, double now)
 {
-	return caplen >= r->too_large && now < r->too_large_until;
+	return len >= r->too_large && now < r->too_large_until;
 }
 
 /*
- * The CreateTime of a packet, ms: its capture time, or `now` (seconds since the epoch) where the
- * broker has refused such a time before (message.timestamp.before.max.ms and .after.max.ms).
+ * The CreateTime of a packet (of a block: of its latest), ms: its capture time, or `now` (seconds
+ * since the epoch) where the broker has refused such a time before (message.timestamp.before.max.ms
+ * and .after.max.ms).
  */
 int64_t retry_rules_timestamp(const struct retry_rules *r, const struct packet *pkt, double now);
 

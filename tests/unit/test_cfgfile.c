@@ -40,8 +40,8 @@ static struct values values_of(const struct setting *s)
 	case SETTING_OPTIONAL:
 		return (struct values){"12", "\"12\"", "-1", "'-1' is out of range"};
 	case SETTING_SIZE:
-		return (struct values){"\"64M\"", "true", "\"1000000T\"",
-				       "'1000000T' is out of range"};
+		return (struct values){s->max < 64 << 20 ? "\"2M\"" : "\"64M\"", "true",
+				       "\"1000000T\"", "'1000000T' is out of range"};
 	case SETTING_TIME:
 		return (struct values){"\"5s\"", "1.5", "\"400d\"", "'400d' is out of range"};
 	case SETTING_ENUM:

@@ -11,9 +11,11 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kafka/record_decode.h"
+#include "packet/block_writer.h"
 #include "producer/inflight.h"
 #include "producer/outtopics.h"
 #include "producer/packet_message.h"
@@ -21,6 +23,7 @@
 #define MAX 64
 
 static struct outtopics *topics;
+static const union packet_holder nobody;
 
 struct client {
 	rd_kafka_t *rk;
@@ -87,7 +90,7 @@ static void produce(struct client *c, struct inflight *f, unsigned int n)
 		assert_true(inflight_has_room(f));
 		assert_int_equal(packet_message_send(&c->msg, c->rk, &pkt, &opt),
 				 RD_KAFKA_RESP_ERR_NO_ERROR);
-		inflight_add(f, c->last);
+		inflight_add(f, (union packet_holder){.message = c->last});
 	}
 }
 
@@ -200,12 +203,89 @@ static void test_what_is_sent_again_is_copied_too(void **state)
 	assert_true(inflight_first(f, &pkt, &seq, &topic));
 	assert_int_equal(seq, 0);
 	assert_int_equal(topic, 0);
-	inflight_drop_first(f, NULL);
+	inflight_drop_first(f, nobody);
 	copies.room = 10;
 	assert_int_equal(inflight_copy(f, take, &copies), 0);
 	ASSERT_COPIED(&copies, 0, 1, 2, 3, 4, 5);
 	inflight_free(f);
 	close_client(&c);
+}
+
+/* ---- in blocks ---- */
+
+#define BLOCKS 3
+
+/* Three blocks, as packets 0, 3, 6, ... fill the first, 1, 4, ... the second, and so on. */
+struct filled {
+	struct outblock block[BLOCKS];
+	struct block_writer writer[BLOCKS];
+	uint8_t bytes[BLOCKS][16384], moved[16384];
+	uint32_t seqs[BLOCKS][256];
+};
+
+static void begin_blocks(struct filled *w)
+{
+	memset(w, 0, sizeof(*w));
+	for (int i = 0; i < BLOCKS; i++) {
+		block_writer_init(&w->writer[i], w->bytes[i], sizeof(w->bytes[i]));
+		w->block[i].bytes = w->bytes[i];
+		w->block[i].seqs = w->seqs[i];
+		w->block[i].topic = "t";
+	}
+}
+
+static void fill(struct filled *w, struct inflight *f, unsigned int n)
+{
+	uint8_t bytes[MAX];
+
+	for (; n; n--) {
+		uint64_t seq = inflight_next(f);
+		struct outblock *b = &w->block[seq % BLOCKS];
+		const struct packet pkt = numbered(seq, bytes);
+
+		assert_true(block_writer_put(&w->writer[seq % BLOCKS], &pkt));
+		outblock_add(b, &pkt, seq);
+		b->len = w->writer[seq % BLOCKS].len;
+		inflight_add(f, (union packet_holder){.block = b});
+	}
+}
+
+/* In the order they were taken, whichever block each is in: one that fills, or was moved. */
+static void test_packets_in_blocks_are_copied_in_their_order(void **state)
+{
+	struct filled *w = malloc(sizeof(*w));
+	struct copies copies = {.room = 4};
+	struct inflight *f;
+
+	assert_non_null(w);
+	begin_blocks(w);
+	assert_int_equal(inflight_new(&f, true, topics), 0);
+	inflight_set_blocks(f, true);
+	fill(w, f, 10);
+	assert_int_equal(inflight_copy(f, take, &copies), PACKET_E_FULL);
+	ASSERT_COPIED(&copies, 0, 1, 2, 3);
+	/* The second block is delivered, the first lies elsewhere, the third grows. */
+	for (uint64_t seq = 1; seq < 10; seq += BLOCKS) {
+		inflight_answered(f, seq);
+		inflight_settle(f, seq);
+	}
+	outblock_forget(&w->block[1]);
+	memcpy(w->moved, w->bytes[0], sizeof(w->moved));
+	memset(w->bytes[0], 0, sizeof(w->bytes[0]));
+	w->block[0].bytes = w->moved;
+	outblock_forget(&w->block[0]);
+	w->writer[0].buf = w->moved;
+	copies.room = 6;
+	assert_int_equal(inflight_copy(f, take, &copies), PACKET_E_FULL);
+	fill(w, f, 2);
+	copies.room = 200;
+	assert_int_equal(inflight_copy(f, take, &copies), 0);
+	ASSERT_COPIED(&copies, 0, 1, 2, 3, 5, 6, 8, 9, 10, 11);
+	assert_string_equal(copies.last_topic, "t");
+	for (int i = 0; i < BLOCKS; i++)
+		outblock_forget(&w->block[i]);
+	inflight_free(f);
+	free(w);
 }
 
 /* What came from the disk is there; what a reload left for the old topic keeps its name. */
@@ -225,12 +305,12 @@ static void test_what_is_for_another_topic_is_copied_for_it(void **state)
 		pkt = numbered(n, bytes);
 		assert_int_equal(inflight_keep(f, &pkt, n, n == 1 ? 1 : 0), 0);
 	}
-	inflight_add(f, NULL);
+	inflight_add(f, nobody);
 	copies.room = 1;
 	assert_int_equal(inflight_copy(f, take, &copies), 0);
 	ASSERT_COPIED(&copies, 1);
 	assert_string_equal(copies.last_topic, "other");
-	inflight_add(f, NULL);
+	inflight_add(f, nobody);
 	copies.room = 2;
 	assert_int_equal(inflight_copy(f, take, &copies), 0);
 	ASSERT_COPIED(&copies, 1, 2);
@@ -239,7 +319,7 @@ static void test_what_is_for_another_topic_is_copied_for_it(void **state)
 		assert_true(inflight_first(f, &pkt, &seq, &topic));
 		assert_int_equal(seq, n);
 		assert_int_equal(topic, n == 1 ? 1 : 0);
-		inflight_drop_first(f, NULL);
+		inflight_drop_first(f, nobody);
 	}
 	inflight_free(f);
 }
@@ -345,7 +425,7 @@ static void test_a_place_is_used_again(void **state)
 	for (int i = 0; i < 20000; i++) {
 		assert_true(inflight_has_room(f));
 		if (i % 2)
-			inflight_add(f, NULL);
+			inflight_add(f, nobody);
 		else
 			inflight_add_spooled(f);
 	}
@@ -366,7 +446,7 @@ static void test_memory_is_bounded(void **state)
 
 	assert_int_equal(inflight_new(&f, true, topics), 0);
 	for (; inflight_has_room(f); n++) {
-		inflight_add(f, NULL);
+		inflight_add(f, nobody);
 		if (n > 0)
 			inflight_settle(f, n);
 	}
@@ -384,7 +464,7 @@ static void test_without_a_spool_nothing_is_tracked(void **state)
 	assert_int_equal(inflight_new(&f, false, topics), 0);
 	for (int i = 0; i < 1000000; i++) {
 		assert_true(inflight_has_room(f));
-		inflight_add(f, NULL);
+		inflight_add(f, nobody);
 	}
 	inflight_settle(f, 1);
 	assert_int_equal(inflight_settled_below(f), 0);
@@ -411,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies_are_what_was_sent),
 		cmocka_unit_test(test_what_is_sent_again_is_copied_too),
+		cmocka_unit_test(test_packets_in_blocks_are_copied_in_their_order),
 		cmocka_unit_test(test_what_is_for_another_topic_is_copied_for_it),
 		SETTLED(in_order),
 		SETTLED(a_gap_holds_all_up),

@@ -78,7 +78,7 @@ static rd_kafka_mock_cluster_t *make_cluster(struct world *w, struct config *cfg
 	return mock;
 }
 
-static int open_world(void **state)
+static int open_world_of(void **state, enum config_record record)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct producer_options opt = {.on_room = on_event,
@@ -95,8 +95,21 @@ static int open_world(void **state)
 						  RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
 	opt.loop = w->loop = ev_loop_new(EVBACKEND_EPOLL);
 	opt.cfg = &w->cfg;
+	w->cfg.record = record;
+	w->cfg.block_size = 4096;
+	w->cfg.block_time_ms = 20;
 	*state = w;
 	return producer_new(&w->producer, &opt);
+}
+
+static int open_world(void **state)
+{
+	return open_world_of(state, CONFIG_RECORD_PACKET);
+}
+
+static int open_block_world(void **state)
+{
+	return open_world_of(state, CONFIG_RECORD_BLOCK);
 }
 
 static int close_world(void **state)
@@ -191,6 +204,49 @@ static void test_what_a_clients_threads_use_outlives_its_owner(void **state)
 	destroy.held = false;
 }
 
+#define FLOWS 50
+
+/* A UDP packet of that flow. */
+static void send_of_flow(struct world *w, uint8_t flow)
+{
+	static uint8_t frame[300] = {[12] = 0x08, [14] = 0x45, [23] = 17};
+	const struct packet pkt = {.data = frame,
+				   .caplen = sizeof(frame),
+				   .wirelen = sizeof(frame),
+				   .linktype = PACKET_LINKTYPE_DEFAULT};
+
+	frame[29] = frame[35] = flow;
+	assert_int_equal(producer_send(w->producer, &pkt), 0);
+}
+
+/* Some hundred to each of the mock's four partitions, that it learns of after the first. */
+static void test_blocks_are_delivered(void **state)
+{
+	struct world *w = *state;
+	struct producer_counters c;
+
+	for (int i = 0; i < 20 * FLOWS; i++)
+		send_of_flow(w, (uint8_t)(i % FLOWS));
+	assert_true(run_until(w, is_settled));
+	for (int i = 0; i < 100 * FLOWS; i++)
+		send_of_flow(w, (uint8_t)(i % FLOWS));
+	assert_true(run_until(w, is_settled));
+	producer_read_counters(w->producer, &c);
+	assert_int_equal(c.delivered, 120 * FLOWS);
+	assert_int_equal(w->troubles, 0);
+}
+
+/* In every state: open, queued, sent; with the memory that each has. */
+static void test_blocks_go_with_their_client(void **state)
+{
+	struct world *w = *state;
+
+	send_one(w);
+	rd_kafka_mock_broker_set_down(w->mock, 1);
+	for (int i = 0; i < 100 * FLOWS; i++)
+		send_of_flow(w, (uint8_t)(i % FLOWS));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +254,10 @@ int main(void)
 						close_world),
 		cmocka_unit_test_setup_teardown(test_what_a_clients_threads_use_outlives_its_owner,
 						open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_blocks_are_delivered, open_block_world,
+						close_world),
+		cmocka_unit_test_setup_teardown(test_blocks_go_with_their_client, open_block_world,
+						close_world),
 	};
 
 	sem_init(&destroy.go, 0, 0);

@@ -15,11 +15,13 @@
 
 #include "kafka/kafka.h"
 #include "kafka/record_decode.h"
+#include "packet/block_writer.h"
 #include "producer/inflight.h"
 #include "producer/outtopics.h"
 #include "producer/packet_message.h"
 #include "producer/producer.h"
 #include "producer/producer_impl.h"
+#include "producer/producer_reports.h"
 
 #define MAX 64
 
@@ -39,6 +41,9 @@ static struct {
 	bool no_client; /* none can be made */
 	bool dead, connected;
 	int64_t captured_ms; /* of what is reported */
+	bool blocks, asks;
+	struct outblock *open; /* of the client's blocks, not sent */
+	unsigned int dropped, closed;
 	/* what it was told */
 	unsigned int rooms, drained, troubles, undelivered, maybe;
 	uint64_t settled;
@@ -92,7 +97,7 @@ struct kafka *outclient_kafka(const struct outclient *c)
 }
 
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
-				   double now, const rd_kafka_message_t **m)
+				   double now, union packet_holder *holder)
 {
 	static const rd_kafka_message_t message;
 
@@ -101,8 +106,47 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 	assert_true(world.n_sent < MAX);
 	world.told[world.n_sent] = item->pkt->dropcount;
 	world.sent[world.n_sent++] = item->seq;
-	*m = &message;
+	holder->message = &message;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+uint32_t outclient_value_len(const struct outclient *c, const struct packet *pkt)
+{
+	return pkt->caplen;
+}
+
+bool outclient_has_blocks(const struct outclient *c)
+{
+	return world.blocks;
+}
+
+bool outclient_asks(const struct outclient *c)
+{
+	return world.asks;
+}
+
+/* Of a report: `_private` is the block. */
+struct outblock *outclient_block(const struct outclient *c, const rd_kafka_message_t *m)
+{
+	return world.blocks ? m->_private : NULL;
+}
+
+void outclient_drop(struct outclient *c, struct outblock *b)
+{
+	world.dropped++;
+}
+
+void outclient_send_open(struct outclient *c)
+{
+	world.closed++;
+}
+
+void outclient_take_open(struct outclient *c, void (*fn)(void *ctx, const struct outblock *b),
+			 void *ctx)
+{
+	if (world.open)
+		fn(ctx, world.open);
+	world.open = NULL;
 }
 
 rd_kafka_resp_err_t outclient_refusal(const struct outclient *c, rd_kafka_resp_err_t err)
@@ -247,7 +291,7 @@ static void on_undelivered(void *ctx, const struct packet *pkt, uint64_t seq, bo
 static char topic[] = "pcap", brokers[] = "here:9092";
 static const struct config cfg = {.topic = topic, .brokers = brokers};
 
-static int open_world(void **state)
+static int open_world_of(void **state, bool blocks)
 {
 	const struct producer_options opt = {.cfg = &cfg,
 					     .on_room = on_room,
@@ -260,7 +304,18 @@ static int open_world(void **state)
 	world.now = 1000;
 	world.room = 10;
 	world.connected = true;
+	world.blocks = blocks;
 	return producer_new((struct producer **)state, &opt);
+}
+
+static int open_world(void **state)
+{
+	return open_world_of(state, false);
+}
+
+static int open_block_world(void **state)
+{
+	return open_world_of(state, true);
 }
 
 static int close_world(void **state)
@@ -826,7 +881,167 @@ static void abandoned_waits_for_the_reports(void **state)
 	assert_int_equal(producer_prepare(p, &cfg, &next, why, sizeof(why)), -EBUSY);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define CASE(name)   cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define BLOCKS(name) cmocka_unit_test_setup_teardown(name, open_block_world, close_world)
+
+/* ---- blocks: a message is many packets ---- */
+
+#define BLOCK_ROOM 1000
+
+/* Of packets first, first + step, ... */
+static struct outblock *make_block(uint64_t first, uint64_t step, uint32_t packets)
+{
+	static struct {
+		struct outblock block;
+		struct block_writer writer;
+		uint8_t bytes[BLOCK_ROOM];
+		uint32_t seqs[MAX];
+	} memory[4];
+	static unsigned int used;
+	struct outblock *b = &memory[used % 4].block;
+	struct block_writer *w = &memory[used % 4].writer;
+	const struct packet pkt = {.data = (const uint8_t *)"packet", .caplen = 6, .wirelen = 6};
+
+	memset(b, 0, sizeof(*b));
+	block_writer_init(w, memory[used % 4].bytes, BLOCK_ROOM);
+	b->seqs = memory[used % 4].seqs;
+	b->topic = topic;
+	b->bytes = memory[used++ % 4].bytes;
+	for (uint32_t i = 0; i < packets; i++) {
+		assert_true(block_writer_put(w, &pkt));
+		outblock_add(b, &pkt, first + i * step);
+	}
+	b->len = w->len;
+	return b;
+}
+
+static void report_block(struct producer *p, struct outblock *b, rd_kafka_resp_err_t err)
+{
+	world.at = 0;
+	world.n_reports = 1;
+	world.report[0] = (struct rd_kafka_message_s){.err = err, .len = b->len, ._private = b};
+	producer_on_delivery(p, NULL);
+	producer_advance(p);
+}
+
+static void all_packets_of_a_block_are_delivered(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 4);
+	report_block(p, make_block(0, 2, 2), 0);
+	assert_int_equal(counters(p).delivered, 2);
+	assert_int_equal(world.settled, 1);
+	report_block(p, make_block(1, 2, 2), 0);
+	assert_int_equal(counters(p).delivered, 4);
+	assert_int_equal(world.settled, 4);
+	assert_int_equal(world.dropped, 2);
+	assert_int_equal(p->queued_bytes, 0);
+}
+
+/* With those of a block that was not sent yet. */
+static void packets_of_blocks_are_sent_again_in_the_old_order(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 6);
+	world.n_sent = 0;
+	world.open = make_block(1, 2, 2);
+	report_block(p, make_block(0, 2, 3), DOWN);
+	assert_int_equal(p->state, COLLECTING);
+	assert_int_equal(counters(p).queued, 6);
+	report_block(p, make_block(5, 1, 1), RD_KAFKA_RESP_ERR__PURGE_INFLIGHT);
+	assert_int_equal(counters(p).doubled, 1);
+	tick(p, 2);
+	assert_sent(6, 0, 1, 2, 3, 4, 5);
+	assert_int_equal(p->state, RUNNING);
+	report_block(p, make_block(0, 1, 6), 0);
+	assert_int_equal(world.settled, 6);
+	assert_int_equal(p->queued_bytes, 0);
+}
+
+static void a_block_that_is_too_large_is_made_smaller(void **state)
+{
+	struct producer *p = *state;
+	struct outblock *b = make_block(0, 1, 3);
+
+	send_some(p, 3);
+	world.n_sent = 0;
+	p->rules.batch_size = 100; /* it was alone in its batch */
+	report_block(p, b, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	assert_int_equal(counters(p).failed, 0);
+	tick(p, 2);
+	assert_int_equal(p->rules.block_max, b->len / 2);
+	assert_sent(3, 0, 1, 2);
+	report_block(p, make_block(0, 1, 1), RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	assert_int_equal(counters(p).failed, 1);
+	report_block(p, make_block(1, 1, 2), 0);
+	assert_int_equal(world.settled, 3);
+	send_some(p, 1);
+	assert_int_equal(world.told[0], 1);
+}
+
+static void a_block_that_fails_for_good_counts_its_packets(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 3);
+	report_block(p, make_block(0, 1, 3), RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+	assert_int_equal(counters(p).failed, 3);
+	assert_int_equal(world.settled, 3);
+	send_some(p, 1);
+	assert_int_equal(world.told[3], 3);
+}
+
+static void an_abandoned_producer_gives_back_packets(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 5);
+	world.open = make_block(3, 1, 2);
+	producer_abandon(p);
+	assert_int_equal(world.undelivered, 2);
+	assert_int_equal(world.maybe, 0);
+	report_block(p, make_block(0, 1, 3), RD_KAFKA_RESP_ERR__PURGE_INFLIGHT);
+	assert_int_equal(world.undelivered, 5);
+	assert_int_equal(world.maybe, 3);
+	assert_int_equal(world.drained, 1);
+	assert_int_equal(counters(p).queued, 0);
+}
+
+/* Which partition a packet goes to is known before it goes into a block. */
+static void packets_wait_until_the_partitions_are_known(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 1);
+	world.asks = true;
+	world.reply = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	assert_int_equal(send_spooled(p), PACKET_E_FULL);
+	send_some(p, 2);
+	assert_int_equal(send_spooled(p), PACKET_E_FULL);
+	assert_int_equal(counters(p).queued, 3);
+	world.asks = false;
+	world.reply = 0;
+	producer_advance(p);
+	assert_sent(3, 0, 1, 2);
+	assert_int_equal(p->state, RUNNING);
+	assert_int_equal(world.rooms, 1);
+}
+
+/* What is open goes with what is queued, at the end and at a reload. */
+static void blocks_are_closed_at_the_end(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 1);
+	producer_drain(p);
+	assert_int_equal(world.closed, 1);
+	tick(p, 0);
+	assert_int_equal(world.drained, 0);
+	report_block(p, make_block(0, 1, 1), 0);
+	assert_int_equal(world.drained, 1);
+}
 
 int main(void)
 {
@@ -859,6 +1074,13 @@ int main(void)
 		CASE(a_reload_is_refused_at_the_end),
 		CASE(abandoned_gives_all_back),
 		CASE(abandoned_waits_for_the_reports),
+		BLOCKS(all_packets_of_a_block_are_delivered),
+		BLOCKS(packets_of_blocks_are_sent_again_in_the_old_order),
+		BLOCKS(a_block_that_is_too_large_is_made_smaller),
+		BLOCKS(a_block_that_fails_for_good_counts_its_packets),
+		BLOCKS(an_abandoned_producer_gives_back_packets),
+		BLOCKS(packets_wait_until_the_partitions_are_known),
+		BLOCKS(blocks_are_closed_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("producer_states", tests, NULL, NULL);
