@@ -20,6 +20,20 @@ def pytest_configure(config):
     config.addinivalue_line('markers', 'alone: needs the machine for itself (load or timing)')
     config.addinivalue_line('markers', 'faults: outages under load; two at a time')
     config.addinivalue_line('markers', 'library: depends on librdkafka; runs with both')
+    config.addinivalue_line('markers', 'blocks: of the faults, one that each run has over blocks')
+    config.addinivalue_line('markers', 'packets: of the faults, one that has nothing to say of blocks')
+    config.addinivalue_line('markers', 'long: for a long run alone')
+    config.addinivalue_line('markers', 'once: with one librdkafka, but for a long run')
+
+
+def over_blocks(item):
+    return hasattr(item, 'callspec') and item.callspec.params.get('record') == 'block'
+
+
+def pytest_collection_modifyitems(items):
+    items[:] = [i for i in items if not (over_blocks(i) and i.get_closest_marker('packets'))]
+    for item in filter(over_blocks, items):
+        item.add_marker('once' if item.get_closest_marker('blocks') else 'long')
 
 
 def librdkafka(env):
@@ -118,12 +132,22 @@ def pair():
     p.remove()
 
 
+@pytest.fixture(params=['packet', 'block'])
+def record(request):
+    """What the producers of a fault test write: packets and, in a test of its own, blocks."""
+    faults.producing['record'] = request.param
+    yield request.param
+    faults.producing['record'] = 'packet'
+
+
 @pytest.fixture
 def spawn(tmp_path):
     """Starts pycapa; ends it with the test whatever happens."""
     running = []
 
     def start(*argv, **kwargs):
+        if '-p' in argv and faults.producing['record'] != 'packet':
+            argv += ('--record', faults.producing['record'])
         running.append(daemon.Pycapa(*argv, directory=str(tmp_path), **kwargs))
         return running[-1]
     yield start

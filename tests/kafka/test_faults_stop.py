@@ -7,7 +7,7 @@ import pytest
 from harness import faults
 from harness.faults import BEFORE, COUNT, OUTAGE, PARTITIONS, PPS, Trial
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures('record')]
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +69,7 @@ def test_sigterm_in_an_outage(trial):
     assert faults.doubles(got.counts) <= first['doubled'] + maybe + again + second['doubled']
 
 
+@pytest.mark.blocks
 def test_killed_in_an_outage(trial):
     """What was received more than a second before the kill is in the topic."""
     earlier = trial.process.stats()

@@ -182,6 +182,22 @@ def block_record(packets, **kwargs):
             [('format', b'pcapng'), ('packets', str(len(packets)).encode())], max(times) // 1000)
 
 
+def packets_of(message):
+    """The bytes of each packet of a record, a packet or a block of ours, of another client's."""
+    headers = dict(message.headers() or [])
+    if headers.get('format') != b'pcapng':
+        return [message.value()]
+    value, at, out = message.value(), 0, []
+    while at < len(value):
+        kind, size = struct.unpack_from('<II', value, at)
+        if kind == 6:
+            caplen, = struct.unpack_from('<I', value, at + 20)
+            out.append(value[at + 28:at + 28 + caplen])
+        at += size
+    assert len(out) == int(headers['packets']), headers
+    return out
+
+
 def every_kind(order, start=1700000000):
     """A pcapng section that has all that may differ within one, in this byte order."""
     frame, at = udp(1), start
