@@ -142,12 +142,13 @@ static int prepare(struct metrics_server *m, int i, const char *where, char *why
 int metrics_server_prepare(struct metrics_server *m, const struct config *cfg, char *why,
 			   size_t size)
 {
+	bool own = !cfg->attended; /* else the file is that of an instance, which may run too */
 	int r;
 
 	metrics_server_cancel(m);
-	r = prepare(m, LISTEN, cfg->metrics_listen, why, size);
+	r = prepare(m, LISTEN, own ? cfg->metrics_listen : NULL, why, size);
 	if (r == 0)
-		r = prepare(m, TEXTFILE, cfg->metrics_textfile, why, size);
+		r = prepare(m, TEXTFILE, own ? cfg->metrics_textfile : NULL, why, size);
 	if (r < 0)
 		metrics_server_cancel(m);
 	return r;

@@ -26,7 +26,10 @@ struct metrics_server_options {
 /* Nothing is served yet. 0 or -ENOMEM. */
 int metrics_server_new(struct metrics_server **out, const struct metrics_server_options *opt);
 
-/* Opens what `cfg` asks for and is not open. 0, or -errno with one line in `why`. */
+/*
+ * Opens what `cfg` asks for and is not open; nothing for an attended one. 0, or -errno with one
+ * line in `why`.
+ */
 int metrics_server_prepare(struct metrics_server *m, const struct config *cfg, char *why,
 			   size_t size);
 /* What was prepared last is in force; cancel: it is not, and nothing has changed. */

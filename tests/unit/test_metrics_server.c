@@ -209,6 +209,17 @@ static void the_file_is_written_for_everybody_and_a_last_time_at_the_end(void **
 	assert_int_equal(metrics_server_new(&world.server, &opt), 0);
 }
 
+/* What Wireshark captures with the file of an instance is not that instance. */
+static void of_somebody_at_a_window_nothing_is_served(void **state)
+{
+	world.cfg.attended = true;
+	set(world.paths[SOCKET], world.paths[TEXT]);
+	assert_int_equal(access(world.paths[SOCKET], F_OK), -1);
+	metrics_server_free(world.server);
+	world.server = NULL;
+	assert_int_equal(access(world.paths[TEXT], F_OK), -1);
+}
+
 /* A pipe that nobody reads is waited for, when it is opened. */
 static void what_is_in_its_way_is_removed(void **state)
 {
@@ -241,6 +252,7 @@ int main(void)
 		CASE(a_reload_moves_it),
 		CASE(a_reload_that_is_refused_changes_nothing),
 		CASE(the_file_is_written_for_everybody_and_a_last_time_at_the_end),
+		CASE(of_somebody_at_a_window_nothing_is_served),
 		CASE(what_is_in_its_way_is_removed),
 		CASE(a_file_that_is_not_wanted_any_more_is_removed),
 	};
