@@ -54,7 +54,7 @@ static const struct counter table[] = {
 	ROW(PRODUCER, spool_files, FILES, GAUGE, 0,
 	    "Files of the spool."),
 	ROW(PRODUCER, spool_age, MICROSECONDS, GAUGE, 0,
-	    "Age, since its capture, of the oldest packet in the spool that was not sent; 0 when empty."),
+	    "Age, since its capture, of the oldest packet in the spool not acknowledged; 0 when empty."),
 	ROW(CONSUMER, read, RECORDS, TOTAL, LINE,
 	    "Records read from the topic."),
 	ROW(CONSUMER, written, PACKETS, TOTAL, LINE | STATUS | RATE,

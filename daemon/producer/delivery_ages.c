@@ -2,7 +2,8 @@
 #include "producer/delivery_ages.h"
 
 const uint32_t delivery_ages_bounds_ms[DELIVERY_AGES_BOUNDS] = {
-	5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 60000, 600000, 3600000,
+	5,    10,   25,    50,    100,   250,    500,    1000,
+	2500, 5000, 10000, 30000, 60000, 300000, 900000, 3600000,
 };
 
 void delivery_ages_add(struct delivery_ages *ages, int64_t age_ms, uint64_t packets)

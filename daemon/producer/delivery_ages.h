@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DELIVERY_AGES_BOUNDS 14
+#define DELIVERY_AGES_BOUNDS 16
 
 /* The bounds of the classes, milliseconds; what is above the last has a class of its own. */
 extern const uint32_t delivery_ages_bounds_ms[DELIVERY_AGES_BOUNDS];

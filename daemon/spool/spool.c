@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "spool/spool_format.h"
+#include "spool/spool_marks.h"
 #include "spool/spool_thread.h"
 
 #define PENDING_MAX   (16u << 20) /* bytes that wait to be written */
@@ -45,8 +46,8 @@ struct spool {
 	uint64_t told;                     /* below it all is done with: the thread knows */
 	uint64_t damaged;                  /* packets that cannot be read */
 	uint64_t lost_from, lost_to;       /* the last of them */
-	uint64_t oldest_us;                /* when the first that is not read was captured, or
-					    * the one before it; 0: not known */
+	struct spool_marks marks;          /* when packets were captured that this run appended */
+	uint64_t read_us;                  /* when the last that was read was; 0: none was */
 	bool want_room;                    /* PACKET_E_FULL was said */
 	bool wait_readable;                /* spool_read() found nothing */
 	bool full, full_told, hang_told;
@@ -278,8 +279,7 @@ static int put(struct spool *s, const struct packet *pkt)
 
 	if (r < 0)
 		return r;
-	if (s->next == s->read)
-		s->oldest_us = pkt->time_us;
+	spool_marks_note(&s->marks, s->next, pkt->time_us, s->acknowledged);
 	s->next++;
 	b->bytes += bytes;
 	spool_thread_add(s->thread, bytes);
@@ -395,7 +395,7 @@ int spool_read(struct spool *s, spool_fn fn, void *ctx, unsigned int max)
 		if (r)
 			break;
 		s->read = number + 1;
-		s->oldest_us = pkt.time_us;
+		s->read_us = pkt.time_us;
 		pktbuf_pop(b->packets);
 		n++;
 	}
@@ -429,8 +429,12 @@ uint64_t spool_damaged(const struct spool *s)
 
 void spool_measure(const struct spool *s, struct spool_usage *out)
 {
+	uint64_t oldest = spool_marks_find(&s->marks, s->acknowledged);
+
 	*out = (struct spool_usage){.packets = spool_count(s)};
-	out->oldest_us = out->packets ? s->oldest_us : 0;
+	/* Of those of earlier runs only what was read tells its time. */
+	if (out->packets)
+		out->oldest_us = oldest ? oldest : s->read_us;
 	out->bytes = spool_thread_on_disk(s->thread);
 	out->files = spool_disk_files(s->disk);
 	out->full = spool_thread_refused(s->thread) || s->full;

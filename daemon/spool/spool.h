@@ -100,7 +100,7 @@ unsigned int spool_unreadable(const struct spool *s);
 struct spool_usage {
 	uint64_t packets;   /* spool_count() */
 	uint64_t bytes;     /* of its files */
-	uint64_t oldest_us; /* about when the oldest not read was captured; 0: none, or not known */
+	uint64_t oldest_us; /* about when the oldest of these was captured; 0: none, or not known */
 	unsigned int files;
 	bool full; /* nothing more is taken: no allowance is left, or the disk refuses */
 };
