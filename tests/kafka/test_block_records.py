@@ -138,7 +138,7 @@ def test_a_topic_of_small_messages(make_topic, tmp_path):
 
 
 def test_reloads_between_packets_and_blocks(make_topic, pair, spawn, tmp_path):
-    topic, path, count, turns = make_topic(4), tmp_path / 'in.cfg', 24000, 8
+    topic, path, each, turns = make_topic(4), tmp_path / 'in.cfg', 2000, 8
 
     def write(record):
         path.write_text(f'mode = "producer"; interface = "{pair.inside}"; stats-interval = 0;\n'
@@ -146,15 +146,16 @@ def test_reloads_between_packets_and_blocks(make_topic, pair, spawn, tmp_path):
                         f'kafka-topic = "{topic.name}"; record = "{record}";\n')
     write('packet')
     process = spawn('-C', path).wait_capturing()
-    generator = traffic.start(pair, count, 6000, size=120, flows=FLOWS)
     for turn in range(turns):
-        least = process.stats()['delivered'] + 500
-        wait.until(lambda: process.stats()['delivered'] > least, 20, process.describe)
+        first = turn * each
+        generator = traffic.start(pair, each, 6000, size=120, flows=FLOWS, first=first)
+        wait.until(lambda: process.stats()['received'] > first + 200, 20, process.describe)
         write('packet' if turn % 2 else 'block')
         process.send_signal(signal.SIGHUP)
         wait.until(lambda: len(process.grep('^INFO:root:Reloaded ')) == turn + 1, 20,
                    process.describe)
-    assert generator.wait(30) == 0
+        assert generator.wait(30) == 0
+    count = turns * each
     wait.until(lambda: process.stats()['delivered'] == count, 20, process.describe)
     assert process.stop() == 0 and process.counts() == (count, count), process.describe()
     assert_each_once_in_order(topic, count)

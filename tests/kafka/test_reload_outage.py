@@ -71,7 +71,7 @@ def test_a_reload_in_an_outage_loses_and_doubles_nothing(outage_broker, pair, sp
     i.wait_stats(lambda s: s['delivered'] == 50000, 60)
     assert i.process.stop() == 0, i.process.describe()
     stats = faults.assert_ended(i.process)
-    assert stats['doubled'] == stats['dropped_kernel'] == 0, stats
+    assert stats['doubled'] == stats['dropped_kernel'] == 0, i.process.describe()
     assert_once(i.process, topic, 0, 50000)
 
 
