@@ -5,7 +5,8 @@
  *	state     is                        event and what follows
  *	-----     --                        ----------------------
  *	looking   not complete              a look-up names partitions: learned; without a group
- *	                                    asked for at once (-> reading, once all are named).
+ *	                                    asked for at once, those of a read that ends once all
+ *	                                    are named (-> reading).
  *	                                    With one, all named: subscribes (-> joining).
  *	                                    A look-up fails: trouble, told once; asked again
  *	joining   subscribed, not joined    the group gives partitions, or none: -> reading
@@ -342,7 +343,8 @@ static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 	}
 	if (result->closing)
 		pause_apply(&a->pause);
-	if (!a->group)
+	/* Until one is known that is not, it is not known what comes first. */
+	if (!a->group && (a->complete || !a->opt.cfg->exit_at_end))
 		assign_new(a);
 	else if (a->complete && !a->subscribed)
 		subscribe(a);

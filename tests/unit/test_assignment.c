@@ -311,6 +311,18 @@ static void test_what_is_found_is_asked_for(void **state)
 	close_it();
 }
 
+/* In order of time: the one that is not known yet may have what comes first. */
+static void test_a_read_that_ends_begins_when_all_are_known(void **state)
+{
+	open_with(CONFIG_OFFSET_BEGIN, true, NULL, 0);
+	look_up_from(1, 1, false, false, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+	expect_no_call();
+	assert_false(partition(1)->assigned);
+	look_up_from(0, 1, false, true, 0);
+	end_call(CONSUMER_CALLS_ASSIGN, "0:12 1:12 ");
+	close_it();
+}
+
 static void test_the_end_is_when_each_was_taken(void **state)
 {
 	open_with(CONFIG_OFFSET_BEGIN, true, NULL, 0);
@@ -689,6 +701,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_found_is_asked_for),
+		cmocka_unit_test(test_a_read_that_ends_begins_when_all_are_known),
 		cmocka_unit_test(test_the_end_is_when_each_was_taken),
 		cmocka_unit_test(test_what_is_empty_is_not_asked_for),
 		cmocka_unit_test(test_a_pause_holds_all_and_its_end_those_that_are_left),
