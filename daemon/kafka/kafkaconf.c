@@ -70,13 +70,14 @@ static const struct pair consumer_defaults[] = {
 /*
  * Of a read that ends, each partition has a queue of its own (intake.h), and these hold for each.
  * One that is ahead of the others in time fills up: to these messages or kilobytes, and what one
- * fetch brings; each message takes about 0.4 KiB beside. A fetch does not know where we end, and
- * the next one is on its way before we have seen the answer: with more at once, a minute of an hour
- * would cost several mebibytes a partition. A batch that is larger than fetch.message.max.bytes
- * comes whole nevertheless, and librdkafka then asks for as much.
+ * fetch brings; each message takes about 0.4 KiB beside, so that few of them are to wait. A fetch
+ * does not know where we end, and the next one is on its way before we have seen the answer: with
+ * more at once, a minute of an hour would cost several mebibytes a partition. A batch that is
+ * larger than fetch.message.max.bytes comes whole nevertheless, and librdkafka then asks for as
+ * much.
  */
 static const struct pair merged_defaults[] = {
-	{"queued.min.messages", "1000"},
+	{"queued.min.messages", "100"},
 	{"queued.max.messages.kbytes", "128"},
 	{"fetch.message.max.bytes", "131072"},
 	{"fetch.max.bytes", "4194304"}, /* a message keeps what came with it in memory */

@@ -109,7 +109,7 @@ static void test_values_in_force(void **state)
 		{CONSUMER "to = \"2222-01-01\";", "fetch.message.max.bytes", "1048576"},
 		{CONSUMER "exit-at-end = true;", "fetch.message.max.bytes", "131072"},
 		{CONSUMER "exit-at-end = true;", "queued.max.messages.kbytes", "128"},
-		{CONSUMER "exit-at-end = true;", "queued.min.messages", "1000"},
+		{CONSUMER "exit-at-end = true;", "queued.min.messages", "100"},
 		{CONSUMER "exit-at-end = true; kafka-offset = \"stored\";",
 		 "queued.max.messages.kbytes", "65536"},
 		{CONSUMER "exit-at-end = true; kafka-config = (\"fetch.wait.max.ms=7\");",
