@@ -155,7 +155,10 @@ uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next)
 
 int64_t packet_message_time_ms(const rd_kafka_message_t *m)
 {
-	return rd_kafka_message_timestamp(m, NULL);
+	uint64_t time_us = 0;
+
+	record_get_key(m->key, m->key_len, &time_us);
+	return (int64_t)(time_us / 1000);
 }
 
 void packet_message_taken(const rd_kafka_message_t *m)

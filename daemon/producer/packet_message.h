@@ -68,7 +68,8 @@ struct outblock *packet_message_block(const rd_kafka_message_t *m);
  */
 uint64_t packet_message_seq(const rd_kafka_message_t *m, uint64_t next);
 
-/* Its CreateTime: when the packet was captured. */
+/* When the packet was captured: its key, as its time stamp may be the broker's (LogAppendTime), or
+ * of now (retry_rules_timestamp()). */
 int64_t packet_message_time_ms(const rd_kafka_message_t *m);
 
 /* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */

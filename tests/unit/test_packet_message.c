@@ -83,6 +83,24 @@ static void a_report_tells_the_sequence_number(void **state)
 	}
 }
 
+/* Also of one whose time stamp is another: the broker's, or as the topic takes no older one. */
+static void a_report_tells_when_the_packet_was_captured(void **state)
+{
+	struct client *c = *state;
+	const struct packet pkt = {.data = (const uint8_t *)"x",
+				   .caplen = 1,
+				   .wirelen = 1,
+				   .time_us = 5000999};
+	const struct packet_message_options opt = {.topic = c->topic, .timestamp_ms = 99};
+	rd_kafka_event_t *event;
+
+	assert_int_equal(packet_message_send(&c->msg, c->rk, &pkt, &opt), 0);
+	rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE);
+	event = rd_kafka_queue_poll(c->reports, 5000);
+	assert_int_equal(packet_message_time_ms(rd_kafka_event_message_next(event)), 5000);
+	rd_kafka_event_destroy(event);
+}
+
 static void its_partition_is_marked(void **state)
 {
 	struct client *c = *state;
@@ -98,6 +116,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_report_tells_the_sequence_number, begin, end),
+		cmocka_unit_test_setup_teardown(a_report_tells_when_the_packet_was_captured, begin,
+						end),
 		cmocka_unit_test_setup_teardown(its_partition_is_marked, begin, end),
 	};
 
