@@ -51,6 +51,8 @@ static void report_start(void *ctx, const char *where, const char *text)
 
 	if (report->n++ > 0 && report->opt->file == NULL)
 		return;
+	if (report->opt->attended && where && strcmp(where, EXPRESSION) == 0)
+		where = NULL; /* a window has a field for it, and no such word */
 	if (log_is_journal()) {
 		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
 		return;

@@ -89,7 +89,6 @@ struct config {
 	enum config_mode mode;
 	char *instance; /* the file's base name without .cfg; NULL without a file */
 	char *file;     /* -C; NULL without */
-	bool attended;  /* somebody waits at a window: what is not there now is told at once */
 
 	/* Kafka */
 	char *brokers;
@@ -139,6 +138,7 @@ struct config {
 	uint64_t max_packets;  /* 0: no limit */
 	uint64_t pretty_print; /* every N packets; 0: off */
 	bool quiet;            /* no progress on a terminal */
+	bool attended;         /* somebody waits at a window: what is not there is told at once */
 	enum log_level log_level;
 	uint32_t stats_interval_ms;   /* 0: off */
 	char *metrics_listen;         /* listen_address.h; NULL: nowhere */

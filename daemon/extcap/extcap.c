@@ -27,13 +27,15 @@
 #include "extcap/extcap_topics.h"
 #include "extcap/extcap_words.h"
 #include "packet/filter.h"
+#include "packet/pcapng.h"
 
 #define FILTER_WAIT_MS 2000 /* the window waits: a name that takes longer is judged later */
 #define BOX_INTERVAL_S 600
 
 /* How long the reader of the fifo may take to come: 2 s. */
-#define RELEASE_LOOK_NS 10000000
-#define RELEASE_LOOKS   200
+#define READER_LOOK_NS 10000000
+#define READER_LOOKS   200
+#define SECTION_MAX    64
 
 struct extcap {
 	struct extcap_call call;
@@ -42,7 +44,7 @@ struct extcap {
 	/* Of whichever thread writes the log. */
 	char error[1000]; /* the last one; Wireshark reads no more */
 	struct log_limit boxes;
-	atomic_bool begun, stopped;
+	atomic_bool ran, begun, stopped; /* `ran`: the consumer writes to the fifo */
 };
 
 /* ---- what is said ---- */
@@ -86,9 +88,10 @@ static int tell(const char *why, int err)
 
 void extcap_set_state(struct extcap *x, const char *text)
 {
-	if (x)
-		extcap_control_send(&x->control, EXTCAP_CONTROL_NONE, EXTCAP_COMMAND_STATUSBAR,
-				    text);
+	if (!x)
+		return;
+	atomic_store(&x->ran, true);
+	extcap_control_send(&x->control, EXTCAP_CONTROL_NONE, EXTCAP_COMMAND_STATUSBAR, text);
 }
 
 void extcap_set_status(struct extcap *x, const char *text)
@@ -117,24 +120,36 @@ static void tell_reason(const char *error)
 	tell(text, 0);
 }
 
-/*
- * The reader of a fifo that nobody ever wrote to waits for ever, and Wireshark with it: it gets an
- * end of file. Wireshark starts it after us.
- */
-static void release_reader(const char *fifo)
+/* The fifo, for writing; -1: it has no reader, and none comes. Wireshark starts it after us. */
+static int open_fifo(const char *path)
 {
-	const struct timespec pause = {.tv_nsec = RELEASE_LOOK_NS};
+	const struct timespec pause = {.tv_nsec = READER_LOOK_NS};
 	int fd = -1;
 
-	for (int i = 0; i < RELEASE_LOOKS && fd < 0; i++) {
-		fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-		if (fd < 0 && errno != ENXIO)
-			return;
-		if (fd < 0)
-			nanosleep(&pause, NULL);
+	for (int i = 0; i < READER_LOOKS; i++) {
+		fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		if (fd >= 0 || errno != ENXIO)
+			break;
+		nanosleep(&pause, NULL);
 	}
-	if (fd >= 0)
-		close(fd);
+	return fd;
+}
+
+/*
+ * The reader of a fifo that nobody ever opens waits for ever, and Wireshark with it; of one that
+ * ends without a byte the window shows nothing at all. It gets an empty capture.
+ */
+static void write_nothing(const char *fifo)
+{
+	uint8_t section[SECTION_MAX];
+	size_t len = pcapng_put_section(section, "Linux", "pycapa");
+	int fd = open_fifo(fifo);
+
+	if (fd < 0)
+		return;
+	if (write(fd, section, len) < 0)
+		log_debug("%s: %s", fifo, strerror(errno)); /* its reader has gone */
+	close(fd);
 }
 
 int extcap_finish(const struct extcap *x, int status)
@@ -145,8 +160,8 @@ int extcap_finish(const struct extcap *x, int status)
 		return 0;
 	if (*x->error)
 		tell_reason(x->error);
-	if (x->call.fifo)
-		release_reader(x->call.fifo);
+	if (x->call.fifo && !atomic_load(&x->ran))
+		write_nothing(x->call.fifo);
 	return status;
 }
 

@@ -19,12 +19,13 @@
 #include "deadline.h"
 
 static struct {
-	int made;      /* what new() returns */
-	bool is_done;  /* all of the input was taken */
-	bool fails;    /* reports a failure at once */
-	bool keeps;    /* nothing is lost when it is abandoned */
-	int finished;  /* the status of the account */
-	int abandoned; /* how often */
+	int made;         /* what new() returns */
+	bool is_done;     /* all of the input was taken */
+	bool fails;       /* reports a failure at once */
+	bool keeps;       /* nothing is lost when it is abandoned */
+	bool reader_gone; /* in place of a failure */
+	int finished;     /* the status of the account */
+	int abandoned;    /* how often */
 	struct role_events events;
 	ev_timer failure;
 	FILE *said; /* in place of stderr */
@@ -33,7 +34,7 @@ static struct {
 
 static void on_failure(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	world.events.on_done(world.events.ctx, 1);
+	world.events.on_done(world.events.ctx, world.reader_gone ? ROLE_STATUS_NO_READER : 1);
 }
 
 static int role_new(struct role **out, const struct role_options *opt)
@@ -158,6 +159,18 @@ static void a_stop_that_has_kept_all_does_not_wait(void **state)
 	assert_last_line("ERROR:root:lost\n");
 }
 
+static void a_run_that_has_an_end_does_not_go_on_for_a_reader_that_is_gone(void **state)
+{
+	static const struct config cfg = {.max_packets = 1,
+					  .stall_timeout_ms = 600000,
+					  .shutdown_timeout_ms = 50};
+
+	world.fails = world.reader_gone = true;
+	assert_int_equal(app_run(&cfg, NULL, NULL), 0);
+	assert_int_equal(world.abandoned, 1);
+	assert_last_line("INFO:root:finished\n");
+}
+
 static void what_has_an_end_may_stall(void **state)
 {
 	static char text[] = "@1";
@@ -197,6 +210,7 @@ int main(void)
 		CASE(a_stalled_run_that_has_kept_all_it_was_to_take_has_not_failed),
 		CASE(what_is_lost_is_the_last_line_of_a_stalled_run),
 		CASE(a_stop_that_has_kept_all_does_not_wait),
+		CASE(a_run_that_has_an_end_does_not_go_on_for_a_reader_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
+#include "extcap/extcap.h"
 #include "extcap/extcap_call.h"
 #include "extcap/extcap_control.h"
 #include "extcap/extcap_dialog.h"
@@ -485,6 +487,58 @@ static void test_control_pipes_open_at_once_and_never_block(void **state)
 	extcap_control_close(&c);
 }
 
+/* The messages that wait in a control pipe: "CONTROL COMMAND TEXT|" each. */
+static void read_messages(int fd, char *buf, size_t size)
+{
+	uint8_t got[4096];
+	ssize_t n = read(fd, got, sizeof(got));
+	size_t len = 0;
+
+	*buf = '\0';
+	for (ssize_t at = 0; at + 6 <= n; at += 4 + got[at + 3])
+		len += (size_t)snprintf(buf + len, size - len, "%d %d %.*s|", got[at + 4],
+					got[at + 5], got[at + 3] - 2, (char *)got + at + 6);
+}
+
+static void test_what_a_window_is_told(void **state)
+{
+	char dir[] = "/tmp/test_extcap.XXXXXX", in[64], out[64], text[512], command[64];
+	struct extcap *x;
+	struct line line;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(in, sizeof(in), "%s/in", dir);
+	snprintf(out, sizeof(out), "%s/out", dir);
+	assert_int_equal(mkfifo(in, 0600), 0);
+	assert_int_equal(mkfifo(out, 0600), 0);
+	fd = open(out, O_RDWR | O_NONBLOCK);
+	snprintf(text, sizeof(text), CAPTURE GIVEN "--extcap-control-in %s --extcap-control-out %s",
+		 in, out);
+	line_set(&line, text);
+	assert_int_equal(extcap_new(&x, line.argc, line.argv), EXTCAP_E_CAPTURE);
+	log_error("at the start");
+	read_messages(fd, text, sizeof(text));
+	assert_string_equal(text, "0 2 Error: at the start\n|");
+	extcap_set_state(x, "reading");
+	extcap_set_status(x, "reading: 1 packets/s");
+	log_warn("beware");
+	log_error("first");
+	log_error("second"); /* in the log alone: a box is to be clicked away */
+	read_messages(fd, text, sizeof(text));
+	assert_string_equal(text, "255 6 reading|255 6 reading: 1 packets/s|"
+				  "0 2 Warning: beware\n|0 2 Error: first\n|255 9 first|"
+				  "0 2 Error: second\n|");
+	assert_int_equal(extcap_finish(x, 0), 0);
+	extcap_stop(x);
+	assert_int_equal(extcap_finish(x, 1), 0);
+	extcap_free(x);
+	log_set_sink(NULL, NULL);
+	close(fd);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 static int forget_printed(void **state)
 {
 	free(printed.text);
@@ -510,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_the_consumers_among_the_files),
 		cmocka_unit_test(test_the_topic_that_wireshark_remembers),
 		cmocka_unit_test(test_control_pipes_open_at_once_and_never_block),
+		cmocka_unit_test(test_what_a_window_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_printed);
