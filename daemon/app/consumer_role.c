@@ -8,7 +8,7 @@
  *
  * A reload that needs a new Kafka client makes it, gives it the positions of the old one, and
  * closes the old one in the background (`retired`); one packet is the last of the old and the next
- * one the first of the new.
+ * one the first of the new. So does a read that finds more partitions than its client is made for.
  */
 #include "app/consumer_role_impl.h"
 
@@ -203,6 +203,13 @@ static void on_failed(void *ctx, const char *why)
 	end(s, 1);
 }
 
+static void on_many(void *ctx)
+{
+	struct role *s = ctx;
+
+	ev_timer_start(s->opt.loop, &s->renew);
+}
+
 static void on_filter_ready(void *ctx)
 {
 	struct role *s = ctx;
@@ -243,11 +250,13 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 		.log = s->log,
 		.why = why,
 		.why_size = size,
+		.many = s->consumer != NULL,
 		.judge = s->filter ? judge : NULL,
 		.take = take,
 		.take_block = take_block,
 		.flush = flush,
 		.on_end = on_end,
+		.on_many = on_many,
 		.on_failed = on_failed,
 		.on_state = on_state,
 		.on_closed = on_consumer_closed,
@@ -258,6 +267,57 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 	kafkashow_describe(text, sizeof(text), cfg);
 	log_debug("Connecting to Kafka; %s", text);
 	return consumer_new(out, &opt);
+}
+
+/* ---- another consumer ---- */
+
+static void retire(struct role *s, struct consumer *fresh)
+{
+	struct consumer_counts counts;
+
+	consumer_counts(s->consumer, &counts);
+	s->before.read += counts.read;
+	s->before.skipped += counts.skipped;
+	s->before.outside += counts.outside;
+	s->before.gone += counts.gone;
+	s->before.late += counts.late;
+	s->before.full |= counts.full;
+	if (counts.late_ns > s->before.late_ns)
+		s->before.late_ns = counts.late_ns;
+	s->retired = s->consumer;
+	s->consumer = fresh;
+	keep_left_out(s);
+	consumer_close(s->retired);
+}
+
+static int replace(struct role *s, const struct config *cfg, char *why, size_t size)
+{
+	struct consumer_position *resume = NULL;
+	struct consumer *fresh = NULL;
+	int r = 0;
+
+	*why = '\0';
+	/* Another topic begins where the settings say. */
+	if (!strcmp(cfg->topic, s->opt.cfg->topic))
+		r = consumer_positions(s->consumer, &resume);
+	if (r >= 0)
+		r = open_consumer(s, &fresh, cfg, resume, (size_t)r, why, size);
+	free(resume);
+	if (r < 0 && !*why)
+		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
+	if (r == 0)
+		retire(s, fresh);
+	return r;
+}
+
+static void on_renew(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct role *s = w->data;
+	char why[512];
+
+	/* A reload may have made another. */
+	if (!s->ended && !s->retired && replace(s, s->opt.cfg, why, sizeof(why)) < 0)
+		on_failed(s, why);
 }
 
 /* ---- life ---- */
@@ -271,6 +331,7 @@ static void role_free(struct role *s)
 	if (s->opt.cfg->attended && s->opt.cfg->shutdown_timeout_ms < wait_ms)
 		wait_ms = s->opt.cfg->shutdown_timeout_ms;
 	ev_timer_stop(s->opt.loop, &s->tell_end);
+	ev_timer_stop(s->opt.loop, &s->renew);
 	consumer_free(s->retired, wait_ms);
 	consumer_free(s->consumer, wait_ms);
 	packet_filter_free(s->filter, 0);
@@ -319,7 +380,8 @@ static int role_new(struct role **out, const struct role_options *opt)
 	s->opt = *opt;
 	config_ref(opt->cfg);
 	ev_timer_init(&s->tell_end, on_tell_end, 0, 0);
-	s->tell_end.data = s;
+	ev_timer_init(&s->renew, on_renew, 0, 0);
+	s->tell_end.data = s->renew.data = s;
 	s->began_ms = (int64_t)(ev_now(opt->loop) * 1e3);
 	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
 	r = open_output(s);
@@ -386,45 +448,6 @@ static void role_abandon(struct role *s)
 }
 
 /* ---- reload ---- */
-
-static void retire(struct role *s, struct consumer *fresh)
-{
-	struct consumer_counts counts;
-
-	consumer_counts(s->consumer, &counts);
-	s->before.read += counts.read;
-	s->before.skipped += counts.skipped;
-	s->before.outside += counts.outside;
-	s->before.gone += counts.gone;
-	s->before.late += counts.late;
-	s->before.full |= counts.full;
-	if (counts.late_ns > s->before.late_ns)
-		s->before.late_ns = counts.late_ns;
-	s->retired = s->consumer;
-	s->consumer = fresh;
-	keep_left_out(s);
-	consumer_close(s->retired);
-}
-
-static int replace(struct role *s, const struct config *cfg, char *why, size_t size)
-{
-	struct consumer_position *resume = NULL;
-	struct consumer *fresh = NULL;
-	int r = 0;
-
-	*why = '\0';
-	/* Another topic begins where the settings say. */
-	if (!strcmp(cfg->topic, s->opt.cfg->topic))
-		r = consumer_positions(s->consumer, &resume);
-	if (r >= 0)
-		r = open_consumer(s, &fresh, cfg, resume, (size_t)r, why, size);
-	free(resume);
-	if (r < 0 && !*why)
-		snprintf(why, size, "no new Kafka client: %s", strerror(-r));
-	if (r == 0)
-		retire(s, fresh);
-	return r;
-}
 
 static int role_reload(struct role *s, const struct config *cfg, char *why, size_t size)
 {

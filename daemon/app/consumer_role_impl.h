@@ -22,7 +22,8 @@ struct role {
 	struct consumer *retired;     /* being closed after a reload; else NULL */
 	struct kafkalog *log;         /* of whichever consumer */
 	struct packet_filter *filter; /* NULL: every packet is taken */
-	ev_timer tell_end;            /* outside of everybody's callbacks */
+	ev_timer tell_end;            /* outside of everybody's callbacks, */
+	ev_timer renew;               /* as this: another consumer goes on */
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets that the capture cannot hold */

@@ -6,6 +6,7 @@
 
 #include "config/config_ref.h"
 #include "consumer/consumer_flow.h"
+#include "kafka/kafkaconf.h"
 
 /* ---- the clock: a range of time ---- */
 
@@ -60,10 +61,24 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* ---- what the assignment says ---- */
 
+/* How many there are is known when they are looked up, and that is asked by the client. */
+static bool has_too_many(const struct consumer *c)
+{
+	return c->intake.merged && !c->opt.many && !c->stopped &&
+	       assignment_is_known(c->assignment) &&
+	       assignment_count(c->assignment) > KAFKACONF_FEW_PARTITIONS &&
+	       consumer_flow_records(c) == 0;
+}
+
 static void on_change(void *ctx)
 {
 	struct consumer *c = ctx;
 
+	if (has_too_many(c)) {
+		consumer_stop(c);
+		c->opt.on_many(c->opt.ctx);
+		return;
+	}
 	if (assignment_has_subscribed(c->assignment) && !ev_is_active(&c->tick) && !c->stopped)
 		ev_timer_again(c->opt.loop, &c->tick);
 	consumer_flow_describe(c);
@@ -142,6 +157,14 @@ static bool is_busy(void *ctx)
 	return assignment_is_busy(c->assignment);
 }
 
+static int configure(void *ctx, rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *topic_conf)
+{
+	const struct consumer *c = ctx;
+
+	kafkaconf_for_many(conf, c->opt.cfg);
+	return 0;
+}
+
 static int open_client(struct consumer *c)
 {
 	const struct kafka_options opt = {
@@ -150,6 +173,7 @@ static int open_client(struct consumer *c)
 		.log = c->opt.log,
 		.why = c->opt.why,
 		.why_size = c->opt.why_size,
+		.configure = c->opt.many && intake_is_merged(c->opt.cfg) ? configure : NULL,
 		.on_fatal = on_fatal,
 		.on_connection = on_connection,
 		.on_rebalance = c->group ? on_rebalance : NULL,

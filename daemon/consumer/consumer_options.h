@@ -23,6 +23,7 @@ struct consumer_options {
 	const struct consumer_position *resume; /* borrowed for the call; may be NULL */
 	size_t n_resume;
 	struct kafkalog *log; /* shared with the consumer that this one is to replace */
+	bool many;            /* a read that ends: its client is made for many partitions */
 	char *why;            /* where it is told that the settings are refused; NULL: logged */
 	size_t why_size;
 
@@ -49,6 +50,11 @@ struct consumer_options {
 	 * it.
 	 */
 	void (*on_end)(void *ctx);
+	/*
+	 * A read that ends has more partitions than its client is made for (kafkaconf.h), and has
+	 * stopped, before anything was read: another is to go on, with `many`.
+	 */
+	void (*on_many)(void *ctx);
 	/* Kafka will never give more; `why` is for the last line. */
 	void (*on_failed)(void *ctx, const char *why);
 	/* What the consumer is doing, for STATUS=. */

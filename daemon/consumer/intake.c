@@ -25,9 +25,9 @@
 #define NUDGE_MAX    0.1        /* while nothing comes, twice as long each time */
 #define NO_NUDGE     0x020200ff /* from here on fetch.queue.backoff.ms is short (kafkaconf.c) */
 
-static bool is_group(const struct config *cfg)
+bool intake_is_merged(const struct config *cfg)
 {
-	return cfg->start.offset == CONFIG_OFFSET_STORED;
+	return cfg->exit_at_end && cfg->start.offset != CONFIG_OFFSET_STORED;
 }
 
 /* ---- as they come, and into order ---- */
@@ -227,7 +227,7 @@ int intake_init(struct intake *in, const struct intake_options *opt)
 	int r;
 
 	*in = (struct intake){.opt = *opt};
-	in->merged = opt->cfg->exit_at_end && !is_group(opt->cfg);
+	in->merged = intake_is_merged(opt->cfg);
 	r = open_order(in);
 	if (r < 0)
 		return r;

@@ -58,6 +58,9 @@ struct intake {
 	int32_t nudged; /* the partition that was asked for last */
 };
 
+/* Each partition is read from a queue of its own. */
+bool intake_is_merged(const struct config *cfg);
+
 /* 0 or -ENOMEM. */
 int intake_init(struct intake *in, const struct intake_options *opt);
 

@@ -70,16 +70,19 @@ static const struct pair consumer_defaults[] = {
 /*
  * Of a read that ends, each partition has a queue of its own (intake.h), and these hold for each.
  * One that is ahead of the others in time fills up: to these messages or kilobytes, and what one
- * fetch brings; each message takes about 0.4 KiB beside, so that few of them are to wait. A fetch
- * does not know where we end, and the next one is on its way before we have seen the answer: with
- * more at once, a minute of an hour would cost several mebibytes a partition. A batch that is
- * larger than fetch.message.max.bytes comes whole nevertheless, and librdkafka then asks for as
- * much.
+ * fetch brings; each message takes about 0.4 KiB beside, so that small packets take six times what
+ * was fetched. A batch that is larger than fetch.message.max.bytes comes whole nevertheless, and
+ * librdkafka then asks for as much.
+ *
+ * A broker is asked once at a time: of each partition so much comes in a round trip, and no more. A
+ * fetch does not know where we end, and the next one is on its way before we have seen the answer:
+ * two of them are a mebibyte a partition, which a minute of an hour may cost. With many partitions
+ * the memory allows less (kafkaconf_for_many()).
  */
 static const struct pair merged_defaults[] = {
 	{"queued.min.messages", "100"},
 	{"queued.max.messages.kbytes", "128"},
-	{"fetch.message.max.bytes", "131072"},
+	{"fetch.message.max.bytes", "524288"},
 	{"fetch.max.bytes", "4194304"}, /* a message keeps what came with it in memory */
 	{"fetch.wait.max.ms", "10"},    /* one that is at its end is not to hold up the others */
 	{"fetch.queue.backoff.ms", "1"},
@@ -338,6 +341,15 @@ int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 	*conf = c;
 	*topic_conf = t;
 	return 0;
+}
+
+void kafkaconf_for_many(rd_kafka_conf_t *conf, const struct config *cfg)
+{
+	struct user_properties *given = user_properties_new(cfg);
+
+	if (given != NULL && user_properties_find(given, "fetch.message.max.bytes") == NULL)
+		rd_kafka_conf_set(conf, "fetch.message.max.bytes", "131072", NULL, 0);
+	user_properties_free(given);
 }
 
 static void warn_roles(const struct kafkaprops *props, const struct config *cfg)

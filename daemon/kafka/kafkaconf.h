@@ -21,6 +21,13 @@ int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 		  const struct config *cfg);
 
 /*
+ * Of a read that ends (intake.h): makes it fetch less at once of each partition, for more of them
+ * than these. What the user set stays.
+ */
+#define KAFKACONF_FEW_PARTITIONS 8
+void kafkaconf_for_many(rd_kafka_conf_t *conf, const struct config *cfg);
+
+/*
  * Logs a warning for each property that has no effect in this mode, and for each default of ours
  * that gives way. Apart from kafkaconf_new(), as a client may be made anew many times.
  */

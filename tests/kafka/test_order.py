@@ -49,6 +49,17 @@ def test_partitions_are_merged_and_two_reads_give_the_same(make_topic, tmp_path)
     assert not process.grep('out of order')
 
 
+def test_more_partitions_than_a_client_fetches_much_of(make_topic, tmp_path):
+    """More than 8: a client that fetches less at once takes the place of the first, unnoticed."""
+    topic = make_topic(12)
+    packets = numbered(1200)
+    spread(topic, packets, partitions=12)
+    process, got = read(topic, tmp_path / 'a.pcap', '--from', '@1600000000')
+    assert [captures.sequence(p.data) for p in got] == list(range(1200))
+    assert len(process.grep('^INFO:root:Reading ')) == 1, process.describe()
+    assert process.counts() == (1200, 1200), process.describe()
+
+
 def skewed(count=2000):
     """What two sensors send whose clocks differ by 3 s, in the order it is sent."""
     sent = numbered(count, step_us=5000)

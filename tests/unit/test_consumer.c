@@ -26,6 +26,7 @@ static struct {
 	struct assignment_options assignment;
 	struct group_leave_options leave;
 	struct intake_options intake;
+	struct intake *in;
 	ev_timer *clock;
 	bool (*on_ready)(void *ctx);
 	void *ready_ctx;
@@ -34,7 +35,7 @@ static struct {
 	bool paused, pausing, busy, settled, subscribed, ended, hangs, at_end;
 	rd_kafka_resp_err_t trouble;
 	const char *error;
-	int stored, stopped, closings;
+	int count, stored, stopped, closings;
 	void (*gone)(void *arg);
 	void *gone_arg;
 	/* what the intake does */
@@ -49,7 +50,7 @@ static struct {
 	bool connected, fatal;
 	/* downstream */
 	bool written; /* what flush() says */
-	int flushes, ends, closed, failures;
+	int flushes, ends, closed, failures, many;
 	char state[256], why[256];
 } world;
 
@@ -243,7 +244,7 @@ rd_kafka_resp_err_t assignment_trouble(const struct assignment *a)
 
 int assignment_count(const struct assignment *a)
 {
-	return 4;
+	return world.count;
 }
 
 uint64_t assignment_progress(const struct assignment *a)
@@ -282,9 +283,15 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(vo
 
 /* ---- the intake, and the end in a group ---- */
 
+bool intake_is_merged(const struct config *config)
+{
+	return false;
+}
+
 int intake_init(struct intake *in, const struct intake_options *opt)
 {
 	world.intake = *opt;
+	world.in = in;
 	return 0;
 }
 
@@ -386,6 +393,11 @@ static void on_end(void *ctx)
 	world.ends++;
 }
 
+static void on_many(void *ctx)
+{
+	world.many++;
+}
+
 static void on_failed(void *ctx, const char *why)
 {
 	world.failures++;
@@ -410,6 +422,7 @@ static void reopen_consumer(size_t n_resume)
 		.cfg = &cfg,
 		.flush = flush,
 		.on_end = on_end,
+		.on_many = on_many,
 		.on_failed = on_failed,
 		.on_state = on_state,
 		.on_closed = on_closed,
@@ -418,6 +431,7 @@ static void reopen_consumer(size_t n_resume)
 	memset(&world, 0, sizeof(world));
 	opt.n_resume = n_resume;
 	world.settled = world.connected = world.written = true;
+	world.count = 4;
 	cfg.topic = topic;
 	cfg.brokers = brokers;
 	assert_int_equal(consumer_new(&c, &opt), 0);
@@ -960,6 +974,39 @@ static void test_what_the_coordinator_says_concerns_a_group_alone(void **state)
 	assert_string_equal(world.state, "");
 }
 
+static void change(int partitions)
+{
+	world.count = partitions;
+	world.assignment.on_change(world.assignment.ctx);
+}
+
+/* Another takes its place, which knows: once, and never where something is read already. */
+static void test_a_client_for_few_partitions_that_finds_many(void **state)
+{
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	change(200);
+	assert_int_equal(world.many, 0); /* all of them have one queue */
+	world.in->merged = true;
+	change(8);
+	assert_int_equal(world.many, 0);
+	change(9);
+	assert_int_equal(world.many, 1);
+	assert_int_equal(world.stopped, 1);
+	ready();
+	assert_int_equal(world.runs, 0);
+	change(9);
+	assert_int_equal(world.many, 1);
+	consumer_free(c, 0);
+
+	open_consumer(CONFIG_OFFSET_BEGIN, true);
+	world.in->merged = true;
+	change(8);
+	world.reads = 1;
+	ready();
+	change(9);
+	assert_int_equal(world.many, 0);
+}
+
 static void test_a_fatal_error_is_the_end(void **state)
 {
 	open_consumer(CONFIG_OFFSET_STORED, false);
@@ -1012,6 +1059,7 @@ int main(void)
 		TEST(test_an_error_instead_of_messages_shows_until_some_come),
 		TEST(test_the_end_of_a_partition_ends_an_error_too),
 		TEST(test_what_the_coordinator_says_concerns_a_group_alone),
+		TEST(test_a_client_for_few_partitions_that_finds_many),
 		TEST(test_a_fatal_error_is_the_end),
 	};
 

@@ -105,9 +105,9 @@ static void test_values_in_force(void **state)
 		{CONSUMER "exit-at-end = true;", "enable.partition.eof", "true"},
 		{CONSUMER "to = \"2222-01-01T00:00:00Z\";", "enable.partition.eof", "true"},
 		{CONSUMER "from = \"2222-01-01\";", "enable.partition.eof", "false"},
-		{CONSUMER "to = \"2020-01-01\";", "fetch.message.max.bytes", "131072"},
+		{CONSUMER "to = \"2020-01-01\";", "fetch.message.max.bytes", "524288"},
 		{CONSUMER "to = \"2222-01-01\";", "fetch.message.max.bytes", "1048576"},
-		{CONSUMER "exit-at-end = true;", "fetch.message.max.bytes", "131072"},
+		{CONSUMER "exit-at-end = true;", "fetch.message.max.bytes", "524288"},
 		{CONSUMER "exit-at-end = true;", "queued.max.messages.kbytes", "128"},
 		{CONSUMER "exit-at-end = true;", "queued.min.messages", "100"},
 		{CONSUMER "exit-at-end = true; kafka-offset = \"stored\";",
@@ -125,6 +125,38 @@ static void test_values_in_force(void **state)
 		if (strcmp(value, cases[i].value) != 0)
 			fail_msg("%s: %s is %s, not %s", cases[i].text, cases[i].name, value,
 				 cases[i].value);
+	}
+}
+
+static void test_many_partitions_get_less_at_once(void **state)
+{
+	static const struct {
+		const char *text, *value;
+	} cases[] = {
+		{CONSUMER "exit-at-end = true;", "131072"},
+		{CONSUMER
+		 "exit-at-end = true; kafka-config = (\"fetch.message.max.bytes=524288\");",
+		 "524288"},
+		{CONSUMER "exit-at-end = true; kafka-config = (\"max.partition.fetch.bytes=77\");",
+		 "77"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rd_kafka_topic_conf_t *topic_conf;
+		rd_kafka_conf_t *conf;
+		const struct config *cfg;
+		struct kept kept;
+		char value[16];
+		size_t size = sizeof(value);
+
+		assert_int_equal(load_text(&cfg, &kept, cases[i].text), 0);
+		assert_int_equal(kafkaconf_new(&conf, &topic_conf, cfg), 0);
+		kafkaconf_for_many(conf, cfg);
+		rd_kafka_conf_get(conf, "fetch.message.max.bytes", value, &size);
+		assert_string_equal(value, cases[i].value);
+		rd_kafka_topic_conf_destroy(topic_conf);
+		rd_kafka_conf_destroy(conf);
+		config_unref(cfg);
 	}
 }
 
@@ -532,6 +564,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values_in_force),
+		cmocka_unit_test(test_many_partitions_get_less_at_once),
 		cmocka_unit_test(test_clients_are_made),
 		cmocka_unit_test(test_check_together),
 		cmocka_unit_test(test_check),
