@@ -72,7 +72,7 @@ class Reloaded:
                    self.process.describe)
 
 
-def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path):
+def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path, record):
     # The client that the reload waits for is dead, or dies of what is on its way.
     count = 15000
     trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 100000)
@@ -86,7 +86,8 @@ def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_pat
     assert generator.wait(60) == 0
     trial.wait_delivered(count, 60)
     assert trial.process.stop(timeout=30) == 0, trial.process.describe()
-    assert_all_in_order(trial.process, trial.topic, count)
+    # The purge breaks off a request that is half sent: with blocks mostly there is one.
+    assert_all_in_order(trial.process, trial.topic, count, may_double=record == 'block')
 
 
 def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
