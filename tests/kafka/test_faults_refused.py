@@ -188,7 +188,6 @@ def fill(trial, broker):
     wait.until(lambda: full_warnings(trial.process), OUTAGE + 10, trial.process.describe)
 
 
-@pytest.mark.blocks
 def test_disk_full_then_freed(outage_broker, pair, spawn, full_disk, queue):
     broker = outage_broker
     trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
