@@ -57,12 +57,11 @@ static void refuse_restart(void *ctx, const struct difference *d)
 static void name_place_of_filter(const struct config *cfg, char *why, size_t size)
 {
 	const char *origin = settings_origin(cfg, "filter");
-	char text[1024];
+	char text[1024]; /* what is longer is cut */
 
-	if (!origin || !strstr(why, "filter '"))
-		return;
-	snprintf(text, sizeof(text), "%s", why);
-	snprintf(why, size, "%s: %s", origin, text);
+	if (origin && strstr(why, "filter '") &&
+	    snprintf(text, sizeof(text), "%s: %s", origin, why) > 0)
+		snprintf(why, size, "%s", text);
 }
 
 /* Applies `fresh` in full or not at all. */

@@ -182,11 +182,10 @@ static void format_range_of_number(char *buf, size_t size, const struct setting 
 
 static int set_optional(void *field, const struct setting *setting, const struct given *given)
 {
-	uint32_t value = 0;
-	int r = set_number(&value, setting, given);
+	int r = set_number(field, setting, given);
 
 	if (r == 0)
-		*(uint32_t *)field = value + 1;
+		++*(uint32_t *)field;
 	return r;
 }
 

@@ -71,6 +71,25 @@ static bool is(const struct maker *m, enum extcap_arg_id id, const char *what)
 	return strcmp(extcap_call_value(m->call, id), what) == 0;
 }
 
+/* Not of the dialog, but tshark's -o takes any text. */
+static void check_choice(struct maker *m, enum extcap_arg_id id)
+{
+	const struct extcap_choice *choice = extcap_args()[id].choices;
+	char choices[128] = "";
+	size_t len = 0;
+
+	for (; choice->value; choice++) {
+		if (is(m, id, choice->value))
+			return;
+		len += (size_t)snprintf(choices + len, sizeof(choices) - len, "%s%s",
+					len ? ", " : "", choice->value);
+	}
+	if (m->err == 0)
+		snprintf(m->why, m->size, "%s '%s' is none of %s", extcap_args()[id].name,
+			 m->call->values[id], choices);
+	m->err = m->err ? m->err : -EINVAL;
+}
+
 /* ---- Kafka ---- */
 
 static void add_required(struct maker *m, enum extcap_arg_id id, const char *option)
@@ -178,6 +197,8 @@ static void add_range(struct maker *m, int64_t now_s)
 {
 	bool timed = is(m, EXTCAP_ARG_START, "time");
 
+	check_choice(m, EXTCAP_ARG_START);
+	check_choice(m, EXTCAP_ARG_END);
 	if (is(m, EXTCAP_ARG_END, "time")) {
 		if (timed)
 			add_time(m, "from", EXTCAP_ARG_STARTTIME);

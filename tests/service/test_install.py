@@ -55,9 +55,10 @@ def test_readme_install_ends_with_a_running_service(fresh, tmp_path, broker, top
     hide_test_libraries(fresh)
     link = Link(fresh, 'eth0')
     assert fresh.run('sh', '-c', 'command -v pycapa', check=False).returncode != 0
-    fresh.shell_with_network(
+    built = fresh.shell_with_network(
         'export DEBIAN_FRONTEND=noninteractive; cd /root/pycapa; sudo() { "$@"; }\n'  # we are root
-        + readme_commands(), timeout=600)
+        + readme_commands(), timeout=600).stdout
+    assert 'warning:' not in built, [line for line in built.splitlines() if 'warning:' in line]
     assert fresh.systemctl('is-active', 'pycapa@eth0').stdout.strip() == 'active'
     i = Instance(fresh, 'eth0', broker, topic.name)
     i.wait_status('capturing on eth0')

@@ -240,6 +240,8 @@ static void test_what_is_missing_is_one_line(void **state)
 		{CAPTURE "--topic= --brokers b:1", "no topic is given: "},
 		{CAPTURE GIVEN "--start time", "no start time is given: "},
 		{CAPTURE GIVEN "--end time", "no end time is given: "},
+		{CAPTURE GIVEN "--start beginn", "start 'beginn' is none of now, begin, time"},
+		{CAPTURE GIVEN "--end 10:15", "end '10:15' is none of never, end, time"},
 		{"--capture --extcap-interface pycapa-../x --fifo /f", "pycapa-../x: "},
 		{"--capture --extcap-interface pycapa " GIVEN, "no --fifo is given: "},
 	};
