@@ -55,9 +55,11 @@ def test_a_window_captures_and_stops_at_once(screen, topic, tmp_path):
         with open(f'/proc/{pid}/cmdline') as f:
             assert re.search('--extcap-control-in\0.*--extcap-control-out\0|'
                              '--extcap-control-out\0.*--extcap-control-in\0', f.read())
+        # The packets may be there before the window, and its title.
+        run('xdotool', 'search', '--sync', '--onlyvisible', '--name', 'Capturing', 'windowfocus',
+            '--sync', env=screen, timeout=60)
         began = time.monotonic()
-        run('xdotool', 'search', '--onlyvisible', '--name', 'Capturing', 'windowfocus', '--sync',
-            'key', 'ctrl+e', env=screen)
+        run('xdotool', 'key', 'ctrl+e', env=screen)
         wait.until(lambda: not os.path.exists(f'/proc/{pid}'), 10, 'the end of pycapa')
         assert time.monotonic() - began < 1
         assert window.running()

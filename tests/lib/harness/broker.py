@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import tempfile
 import time
 import uuid
 
@@ -18,6 +19,7 @@ from .proxy import Proxy
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
 TOPICS = itertools.count()
+ARCHIVE = 'classes.jsa'
 
 LOG4J = '''<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="error">
@@ -32,6 +34,30 @@ LOG4J = '''<?xml version="1.0" encoding="UTF-8"?>
 def jars():
     """The directory of the Kafka jars; fetches them when that was not done yet."""
     return run(os.path.join(LIB, 'kafka-jars'), timeout=900).stdout.strip().splitlines()[-1]
+
+
+def java(jars_dir, directory, *options):
+    """The start of a java command line. What it unpacks and never removes stays in `directory`."""
+    archive = os.path.join(jars_dir, ARCHIVE)
+    shared = [f'-XX:SharedArchiveFile={archive}'] if os.path.exists(archive) else []
+    return ['java', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', *shared,
+            f'-Djava.io.tmpdir={directory}', f'-Dlog4j2.configurationFile={directory}/log4j2.xml',
+            *options, '-cp', f'{jars_dir}/*']
+
+
+def archive_classes():
+    """
+    Archives the classes that a node loads beside the jars, once (JEP 350, class data sharing):
+    with it a start takes 60 % of the CPU time.
+    """
+    path = os.path.join(jars(), ARCHIVE)
+    if os.path.exists(path):
+        return
+    fresh = f'{path}.{os.getpid()}'
+    with tempfile.TemporaryDirectory() as directory:
+        broker = Broker(directory, java=[f'-XX:ArchiveClassesAtExit={fresh}']).start()
+        broker.stop()
+    os.rename(fresh, path)
 
 
 class Broker:
@@ -107,18 +133,12 @@ class Broker:
 
     def tool(self, name, *argv, **kwargs):
         """Runs one of Kafka's own command line tools."""
-        log4j = os.path.join(self.directory, 'log4j2.xml')
-        return run('java', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-                   '-XX:-UsePerfData', f'-Djava.io.tmpdir={self.directory}',
-                   f'-Dlog4j2.configurationFile={log4j}', '-cp', f'{self.jars}/*', name, *argv,
-                   **kwargs)
+        return run(*java(self.jars, self.directory, '-Xmx256m'), name, *argv, **kwargs)
 
     def command(self):
-        """The argv of the node. What it unpacks and never removes stays in its directory."""
-        return ['java', '-Xmx768m', '-Xms256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-                '-XX:-UsePerfData', f'-Djava.io.tmpdir={self.directory}',
-                f'-Dlog4j2.configurationFile={self.directory}/log4j2.xml', *self.java,
-                '-cp', f'{self.jars}/*', 'kafka.Kafka', self.config]
+        """The argv of the node."""
+        return [*java(self.jars, self.directory, '-Xmx768m', '-Xms256m', *self.java),
+                'kafka.Kafka', self.config]
 
     def start(self, wait_ready=True):
         assert self.process is None or not self.process.running()
@@ -261,3 +281,7 @@ class Broker:
 
     def __exit__(self, *_):
         self.kill()
+
+
+if __name__ == '__main__':
+    archive_classes()
