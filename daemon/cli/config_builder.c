@@ -117,13 +117,13 @@ static bool decide_mode(struct config_builder *builder)
 	return false;
 }
 
-static void forget(char **field)
+void config_builder_forget(char **field)
 {
 	free(*field);
 	*field = NULL;
 }
 
-static void reset(struct config_builder *builder, const struct setting *setting)
+void config_builder_reset(struct config_builder *builder, const struct setting *setting)
 {
 	char why[128];
 
@@ -161,7 +161,7 @@ static void check_roles(struct config_builder *builder)
 		    builder->source[i] == CONFIG_BUILDER_DEFAULT)
 			continue;
 		if (builder->source[i] == CONFIG_BUILDER_FILE && overruled)
-			reset(builder, s);
+			config_builder_reset(builder, s);
 		else
 			refuse_role(builder, s);
 	}
@@ -179,7 +179,7 @@ static void decide_output(struct config_builder *builder)
 			builder->faults, where_of(builder, "write-file"),
 			"--pretty-print writes text to standard output, where a capture cannot "
 			"go too: give --write-file a file");
-	forget(&cfg->write_file);
+	config_builder_forget(&cfg->write_file);
 }
 
 static void refuse_comments(struct config_builder *builder)
@@ -257,7 +257,7 @@ static void decide_spool(struct config_builder *builder)
 	char *state = state_directory();
 
 	if (cfg->spool_directory != NULL && cfg->spool_directory[0] == '\0')
-		forget(&cfg->spool_directory);
+		config_builder_forget(&cfg->spool_directory);
 	if (cfg->spool_directory != NULL) {
 		expand_spool(builder, state);
 	} else if (live && cfg->instance != NULL &&

@@ -10,6 +10,7 @@
 
 #include "cli/config_faults.h"
 #include "config/config.h"
+#include "config/settings.h"
 
 /* Who set a setting; a higher one wins. */
 enum config_builder_source {
@@ -26,3 +27,8 @@ struct config_builder {
 	bool checking; /* only to be checked: a credential need not be there */
 	bool unknown;  /* one was not: what goes together cannot be told */
 };
+
+/* Frees what the field points at; it is NULL then. */
+void config_builder_forget(char **field);
+/* Back to its default; out of memory is a fault. */
+void config_builder_reset(struct config_builder *builder, const struct setting *setting);

@@ -18,20 +18,6 @@ static const char *where_of(const struct config_builder *builder, const char *na
 	return settings_origin(builder->cfg, name);
 }
 
-static void forget(char **field)
-{
-	free(*field);
-	*field = NULL;
-}
-
-static void reset(struct config_builder *builder, const struct setting *setting)
-{
-	char why[128];
-
-	if (settings_reset(builder->cfg, setting, why, sizeof(why)) < 0)
-		config_faults_add(builder->faults, NULL, "%s", why);
-}
-
 /* A name that no interface can have would be waited for, for ever. */
 static void check_interface(struct config_builder *builder)
 {
@@ -87,7 +73,7 @@ static void check_input(struct config_builder *builder)
 		    builder->source[i] == CONFIG_BUILDER_DEFAULT)
 			continue;
 		if (in_file && overruled)
-			reset(builder, &table[i]);
+			config_builder_reset(builder, &table[i]);
 		else
 			config_faults_add(builder->faults, builder->cfg->where[i],
 					  "%s%sonly for %s: leave it out",
@@ -120,14 +106,14 @@ void input_rules_decide(struct config_builder *builder)
 	if (cfg->mode != CONFIG_MODE_PRODUCER)
 		return;
 	if (cfg->read_file != NULL && interface > file)
-		forget(&cfg->read_file);
+		config_builder_forget(&cfg->read_file);
 	else if (cfg->read_file != NULL && interface == file)
 		config_faults_add(builder->faults, where_of(builder, "read-file"),
 				  "a producer reads either a file or an interface: leave out %s",
 				  file == CONFIG_BUILDER_OPTION ? "-r or -i"
 								: "read-file or interface");
 	if (cfg->read_file != NULL) {
-		forget(&cfg->interface);
+		config_builder_forget(&cfg->interface);
 	} else if (cfg->interface == NULL) {
 		cfg->interface = strdup(cfg->instance != NULL ? cfg->instance : "eth0");
 		if (cfg->interface == NULL)
