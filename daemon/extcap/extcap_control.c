@@ -30,14 +30,11 @@ void extcap_control_send(const struct extcap_control *c, int number, enum extcap
 			 const char *text)
 {
 	uint8_t message[HEADER + TEXT_MAX];
-	size_t len = strlen(text), counted;
+	size_t len = strnlen(text, TEXT_MAX), counted = len + 2;
 	ssize_t n;
 
 	if (c->out < 0)
 		return;
-	if (len > TEXT_MAX)
-		len = TEXT_MAX;
-	counted = len + 2;
 	message[0] = 'T';
 	message[1] = (uint8_t)(counted >> 16);
 	message[2] = (uint8_t)(counted >> 8);
