@@ -18,9 +18,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "app/unix_listen.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/unix_listen.h"
 
 #define RUN_DIRECTORY     "/run/pycapa"
 #define SOCKET_NAME       "/control"

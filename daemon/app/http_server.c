@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "app/unix_listen.h"
+#include "base/listen_socket.h"
 #include "base/log.h"
 
 #define SILENCE_S  2
@@ -185,22 +184,6 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
 
 /* ---- life ---- */
 
-static int listen_tcp(const struct listen_address *address)
-{
-	int fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1, r;
-
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    bind(fd, (const struct sockaddr *)&address->addr, address->len) == 0 &&
-	    listen(fd, BACKLOG) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
 static const char *path_of(const struct http_server *s)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&s->opt.address.addr;
@@ -259,9 +242,9 @@ int http_server_new(struct http_server **out, const struct http_server_options *
 	s->slots = calloc(s->opt.connections, sizeof(*s->slots));
 	for (unsigned int i = 0; s->slots && i < s->opt.connections; i++)
 		s->slots[i].fd = -1;
-	r = !s->slots    ? -ENOMEM
-	    : path_of(s) ? unix_listen(path_of(s), SOCK_STREAM, 0666, BACKLOG)
-			 : listen_tcp(&s->opt.address);
+	r = s->slots ? listen_socket((const struct sockaddr *)&s->opt.address.addr,
+				     s->opt.address.len, 0666, BACKLOG)
+		     : -ENOMEM;
 	if (r >= 0)
 		r = start(s, r);
 	if (r < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/unix_listen.h"
+#include "base/unix_listen.h"
 
 #include <errno.h>
 #include <stdbool.h>
