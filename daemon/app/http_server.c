@@ -191,6 +191,13 @@ static const char *path_of(const struct http_server *s)
 	return un->sun_family == AF_UNIX ? un->sun_path : NULL;
 }
 
+/* Nobody listens there any more. */
+static void leave_path(const struct http_server *s)
+{
+	if (path_of(s))
+		unlink(path_of(s));
+}
+
 static int start(struct http_server *s, int fd)
 {
 	const struct MHD_OptionItem options[] = {
@@ -206,8 +213,11 @@ static int start(struct http_server *s, int fd)
 	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
 				     s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_ARRAY,
 				     options, MHD_OPTION_END);
-	if (!s->daemon)
+	if (!s->daemon) { /* else the socket is its own */
+		close(fd);
+		leave_path(s);
 		return -EIO;
+	}
 	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return -EIO;
@@ -263,8 +273,7 @@ void http_server_free(struct http_server *s)
 	ev_timer_stop(s->opt.loop, &s->timer);
 	if (s->daemon) {
 		MHD_stop_daemon(s->daemon); /* closes the listening socket too */
-		if (path_of(s))
-			unlink(path_of(s));
+		leave_path(s);
 	}
 	free(s->slots);
 	free(s);

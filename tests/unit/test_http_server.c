@@ -344,6 +344,26 @@ static void without_a_descriptor_for_a_client_the_loop_does_not_spin(void **stat
 	assert_non_null(strstr(buf, "all is well"));
 }
 
+/* libmicrohttpd has no descriptor for its epoll: neither socket nor path stays behind. */
+static void a_start_that_fails_leaves_nothing_open(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit enough, one_more;
+	int lowest = dup(0), r, next;
+
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &enough), 0);
+	one_more = enough;
+	one_more.rlim_cur = (rlim_t)lowest + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+	r = http_server_new(&f->server, &f->opt);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &enough), 0);
+	assert_int_equal(r, -EIO);
+	next = dup(0);
+	close(next);
+	assert_int_equal(next, lowest);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -358,6 +378,7 @@ int main(void)
 		CASE(without_a_descriptor_for_a_client_the_loop_does_not_spin),
 		CASE(it_is_quiet),
 		CASE(a_file_in_its_place_stays),
+		CASE(a_start_that_fails_leaves_nothing_open),
 		CASE(a_dead_socket_is_replaced_and_a_living_one_is_not),
 	};
 
