@@ -270,10 +270,12 @@ def read_until(terminal, pattern, seconds=20):
 def test_completion_of_a_word_at_a_terminal(typed, taken, tmp_path):
     for name in ('my file.pcap', 'b$(id>x)'):
         (tmp_path / name).touch()
+    path = f'{os.path.dirname(daemon.BINARY)}:{os.environ["PATH"]}'
     terminal, other = pty.openpty()
     shell = subprocess.Popen(['bash', '--norc', '--noprofile', '-i'], cwd=tmp_path, stdin=other,
                              stdout=other, stderr=other, start_new_session=True,
-                             env={**os.environ, 'TERM': 'dumb', 'INPUTRC': '/dev/null'})
+                             env={**os.environ, 'PATH': path, 'TERM': 'dumb',
+                                  'INPUTRC': '/dev/null'})
     os.close(other)
     try:
         os.write(terminal, f'source {COMPLETION}; pycapa() {{ printf "<%s>" "$@"; }}; '

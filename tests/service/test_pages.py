@@ -142,6 +142,7 @@ def complete(*words):
     """What bash would offer for the last word."""
     script = '''
         . "$1"; shift
+        compopt() { echo "($2)"; }
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
         _pycapa "$1"
         printf '%s\\n' "${COMPREPLY[@]}"'''
@@ -157,7 +158,26 @@ def test_completion_offers_every_long_option():
     assert complete('--kafka-b') == ['--kafka-broker']
 
 
+def forms(row):
+    return ['--' + row['name']] + (['-' + row['short']] if row['short'] != '-' else [])
+
+
 def test_completion_offers_values():
     assert 'lo' in complete('--interface', '')
     assert complete('--partition', 'f') == ['flow']
     assert complete('-o', 'st') == ['stored']
+    assert complete('--kafka-config', '') == complete('-X', '') == ['list', 'dump']
+    rows = [r for r in settings() if r['type'] == 'enum' and r['scope'] != 'file']
+    assert len(rows) > 5
+    for row in rows:
+        for option in forms(row):
+            assert complete(option, '') == re.split(', | or ', row['range']), option
+
+
+def test_completion_offers_files():
+    takes = {'FILE': ['(default)'], 'DIRECTORY': ['(dirnames)']}
+    entries = [name.split() for name, _ in usage() if name.split()[-1] in takes]
+    assert len(entries) > 4
+    for *options, value in entries:
+        for option in options:
+            assert complete(option.rstrip(','), '') == takes[value], option
