@@ -10,8 +10,7 @@
 #include "base/units.h"
 #include "cli/argwords.h"
 #include "config/start_offset.h"
-
-#define MAX_WORDS 64
+#include "words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,35 +44,18 @@ static void parse_values(const char *word)
 	closest_name_offer(&near, "kafka-broker");
 }
 
-/* Each word is its own allocation, so that a read beyond it is seen. */
-static int split(char **argv, char *text)
-{
-	char *word;
-	int argc = 0;
-
-	argv[argc++] = strdup("pycapa");
-	while ((word = strsep(&text, "\n")) != NULL && argc < MAX_WORDS)
-		argv[argc++] = strdup(word);
-	return argc;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct faults faults = {.report = ignore};
-	struct argwords words;
-	char *argv[MAX_WORDS], *text = strndup((const char *)data, size);
-	int argc;
+	struct argwords parsed;
+	struct words words;
 
-	if (text == NULL)
-		return 0;
-	argc = split(argv, text);
-	for (int i = 1; i < argc; i++)
-		parse_values(argv[i]);
-	if (argwords_parse(&words, argc, argv, &faults) < 0 && faults.count != 1)
+	words_split(&words, data, size);
+	for (int i = 1; i < words.n; i++)
+		parse_values(words.list[i]);
+	if (argwords_parse(&parsed, words.n, words.list, &faults) < 0 && faults.count != 1)
 		abort();
-	argwords_clear(&words);
-	for (int i = 0; i < argc; i++)
-		free(argv[i]);
-	free(text);
+	argwords_clear(&parsed);
+	words_free(&words);
 	return 0;
 }
