@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "cli/effect_rules.h"
 #include "cli/input_rules.h"
 #include "cli/start_rules.h"
 #include "config/brokers.h"
@@ -350,6 +351,7 @@ void config_builder_finish(struct config_builder *builder)
 	decide_spool(builder);
 	check_spool(builder);
 	check_properties(builder);
+	effect_rules_warn(builder);
 }
 
 /* What one word that is no filter was probably to be, if that is known. */

@@ -144,11 +144,16 @@ static void check_once(struct options *opt, struct faults *faults)
 	}
 }
 
-/* Of a list only where Kafka is counts, and which topic. */
+/* Of a list only where Kafka is counts, and which topic. It reads, as -c does. */
 static bool is_for_list(const struct setting *s)
 {
-	return s->type == SETTING_ACTION || s->group == SETTING_GROUP_KAFKA ||
-	       strcmp(s->name, "log-level") == 0 || strcmp(s->name, "quiet") == 0;
+	static const char *const names[] = {"list-topics", "all",       "json", "config",
+					    "consumer",    "log-level", "quiet"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(s->name, names[i]) == 0)
+			return true;
+	return s->group == SETTING_GROUP_KAFKA;
 }
 
 /* The topic is a word of its own (-L TOPIC), a value (--list-topics=TOPIC), or that of -t. */

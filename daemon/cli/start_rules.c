@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/start_rules.h"
 
-#include "base/log.h"
 #include "config/settings_value.h"
 #include "config/time_range.h"
 
@@ -53,26 +52,14 @@ static void decide_start(struct config_builder *builder)
 	}
 }
 
-/* Rather than to let somebody think that it had been heeded. */
-static void warn_slack(const struct config_builder *builder)
-{
-	if (source_of(builder, "slack") != CONFIG_BUILDER_DEFAULT && builder->faults->count == 0)
-		log_warn("%s: slack has no effect without --from or --to",
-			 where_of(builder, "slack"));
-}
-
 void start_rules_range(struct config_builder *builder)
 {
 	struct config *cfg = builder->cfg;
 	const char *name;
 	char why[256];
 
-	if (cfg->mode != CONFIG_MODE_CONSUMER)
+	if (cfg->mode != CONFIG_MODE_CONSUMER || !time_range_is_set(cfg))
 		return;
-	if (!time_range_is_set(cfg)) {
-		warn_slack(builder);
-		return;
-	}
 	decide_start(builder);
 	if (!time_range_is_set(cfg))
 		return;

@@ -169,7 +169,7 @@ static const struct setting table[] = {
 	 .help = "Capture only packets that come in, or only those that go out."},
 	{.name = "fanout", .metavar = "GROUP", FIELD(fanout, OPTIONAL), IN_INPUT,
 	 .change = CONFIG_CHANGE_CAPTURE, .shown = "all packets are captured", .max = 65535,
-	 .live = true,
+	 .live = true, .once = "an instance is in one group",
 	 .help = "Share the packets of the interface with the other instances on this host that "
 		 "have the same group: each flow goes to one of them."},
 	{.name = "time-stamp-precision", .metavar = "PRECISION", FIELD(time_stamp_precision, ENUM),
@@ -218,6 +218,7 @@ static const struct setting table[] = {
 	{.name = "spool-directory", .metavar = "DIRECTORY", FIELD(spool_directory, STRING),
 	 IN_DELIVERY, .change = CONFIG_CHANGE_RESTART,
 	 .shown = "$STATE_DIRECTORY in a service, otherwise no spool",
+	 .once = "an instance has one spool",
 	 .help = "Directory for packets that Kafka cannot take yet; \"\" turns the spool off. "
 		 "$STATE_DIRECTORY stands for the service's state directory."},
 	{.name = "spool-size", .metavar = "SIZE", SIZE(spool_size, "bytes", 1), IN_DELIVERY,
@@ -298,11 +299,13 @@ static const struct setting table[] = {
 	 .help = "How often to log the counters; 0 means never."},
 	{.name = "metrics-listen", .metavar = "ADDRESS:PORT", FIELD(metrics_listen, STRING), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .min = 1, .shown = "nowhere", .check = listen_address_check,
+	 .once = "an instance listens at one address",
 	 .help = "Answer GET /metrics (Prometheus) and GET /healthz here: 127.0.0.1:9917, "
 		 "[::1]:9917 or, with a slash in front, the path of a UNIX socket. A port alone "
 		 "is that of 127.0.0.1."},
 	{.name = "metrics-textfile", .metavar = "FILE", FIELD(metrics_textfile, STRING), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .min = 1, .shown = "none",
+	 .once = "an instance writes one such file",
 	 .help = "Write the metrics to FILE every 15 s, for node_exporter's textfile collector."},
 	{.name = "stall-timeout", .metavar = "TIME", TIME(stall_timeout_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .min = 1, .max = DAY,

@@ -442,6 +442,35 @@ static void test_lists_of_topics(void **state)
 	}
 }
 
+/* What is taken, and does nothing, has a line. */
+static void test_what_has_no_effect_is_said(void **state)
+{
+	static const struct {
+		const char *line, *said; /* NULL: nothing */
+	} cases[] = {
+		{"-p --block-size 8K", "--block-size: block-size has no effect without record"},
+		{"-p --block-time 8", "--block-time: block-time has no effect without record"},
+		{"-p --record block --block-size 8K --block-time 8", NULL},
+		{"-p --partition key --partition-inner", "no effect unless partition is flow or"},
+		{"-p --partition host --partition-inner", NULL},
+		{"-p --immediate-mode --buffer-timeout 1", "no effect with immediate-mode"},
+		{"-p --buffer-timeout 1", NULL},
+		{"-p --spool-size 1G", "no effect without --spool-directory"},
+		{"-p --spool-sync 1", "no effect without --spool-directory"},
+		{"-p --spool-size 1G --spool-directory x", NULL},
+		{"-c --slack 1h", "--slack: slack has no effect without --from or --to"},
+		{"-c --slack 1h --to -1h", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		take(cases[i].line);
+		if (cases[i].said != NULL ? strstr(given.said, cases[i].said) == NULL
+					  : given.said[0] != '\0')
+			fail_msg("'%s' said: %s", cases[i].line, given.said);
+		let_go();
+	}
+}
+
 /* Each is refused by one line that holds the words. */
 static void test_refused(void **state)
 {
@@ -496,6 +525,11 @@ static void test_refused(void **state)
 		{"-p -r a -r b", "-r/--read-file: given twice, as a and b: one run reads one file"},
 		{"-p -t a -tb", "-t/--kafka-topic: given twice, as a and b"},
 		{"-C a -C b", "-C/--config: given twice, as a and b"},
+		{"-p --fanout 1 --fanout=2",
+		 "--fanout: given twice, as 1 and 2: an instance is in"},
+		{"-p --metrics-listen 1 --metrics-listen 2", "--metrics-listen: given twice"},
+		{"-p --metrics-textfile a --metrics-textfile b", "--metrics-textfile: given twice"},
+		{"-p --spool-directory a --spool-directory b", "--spool-directory: given twice"},
 		/* What has no effect. */
 		{"-c -i lo", "-i/--interface: only for a producer: leave it out, or use -p"},
 		{"-c -s 100", "-s/--snaplen: only for a producer"},
@@ -522,6 +556,9 @@ static void test_refused(void **state)
 		{"-L x -t y", "lists all topics or one: leave out y or x"},
 		{"--list-topics= -w f", "-w/--write-file: has no effect with -L: leave it out"},
 		{"-L -i lo", "-i/--interface: has no effect with -L"},
+		{"-p -L", "-p/--producer: has no effect with -L"},
+		{"--check-config -C f -L", "--check-config: has no effect with -L"},
+		{"-D -L", "-D/--list-interfaces: has no effect with -L"},
 		{"-L --from -1h", "--from: has no effect with -L"},
 		{"-L -X linger.mss=1", "did you mean linger.ms?"},
 		{"-c --json", "--json: is for a list of topics: add -L"},
@@ -872,6 +909,7 @@ int main(void)
 		cmocka_unit_test(test_filters_that_compile_somewhere),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_lists_of_topics),
+		cmocka_unit_test(test_what_has_no_effect_is_said),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secrets_in_argv),
 		cmocka_unit_test(test_reload),
