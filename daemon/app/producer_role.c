@@ -315,9 +315,14 @@ static void on_capture_opened(void *ctx, int err)
 /* Who shares the interface with us. */
 static int join_members(struct role *s, const struct config *cfg)
 {
+	int r = 0;
+
 	members_free(s->members);
 	s->members = NULL;
-	return cfg->fanout ? members_new(&s->members, (uint16_t)(cfg->fanout - 1), s->own) : 0;
+	if (cfg->fanout)
+		r = members_new(&s->members, (uint16_t)(cfg->fanout - 1), s->own);
+	members_set_filter(s->members, cfg->filter, (int)cfg->direction);
+	return r;
 }
 
 static void end_reload(struct role *s, const struct config *cfg, struct outclient *next, int err)
@@ -332,6 +337,8 @@ static void end_reload(struct role *s, const struct config *cfg, struct outclien
 	/* Without it the capture goes on, and may feed on the others': it was said. */
 	if (s->cfg->fanout != cfg->fanout)
 		join_members(s, cfg);
+	else
+		members_set_filter(s->members, cfg->filter, (int)cfg->direction);
 	config_hold(&s->cfg, cfg);
 }
 

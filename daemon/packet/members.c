@@ -6,9 +6,13 @@
  * those it has heard of: whoever comes after has made itself heard.
  *
  * Whoever cannot be sent to has ended, killed or not: its connections are closed.
+ *
+ * Sending may wait, for one that is stopped and has a full queue. So no lock is held over it, as
+ * the loop takes that; each thread that sends fills a message of its own.
  */
 #include "packet/members.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -28,12 +32,15 @@
 #include "packet/own_traffic.h"
 
 #define PLACES    256 /* what the kernel takes in a group */
-#define MAGIC     0x70796631U
+#define MAGIC     0x70796632U
 #define ANSWER_MS 200
 #define ROOM_US   50000 /* a queue that is full is waited for, where somebody waits for an answer */
 #define TELL_MS   1000
 #define SHARE_MS                                                                                   \
-	5000 /* the share is that of the last 5 to 10 s: all tell theirs at other moments */
+	5000        /* the share is that of the last 5 to 10 s: all tell theirs at other moments */
+#define DIFFERENT 5 /* looks in a row, one a second: those of a group are reloaded one by one */
+
+static_assert(PLACES <= OWN_TRAFFIC_OTHERS, "an owner a place");
 
 struct message {
 	uint32_t magic;
@@ -41,6 +48,7 @@ struct message {
 	uint32_t answers; /* the message with this number; 0: none */
 	uint32_t n;
 	uint64_t packets;
+	uint64_t filter; /* tells one from another; 0: not known yet */
 	struct own_connection list[OWN_TRAFFIC_MAX];
 };
 
@@ -52,6 +60,7 @@ struct progress {
 
 struct member {
 	bool here;
+	uint64_t filter;
 	struct progress packets;
 };
 
@@ -62,14 +71,20 @@ struct members {
 	int fd, wake;
 	pthread_t thread;
 	atomic_bool ending;
-	pthread_mutex_t lock; /* of all below but `in` */
+	pthread_mutex_t lock; /* of the next lines; held for no call that waits */
 	pthread_cond_t answered;
-	uint32_t number;
-	unsigned int awaited; /* answers to it */
+	uint32_t number;      /* of the last message that is to be answered */
+	unsigned int answers; /* to it */
+	uint64_t filter;
 	struct progress packets;
-	uint64_t rolled; /* ms, when the last interval began */
 	struct member list[PLACES];
-	bool said_foreign; /* the thread's, as is `in` */
+	/* The loop's: */
+	uint64_t rolled;        /* ms, when the last interval began */
+	unsigned int different; /* looks in a row that found another filter */
+	/* Of whoever tells of a change: one at a time, as own_traffic has it. */
+	struct message news;
+	/* The thread's: */
+	bool said_foreign;
 	struct message out, in;
 };
 
@@ -83,83 +98,116 @@ static socklen_t address_of(const struct members *m, unsigned int place, struct 
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
-/* ---- telling; locked ---- */
+/* ---- telling ---- */
 
 static size_t size_of(const struct message *msg)
 {
 	return offsetof(struct message, list) + msg->n * sizeof(msg->list[0]);
 }
 
-static void fill(struct members *m, uint32_t number, uint32_t answers)
+static void fill(struct members *m, struct message *msg, uint32_t number, uint32_t answers)
 {
-	m->out.magic = MAGIC;
-	m->out.number = number;
-	m->out.answers = answers;
-	m->out.packets = m->packets.now;
-	m->out.n = (uint32_t)own_traffic_list(m->own, m->out.list, OWN_TRAFFIC_MAX);
+	msg->magic = MAGIC;
+	msg->number = number;
+	msg->answers = answers;
+	msg->n = (uint32_t)own_traffic_list(m->own, msg->list, OWN_TRAFFIC_MAX);
+	pthread_mutex_lock(&m->lock);
+	msg->packets = m->packets.now;
+	msg->filter = m->filter;
+	pthread_mutex_unlock(&m->lock);
 }
 
-static bool send_to(struct members *m, unsigned int place, bool patient)
+static bool send_to(struct members *m, const struct message *msg, unsigned int place, bool patient)
 {
 	struct sockaddr_un to;
 	socklen_t len = address_of(m, place, &to);
 
-	return sendto(m->fd, &m->out, size_of(&m->out), patient ? 0 : MSG_DONTWAIT,
-		      (struct sockaddr *)&to, len) >= 0;
+	return sendto(m->fd, msg, size_of(msg), patient ? 0 : MSG_DONTWAIT, (struct sockaddr *)&to,
+		      len) >= 0;
+}
+
+static bool is_here(struct members *m, unsigned int place)
+{
+	bool here;
+
+	pthread_mutex_lock(&m->lock);
+	here = m->list[place].here;
+	pthread_mutex_unlock(&m->lock);
+	return here;
+}
+
+static void forget(struct members *m, unsigned int place)
+{
+	pthread_mutex_lock(&m->lock);
+	m->list[place].here = false;
+	pthread_mutex_unlock(&m->lock);
+	own_traffic_learn(m->own, place + 1, NULL, 0);
 }
 
 /*
  * Returns how many have it. From `until` on no queue is waited for: anybody can have a place, and
  * not read.
  */
-static unsigned int send_to_all(struct members *m, bool everywhere, uint64_t until)
+static unsigned int send_to_all(struct members *m, const struct message *msg, bool everywhere,
+				uint64_t until)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < PLACES; i++) {
-		struct member *other = &m->list[i];
+		bool here = i != m->place && is_here(m, i);
+		bool patient = until && thread_now_ms() < until && !atomic_load(&m->ending);
 
-		if (i == m->place || (!other->here && !everywhere))
+		if (i == m->place || (!here && !everywhere))
 			continue;
-		if (send_to(m, i, until && thread_now_ms() < until)) {
+		if (send_to(m, msg, i, patient))
 			n++;
-		} else if (other->here && errno == ECONNREFUSED) {
-			other->here = false;
-			own_traffic_learn(m->own, i + 1, NULL, 0);
-		}
+		else if (here && errno == ECONNREFUSED)
+			forget(m, i);
 	}
 	return n;
+}
+
+static uint32_t next_number(struct members *m)
+{
+	uint32_t number;
+
+	pthread_mutex_lock(&m->lock);
+	m->number += m->number == UINT32_MAX ? 2 : 1;
+	m->answers = 0;
+	number = m->number;
+	pthread_mutex_unlock(&m->lock);
+	return number;
 }
 
 /* Waits until all have answered. */
 static void tell_and_wait(struct members *m, bool everywhere)
 {
 	uint64_t until = thread_now_ms() + ANSWER_MS;
+	unsigned int asked;
 
+	fill(m, &m->news, next_number(m), 0);
+	asked = send_to_all(m, &m->news, everywhere, until);
 	pthread_mutex_lock(&m->lock);
-	m->number += m->number == UINT32_MAX ? 2 : 1;
-	fill(m, m->number, 0);
-	m->awaited = send_to_all(m, everywhere, until);
-	while (m->awaited && thread_now_ms() < until)
+	while (m->answers < asked && thread_now_ms() < until && !atomic_load(&m->ending))
 		thread_cond_wait(&m->answered, &m->lock, until);
 	pthread_mutex_unlock(&m->lock);
 }
 
-static void tell(struct members *m)
+static void tell(struct members *m, struct message *msg)
 {
-	pthread_mutex_lock(&m->lock);
-	fill(m, 0, 0);
-	send_to_all(m, false, 0);
-	pthread_mutex_unlock(&m->lock);
+	fill(m, msg, 0, 0);
+	send_to_all(m, msg, false, 0);
 }
 
 /* On whichever thread opens or closes a connection. */
 static void on_change(void *ctx, bool fresh)
 {
+	struct members *m = ctx;
+
 	if (fresh)
-		tell_and_wait(ctx, false);
+		tell_and_wait(m, false);
 	else
-		tell(ctx);
+		tell(m, &m->news);
 }
 
 /* ---- the thread ---- */
@@ -175,14 +223,17 @@ static void take(struct members *m, unsigned int place)
 	if (!other->here || msg->packets < other->packets.now)
 		other->packets.before = other->packets.next = msg->packets;
 	other->here = true;
+	other->filter = msg->filter;
 	other->packets.now = msg->packets;
-	if (msg->answers && msg->answers == m->number && m->awaited && --m->awaited == 0)
+	if (msg->answers && msg->answers == m->number) {
+		m->answers++;
 		pthread_cond_signal(&m->answered);
-	if (msg->number) {
-		fill(m, 0, msg->number);
-		send_to(m, place, true);
 	}
 	pthread_mutex_unlock(&m->lock);
+	if (msg->number) {
+		fill(m, &m->out, 0, msg->number);
+		send_to(m, &m->out, place, true);
+	}
 }
 
 /* PLACES: none of the group's. */
@@ -252,7 +303,7 @@ static void *listen_to_all(void *arg)
 		uint64_t now = thread_now_ms();
 
 		if (now >= due) {
-			tell(m);
+			tell(m, &m->out);
 			due = now + TELL_MS;
 		}
 		if (poll(fds, 2, (int)(due - now)) > 0 && fds[0].revents)
@@ -294,11 +345,28 @@ static void free_all(struct members *m)
 	free(m);
 }
 
+/* Returns 0: it is no reason not to capture, other than what happened before. */
+static int explain(uint16_t group, int err)
+{
+	if (err != -EADDRINUSE) {
+		log_error("fanout %u: the other instances of the group cannot be told of our "
+			  "connections to Kafka: %s",
+			  group, strerror(-err));
+		return err;
+	}
+	log_warn("fanout %u: other programs have all names of the group (ss -xa shows "
+		 "@pycapa-fanout-%u-0 to -%d), so its instances capture each other's connections "
+		 "to Kafka: end those programs, or take another group, and restart",
+		 group, group, PLACES - 1);
+	return 0;
+}
+
 int members_new(struct members **out, uint16_t group, struct own_traffic *own)
 {
 	struct members *m = calloc(1, sizeof(*m));
 	int r;
 
+	*out = NULL;
 	if (!m)
 		return -ENOMEM;
 	m->own = own;
@@ -310,11 +378,8 @@ int members_new(struct members **out, uint16_t group, struct own_traffic *own)
 	if (r == 0)
 		r = thread_start(&m->thread, listen_to_all, m);
 	if (r < 0) {
-		log_error("fanout %u: the other instances of the group cannot be told of our "
-			  "connections to Kafka: %s",
-			  group, strerror(-r));
 		free_all(m);
-		return r;
+		return explain(group, r);
 	}
 	m->rolled = thread_now_ms();
 	tell_and_wait(m, true);
@@ -322,6 +387,45 @@ int members_new(struct members **out, uint16_t group, struct own_traffic *own)
 	*out = m;
 	return 0;
 }
+
+/* ---- what they capture ---- */
+
+/* FNV-1a, never 0. */
+static uint64_t hash(const char *text, int direction)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325) + (uint64_t)direction;
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return h ? h : 1;
+}
+
+void members_set_filter(struct members *m, const char *filter, int direction)
+{
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->lock);
+	m->filter = hash(filter ? filter : "", direction);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Locked. */
+static bool has_another_filter(const struct members *m, const struct member *other)
+{
+	return other->here && m->filter && other->filter && other->filter != m->filter;
+}
+
+static void compare_filters(struct members *m, bool different)
+{
+	m->different = different ? m->different + 1 : 0;
+	if (m->different == DIFFERENT)
+		log_warn("fanout %u: another instance of the group has another filter or "
+			 "direction: what an instance rejects is captured by none, and is not "
+			 "counted. Give all of them the same",
+			 m->group);
+}
+
+/* ---- shares ---- */
 
 /* As a share of both. */
 static void put_share(char *buf, size_t size, uint64_t part, uint64_t whole)
@@ -347,7 +451,7 @@ void members_describe(struct members *m, uint64_t packets, char *buf, size_t siz
 {
 	unsigned int instances = 1;
 	uint64_t ours, all, now = thread_now_ms();
-	bool roll = now - m->rolled > SHARE_MS;
+	bool roll = now - m->rolled > SHARE_MS, different = false;
 	char share[64] = "";
 
 	pthread_mutex_lock(&m->lock);
@@ -361,8 +465,10 @@ void members_describe(struct members *m, uint64_t packets, char *buf, size_t siz
 			continue;
 		instances++;
 		all += measure(&other->packets, roll);
+		different |= has_another_filter(m, other);
 	}
 	pthread_mutex_unlock(&m->lock);
+	compare_filters(m, different);
 	put_share(share, sizeof(share), ours, all);
 	snprintf(buf, size, ", fanout %u: %s%u instance%s", m->group, share, instances,
 		 instances == 1 ? "" : "s");
@@ -374,8 +480,11 @@ void members_free(struct members *m)
 
 	if (!m)
 		return;
-	own_traffic_watch(m->own, NULL, NULL);
 	atomic_store(&m->ending, true);
+	pthread_mutex_lock(&m->lock);
+	pthread_cond_broadcast(&m->answered);
+	pthread_mutex_unlock(&m->lock);
+	own_traffic_watch(m->own, NULL, NULL);
 	if (write(m->wake, &one, sizeof(one)) < 0)
 		log_debug("fanout %u: %s", m->group, strerror(errno));
 	pthread_join(m->thread, NULL);

@@ -23,6 +23,7 @@
 #include "packet/dissect.h"
 
 #define FORGET_AFTER_S 60
+#define FULL_LINE_S    600
 #define CLOSED         (-1)
 #define FOREIGN        INT_MAX /* open, of another process */
 
@@ -38,7 +39,9 @@ struct own_traffic {
 	_Atomic uint64_t ports[65536 / 64];
 	pthread_mutex_t lock;
 	struct connection connections[OWN_TRAFFIC_MAX];
-	size_t used; /* rows ever used: the search ends there */
+	size_t used;                            /* rows ever used: the search ends there */
+	size_t missing[OWN_TRAFFIC_OTHERS + 1]; /* open ones without a row, by owner */
+	struct log_limit full;
 	pthread_mutex_t watching;
 	void (*on_change)(void *ctx, bool fresh);
 	void *ctx;
@@ -172,10 +175,41 @@ static void put(struct own_traffic *o, const struct connection *fresh)
 {
 	struct connection *row = free_row(o);
 
-	if (!row)
+	if (!row) {
+		o->missing[fresh->owner]++;
 		return;
+	}
 	*row = *fresh;
 	mark_port(o, fresh->c.local.port, true);
+}
+
+size_t own_traffic_missing(struct own_traffic *o)
+{
+	size_t missing = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i <= OWN_TRAFFIC_OTHERS; i++)
+		missing += o->missing[i];
+	pthread_mutex_unlock(&o->lock);
+	return missing;
+}
+
+/* After what may have filled it. */
+static void warn_full(struct own_traffic *o)
+{
+	size_t missing = own_traffic_missing(o);
+	uint64_t held;
+	bool now;
+
+	if (!missing)
+		return;
+	pthread_mutex_lock(&o->lock);
+	now = log_limit_pass(&o->full, FULL_LINE_S, &held);
+	pthread_mutex_unlock(&o->lock);
+	if (now)
+		log_warn("%d connections to Kafka are known as our own, and there is no room for "
+			 "%zu more: the capture includes those",
+			 OWN_TRAFFIC_MAX, missing);
 }
 
 static void add(struct own_traffic *o, int fd, const struct sockaddr *addr)
@@ -193,6 +227,7 @@ static void add(struct own_traffic *o, int fd, const struct sockaddr *addr)
 	pthread_mutex_lock(&o->lock);
 	put(o, &row);
 	pthread_mutex_unlock(&o->lock);
+	warn_full(o);
 }
 
 /* The kernel chose the local address in connect(2): from now on the match is exact. */
@@ -242,13 +277,19 @@ static void end(struct connection *row)
 
 int own_traffic_close(struct own_traffic *o, int fd)
 {
+	bool known = false;
+
 	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->used; i++) {
 		struct connection *row = &o->connections[i];
 
-		if (row->c.local.port && row->fd == fd)
-			end(row);
+		if (!row->c.local.port || row->fd != fd)
+			continue;
+		end(row);
+		known = true;
 	}
+	if (!known && o->missing[0])
+		o->missing[0]--;
 	pthread_mutex_unlock(&o->lock);
 	tell(o, false);
 	return close(fd);
@@ -320,6 +361,7 @@ void own_traffic_learn(struct own_traffic *o, unsigned int owner, const struct o
 		if (row->owner == owner && row->fd == FOREIGN && !is_among(&row->c, list, n))
 			end(row);
 	}
+	o->missing[owner] = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct connection fresh = {.c = list[i], .fd = FOREIGN, .owner = owner};
 		struct connection *row = find_foreign(o, owner, &list[i]);
@@ -330,6 +372,7 @@ void own_traffic_learn(struct own_traffic *o, unsigned int owner, const struct o
 			put(o, &fresh);
 	}
 	pthread_mutex_unlock(&o->lock);
+	warn_full(o);
 }
 
 /* ---- packets ---- */

@@ -20,7 +20,8 @@
 
 struct own_traffic;
 
-#define OWN_TRAFFIC_MAX 1024 /* connections in the registry */
+#define OWN_TRAFFIC_MAX    1024 /* connections in the registry */
+#define OWN_TRAFFIC_OTHERS 256  /* other processes */
 
 struct own_endpoint {
 	uint8_t addr[16]; /* IPv4 in the first 4 bytes, the rest 0 */
@@ -58,8 +59,14 @@ void own_traffic_watch(struct own_traffic *o, void (*fn)(void *ctx, bool fresh),
 size_t own_traffic_list(struct own_traffic *o, struct own_connection *out, size_t max);
 
 /*
- * All the open ones of another process, `owner` (not 0), now: they count as ours. What it had and
- * is not among them is closed. Any thread.
+ * How many open connections, of all processes, the registry has no room for, so that they count as
+ * others' traffic: a line says so.
+ */
+size_t own_traffic_missing(struct own_traffic *o);
+
+/*
+ * All the open ones of another process, `owner` (1 to OWN_TRAFFIC_OTHERS), now: they count as ours.
+ * What it had and is not among them is closed. Any thread.
  */
 void own_traffic_learn(struct own_traffic *o, unsigned int owner, const struct own_connection *list,
 		       size_t n);

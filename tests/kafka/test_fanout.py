@@ -81,23 +81,28 @@ def numbers(*topics):
     return Counter(captures.sequence(r.value) for t in topics for r in t.records())
 
 
+def packets(topic):
+    """Of records of either kind."""
+    return [p for r in topic.records() for p in captures.packets_in(r.value, r.headers)]
+
+
 def doubled(counts):
     return {n for n, times in counts.items() if times > 1}
 
 
-@pytest.mark.parametrize('count', [2, 4])
-def test_instances_share_the_packets_at_full_speed(members, pair, count):
-    processes = [members.start_apart('-B', '8M') for _ in range(count)]
+@pytest.mark.parametrize('count,kind', [(2, 'block'), (4, 'packet')])
+def test_instances_share_the_packets_at_full_speed(members, pair, count, kind):
+    processes = [members.start_apart('-B', '8M', '--record', kind) for _ in range(count)]
     sent = traffic.send(pair, 50000, 0, size=128, flows=FLOWS)
     wait_had(processes, sent)
     for process in processes:
         members.stop(process)
     assert members.had() == sent, members.ended
-    records = [p.topic.records() for p in processes]
-    assert all(records), [len(r) for r in records]
-    counts = Counter(captures.sequence(r.value) for found in records for r in found)
+    frames = [packets(p.topic) for p in processes]
+    assert all(frames), [len(f) for f in frames]
+    counts = Counter(captures.sequence(frame) for found in frames for frame in found)
     assert not doubled(counts) and len(counts) == sent - members.dropped()
-    homes = [{r.value[26:38] for r in found} for found in records]
+    homes = [{frame[26:38] for frame in found} for found in frames]
     assert sum(map(len, homes)) == len(set.union(*homes)) == FLOWS, 'each flow in one instance'
 
 

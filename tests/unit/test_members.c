@@ -9,17 +9,48 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "lines.h"
 #include "packet/members.h"
 #include "packet/own_traffic.h"
 
 #define WAIT_MS 10000
+
+#define PLACES 256
+
+/* To somebody who does not read: the next message of this thread waits until the test lets it go.
+ */
+static _Thread_local bool held_up;
+static struct {
+	bool gave_up;
+	sem_t waits, go;
+} full;
+
+/* In place of libc's. */
+ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG to,
+	       socklen_t to_len)
+{
+	struct timespec until;
+
+	if (held_up) {
+		held_up = false;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += WAIT_MS / 1000;
+		sem_post(&full.waits);
+		full.gave_up |= sem_timedwait(&full.go, &until) < 0;
+	}
+	return syscall(SYS_sendto, fd, buf, len, flags, to.__sockaddr__, to_len);
+}
 
 struct instance {
 	struct own_traffic *own;
@@ -138,17 +169,35 @@ static void test_each_has_its_share(void **state)
 	end(&a);
 }
 
-/* Somebody else has the place, and reads nothing. */
-static int take_place(unsigned int place)
+static socklen_t address_of(struct sockaddr_un *out, unsigned int place)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), from;
-	int n = snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "pycapa-fanout-%u-%u", group(),
-			 place);
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-	unsigned int sent;
+	int n;
+
+	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
+	n = snprintf(out->sun_path + 1, sizeof(out->sun_path) - 1, "pycapa-fanout-%u-%u", group(),
+		     place);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+}
+
+/* Somebody else has the place. */
+static int bind_place(unsigned int place)
+{
+	struct sockaddr_un to;
+	socklen_t len = address_of(&to, place);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&to, len), 0);
+	return fd;
+}
+
+/* And reads nothing. */
+static int take_place(unsigned int place)
+{
+	struct sockaddr_un to;
+	socklen_t len = address_of(&to, place);
+	int fd = bind_place(place), from;
+	unsigned int sent;
+
 	/* What one may send is limited too. */
 	do {
 		from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -175,6 +224,94 @@ static void test_who_does_not_read_holds_up_nobody(void **state)
 		close(fds[i]);
 }
 
+/* The loop asks each second, also while a connection waits for one that is stopped. */
+static void *connect_in_thread(void *arg)
+{
+	struct instance *i = arg;
+
+	held_up = true;
+	connect_it(i, i->own);
+	return NULL;
+}
+
+static void test_the_loop_waits_for_nobody(void **state)
+{
+	struct instance a = {.fd = -1}, b = {.fd = -1};
+	pthread_t thread;
+	char text[128];
+
+	start(&a);
+	start(&b);
+	sem_init(&full.waits, 0, 0);
+	sem_init(&full.go, 0, 0);
+	assert_int_equal(pthread_create(&thread, NULL, connect_in_thread, &a), 0);
+	sem_wait(&full.waits);
+	members_describe(a.members, 1, text, sizeof(text));
+	sem_post(&full.go);
+	pthread_join(thread, NULL);
+	assert_false(full.gave_up);
+	assert_non_null(strstr(text, "2 instances"));
+	own_traffic_close(a.own, a.fd);
+	end(&a);
+	end(&b);
+}
+
+/* Any local user can have the names: no reason not to capture. */
+static void test_without_a_name_it_goes_on(void **state)
+{
+	struct instance a = {.fd = -1};
+	int fds[PLACES];
+
+	for (unsigned int i = 0; i < PLACES; i++)
+		fds[i] = bind_place(i);
+	lines_catch();
+	start(&a);
+	assert_null(a.members);
+	assert_int_equal(lines_with("other programs have all names of the group"), 1);
+	lines_release();
+	members_set_filter(a.members, "tcp", 0);
+	end(&a);
+	for (unsigned int i = 0; i < PLACES; i++)
+		close(fds[i]);
+}
+
+/* As once a second, so long that whoever differs has told it. */
+static unsigned int look(struct instance *i, unsigned int wanted)
+{
+	uint64_t until = thread_now_ms() + WAIT_MS;
+	unsigned int found;
+	char text[128];
+
+	do {
+		for (int n = 0; n < 10; n++)
+			members_describe(i->members, 0, text, sizeof(text));
+		usleep(10000);
+		found = lines_with("another filter or direction");
+	} while (found < wanted && thread_now_ms() < until);
+	return found;
+}
+
+static void test_another_filter_is_warned_of(void **state)
+{
+	struct instance a = {.fd = -1}, b = {.fd = -1};
+
+	start(&a);
+	start(&b);
+	lines_catch();
+	members_set_filter(a.members, "tcp", 0);
+	assert_int_equal(look(&a, 0), 0); /* b has not told */
+	members_set_filter(b.members, "udp", 0);
+	assert_int_equal(look(&a, 1), 1);
+	assert_int_equal(look(&b, 2), 2);
+	members_set_filter(b.members, "tcp", 1);
+	assert_int_equal(look(&a, 0), 2); /* it was said */
+	members_set_filter(a.members, "tcp", 1);
+	assert_int_equal(look(&b, 0), 2);
+	lines_release();
+	end(&a);
+	end(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +319,9 @@ int main(void)
 		cmocka_unit_test(test_a_newcomer_knows_what_there_is),
 		cmocka_unit_test(test_each_has_its_share),
 		cmocka_unit_test(test_who_does_not_read_holds_up_nobody),
+		cmocka_unit_test(test_the_loop_waits_for_nobody),
+		cmocka_unit_test(test_without_a_name_it_goes_on),
+		cmocka_unit_test(test_another_filter_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,6 +368,31 @@ static void test_those_of_another_process_are_ours_too(void **state)
 	assert_false(is_own("192.0.2.9", 5, HERE, 9092));
 }
 
+/* Whoever has no room is counted while it is open, and a line says so. */
+static void test_what_has_no_room_is_counted(void **state)
+{
+	static struct own_connection theirs[PLACES];
+
+	for (size_t i = 0; i < PLACES; i++) {
+		theirs[i].local.port = (uint16_t)(1 + i);
+		theirs[i].remote.port = 9092;
+	}
+	lines_catch();
+	own_traffic_learn(kernel.own, 1, theirs, PLACES);
+	assert_int_equal(own_traffic_missing(kernel.own), 0);
+	assert_int_equal(lines_with("no room"), 0);
+	own_traffic_learn(kernel.own, 2, theirs, 2);
+	own_traffic_learn(kernel.own, 2, theirs, 2); /* as each second */
+	assert_int_equal(own_traffic_missing(kernel.own), 2);
+	open_connection(0, "192.0.2.9", 9092);
+	assert_int_equal(own_traffic_missing(kernel.own), 3);
+	assert_int_equal(lines_with("no room for 2 more: the capture includes those"), 1);
+	assert_int_equal(lines_with("no room"), 1);
+	close_connection(0);
+	own_traffic_learn(kernel.own, 2, NULL, 0);
+	assert_int_equal(own_traffic_missing(kernel.own), 0);
+}
+
 static void test_the_last_reference_frees(void **state)
 {
 	struct own_traffic *other = NULL;
@@ -396,6 +421,7 @@ int main(void)
 		CASE(test_a_full_table),
 		CASE(test_what_changes_is_told),
 		CASE(test_those_of_another_process_are_ours_too),
+		CASE(test_what_has_no_room_is_counted),
 		CASE(test_the_last_reference_frees),
 	};
 

@@ -184,10 +184,15 @@ def block_record(packets, **kwargs):
 
 def packets_of(message):
     """The bytes of each packet of a record, a packet or a block of ours, of another client's."""
-    headers = dict(message.headers() or [])
+    return packets_in(message.value(), message.headers())
+
+
+def packets_in(value, headers):
+    """The same, of its value and headers."""
+    headers = dict(headers or [])
     if headers.get('format') != b'pcapng':
-        return [message.value()]
-    value, at, out = message.value(), 0, []
+        return [value]
+    at, out = 0, []
     while at < len(value):
         kind, size = struct.unpack_from('<II', value, at)
         if kind == 6:
