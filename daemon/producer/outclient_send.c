@@ -270,11 +270,6 @@ bool outclient_has_blocks(const struct outclient *c)
 	return c->blocks;
 }
 
-bool outclient_asks(const struct outclient *c)
-{
-	return c->asking;
-}
-
 struct outblock *outclient_block(const struct outclient *c, const rd_kafka_message_t *m)
 {
 	struct outblock *b = c->blocks ? packet_message_block(m) : NULL;
@@ -327,6 +322,11 @@ rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_i
 		return RD_KAFKA_RESP_ERR__INVALID_ARG;
 	return c->blocks ? send_in_block(c, item, topic, holder)
 			 : send_packet(c, item, topic, now, holder);
+}
+
+bool outclient_waits(const struct outclient *c)
+{
+	return c->asking || ev_is_active(&c->wait);
 }
 
 uint32_t outclient_value_len(const struct outclient *c, const struct packet *pkt)

@@ -25,6 +25,12 @@ struct outclient;
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
 				   double now, union packet_holder *holder);
 
+/*
+ * It takes no packet until librdkafka knows the partitions, or an earlier packet is answered;
+ * on_served follows.
+ */
+bool outclient_waits(const struct outclient *c);
+
 /* How long the value of a record is that holds this packet alone. */
 uint32_t outclient_value_len(const struct outclient *c, const struct packet *pkt);
 
@@ -32,9 +38,6 @@ uint32_t outclient_value_len(const struct outclient *c, const struct packet *pkt
 
 /* Its records are blocks. */
 bool outclient_has_blocks(const struct outclient *c);
-
-/* It takes no packet until librdkafka knows the partitions; on_served follows. */
-bool outclient_asks(const struct outclient *c);
 
 /*
  * The block of a message in a report; NULL: it is a packet. It lasts, with its bytes, until

@@ -20,6 +20,9 @@
  *	nothing kept	drained		-		=> RUNNING	drained
  *	abandon		=> ABANDONED	=> ABANDONED	=> ABANDONED	-
  *
+ * RUNNING also keeps a packet of the input that its client holds up for the order, or until it
+ * knows the partitions, and is RESENDING then.
+ *
  * "refused": PACKET_E_FULL, and on_room follows once there is room. "kept": behind those that are
  * to be sent again, so that the capture goes on; all that is queued, with librdkafka or kept, is no
  * more than its queue may hold. "undelivered", "drained": what producer_options calls so; drained

@@ -79,11 +79,11 @@ static inline __attribute__((always_inline)) int offer_new(struct producer *p,
 
 /*
  * Between two clients a packet waits behind those that are to be sent again; also while a client
- * that fills blocks does not know the partitions yet.
+ * awaits the partitions, or its first answer, so that the capture goes on.
  */
 static int keep_new(struct producer *p, const struct packet *pkt)
 {
-	if (p->state == RUNNING && outclient_asks(p->client))
+	if (p->state == RUNNING && outclient_waits(p->client))
 		p->state = RESENDING;
 	if ((p->state != COLLECTING && p->state != RESENDING) || !producer_has_room(p) ||
 	    inflight_keep(p->inflight, pkt, inflight_next(p->inflight), p->topic) < 0)

@@ -131,6 +131,16 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+static void run_for(struct world *w, double s)
+{
+	ev_timer end;
+
+	ev_timer_init(&end, on_look, s, 0.);
+	ev_timer_start(w->loop, &end);
+	ev_run(w->loop, 0);
+	ev_timer_stop(w->loop, &end);
+}
+
 /* Runs the loop until then; false: it takes too long. */
 static bool run_until(struct world *w, bool (*is_so)(struct world *w))
 {
@@ -206,17 +216,25 @@ static void test_what_a_clients_threads_use_outlives_its_owner(void **state)
 
 #define FLOWS 50
 
-/* A UDP packet of that flow. */
-static void send_of_flow(struct world *w, uint8_t flow)
+#define SMALL 300
+#define LARGE 20000
+
+/* A UDP packet of that flow, so many bytes long. */
+static void send_bytes_of_flow(struct world *w, uint8_t flow, uint32_t len)
 {
-	static uint8_t frame[300] = {[12] = 0x08, [14] = 0x45, [23] = 17};
+	static uint8_t frame[LARGE] = {[12] = 0x08, [14] = 0x45, [23] = 17};
 	const struct packet pkt = {.data = frame,
-				   .caplen = sizeof(frame),
-				   .wirelen = sizeof(frame),
+				   .caplen = len,
+				   .wirelen = len,
 				   .linktype = PACKET_LINKTYPE_DEFAULT};
 
 	frame[29] = frame[35] = flow;
 	assert_int_equal(producer_send(w->producer, &pkt), 0);
+}
+
+static void send_of_flow(struct world *w, uint8_t flow)
+{
+	send_bytes_of_flow(w, flow, SMALL);
 }
 
 /* Some hundred to each of the mock's four partitions, that it learns of after the first. */
@@ -233,6 +251,25 @@ static void test_blocks_are_delivered(void **state)
 	assert_true(run_until(w, is_settled));
 	producer_read_counters(w->producer, &c);
 	assert_int_equal(c.delivered, 120 * FLOWS);
+	assert_int_equal(w->troubles, 0);
+}
+
+#define SLOW_MS 50
+
+/* Until the first of a partition are answered others may wait, but not in the capture buffer. */
+static void test_the_capture_goes_on_until_the_first_answer(void **state)
+{
+	struct world *w = *state;
+	struct producer_counters c;
+
+	rd_kafka_mock_broker_set_rtt(w->mock, 1, SLOW_MS);
+	do {
+		for (uint8_t i = 0; i < FLOWS; i++)
+			send_bytes_of_flow(w, i, i % 25 ? SMALL : LARGE);
+		run_for(w, LOOK_S);
+		producer_read_counters(w->producer, &c);
+	} while (c.delivered < FLOWS);
+	assert_true(run_until(w, is_settled));
 	assert_int_equal(w->troubles, 0);
 }
 
@@ -256,6 +293,10 @@ int main(void)
 						open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_blocks_are_delivered, open_block_world,
 						close_world),
+		cmocka_unit_test_setup_teardown(test_the_capture_goes_on_until_the_first_answer,
+						open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_the_capture_goes_on_until_the_first_answer,
+						open_block_world, close_world),
 		cmocka_unit_test_setup_teardown(test_blocks_go_with_their_client, open_block_world,
 						close_world),
 	};

@@ -41,7 +41,7 @@ static struct {
 	bool no_client; /* none can be made */
 	bool dead, connected;
 	int64_t captured_ms; /* of what is reported */
-	bool blocks, asks;
+	bool blocks, waits;
 	struct outblock *open; /* of the client's blocks, not sent */
 	unsigned int dropped, closed;
 	/* what it was told */
@@ -120,9 +120,9 @@ bool outclient_has_blocks(const struct outclient *c)
 	return world.blocks;
 }
 
-bool outclient_asks(const struct outclient *c)
+bool outclient_waits(const struct outclient *c)
 {
-	return world.asks;
+	return world.waits;
 }
 
 /* Of a report: `_private` is the block. */
@@ -1009,19 +1009,19 @@ static void an_abandoned_producer_gives_back_packets(void **state)
 	assert_int_equal(counters(p).queued, 0);
 }
 
-/* Which partition a packet goes to is known before it goes into a block. */
-static void packets_wait_until_the_partitions_are_known(void **state)
+/* For the partitions, or an answer: a file can wait for that, a capture goes on. */
+static void packets_wait_for_what_their_client_awaits(void **state)
 {
 	struct producer *p = *state;
 
 	send_some(p, 1);
-	world.asks = true;
+	world.waits = true;
 	world.reply = RD_KAFKA_RESP_ERR__QUEUE_FULL;
 	assert_int_equal(send_spooled(p), PACKET_E_FULL);
 	send_some(p, 2);
 	assert_int_equal(send_spooled(p), PACKET_E_FULL);
 	assert_int_equal(counters(p).queued, 3);
-	world.asks = false;
+	world.waits = false;
 	world.reply = 0;
 	producer_advance(p);
 	assert_sent(3, 0, 1, 2);
@@ -1079,7 +1079,8 @@ int main(void)
 		BLOCKS(a_block_that_is_too_large_is_made_smaller),
 		BLOCKS(a_block_that_fails_for_good_counts_its_packets),
 		BLOCKS(an_abandoned_producer_gives_back_packets),
-		BLOCKS(packets_wait_until_the_partitions_are_known),
+		CASE(packets_wait_for_what_their_client_awaits),
+		BLOCKS(packets_wait_for_what_their_client_awaits),
 		BLOCKS(blocks_are_closed_at_the_end),
 	};
 
