@@ -18,7 +18,7 @@ from harness.witness import Topic  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'alone: needs the machine for itself (load or timing)')
-    config.addinivalue_line('markers', 'faults: outages under load; two at a time')
+    config.addinivalue_line('markers', 'faults: outages under load; some at a time, beside nothing else')
     config.addinivalue_line('markers', 'library: depends on librdkafka; runs with both')
     config.addinivalue_line('markers', 'blocks: of the faults, one that each run has over blocks')
     config.addinivalue_line('markers', 'packets: of the faults, one that has nothing to say of blocks')
