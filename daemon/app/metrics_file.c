@@ -10,17 +10,21 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/worker.h"
 
 #define INTERVAL_S 15.
-#define HANG_MS    1000 /* so long the end waits for the disk */
+#define TRIAL_MS   500  /* so long a start and a reload wait for the disk */
+#define HANG_MS    1000 /* and the end */
 
-/* What the worker does; it owns all of it. */
+/* What is done on the disk by a thread, which owns all of it. */
 struct writing {
 	char *path, *beside;
 	char *text;
 	size_t len;
 	int err; /* 0, or why it is not written */
+	void (*run)(void *w);
+	atomic_bool left; /* by the loop */
 };
 
 struct metrics_file {
@@ -104,6 +108,69 @@ static struct writing *new_writing(const char *path)
 	return w;
 }
 
+/* What is not a file would be replaced by one. */
+static int check_place(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0; /* whether one can be made there is tried */
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return S_ISREG(st.st_mode) ? 0 : -EEXIST;
+}
+
+/* Nothing is left of it. */
+static void run_trial(void *arg)
+{
+	struct writing *w = arg;
+	int fd = check_place(w->path);
+
+	if (fd == 0)
+		fd = open_beside(w);
+	if (fd >= 0) {
+		close(fd);
+		unlink(w->beside);
+	}
+	w->err = fd < 0 ? fd : 0;
+}
+
+static void run_removal(void *arg)
+{
+	struct writing *w = arg;
+
+	w->err = unlink(w->path) < 0 ? -errno : 0;
+}
+
+static void *run_in_thread(void *arg)
+{
+	struct writing *w = arg;
+
+	w->run(w);
+	if (thread_leave(&w->left))
+		free_writing(w);
+	return NULL;
+}
+
+/* Takes it over; NULL is -ENOMEM. What takes longer goes on by itself, and is -ETIMEDOUT. */
+static int run_within(struct writing *w, void (*run)(void *w), unsigned int ms)
+{
+	pthread_t thread;
+	int r = w ? 0 : -ENOMEM;
+
+	if (w) {
+		w->run = run;
+		r = thread_start(&thread, run_in_thread, w);
+	}
+	if (r == 0) {
+		if (!thread_join_or_leave(thread, ms, &w->left))
+			return -ETIMEDOUT;
+		r = w->err;
+	}
+	free_writing(w);
+	return r;
+}
+
 /* ---- the loop ---- */
 
 static void tell(struct metrics_file *f, int err)
@@ -151,26 +218,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 /* ---- life ---- */
 
-/* Nothing is left of it. */
-static int try_disk(const char *path)
-{
-	struct writing *w = new_writing(path);
-	int fd = w ? open_beside(w) : -ENOMEM;
-
-	if (fd >= 0) {
-		close(fd);
-		unlink(w->beside);
-	}
-	free_writing(w);
-	return fd < 0 ? fd : 0;
-}
-
 int metrics_file_new(struct metrics_file **out, const struct metrics_file_options *opt)
 {
 	struct metrics_file *f;
-	int r = try_disk(opt->path);
+	int r = run_within(new_writing(opt->path), run_trial, TRIAL_MS);
 
-	if (r < 0)
+	if (r < 0 && r != -ETIMEDOUT)
 		return r;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -184,6 +237,8 @@ int metrics_file_new(struct metrics_file **out, const struct metrics_file_option
 		return -ENOMEM;
 	}
 	f->opt.path = f->path;
+	if (r < 0)
+		tell(f, r);
 	*out = f;
 	return 0;
 }
@@ -193,17 +248,9 @@ void metrics_file_start(struct metrics_file *f)
 	ev_timer_start(f->opt.loop, &f->timer);
 }
 
-static void write_last(struct metrics_file *f)
-{
-	struct writing *w = render(f);
-
-	if (w)
-		run_writing(w);
-	free_writing(w);
-}
-
 void metrics_file_free(struct metrics_file *f, bool keep)
 {
+	uint64_t until = thread_now_ms() + HANG_MS, now;
 	bool started;
 
 	if (!f)
@@ -211,10 +258,10 @@ void metrics_file_free(struct metrics_file *f, bool keep)
 	started = ev_is_active(&f->timer);
 	ev_timer_stop(f->opt.loop, &f->timer);
 	if (worker_free(f->worker, HANG_MS) && started) {
-		if (keep)
-			write_last(f);
-		else
-			unlink(f->path);
+		now = thread_now_ms();
+		run_within(keep ? render(f) : new_writing(f->path),
+			   keep ? run_writing : run_removal,
+			   now < until ? (unsigned int)(until - now) : 0);
 	}
 	free(f->path);
 	free(f);

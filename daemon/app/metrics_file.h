@@ -22,7 +22,10 @@ struct metrics_file_options {
 	void *ctx;
 };
 
-/* Makes sure that a file can be made beside it. 0 or -errno (not logged). */
+/*
+ * Makes sure that a file can be made beside it, and that there is none other than a file; waits for
+ * that for 200 ms at most: a disk that takes longer is judged later. 0 or -errno (not logged).
+ */
 int metrics_file_new(struct metrics_file **out, const struct metrics_file_options *opt);
 
 /* From now on it is written: at once, and every 15 s. */
@@ -30,6 +33,6 @@ void metrics_file_start(struct metrics_file *f);
 
 /*
  * One that was started is written a last time, unless the disk hangs; or else (not `keep`) removed,
- * as nobody writes it any more. NULL is legal.
+ * as nobody writes it any more. Takes 1 s at most. NULL is legal.
  */
 void metrics_file_free(struct metrics_file *f, bool keep);

@@ -12,12 +12,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/metrics_server.h"
+#include "base/thread.h"
+#include "lines.h"
+
+/* A disk that hangs: the next file that is removed waits until the test lets it go. */
+static struct {
+	atomic_bool hangs, gave_up;
+	sem_t go;
+} disk;
+
+/* In place of libc's. */
+int unlink(const char *path)
+{
+	struct timespec until;
+
+	if (atomic_exchange(&disk.hangs, false)) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += 20;
+		disk.gave_up = sem_timedwait(&disk.go, &until) < 0;
+	}
+	return (int)syscall(SYS_unlink, path);
+}
 
 static struct {
 	struct ev_loop *loop;
@@ -59,6 +83,7 @@ static int open_world(void **state)
 
 static int close_world(void **state)
 {
+	lines_release();
 	metrics_server_free(world.server);
 	for (int i = 0; i < 4; i++)
 		unlink(world.paths[i]);
@@ -243,6 +268,51 @@ static void a_file_that_is_not_wanted_any_more_is_removed(void **state)
 	wait_file(world.paths[TEXT2]);
 }
 
+static void a_folder_in_its_place_is_refused(void **state)
+{
+	static char pipe[64];
+
+	assert_int_equal(prepare(NULL, world.dir), -EISDIR);
+	snprintf(pipe, sizeof(pipe), "%s/pipe", world.dir);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(prepare(NULL, pipe), -EEXIST);
+	unlink(pipe);
+}
+
+static void hang(void)
+{
+	sem_init(&disk.go, 0, 0);
+	disk.gave_up = false;
+	disk.hangs = true;
+}
+
+static void let_go(void)
+{
+	double began = ev_time();
+
+	assert_false(disk.gave_up);
+	sem_post(&disk.go);
+	while (!thread_may_exit()) {
+		usleep(1000);
+		assert_true(ev_time() - began < 20);
+	}
+}
+
+static void a_disk_that_hangs_holds_up_nobody(void **state)
+{
+	lines_catch();
+	hang();
+	assert_int_equal(prepare(NULL, world.paths[TEXT]), 0);
+	assert_int_equal(lines_with("Connection timed out; it is tried again"), 1);
+	let_go();
+	metrics_server_commit(world.server);
+	wait_file(world.paths[TEXT]);
+	hang();
+	set(NULL, NULL);
+	let_go();
+	assert_int_not_equal(access(world.paths[TEXT], F_OK), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -255,6 +325,8 @@ int main(void)
 		CASE(of_somebody_at_a_window_nothing_is_served),
 		CASE(what_is_in_its_way_is_removed),
 		CASE(a_file_that_is_not_wanted_any_more_is_removed),
+		CASE(a_folder_in_its_place_is_refused),
+		CASE(a_disk_that_hangs_holds_up_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
