@@ -57,7 +57,8 @@
 #define RETRY_S         1.  /* without memory for a client */
 #define REPLACE_DRAIN_S 0.2 /* how long a reload lets the old client send */
 #define REPLACE_WAIT_S  10. /* how long it waits for an answer to what was sent */
-#define REPLACE_LOST_S  30. /* how long for a broker that had answered before */
+#define REPLACE_HANG_S  2.  /* a broker that answers neither client for so long hangs */
+#define REPLACE_LOST_S  30. /* the same after an outage */
 #define FREE_WAIT_MS    2000
 
 /* ---- the client's life ---- */
@@ -140,15 +141,30 @@ static void renew(struct producer *p)
 	producer_advance(p);
 }
 
+/* Since the last look. */
+static bool has_delivered(struct producer *p)
+{
+	uint64_t before = p->seen;
+
+	p->seen = p->counters.delivered;
+	return p->seen != before;
+}
+
 /*
  * A client that lost its broker holds what it had sent without an answer: it alone can send that
- * again without doubling it. It keeps what it has for a while, as nothing waits for it.
+ * again without doubling it, as long as nothing is taken back from it. It keeps what it has while
+ * the next client does not reach Kafka either, which nobody gains from, and then for as long as it
+ * delivers; after an outage one is as soon there as the other. A broker that hangs is one, too.
  */
-static bool may_recover(struct producer *p, double now)
+static bool may_recover(struct producer *p, bool delivered, double now)
 {
-	p->lost |= !producer_is_connected(p);
-	return p->replacing && p->delivers && p->lost && now < p->lost_until &&
-	       producer_has_room(p);
+	bool there = kafka_connected(outclient_kafka(p->next));
+
+	p->lost |= !producer_is_connected(p) ||
+		   (!there && !delivered && now >= p->replaced + REPLACE_HANG_S);
+	if (!there || delivered)
+		p->lost_until = now + REPLACE_LOST_S;
+	return p->delivers && (!there || (p->lost && now < p->lost_until && producer_has_room(p)));
 }
 
 /*
@@ -158,16 +174,13 @@ static bool may_recover(struct producer *p, double now)
 static void purge(struct producer *p)
 {
 	double now = ev_now(p->opt.loop);
+	bool delivered = p->replacing && has_delivered(p);
+	bool recovers = p->replacing && may_recover(p, delivered, now);
 
-	if (may_recover(p, now)) {
+	if (delivered || recovers)
 		p->give_up = now + REPLACE_WAIT_S;
-		return;
-	}
-	if (p->replacing && p->progressed) {
-		p->progressed = false;
-		p->give_up = now + REPLACE_WAIT_S;
-	}
-	producer_purge(p, p->replacing && now >= p->give_up);
+	if (!recovers)
+		producer_purge(p, p->replacing && now >= p->give_up);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -266,8 +279,9 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 	if (producer_is_sending(p)) {
 		p->state = COLLECTING;
 		p->replacing = true;
-		p->give_up = ev_now(p->opt.loop) + REPLACE_WAIT_S;
-		p->lost_until = ev_now(p->opt.loop) + REPLACE_LOST_S;
+		p->replaced = ev_now(p->opt.loop);
+		p->give_up = p->replaced + REPLACE_WAIT_S;
+		p->seen = p->counters.delivered;
 		outclient_send_open(p->client);
 		kafka_flush_start(outclient_kafka(p->client));
 		p->timer.repeat = REPLACE_DRAIN_S;

@@ -39,11 +39,12 @@ struct producer {
 	bool progressed;
 	bool replacing; /* COLLECTING for a reload: the client may still deliver */
 	bool delivers;  /* the client has delivered something, to the brokers of the settings */
-	bool lost;      /* replacing: it has lost them since */
+	bool lost;      /* replacing: it has lost them, or they hang, since */
 	ev_timer timer, soon;
 	double not_before; /* COLLECTING: when the next client may come */
+	double replaced;   /* replacing: since then */
 	double give_up;    /* replacing: when what is in flight is taken back as well */
-	double lost_until; /* replacing: how long a broker that is gone may come back */
+	double lost_until; /* lost: how long it may deliver nothing */
 
 	struct kafkalog *log; /* these outlive the clients */
 	struct login_backoff *pace;
@@ -51,6 +52,7 @@ struct producer {
 	uint64_t outstanding;  /* packets with its client: in open blocks, or with librdkafka */
 	uint64_t queued_bytes; /* of these and of what is kept */
 	uint64_t untold;       /* losses for the next packet to tell (dropcount) */
+	uint64_t seen;         /* replacing: counters.delivered at the last look */
 	struct producer_counters counters;
 	struct delivery_ages ages;
 	struct inflight *inflight;

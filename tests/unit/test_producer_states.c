@@ -39,8 +39,9 @@ static struct {
 	uint64_t room;
 	unsigned int clients, frees, purges, purges_inflight, flushes;
 	bool no_client; /* none can be made */
-	bool dead, connected;
-	int64_t captured_ms; /* of what is reported */
+	bool dead, connected, next_connected;
+	struct outclient *next; /* the last one that was made, if not the first */
+	int64_t captured_ms;    /* of what is reported */
 	bool blocks, waits;
 	struct outblock *open; /* of the client's blocks, not sent */
 	unsigned int dropped, closed;
@@ -82,6 +83,8 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 	world.clients++;
 	world.dead = false;
 	*out = malloc(1);
+	if (world.clients > 1)
+		world.next = *out;
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -93,7 +96,7 @@ void outclient_free(struct outclient *c, unsigned int wait_ms)
 
 struct kafka *outclient_kafka(const struct outclient *c)
 {
-	return NULL;
+	return (struct kafka *)c;
 }
 
 rd_kafka_resp_err_t outclient_send(struct outclient *c, const struct outclient_item *item,
@@ -190,7 +193,7 @@ void kafka_connect_now(struct kafka *k)
 
 bool kafka_connected(const struct kafka *k)
 {
-	return world.connected;
+	return (const void *)k == world.next ? world.next_connected : world.connected;
 }
 
 const struct kafkastats *kafka_stats(const struct kafka *k)
@@ -303,7 +306,7 @@ static int open_world_of(void **state, bool blocks)
 	memset(&world, 0, sizeof(world));
 	world.now = 1000;
 	world.room = 10;
-	world.connected = true;
+	world.connected = world.next_connected = true;
 	world.blocks = blocks;
 	return producer_new((struct producer **)state, &opt);
 }
@@ -783,22 +786,110 @@ static void a_reload_takes_back_what_the_old_client_does_not_send(void **state)
 	assert_int_equal(counters(p).doubled, 2);
 }
 
-/* It had delivered, and has lost its broker: it alone can send again without doubling. */
+/* One packet is delivered, so that the client is one that may recover; two more are not. */
+static void replace_in_outage(struct producer *p)
+{
+	send_some(p, 3);
+	report(p, 0, 0, 0);
+	producer_replace(p, &cfg, prepare(p));
+	world.next_connected = false;
+}
+
+static void a_reload_takes_back_the_queue_of_a_client_that_is_well(void **state)
+{
+	struct producer *p = *state;
+
+	replace_in_outage(p);
+	world.next_connected = true;
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 1);
+	assert_int_equal(world.purges_inflight, 0);
+}
+
+/* It has lost its broker: it alone can send again without doubling. */
 static void a_reload_waits_for_a_client_that_may_recover(void **state)
 {
 	struct producer *p = *state;
 
-	send_some(p, 2);
-	report(p, 0, 0, 0);
-	producer_replace(p, &cfg, prepare(p));
+	replace_in_outage(p);
 	world.connected = false;
 	tick(p, 0.2);
-	tick(p, 20);
+	tick(p, 1000);
+	world.room = 2; /* it is full: the next client could not send either */
+	tick(p, 1000);
+	world.room = 10;
+	world.next_connected = true;
+	tick(p, 29.9);
 	assert_int_equal(world.purges, 0);
-	tick(p, 10);
+	tick(p, 0.2);
 	assert_int_equal(world.purges, 1);
+	assert_int_equal(world.purges_inflight, 0);
 	tick(p, 10);
 	assert_int_equal(world.purges_inflight, 1);
+}
+
+static void a_reload_waits_for_a_client_that_recovers(void **state)
+{
+	struct producer *p = *state;
+
+	replace_in_outage(p);
+	world.connected = false;
+	tick(p, 0.2);
+	world.connected = world.next_connected = true;
+	tick(p, 29);
+	report(p, 1, 1, 0);
+	tick(p, 29);
+	tick(p, 29);
+	report(p, 2, 2, 0);
+	assert_int_equal(world.purges, 0);
+	tick(p, 0);
+	assert_int_equal(p->state, RUNNING);
+	assert_int_equal(counters(p).doubled, 0);
+}
+
+/* The connection stays, and nothing is answered. */
+static void a_reload_waits_for_a_broker_that_hangs(void **state)
+{
+	struct producer *p = *state;
+
+	replace_in_outage(p);
+	tick(p, 0.2);
+	tick(p, 1000);
+	world.next_connected = true;
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 0);
+	world.room = 2; /* what comes would be lost */
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 1);
+}
+
+/* It need not be an outage that the next client has not got through yet. */
+static void a_reload_waits_for_the_next_client_to_connect(void **state)
+{
+	struct producer *p = *state;
+
+	replace_in_outage(p);
+	tick(p, 0.2);
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 0);
+	world.next_connected = true;
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 1);
+}
+
+/* These brokers are not those that it delivered to. */
+static void a_reload_of_the_brokers_waits_for_none(void **state)
+{
+	static char there[] = "there:9092";
+	static const struct config other = {.topic = topic, .brokers = there};
+	struct producer *p = *state;
+
+	send_some(p, 2);
+	report(p, 0, 0, 0);
+	world.connected = world.next_connected = false;
+	producer_replace(p, &other, prepare(p));
+	tick(p, 0.2);
+	assert_int_equal(world.purges, 1);
 }
 
 static void a_reload_while_collecting_waits_its_turn(void **state)
@@ -1068,7 +1159,12 @@ int main(void)
 		CASE(resending_counts_what_its_client_never_takes),
 		CASE(a_reload_drains_the_old_client_first),
 		CASE(a_reload_takes_back_what_the_old_client_does_not_send),
+		CASE(a_reload_takes_back_the_queue_of_a_client_that_is_well),
 		CASE(a_reload_waits_for_a_client_that_may_recover),
+		CASE(a_reload_waits_for_a_client_that_recovers),
+		CASE(a_reload_waits_for_a_broker_that_hangs),
+		CASE(a_reload_waits_for_the_next_client_to_connect),
+		CASE(a_reload_of_the_brokers_waits_for_none),
 		CASE(a_reload_while_collecting_waits_its_turn),
 		CASE(a_reload_while_resending_collects),
 		CASE(a_reload_is_refused_at_the_end),
