@@ -101,6 +101,33 @@ static void close_place(struct place *place, bool keep)
 	place->where = NULL;
 }
 
+/* What to do about an error, as the end of its line; "": no more is known. */
+static const char *advice(int place, int err)
+{
+	static const struct {
+		int place, err;
+		const char *text;
+	} rows[] = {
+		{LISTEN, EADDRINUSE,
+		 ": another program or instance listens there; each needs an address of its own"},
+		{LISTEN, EADDRNOTAVAIL, ": this host has no such address; 0.0.0.0 is all it has"},
+		{LISTEN, EACCES, ": take a port from 1024 on, or a folder that pycapa may write"},
+		{LISTEN, EEXIST, ": something else than a socket has this name"},
+		{LISTEN, ENOENT, ": its folder is not there"},
+		{TEXTFILE, ENOENT, ": its folder is not there"},
+		{TEXTFILE, EACCES, ": pycapa may not write its folder"},
+		{TEXTFILE, EROFS,
+		 ": in a service, ReadWritePaths= of the unit has to name its folder"},
+		{TEXTFILE, EISDIR, ": name a file in it"},
+		{TEXTFILE, EEXIST, ": something else than a file has this name"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].place == place && rows[i].err == err)
+			return rows[i].text;
+	return "";
+}
+
 static int open_listener(struct metrics_server *m, struct place *place, char *why, size_t size)
 {
 	struct http_server_options opt = {.loop = m->opt.loop, .on_get = on_get, .ctx = m};
@@ -135,7 +162,7 @@ static int prepare(struct metrics_server *m, int i, const char *where, char *why
 	else
 		r = i == LISTEN ? open_listener(m, place, why, size) : open_file(m, place);
 	if (r < 0)
-		snprintf(why, size, "%s: %s: %s", names[i], where, strerror(-r));
+		snprintf(why, size, "%s: %s: %s%s", names[i], where, strerror(-r), advice(i, -r));
 	return r;
 }
 

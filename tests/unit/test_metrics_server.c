@@ -92,10 +92,10 @@ static int close_world(void **state)
 	return 0;
 }
 
+static char why[512];
+
 static int prepare(char *listen, char *textfile)
 {
-	static char why[512];
-
 	world.cfg.metrics_listen = listen;
 	world.cfg.metrics_textfile = textfile;
 	return metrics_server_prepare(world.server, &world.cfg, why, sizeof(why));
@@ -279,6 +279,34 @@ static void a_folder_in_its_place_is_refused(void **state)
 	unlink(pipe);
 }
 
+/* And what to do about it. */
+static void a_place_that_is_not_to_be_had_is_explained(void **state)
+{
+	const struct {
+		char *listen, *textfile;
+		int err;
+		const char *words;
+	} cases[] = {
+		{world.paths[SOCKET], NULL, -EADDRINUSE, "a: Address already in use: another"},
+		{(char[]){"192.0.2.1:1"}, NULL, -EADDRNOTAVAIL, "this host has no such address"},
+		{(char[]){"/nowhere/x"}, NULL, -ENOENT, "its folder is not there"},
+		{NULL, (char[]){"/nowhere/x"}, -ENOENT, "its folder is not there"},
+		{NULL, world.dir, -EISDIR, "Is a directory: name a file in it"},
+	};
+	struct metrics_server_options opt = {.loop = world.loop, .read = read_values};
+	struct metrics_server *first = world.server;
+
+	set(world.paths[SOCKET], NULL);
+	assert_int_equal(metrics_server_new(&world.server, &opt), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(prepare(cases[i].listen, cases[i].textfile), cases[i].err);
+		if (!strstr(why, cases[i].words))
+			fail_msg("%s", why);
+	}
+	metrics_server_free(world.server);
+	world.server = first;
+}
+
 static void hang(void)
 {
 	sem_init(&disk.go, 0, 0);
@@ -326,6 +354,7 @@ int main(void)
 		CASE(what_is_in_its_way_is_removed),
 		CASE(a_file_that_is_not_wanted_any_more_is_removed),
 		CASE(a_folder_in_its_place_is_refused),
+		CASE(a_place_that_is_not_to_be_had_is_explained),
 		CASE(a_disk_that_hangs_holds_up_nobody),
 	};
 
