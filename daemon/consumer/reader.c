@@ -2,6 +2,8 @@
 #include "consumer/reader.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "consumer/assignment.h"
 #include "consumer/gaps.h"
@@ -25,12 +27,26 @@ void reader_use(struct reader *r, rd_kafka_queue_t *queue)
 	r->inbox.queue = queue;
 }
 
+/* Each kind of fault has its line; where in a record it lies makes no kind. */
+static struct log_limit *limit_of(struct reader *r, const char *why)
+{
+	struct reader_skipped *k = r->kinds;
+	char kind[READER_KIND_SIZE];
+
+	snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(why, ":(0123456789"), why);
+	while (k < &r->kinds[READER_KINDS - 1] && *k->kind && strcmp(k->kind, kind) != 0)
+		k++;
+	if (!*k->kind)
+		memcpy(k->kind, kind, sizeof(kind));
+	return &k->limit;
+}
+
 static void skip(struct reader *r, const rd_kafka_message_t *msg, const char *why)
 {
 	uint64_t more;
 
 	r->skipped++;
-	if (!log_limit_pass(&r->skip_limit, LOG_INTERVAL_S, &more))
+	if (!log_limit_pass(limit_of(r, why), LOG_INTERVAL_S, &more))
 		return;
 	log_warn("skipped a record that is not a packet: %s (topic %s, partition %" PRId32
 		 ", offset %" PRId64 "); %" PRIu64 " skipped so far",

@@ -33,6 +33,15 @@ struct reader_options {
 	void *ctx;
 };
 
+#define READER_KINDS     8
+#define READER_KIND_SIZE 24
+
+/* A kind of record that is skipped, by what its reason begins with. */
+struct reader_skipped {
+	char kind[READER_KIND_SIZE]; /* "": none yet */
+	struct log_limit limit;
+};
+
 /* Part of a struct consumer; all but the counts is private. */
 struct reader {
 	struct reader_options opt;
@@ -49,7 +58,7 @@ struct reader {
 	uint64_t skipped;           /* of them, those that are none of ours */
 	uint64_t outside;           /* records beside them: all their packets are of another time */
 	uint64_t gone;              /* records that were deleted before they were read */
-	struct log_limit skip_limit;
+	struct reader_skipped kinds[READER_KINDS];
 };
 
 void reader_init(struct reader *r, const struct reader_options *opt);

@@ -182,8 +182,9 @@ static size_t block_size(const struct outclient *c, const struct config *cfg)
 	most = most > 2 * RECORD_ROOM ? most - RECORD_ROOM : RECORD_ROOM;
 	if (size > most)
 		log_warn("block-size: blocks are of at most %" PRIu64
-			 " bytes, as message.max.bytes allows no more",
-			 most);
+			 " bytes, as message.max.bytes allows no more: set that too (-X "
+			 "message.max.bytes=%" PRIu64 "), and max.message.bytes of the topic",
+			 most, size + RECORD_ROOM);
 	if (size > most)
 		size = most;
 	return size < c->opt.rules->block_max ? size : c->opt.rules->block_max;

@@ -25,9 +25,10 @@ static struct {
 	struct partitions partitions;
 	int64_t taken[MAX];
 	size_t n_taken;
-	size_t room;   /* packets that downstream takes before it is full */
-	size_t stop;   /* the reader is stopped with this one */
-	size_t blocks; /* that downstream was asked to take whole */
+	size_t room;           /* packets that downstream takes before it is full */
+	size_t stop;           /* the reader is stopped with this one */
+	size_t blocks;         /* that downstream was asked to take whole */
+	const char *faults[4]; /* of its records, by turns; NULL: they have none */
 	char line[512];
 	size_t lines;
 } world;
@@ -76,6 +77,10 @@ int record_decode_whole(const rd_kafka_message_t *msg, packet_fn take_packet, bl
 	if (err != BLOCK_E_EACH)
 		return err;
 	err = 0;
+	if (world.faults[0]) {
+		snprintf(why, RECORD_DECODE_WHY_SIZE, "%s", world.faults[msg->offset % 4]);
+		return 0;
+	}
 	for (size_t i = 0; i < (msg->len ? msg->len : 1) && !err; i++, pkt.time_us--)
 		err = take_packet(ctx, &pkt);
 	return err;
@@ -103,8 +108,8 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 bool log_limit_pass(struct log_limit *limit, unsigned int interval_s, uint64_t *suppressed)
 {
-	*suppressed = 0;
-	return true;
+	*suppressed = limit->suppressed++;
+	return *suppressed == 0;
 }
 
 static struct reader reader;
@@ -169,6 +174,20 @@ static void assert_taken(size_t before, int64_t from, int64_t to)
 	assert_int_equal(world.n_taken, before + (size_t)(to - from));
 	for (size_t i = before; i < world.n_taken; i++)
 		assert_int_equal(world.taken[i], from + (int64_t)(i - before));
+}
+
+static void test_each_kind_of_fault_is_explained(void **state)
+{
+	bool more;
+
+	world.faults[0] = "it has no key";
+	world.faults[1] = "its key is not 8 bytes long";
+	world.faults[2] = "a damaged block: its end is missing (at byte 7 of 9)";
+	world.faults[3] = "a damaged block: its end is missing (at byte 8 of 9)";
+	come(0, 20);
+	assert_int_equal(reader_run(&reader, &more), 0);
+	assert_int_equal(reader.skipped, 20);
+	assert_int_equal(world.lines, 3);
 }
 
 static void test_a_topic_made_again_after_a_stall_is_taken_whole(void **state)
@@ -517,6 +536,7 @@ static void test_a_revoked_record_takes_what_was_taken_of_it_along(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_each_kind_of_fault_is_explained, open_world),
 		cmocka_unit_test_setup(test_packets_of_another_time_are_left_out, open_world),
 		cmocka_unit_test_setup(test_a_range_without_an_end_has_no_last_time, open_world),
 		cmocka_unit_test_setup(test_the_record_that_was_found_for_the_end_of_a_range,
