@@ -24,6 +24,7 @@
 #include "config/config_ref.h"
 #include "extcap/extcap.h"
 #include "extcap/extcap_call.h"
+#include "extcap/extcap_words.h"
 #include "kafka/kafka.h"
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
@@ -215,7 +216,7 @@ static int obey(int argc, char **argv, struct extcap *extcap)
 	int r, status;
 
 	if (extcap)
-		r = options_parse_attended(&options, argc, argv, &cfg, &action);
+		r = options_parse_attended(&options, argc, argv, &cfg, &action, extcap_words_field);
 	else
 		r = options_parse(&options, argc, argv, &cfg, &action);
 	status = r < 0 ? EXIT_USAGE : flush_output(act(action, &cfg, options, extcap));

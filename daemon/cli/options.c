@@ -28,11 +28,11 @@
 
 struct options {
 	struct argwords words;
-	const char *file;      /* -C, borrowed from words; NULL: none */
-	const char *instance;  /* --reload, borrowed from words; NULL: none */
-	const char *interface; /* -i, borrowed from words; NULL: none */
-	unsigned int modes;    /* -p and -c, enum config_mode as bits */
-	bool attended;
+	const char *file;                            /* -C, borrowed from words; NULL: none */
+	const char *instance;                        /* --reload, borrowed from words; NULL: none */
+	const char *interface;                       /* -i, borrowed from words; NULL: none */
+	unsigned int modes;                          /* -p and -c, enum config_mode as bits */
+	const char *(*field_of)(const char *option); /* of a window; NULL: there is none */
 	enum options_action action;
 	struct options_listing listing;
 	int64_t now_ms; /* the start, which relative times count from */
@@ -44,6 +44,14 @@ struct start_report {
 	size_t n;
 };
 
+/* A window has a field for it, and no such option, or words. */
+static const char *field_of(const struct options *opt, const char *label)
+{
+	const char *name = strstr(label, "--");
+
+	return name ? opt->field_of(name + 2) : NULL;
+}
+
 static void report_start(void *ctx, const char *where, const char *text)
 {
 	struct start_report *report = ctx;
@@ -51,8 +59,8 @@ static void report_start(void *ctx, const char *where, const char *text)
 
 	if (report->n++ > 0 && report->opt->file == NULL)
 		return;
-	if (report->opt->attended && where && strcmp(where, EXPRESSION) == 0)
-		where = NULL; /* a window has a field for it, and no such word */
+	if (report->opt->field_of && is_option && where)
+		where = field_of(report->opt, where);
 	if (log_is_journal()) {
 		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
 		return;
@@ -304,7 +312,7 @@ static int make_config(const struct options *opt, const struct config **cfg, str
 	if (r < 0)
 		return r;
 	builder.checking = opt->action == OPTIONS_CHECK_CONFIG;
-	builder.cfg->attended = opt->attended;
+	builder.cfg->attended = opt->field_of != NULL;
 	if (opt->file != NULL)
 		r = name_instance(builder.cfg, opt->file, faults);
 	if (r == 0 && opt->file != NULL)
@@ -329,7 +337,7 @@ static void log_as_instance(const char *path)
 }
 
 static int parse(struct options **out, int argc, char **argv, const struct config **cfg,
-		 enum options_action *action, bool attended)
+		 enum options_action *action, const char *(*field_of_option)(const char *option))
 {
 	struct options *opt = calloc(1, sizeof(*opt));
 	struct start_report report = {.opt = opt};
@@ -342,7 +350,7 @@ static int parse(struct options **out, int argc, char **argv, const struct confi
 		return -ENOMEM;
 	}
 	opt->action = OPTIONS_RUN;
-	opt->attended = attended;
+	opt->field_of = field_of_option;
 	opt->now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
 	r = argwords_parse(&opt->words, argc, argv, &faults);
 	if (r == 0)
@@ -370,13 +378,14 @@ static int parse(struct options **out, int argc, char **argv, const struct confi
 int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action)
 {
-	return parse(out, argc, argv, cfg, action, false);
+	return parse(out, argc, argv, cfg, action, NULL);
 }
 
 int options_parse_attended(struct options **out, int argc, char **argv, const struct config **cfg,
-			   enum options_action *action)
+			   enum options_action *action,
+			   const char *(*field_of_option)(const char *option))
 {
-	return parse(out, argc, argv, cfg, action, true);
+	return parse(out, argc, argv, cfg, action, field_of_option);
 }
 
 struct log_report {

@@ -41,9 +41,13 @@ struct options;
 int options_parse(struct options **out, int argc, char **argv, const struct config **cfg,
 		  enum options_action *action);
 
-/* The same for somebody who waits at a window (config.h: attended). */
+/*
+ * The same for somebody who waits at a window (config.h: attended). What is wrong with an option is
+ * told under the name that field_of() has for it ("reorder"); NULL: without a name.
+ */
 int options_parse_attended(struct options **out, int argc, char **argv, const struct config **cfg,
-			   enum options_action *action);
+			   enum options_action *action,
+			   const char *(*field_of)(const char *option));
 
 /*
  * Reads the file of -C afresh under the same options. Without a file nothing can change: -ENOENT.

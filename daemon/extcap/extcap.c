@@ -252,6 +252,23 @@ static int begin_capture(struct extcap *x)
 	return EXTCAP_E_CAPTURE;
 }
 
+/* Of a file it counts that it is there; what is wrong with it, a capture tells. */
+static int check_interface(const struct extcap_call *call)
+{
+	const char *name = extcap_call_instance(call), *given = call->interface;
+	char *path = name ? extcap_files_path(name) : NULL, why[512];
+	bool is =
+		!given || strcmp(given, EXTCAP_INTERFACE) == 0 || (path && access(path, F_OK) == 0);
+
+	if (!is && path)
+		snprintf(why, sizeof(why), "no interface %.64s: there is no %s", given, path);
+	else if (!is)
+		snprintf(why, sizeof(why), "no interface %.64s: --extcap-interfaces lists them",
+			 given);
+	free(path);
+	return is ? 0 : tell(why, -ENODEV);
+}
+
 static int answer(struct extcap *x)
 {
 	switch (x->call.action) {
@@ -287,7 +304,11 @@ int extcap_new(struct extcap **out, int argc, char **argv)
 	x->control = (struct extcap_control){-1, -1};
 	*out = x;
 	r = extcap_call_parse(&x->call, argc, argv, why, sizeof(why));
-	return r < 0 ? tell(why, r) : answer(x);
+	if (r < 0)
+		return tell(why, r);
+	if (x->call.action != EXTCAP_INTERFACES && x->call.action != EXTCAP_CLEANUP)
+		r = check_interface(&x->call);
+	return r < 0 ? r : answer(x);
 }
 
 char **extcap_words(const struct extcap *x, int *argc)

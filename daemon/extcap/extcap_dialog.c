@@ -40,8 +40,8 @@ static void put_file(FILE *out, const struct extcap_file *file)
 	char value[320], display[1024];
 
 	snprintf(value, sizeof(value), EXTCAP_INTERFACE "-%s", file->name);
-	snprintf(display, sizeof(display), "Kafka topic %s at %s (pycapa, %s.cfg)", file->topic,
-		 file->brokers, file->name);
+	snprintf(display, sizeof(display), "Kafka topic %s at %s (pycapa, %s.cfg%s)", file->topic,
+		 file->brokers, file->name, file->faulty ? ", which has faults" : "");
 	put_interface(out, value, display);
 }
 

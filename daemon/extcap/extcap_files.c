@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +52,7 @@ static void ignore(void *ctx, const char *where, const char *text)
 {
 	(void)ctx;
 	(void)where;
-	(void)text; /* a capture from it tells */
+	(void)text;
 }
 
 /* What a file says. Returns whether it is a consumer's. */
@@ -69,6 +68,8 @@ static bool read_file(struct extcap_file *file, const char *path)
 		file->topic = strdup(builder.cfg->topic);
 		file->brokers = strdup(builder.cfg->brokers);
 		is = file->topic && file->brokers;
+		config_builder_finish(&builder);
+		file->faulty = faults.count > 0;
 	}
 	config_unref(config_builder_take(&builder));
 	return is;

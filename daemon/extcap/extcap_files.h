@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct extcap_file {
 	char *name; /* the instance's */
 	char *topic, *brokers;
+	bool faulty; /* a capture from it tells what is wrong */
 };
 
 /*

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/point_in_time.h"
 #include "extcap/extcap_files.h"
 
 #define WHERE_TO_SET "set it in the options of this interface (the gear wheel)"
@@ -178,18 +179,32 @@ static void add_file(struct maker *m)
 
 /* ---- what is read ---- */
 
+/* --kafka-offset takes more than times, and would name all of that. */
+static void refuse_time(struct maker *m, enum extcap_arg_id id, const char *text)
+{
+	char why[512];
+
+	point_in_time_explain(text, why, sizeof(why));
+	fail(m, extcap_args()[id].display, why);
+}
+
 /* Wireshark writes seconds since the epoch; a person what --from takes. */
 static void add_time(struct maker *m, const char *option, enum extcap_arg_id id)
 {
 	const char *value = m->call->values[id];
 	bool epoch = value && strspn(value, "0123456789.") == strlen(value);
+	char text[256];
+	int64_t us;
 
+	snprintf(text, sizeof(text), "%s%s", epoch ? "@" : "", value ? value : "");
 	if (!value)
 		fail(m,
 		     id == EXTCAP_ARG_STARTTIME ? "no start time is given" : "no end time is given",
 		     WHERE_TO_SET);
+	else if (!point_in_time_parse(text, 0, &us))
+		refuse_time(m, id, text);
 	else
-		add(m, "--%s=%s%s", option, epoch ? "@" : "", value);
+		add(m, "--%s=%s", option, text);
 }
 
 /* A range of time, or where to start and whether to stop at the end. */
@@ -237,6 +252,27 @@ static void add_filter(struct maker *m)
 		add(m, "(%s) and (%s)", own, window);
 	else
 		add(m, "%s", own ? own : window);
+}
+
+const char *extcap_words_field(const char *option)
+{
+	static const struct {
+		const char *option;
+		enum extcap_arg_id id;
+	} fields[] = {
+		{"kafka-broker", EXTCAP_ARG_BROKERS},
+		{"kafka-topic", EXTCAP_ARG_TOPIC},
+		{"kafka-offset", EXTCAP_ARG_STARTTIME},
+		{"from", EXTCAP_ARG_STARTTIME},
+		{"to", EXTCAP_ARG_ENDTIME},
+		{"reorder", EXTCAP_ARG_REORDER},
+		{"config", EXTCAP_ARG_CONFIG},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (strcmp(option, fields[i].option) == 0)
+			return extcap_args()[fields[i].id].display;
+	return NULL;
 }
 
 /* ---- the whole ---- */

@@ -23,6 +23,9 @@ struct extcap_words {
 int extcap_words_capture(struct extcap_words *words, const struct extcap_call *call, int64_t now_s,
 			 char *why, size_t size);
 
+/* What the dialog calls the field that an option of the consumer comes from; NULL: it has none. */
+const char *extcap_words_field(const char *option);
+
 /* A list of topics (-L): the brokers and how they are reached alone. */
 int extcap_words_listing(struct extcap_words *words, const struct extcap_call *call, char *why,
 			 size_t size);

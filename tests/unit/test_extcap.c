@@ -22,6 +22,7 @@
 #include "extcap/extcap_files.h"
 #include "extcap/extcap_remembered.h"
 #include "extcap/extcap_words.h"
+#include "lines.h"
 #include "with_cfg.h"
 
 #define CAPTURE "--capture --extcap-interface pycapa --fifo /f "
@@ -47,7 +48,7 @@ static void test_a_users_command_line_is_no_call(void **state)
 	static const struct {
 		const char *text;
 		bool is;
-	} lines[] = {
+	} cases[] = {
 		{"-c -k b:1 -t extcap", false},
 		{"--exit-at-end -c", false},
 		{"--capture", false},
@@ -57,9 +58,9 @@ static void test_a_users_command_line_is_no_call(void **state)
 	};
 	struct line line;
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		line_set(&line, lines[i].text);
-		assert_int_equal(extcap_call_is(line.argc, line.argv), lines[i].is);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line_set(&line, cases[i].text);
+		assert_int_equal(extcap_call_is(line.argc, line.argv), cases[i].is);
 	}
 }
 
@@ -68,7 +69,7 @@ static void test_what_a_call_asks_for(void **state)
 	static const struct {
 		const char *text;
 		enum extcap_action action;
-	} lines[] = {
+	} cases[] = {
 		{"--extcap-interfaces --extcap-version=4.0", EXTCAP_INTERFACES},
 		{"--extcap-dlts --extcap-interface pycapa", EXTCAP_DLTS},
 		{"--extcap-config --extcap-interface pycapa", EXTCAP_CONFIG},
@@ -80,12 +81,12 @@ static void test_what_a_call_asks_for(void **state)
 		{"--extcap-interface pycapa --extcap-of-the-future=x", EXTCAP_CLEANUP},
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct extcap_call call;
 		struct line line;
 
-		assert_int_equal(parse(&call, &line, lines[i].text), 0);
-		assert_int_equal(call.action, lines[i].action);
+		assert_int_equal(parse(&call, &line, cases[i].text), 0);
+		assert_int_equal(call.action, cases[i].action);
 		extcap_call_clear(&call);
 	}
 }
@@ -273,7 +274,9 @@ static void check_accepted(const char *given)
 
 	assert_int_equal(parse(&call, &line, given), 0);
 	assert_int_equal(extcap_words_capture(&words, &call, NOW_S, why, sizeof(why)), 0);
-	assert_int_equal(options_parse_attended(&options, words.n, words.list, &cfg, &action), 0);
+	assert_int_equal(options_parse_attended(&options, words.n, words.list, &cfg, &action,
+						extcap_words_field),
+			 0);
 	assert_int_equal(action, OPTIONS_RUN);
 	assert_true(cfg->attended);
 	assert_string_equal(cfg->write_file, "/f");
@@ -301,6 +304,76 @@ static void test_every_choice_of_the_dialog_is_accepted(void **state)
 		}
 	}
 	check_accepted(CAPTURE GIVEN "--reorder 50 --filter tcp --extcap-capture-filter udp");
+}
+
+/* What a capture says at once, on stderr. */
+static void said(char *buf, size_t size, const char *given)
+{
+	struct options *options = NULL;
+	const struct config *cfg = NULL;
+	enum options_action action;
+	struct extcap *x = NULL;
+	struct line line;
+	int r;
+
+	line_set(&line, given);
+	lines_catch();
+	r = extcap_new(&x, line.argc, line.argv);
+	if (r == EXTCAP_E_CAPTURE) {
+		char **argv = extcap_words(x, &line.argc);
+
+		r = options_parse_attended(&options, line.argc, argv, &cfg, &action,
+					   extcap_words_field);
+	}
+	fflush(stderr);
+	lines_with("\n");
+	lines_release();
+	log_set_sink(NULL, NULL);
+	extcap_free(x);
+	if (r >= 0)
+		fail_msg("%s is taken", given);
+	snprintf(buf, size, "%.*s", (int)strcspn(lines.text, "\n"), lines.text);
+}
+
+static void test_a_fault_names_the_field_of_the_dialog(void **state)
+{
+	static const char *const cases[][2] = {
+		{CAPTURE GIVEN "--start time --starttime noon", "Start time: 'noon' is not a time"},
+		{CAPTURE GIVEN "--start time --starttime noon --end time --endtime now",
+		 "Start time: 'noon' is not a time"},
+		{CAPTURE GIVEN "--end time --endtime noon", "End time: 'noon' is not a time"},
+		{CAPTURE "--topic t --brokers http://b", "Brokers: "},
+		{CAPTURE "--topic a/b --brokers b:1", "Topic: 'a/b' is not a valid topic name"},
+		{CAPTURE GIVEN "--reorder soon", "Reorder (ms): 'soon' is not a time"},
+		{CAPTURE GIVEN "--properties linger.mss=1", "no Kafka property 'linger.mss'"},
+	};
+	char text[512], wanted[512];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		said(text, sizeof(text), cases[i][0]);
+		snprintf(wanted, sizeof(wanted), "pycapa: %s", cases[i][1]);
+		if (strncmp(text, wanted, strlen(wanted)) != 0)
+			fail_msg("%s", text);
+	}
+}
+
+static void test_an_interface_that_is_not_there_is_refused(void **state)
+{
+	static const char *const calls[] = {"--extcap-dlts", "--extcap-config",
+					    "--capture --fifo f", "--extcap-capture-filter tcp"};
+	char given[128], text[512];
+
+	setenv("CONFIGURATION_DIRECTORY", "/nowhere", 1);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		snprintf(given, sizeof(given), "--extcap-interface nope %s", calls[i]);
+		said(text, sizeof(text), given);
+		assert_string_equal(text, "pycapa: no interface nope: --extcap-interfaces lists "
+					  "them");
+		snprintf(given, sizeof(given), "--extcap-interface pycapa-x %s", calls[i]);
+		said(text, sizeof(text), given);
+		assert_string_equal(text, "pycapa: no interface pycapa-x: there is no "
+					  "/nowhere/x.cfg");
+	}
 }
 
 /* ---- sentences ---- */
@@ -337,15 +410,17 @@ static void check_sentences(void)
 static void test_interfaces_are_one_and_one_a_file(void **state)
 {
 	char name[] = "site", topic[] = "pcap{1}\n2", brokers[] = "b:1";
-	const struct extcap_file files[] = {{name, topic, brokers}};
+	const struct extcap_file files[] = {{name, topic, brokers, false},
+					    {name, brokers, brokers, true}};
 
-	extcap_dialog_interfaces(print(), files, 1);
+	extcap_dialog_interfaces(print(), files, 2);
 	check_sentences();
 	assert_non_null(strstr(printed.text, "\ninterface {value=pycapa}"
 					     "{display=Kafka topic (pycapa)}\n"));
 	assert_non_null(strstr(printed.text, "\ninterface {value=pycapa-site}"
 					     "{display=Kafka topic pcap(1) 2 at b:1 (pycapa, "
 					     "site.cfg)}\n"));
+	assert_non_null(strstr(printed.text, "at b:1 (pycapa, site.cfg, which has faults)}\n"));
 	assert_non_null(strstr(printed.text, "{role=logger}"));
 }
 
@@ -415,6 +490,8 @@ static void test_the_consumers_among_the_files(void **state)
 	write_file(dir, "site.cfg.bak", "mode = \"consumer\";\n");
 	assert_int_equal(extcap_files_list(&files), 2);
 	assert_string_equal(files[0].name, "archive");
+	assert_true(files[0].faulty);
+	assert_false(files[1].faulty);
 	assert_string_equal(files[1].name, "site");
 	assert_string_equal(files[1].topic, "t");
 	extcap_files_free(files, 2);
@@ -561,6 +638,8 @@ int main(void)
 		cmocka_unit_test(test_a_file_wins_over_the_defaults_of_the_dialog),
 		cmocka_unit_test(test_what_is_missing_is_one_line),
 		cmocka_unit_test(test_every_choice_of_the_dialog_is_accepted),
+		cmocka_unit_test(test_a_fault_names_the_field_of_the_dialog),
+		cmocka_unit_test(test_an_interface_that_is_not_there_is_refused),
 		cmocka_unit_test(test_interfaces_are_one_and_one_a_file),
 		cmocka_unit_test(test_the_dialog),
 		cmocka_unit_test(test_the_consumers_among_the_files),
