@@ -37,6 +37,26 @@ static void estimate(struct topic_facts *f)
 	}
 }
 
+/* What a part of the sample is of as many offsets. */
+static uint64_t part_of(uint64_t n, const struct survey_part *part, int64_t offsets)
+{
+	return part->records ? scale(n, (uint64_t)offsets, part->records) : 0;
+}
+
+/* Where the kind of records turns, each kind is reckoned by itself. */
+static void estimate_parts(struct topic_facts *f, const struct survey_partition *p)
+{
+	int64_t early = p->turn - p->begin, late = p->end - p->turn;
+
+	if (!p->turn)
+		return;
+	f->packets = part_of(p->early.packets, &p->early, early) +
+		     part_of(p->late.packets, &p->late, late);
+	f->size =
+		part_of(p->early.bytes, &p->early, early) + part_of(p->late.bytes, &p->late, late);
+	f->about_packets = true;
+}
+
 void topic_facts_of_partition(struct topic_facts *f, const struct survey_partition *p)
 {
 	memset(f, 0, sizeof(*f));
@@ -47,6 +67,7 @@ void topic_facts_of_partition(struct topic_facts *f, const struct survey_partiti
 	record_sample_merge(&f->seen, &p->sample);
 	f->about_times = !f->knows_records || f->seen.records < f->records;
 	estimate(f);
+	estimate_parts(f, p);
 }
 
 /* Partitions that could not be looked into are taken to be as the others, of `told` records. */

@@ -2,6 +2,8 @@
 /*
  * A window of partitions is read at a time, in one queue: each from its first record, and after a
  * few of them from a few before its end. A batch comes whole, so each costs one or two of them.
+ * Where those hold packets and blocks, a record in the middle, and in the middle of what is then
+ * left, tells where the one kind turned into the other.
  *
  * What is left in the queue of before a jump, or of a partition that was stopped, librdkafka drops;
  * what it may let through has an offset below the one that is waited for.
@@ -18,15 +20,22 @@
 #define WINDOW  128
 #define BATCH   256
 #define WAIT_MS 100
+#define STRAYS  (2 * BATCH) /* of before a jump: more than are at hand */
 
-/* One partition on its way: WAITS, HEAD, perhaps TAIL, ENDED. */
-enum phase { WAITS, HEAD, TAIL, ENDED };
+/* The turn is looked for to this part of a partition. */
+#define PRECISION 256
+
+/* One partition on its way: WAITS, HEAD, perhaps TAIL, perhaps TURN, ENDED. */
+enum phase { WAITS, HEAD, TAIL, TURN, ENDED };
 
 struct reading {
 	struct survey_partition *p;
 	enum phase phase;
 	int64_t next; /* the least offset that may come now */
 	int64_t left; /* records of this phase */
+	/* TURN: it lies between these; what is at `after` and beyond is of before a jump. */
+	int64_t before, after;
+	unsigned int strays; /* of those */
 };
 
 struct topic_reading {
@@ -131,17 +140,74 @@ static struct reading *find_reading(const struct topic_reading *t, int32_t parti
 	return bsearch(&partition, t->readings, t->n, sizeof(*t->readings), compare_ids);
 }
 
+/* Jumps to the middle of what is left; or that is little enough. */
+static void halve(struct reader *r, struct topic_reading *t, struct reading *rd)
+{
+	struct survey_partition *p = rd->p;
+
+	if (rd->after - rd->before <= (p->end - p->begin) / PRECISION + 1) {
+		p->turn = rd->after;
+		end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
+		return;
+	}
+	rd->phase = TURN;
+	rd->strays = 0;
+	rd->next = rd->before + (rd->after - rd->before) / 2;
+	if (rd_kafka_seek(t->rkt, p->id, rd->next, 0))
+		end_reading(r, t, rd, rd_kafka_last_error());
+}
+
+static bool is_packets(const struct survey_part *part)
+{
+	return part->packets <= part->records;
+}
+
+/* Head and tail are known, and what lies between is not; where offsets are missing it stays so. */
+static bool has_turn(const struct reading *rd)
+{
+	const struct survey_partition *p = rd->p;
+
+	return rd->before < rd->after && !p->gaps && is_packets(&p->early) != is_packets(&p->late);
+}
+
+/* One record of between: of which kind it is. */
+static void take_middle(struct reader *r, struct topic_reading *t, struct reading *rd,
+			const rd_kafka_message_t *msg)
+{
+	struct record_sample one = {0};
+
+	if (msg->offset < rd->next || (msg->offset >= rd->after && ++rd->strays < STRAYS))
+		return;
+	if (msg->offset >= rd->after) {
+		end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
+		return;
+	}
+	record_sample_add(&one, msg);
+	if ((one.packets <= 1) == is_packets(&rd->p->early))
+		rd->before = msg->offset + 1;
+	else
+		rd->after = rd->next;
+	record_sample_clear(&one);
+	halve(r, t, rd);
+}
+
 static void after_head(struct reader *r, struct topic_reading *t, struct reading *rd)
 {
 	struct survey_partition *p = rd->p;
 	int64_t tail = p->end - RECORDS;
 
+	if (rd->phase == TAIL && has_turn(rd)) {
+		halve(r, t, rd);
+		return;
+	}
 	if (rd->phase == TAIL || rd->next >= p->end) {
 		end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
 		return;
 	}
 	rd->phase = TAIL;
 	rd->left = RECORDS;
+	rd->before = rd->next;
+	rd->after = tail;
 	if (tail <= rd->next)
 		return; /* it goes on there */
 	rd->next = tail;
@@ -153,6 +219,8 @@ static void take_record(struct reader *r, struct topic_reading *t, struct readin
 			const rd_kafka_message_t *msg)
 {
 	struct survey_partition *p = rd->p;
+	struct survey_part *part = rd->phase == TAIL ? &p->late : &p->early;
+	uint64_t packets = p->sample.packets;
 
 	if (msg->offset < rd->next)
 		return;
@@ -160,6 +228,9 @@ static void take_record(struct reader *r, struct topic_reading *t, struct readin
 	rd->next = msg->offset + 1;
 	if (msg->offset < p->end) /* else it came meanwhile */
 		record_sample_add(&p->sample, msg);
+	part->records++;
+	part->packets += p->sample.packets - packets;
+	part->bytes += msg->key_len + msg->len;
 	if (--rd->left <= 0 || rd->next >= p->end)
 		after_head(r, t, rd);
 }
@@ -178,9 +249,13 @@ static void take(struct reader *r, const rd_kafka_message_t *msg)
 	struct topic_reading *t = find_topic(r, msg);
 	struct reading *rd = t ? find_reading(t, msg->partition) : NULL;
 
-	if (!rd || (rd->phase != HEAD && rd->phase != TAIL))
+	if (!rd || rd->phase == WAITS || rd->phase == ENDED)
 		return;
-	if (!msg->err)
+	if (rd->phase == TURN && !msg->err)
+		take_middle(r, t, rd, msg);
+	else if (rd->phase == TURN && msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		return; /* of the tail */
+	else if (!msg->err)
 		take_record(r, t, rd, msg);
 	else if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		take_end(r, t, rd, msg);

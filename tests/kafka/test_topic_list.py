@@ -137,6 +137,15 @@ def test_blocks_count_by_their_packets(topic):
     assert head.split()[5] == 'PACKETS' and line.split()[5] == '~8000'
 
 
+def test_packets_and_blocks_are_reckoned_by_kind(topic):
+    sample = captures.sample(3000 + 200 * 40, size=64)
+    topic.produce(sample[:3000])
+    topic.produce_raw([captures.block_record(sample[i:i + 40]) for i in range(3000, 11000, 40)])
+    row = row_of(listed(topic, topic.name), topic.name)
+    assert (row['records'], row['packets_exact'], row['error']) == (3200, False, None)
+    assert 9900 < row['packets'] < 12100
+
+
 def test_it_leaves_nothing_behind_and_says_at_once_what_is_not_there(own_broker, tmp_path):
     """A broker that would create what it is asked for; the file is that of a producer."""
     own_broker.configure(**{'auto.create.topics.enable': 'true'})
