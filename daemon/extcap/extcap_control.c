@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define HEADER   6    /* 'T', three bytes of length, the control, the command */
@@ -29,21 +30,24 @@ int extcap_control_open(struct extcap_control *c, const char *in, const char *ou
 void extcap_control_send(const struct extcap_control *c, int number, enum extcap_command command,
 			 const char *text)
 {
-	uint8_t message[HEADER + TEXT_MAX];
-	size_t len = strnlen(text, TEXT_MAX), counted = len + 2;
+	size_t len = strlen(text), counted;
+	uint8_t header[HEADER];
+	struct iovec parts[] = {{.iov_base = header, .iov_len = HEADER},
+				{.iov_base = (void *)(uintptr_t)text}};
 	ssize_t n;
 
 	if (c->out < 0)
 		return;
-	message[0] = 'T';
-	message[1] = (uint8_t)(counted >> 16);
-	message[2] = (uint8_t)(counted >> 8);
-	message[3] = (uint8_t)counted;
-	message[4] = (uint8_t)number;
-	message[5] = (uint8_t)command;
-	memcpy(message + HEADER, text, len);
+	parts[1].iov_len = len < TEXT_MAX ? len : TEXT_MAX;
+	counted = parts[1].iov_len + 2;
+	header[0] = 'T';
+	header[1] = (uint8_t)(counted >> 16);
+	header[2] = (uint8_t)(counted >> 8);
+	header[3] = (uint8_t)counted;
+	header[4] = (uint8_t)number;
+	header[5] = (uint8_t)command;
 	do
-		n = write(c->out, message, HEADER + len);
+		n = writev(c->out, parts, 2);
 	while (n < 0 && errno == EINTR);
 }
 
