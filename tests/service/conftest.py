@@ -20,6 +20,10 @@ from outer import OuterBroker  # noqa: E402
 NUMBERS = itertools.count()
 
 
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: for a long run alone')
+
+
 def build_options():
     text = run('meson', 'introspect', '--buildoptions', daemon.BUILD).stdout
     return {o['name']: o['value'] for o in json.loads(text)}

@@ -1,106 +1,264 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fresh host, the README's Install section as it stands, packets in Kafka."""
+"""Fresh hosts, both ways to install of the README as they stand, and the life of the package."""
+import contextlib
 import json
 import os
 import re
-import shutil
+import subprocess
+import tempfile
 
 import pytest
 
+import tree
 from harness import daemon, wait
 from harness.proc import run
 from host import Host, Link
 from instance import Instance
 from outer import numbers, send
 
-# What a build and a checkout leave in the tree is not part of what a user gets.
-LEFTOVERS = ('.git', 'build', 'build-*', '__pycache__')
+# We are root, and this is the one edit.
+SHELL = """sudo() { "$@"; }
+editor() { sed -i 's/localhost:9092/%s/; s/"eth0"/"eth7"/' "$1"; }
+"""
+BUILT = '/root/pycapa.deb'
+ENABLED = "find /etc/systemd/system -name '*pycapa*'"
 
 
-def readme_commands():
+def readme_commands(heading):
     with open(os.path.join(daemon.TREE, 'README.md')) as f:
-        block = re.search(r'^## Install\n+```sh\n(.*?)^```$', f.read(), re.M | re.S)
-    assert block, 'README.md has no Install section that begins with its commands'
+        block = re.search(rf'^#+ {heading}\n+```sh\n(.*?)^```$', f.read(), re.M | re.S)
+    assert block, f'README.md has no section {heading} that begins with its commands'
     return block.group(1)
 
 
-@pytest.fixture
-def fresh():
+@contextlib.contextmanager
+def fresh_host():
+    """A host with the tree of this project in /root/pycapa."""
     # The host sees this machine's package database: not while something is being installed here.
     wait.until(lambda: not os.listdir('/var/lib/dpkg/updates'), 300, 'no dpkg runs')
     with Host() as h:
         h.connect()
         h.confdir = '/etc/pycapa'
+        # Where this machine is a container, it may forbid packages to start and restart services.
+        h.run('rm', '-f', '/usr/sbin/policy-rc.d')
+        # As an automation has it: nobody is there to answer.
+        h.write('/etc/dpkg/dpkg.cfg.d/automation', 'force-confold\n')
+        h.shell('echo debconf debconf/frontend select Noninteractive | debconf-set-selections')
+        # Nor is there anybody to search the manuals: dpkg would index those of this whole machine.
+        h.run('rm', '-f', '/var/lib/man-db/auto-update')
+        with tempfile.TemporaryFile() as f:
+            tree.write(f)
+            h.run('sh', '-e', '-c', 'mkdir /root/pycapa; tar -C /root/pycapa -xf -', stdin=f)
+        assert h.run('sh', '-c', 'command -v pycapa', check=False).returncode != 0
         yield h
 
 
-def copy_tree(host, tmp_path):
-    archive = tmp_path / 'tree.tar'
-    run('tar', '-C', daemon.TREE, *[f'--exclude=./{name}' for name in LEFTOVERS], '-cf', archive,
-        '.')
-    with open(archive, 'rb') as f:
-        host.run('sh', '-e', '-c', 'mkdir /root/pycapa; tar -C /root/pycapa -xf -', stdin=f)
+@pytest.fixture(scope='module')
+def packaged(broker):
+    """A host on which the package was built and installed by the README's commands."""
+    with fresh_host() as h:
+        h.link = Link(h, 'eth7')
+        h.built = h.shell_with_network('cd /root/pycapa\n' + SHELL % broker.outer
+                                       + readme_commands('Install'), timeout=900)
+        h.shell(f'cp /root/pycapa_*.deb {BUILT}')
+        yield h
 
 
-def hide_test_libraries(host):
-    """A user's host has none: what is built there is the program, without its tests."""
-    found = host.shell("find /usr/lib /usr/share /usr/local -name 'cmocka*.pc' -o "
-                       "-path '*/cmake/cmocka/*' -type f").stdout.split()
-    if found:
-        host.run('rm', *found)
+def dpkg(host, *argv):
+    return host.run('dpkg', *argv, timeout=300)
 
 
-def test_readme_install_ends_with_a_running_service(fresh, tmp_path, broker, topic):
-    copy_tree(fresh, tmp_path)
-    hide_test_libraries(fresh)
-    link = Link(fresh, 'eth0')
-    assert fresh.run('sh', '-c', 'command -v pycapa', check=False).returncode != 0
-    built = fresh.shell_with_network(
-        'export DEBIAN_FRONTEND=noninteractive; cd /root/pycapa; sudo() { "$@"; }\n'  # we are root
-        + readme_commands(), timeout=600).stdout
+@pytest.fixture
+def capture(packaged, broker, topic):
+    """The package's instance, which runs and sends to `topic`."""
+    if packaged.run('test', '-x', '/usr/bin/pycapa', check=False).returncode:
+        dpkg(packaged, '-i', BUILT)
+        packaged.systemctl('enable', 'pycapa@capture')
+    i = Instance(packaged, 'capture', broker, topic.name, interface='eth7', shutdown_timeout='1s')
+    i.configure()
+    i.systemctl('restart')
+    i.wait_status('capturing on eth7')
+    return i
+
+
+def deliver(link, topic, first=0):
+    send(link, 500, 1000, first=first)
+    topic.wait_count(first + 500)
+    assert numbers(topic) == list(range(first + 500))
+
+
+def test_readme_package_ends_with_a_running_service(packaged, broker, topic):
+    built = packaged.built.stdout + packaged.built.stderr
     assert 'warning:' not in built, [line for line in built.splitlines() if 'warning:' in line]
-    assert fresh.systemctl('is-active', 'pycapa@eth0').stdout.strip() == 'active'
-    i = Instance(fresh, 'eth0', broker, topic.name)
-    i.wait_status('capturing on eth0')
-    # The example names a broker on this host; an operator's is elsewhere.
+    assert packaged.systemctl('is-active', 'pycapa@capture').stdout.strip() == 'active'
+    i = Instance(packaged, 'capture', broker, topic.name, interface='eth7')
+    i.wait_status('capturing on eth7')
+    assert broker.outer in packaged.run('cat', i.path).stdout
     i.configure().reload()
-    send(link, 500, 1000)
-    topic.wait_count(500)
-    assert numbers(topic) == list(range(500))
-    for path in ('/usr/bin/pycapa', '/usr/lib/systemd/system/pycapa@.service',
-                 '/usr/lib/systemd/system/pycapa.target', '/usr/lib/sysusers.d/pycapa.conf',
-                 '/usr/lib/tmpfiles.d/pycapa.conf', '/usr/lib/systemd/catalog/pycapa.catalog',
-                 '/usr/share/doc/pycapa/examples/example.cfg',
-                 '/usr/share/bash-completion/completions/pycapa'):
-        assert fresh.run('test', '-e', path, check=False).returncode == 0, path
-    for page in (('1', 'pycapa'), ('5', 'pycapa.cfg'), ('8', 'pycapa')):
-        assert fresh.run('man', '-w', *page).stdout.strip(), page
+    deliver(packaged.link, topic)
     units = '/usr/lib/systemd/system/'
-    verified = fresh.run('systemd-analyze', 'verify', f'{units}pycapa@.service',
-                         f'{units}pycapa.target', check=False)
+    verified = packaged.run('systemd-analyze', 'verify', f'{units}pycapa@.service',
+                            f'{units}pycapa.target', check=False)
     assert verified.returncode == 0 and 'pycapa' not in verified.stderr, verified
-    # Installed again over itself it goes on, and takes no configuration away.
-    before = fresh.run('cat', i.path).stdout
-    fresh.shell('cd /root/pycapa; meson install -C build --no-rebuild')
-    assert fresh.run('cat', i.path).stdout == before
-    fresh.systemctl('restart', 'pycapa@eth0')
-    i.wait_status('capturing on eth0')
+    for page in (('1', 'pycapa'), ('5', 'pycapa.cfg'), ('8', 'pycapa')):
+        assert packaged.run('man', '-w', *page).stdout.strip(), page
+    entry = packaged.run('journalctl', '--list-catalog', 'de145b0f25134fecb3d983e4d3523cab')
+    assert 'Kafka cannot be reached' in entry.stdout
 
 
-def borrow_targets(build):
+def test_what_is_in_the_package(packaged):
+    found = packaged.run('dpkg', '-L', 'pycapa').stdout.splitlines()
+    extcap = next(path for path in found if path.endswith('/wireshark/extcap/pycapa'))
+    assert packaged.run('realpath', extcap).stdout.strip() == '/usr/bin/pycapa'
+    for path in ('/etc/pycapa/capture.cfg', '/usr/lib/sysusers.d/pycapa.conf',
+                 '/usr/lib/tmpfiles.d/pycapa.conf', '/usr/lib/systemd/catalog/pycapa.catalog',
+                 '/usr/share/bash-completion/completions/pycapa',
+                 '/usr/share/doc/pycapa/security.md', '/usr/share/doc/pycapa/examples/example.cfg'):
+        assert path in found, path
+    pages = packaged.shell("zcat $(dpkg -L pycapa | grep '/man/man./')").stdout
+    named = re.sub(r'\\(&|f.)', '', pages)
+    for path in re.findall(r'/usr/(?:share|lib)/[\w/.@]*\w', named):
+        assert any(f'{p}/'.startswith(f'{path}/') for p in found), path
+    needs = packaged.run('dpkg-query', '-W', '-f', '${Depends} ${Recommends}', 'pycapa').stdout
+    assert 'librdkafka1' in needs and 'shark' not in needs
+    build_id = re.search(r'Build ID: (\w\w)(\w+)',
+                         packaged.run('readelf', '-n', '/usr/bin/pycapa').stdout)
+    symbols = packaged.shell('dpkg-deb -c /root/pycapa-dbgsym_*.deb').stdout
+    assert f'/.build-id/{build_id[1]}/{build_id[2]}.debug' in symbols
+
+
+def owner(host, path):
+    return host.run('stat', '-c', '%a %U:%G', path).stdout.strip()
+
+
+def test_an_upgrade_restarts_what_runs_once_and_keeps_an_edited_file(packaged, capture, topic):
+    packaged.shell(f"""cp -a {capture.path} /etc/pycapa/idle.cfg; cd /root
+        dpkg-deb -R {BUILT} newer; echo '# newer' >>newer/etc/pycapa/capture.cfg
+        sed -i 's/^Version: .*/Version: 99/' newer/DEBIAN/control
+        dpkg-deb -Znone -b newer n.deb""")
+    deliver(packaged.link, topic)
+    before = packaged.run('cat', capture.path).stdout
+    enabled, pid = packaged.shell(ENABLED).stdout, capture.pid
+    capture.cursor = packaged.cursor()
+    dpkg(packaged, '-i', '/root/n.deb')
+    packaged.sync_journal()
+    assert packaged.run('dpkg-query', '-W', '-f', '${Version}', 'pycapa').stdout == '99'
+    assert capture.wait_active(not_pid=pid)
+    capture.wait_status('capturing on eth7')
+    assert len(capture.messages('^Started ')) == 1, capture.story()
+    assert packaged.run('cat', capture.path).stdout == before
+    assert owner(packaged, capture.path) == '640 root:pycapa'
+    assert owner(packaged, '/etc/pycapa') == '750 root:pycapa'
+    assert '# newer' in packaged.run('cat', f'{capture.path}.dpkg-dist').stdout
+    assert packaged.systemctl('is-active', 'pycapa@idle', check=False).stdout == 'inactive\n'
+    assert packaged.shell(ENABLED).stdout == enabled
+    deliver(packaged.link, topic, first=500)
+
+
+def spool(i, link):
+    """Packets wait in the spool of an instance whose Kafka is away; lists its files."""
+    i.configure(kafka_broker='127.0.0.1:1')
+    i.systemctl('restart')
+    i.wait_status('capturing on eth7')
+    send(link, 300, 1000)
+    i.wait_stats(lambda c: c['RECEIVED'] == 300)
+
+
+def spooled(host):
+    return host.shell("find /var/lib/pycapa -name 'spool-*' -size +1k").stdout
+
+
+def test_a_removed_package_keeps_the_spool_and_sends_it_when_it_is_back(packaged, capture, topic,
+                                                                        broker):
+    spool(capture, packaged.link)
+    before, enabled = packaged.run('cat', capture.path).stdout, packaged.shell(ENABLED).stdout
+    assert 'pycapa@capture.service' in enabled
+    dpkg(packaged, '-r', 'pycapa')
+    assert capture.show('ActiveState') == 'inactive'
+    assert packaged.run('test', '-e', '/usr/bin/pycapa', check=False).returncode != 0
+    assert packaged.run('cat', capture.path).stdout == before
+    files = spooled(packaged)
+    assert files
+    dpkg(packaged, '-i', BUILT)
+    assert capture.show('ActiveState') == 'inactive'
+    assert packaged.shell(ENABLED).stdout == enabled and spooled(packaged) == files
+    capture.configure(kafka_broker=broker.outer)
+    packaged.systemctl('start', 'pycapa.target')
+    topic.wait_count(300)
+    assert numbers(topic) == list(range(300))
+
+
+def test_a_purge_deletes_the_spool_only_when_it_is_told_so(packaged, capture):
+    spool(capture, packaged.link)
+    said = dpkg(packaged, '-P', 'pycapa').stderr
+    assert 'the packets in /var/lib/pycapa stay' in said
+    assert spooled(packaged)
+    assert packaged.run('test', '-e', '/etc/pycapa', check=False).returncode != 0
+    assert packaged.shell(ENABLED).stdout == ''
+    dpkg(packaged, '-i', BUILT)
+    packaged.shell('echo pycapa pycapa/delete-spool boolean true | debconf-set-selections')
+    dpkg(packaged, '-P', 'pycapa')
+    assert packaged.run('test', '-e', '/var/lib/pycapa', check=False).returncode != 0
+    assert packaged.run('debconf-show', 'pycapa').stdout == ''
+
+
+def borrow(build, targets, copy_in):
     """Puts into a build what it would compile to install: that of the build under test."""
-    targets = json.loads(run('meson', 'introspect', '--targets', build).stdout)
-    for path in [p for t in targets if t['installed'] for p in t['filename']]:
-        made = os.path.join(daemon.BUILD, os.path.relpath(path, build))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        shutil.copy(made, path)
+    made = [os.path.relpath(path, build) for t in json.loads(targets) if t['installed']
+            for path in t['filename']]
+    with tempfile.TemporaryFile() as archive:
+        subprocess.run(['tar', '-C', daemon.BUILD, '-cf', '-', *made], check=True, stdout=archive)
+        archive.seek(0)
+        copy_in(archive)
+
+
+def test_readme_install_without_a_package(broker, topic):
+    with fresh_host() as h:
+        link = Link(h, 'eth0')
+        commands = readme_commands('Without a package')
+        setup, compiles, rest = commands.partition('meson compile -C build\n')
+        assert compiles and 'meson install -C build\n' in rest
+        h.shell(SHELL + 'cd /root/pycapa\n' + setup[setup.index('meson setup'):], timeout=300)
+        borrow('/root/pycapa/build',
+               h.shell('cd /root/pycapa; meson introspect --targets build').stdout,
+               lambda f: h.run('tar', '-C', '/root/pycapa/build', '-xf', '-', stdin=f))
+        h.shell(SHELL + 'cd /root/pycapa\n' + rest.replace('install -C build\n',
+                                                           'install -C build --no-rebuild\n'),
+                timeout=300)
+        i = Instance(h, 'eth0', broker, topic.name)
+        i.wait_status('capturing on eth0')
+        # The example names a broker on this host; an operator's is elsewhere.
+        i.configure().reload()
+        deliver(link, topic)
+        # Installed again over itself it goes on, and takes no configuration away.
+        before = h.run('cat', i.path).stdout
+        h.shell('cd /root/pycapa; meson install -C build --no-rebuild', timeout=300)
+        assert h.run('cat', i.path).stdout == before
+        h.systemctl('restart', 'pycapa@eth0')
+        i.wait_status('capturing on eth0')
+
+
+def test_lists_of_packages_and_versions_agree():
+    def read(path):
+        with open(os.path.join(daemon.TREE, path)) as f:
+            return f.read()
+
+    def libraries(text):
+        return set(re.findall(r'\b[\w.-]+-dev\b', text)) - {'libc6-dev'}
+    readme = libraries(readme_commands('Without a package'))
+    assert readme == libraries(read('debian/control').partition('Package:')[0])
+    assert readme == libraries(re.search(r'packages_build=\((.*?)\)', read('tests/lib/packages'),
+                                         re.S)[1])
+    version = re.search(r"version: '(.*?)'", read('meson.build'))[1]
+    assert read('debian/changelog').startswith(f'pycapa ({version}) ')
 
 
 def test_destdir_and_prefix_put_everything_below(tmp_path):
     """A package's install: nothing outside of DESTDIR, no command of systemd's is run."""
     build = tmp_path / 'build'
     run('meson', 'setup', build, daemon.TREE, '--prefix=/opt/capture', timeout=120)
-    borrow_targets(build)
+    borrow(build, run('meson', 'introspect', '--targets', build).stdout,
+           lambda f: run('tar', '-C', build, '-xf', '-', stdin=f))
     run('meson', 'install', '-C', build, '--no-rebuild',
         env={**os.environ, 'DESTDIR': str(tmp_path / 'root')})
     unit = (tmp_path / 'root/opt/capture/lib/systemd/system/pycapa@.service').read_text()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package: what takes a second build, and lintian. test_install.py has its life."""
+import hashlib
+import os
+import tempfile
+
+import pytest
+
+import tree
+from harness.proc import run
+
+pytestmark = pytest.mark.long
+
+
+def build(directory, *options, wrapper=(), dates=None, **environment):
+    """Builds the package in `directory`; returns {name: checksum} of the packages."""
+    os.makedirs(directory)
+    with tempfile.TemporaryFile() as f:
+        tree.write(f)
+        run('tar', '-C', directory, '-xf', '-', stdin=f)
+    if dates:
+        run('find', directory, '-exec', 'touch', '-d', dates, '{}', '+')
+    run(*wrapper, 'dpkg-buildpackage', '-us', '-uc', *options, cwd=directory, timeout=900,
+        env={**os.environ, **environment})
+    found = {}
+    for name in os.listdir(os.path.dirname(directory)):
+        if name.endswith('.deb'):
+            with open(os.path.join(os.path.dirname(directory), name), 'rb') as f:
+                found[name] = hashlib.sha256(f.read()).hexdigest()
+    return found
+
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    directory = tmp_path_factory.mktemp('first') / 'pycapa'
+    return directory.parent, build(directory)
+
+
+def test_two_builds_are_one(built, tmp_path):
+    """In another folder, of files of another age, in another time zone, 40 days later."""
+    other = build(tmp_path / 'a-longer-name' / 'tree', '-b', wrapper=('faketime', '-f', '+40d'),
+                  dates='2001-02-03', TZ='Asia/Tokyo')
+    assert len(other) == 2 and other == built[1]
+
+
+def test_lintian_has_nothing_to_say(built):
+    changes = [p for p in built[0].iterdir() if p.suffix == '.changes']
+    assert run('lintian', '-I', '--pedantic', *changes, timeout=300).stdout == ''
