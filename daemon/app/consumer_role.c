@@ -405,6 +405,8 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 		snprintf(buf, size, "its filter to be compiled (does the name service answer?)");
 	else if (output_is_settling(s->output))
 		snprintf(buf, size, "the disk of %s", s->opt.cfg->write_file);
+	else if (output_is_held(s->output))
+		snprintf(buf, size, "a client on %s", s->opt.cfg->listen);
 	else
 		consumer_waiting_for(s->consumer, buf, size);
 }
@@ -476,7 +478,8 @@ static int role_reload(struct role *s, const struct config *cfg, char *why, size
 /* A reader or a disk that takes its time is no stall. */
 static uint64_t role_progress(const struct role *s)
 {
-	bool slow = output_waiting(s->output) || output_is_settling(s->output);
+	bool slow = output_waiting(s->output) || output_is_settling(s->output) ||
+		    output_is_held(s->output);
 
 	return consumer_progress(s->consumer) + (slow ? (uint64_t)(ev_now(s->opt.loop) * 1e6) : 0);
 }

@@ -7,6 +7,7 @@
 #define STATUS COUNTER_IN_STATUS
 #define RATE   COUNTER_AS_RATE
 #define LOSS   COUNTER_AS_LOSS
+#define KNOWN  COUNTER_IF_KNOWN
 
 #define ROW(of, field, what, how, where, text)                                                     \
 	{                                                                                          \
@@ -65,6 +66,10 @@ static const struct counter table[] = {
 	    "Records skipped, as they are not packets that the output can hold."),
 	ROW(CONSUMER, late, PACKETS, TOTAL, LINE,
 	    "Packets written after younger ones: they came later than reorder allows."),
+	ROW(CONSUMER, clients, CLIENTS, GAUGE, LINE | KNOWN,
+	    "Clients that are connected to listen."),
+	ROW(CONSUMER, cut_off, CLIENTS, TOTAL, LINE,
+	    "Clients of listen that were cut off, as they were too slow."),
 	ROW(CONSUMER, gone, RECORDS, TOTAL, 0,
 	    "Records that were deleted before they could be read."),
 	ROW(CONSUMER, bytes, BYTES, TOTAL, RATE,

@@ -29,7 +29,8 @@ struct counters {
 	uint64_t dropped_kernel, dropped_interface, own, doubled, rtt;
 	uint64_t buffered, queued_bytes, spool_bytes, spool_files, spool_age;
 	uint64_t read, written, filtered, skipped, late, gone, lag, lag_time; /* of a consumer */
-	uint64_t bytes;                                                       /* of both */
+	uint64_t clients, cut_off; /* of one that listens, else unknown */
+	uint64_t bytes;            /* of both */
 };
 
 /* What a value counts. A rate of packets is shown as packets/s, one of bytes as bits/s. */
@@ -38,6 +39,7 @@ enum counter_unit {
 	COUNTER_RECORDS,
 	COUNTER_BYTES,
 	COUNTER_FILES,
+	COUNTER_CLIENTS,
 	COUNTER_MICROSECONDS, /* _ms in the line, _US in the journal, seconds in the metrics */
 };
 
@@ -52,6 +54,7 @@ enum counter_shown {
 	COUNTER_IN_STATUS = 2,
 	COUNTER_AS_RATE = 4, /* at the end of the line, at the start of the status */
 	COUNTER_AS_LOSS = 8, /* part of the status's `lost`; a line with more of it is a warning */
+	COUNTER_IF_KNOWN = 16, /* a gauge: the line says nothing of what is unknown */
 };
 
 struct counter {

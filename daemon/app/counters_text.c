@@ -22,7 +22,7 @@ void counters_metric(char *buf, size_t size, const struct counter *row)
 	static const char *const units[] = {
 		[COUNTER_PACKETS] = "packets",      [COUNTER_RECORDS] = "records",
 		[COUNTER_BYTES] = "bytes",          [COUNTER_FILES] = "files",
-		[COUNTER_MICROSECONDS] = "seconds",
+		[COUNTER_MICROSECONDS] = "seconds", [COUNTER_CLIENTS] = "clients",
 	};
 	const char *unit = units[row->unit], *last = strrchr(row->name, '_');
 
@@ -60,7 +60,8 @@ void counters_line(char *buf, size_t size, enum config_mode mode, const struct c
 		uint64_t value = counters_value(now, row);
 
 		if (!(row->shown & COUNTER_IN_LINE) ||
-		    (value == COUNTER_UNKNOWN && row->kind == COUNTER_TOTAL))
+		    (value == COUNTER_UNKNOWN &&
+		     (row->kind == COUNTER_TOTAL || row->shown & COUNTER_IF_KNOWN)))
 			continue;
 		append(buf, size, "%s%s%s=", *buf ? " " : "", row->name,
 		       row->unit == COUNTER_MICROSECONDS ? "_ms" : "");

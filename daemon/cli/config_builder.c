@@ -180,6 +180,10 @@ static void decide_output(struct config_builder *builder)
 			builder->faults, where_of(builder, "write-file"),
 			"--pretty-print writes text to standard output, where a capture cannot "
 			"go too: give --write-file a file");
+	if (cfg->listen)
+		config_faults_add(builder->faults, where_of(builder, "write-file"),
+				  "--listen sends the capture to clients, not to standard output: "
+				  "leave out --write-file -, or name a file");
 	config_builder_forget(&cfg->write_file);
 }
 

@@ -129,7 +129,8 @@ struct config {
 	uint64_t slack_ms;           /* how late a packet may have been sent; CONFIG_SLACK_ALL */
 	uint32_t reorder_ms;         /* how long packets wait for earlier ones */
 	char *partitions;            /* partition_set.h; NULL: all */
-	char *write_file;            /* NULL: stdout */
+	char *write_file;            /* NULL: stdout, but with `listen` nowhere */
+	char *listen;                /* listen_address.h; NULL: for no clients */
 	enum config_format format;
 	bool comment_offsets; /* each packet says its partition and offset; pcapng alone */
 	bool exit_at_end;

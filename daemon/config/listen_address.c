@@ -95,3 +95,8 @@ int listen_address_check(const char *text, char *why, size_t size)
 
 	return listen_address_parse(&address, text, why, size);
 }
+
+int listen_address_or_systemd_check(const char *text, char *why, size_t size)
+{
+	return strcmp(text, LISTEN_SYSTEMD) ? listen_address_check(text, why, size) : 0;
+}

@@ -21,3 +21,8 @@ int listen_address_parse(struct listen_address *out, const char *text, char *why
 
 /* The same, for the verdict alone. */
 int listen_address_check(const char *text, char *why, size_t size);
+
+/* In place of an address: the sockets that systemd passes to the service. */
+#define LISTEN_SYSTEMD "systemd"
+
+int listen_address_or_systemd_check(const char *text, char *why, size_t size);

@@ -263,6 +263,14 @@ static const struct setting table[] = {
 	 .once = "one run writes one file",
 	 .help = "Write the capture to FILE (- is standard output). A run that has an end replaces "
 		 "FILE once the capture is complete; an endless one empties it at the start."},
+	{.name = "listen", .metavar = "ADDRESS:PORT", FIELD(listen, STRING), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "nowhere",
+	 .check = listen_address_or_systemd_check,
+	 .once = "one run listens on one address; a .socket unit can have several",
+	 .help = "Send the capture to every client that connects here (pcap over IP), instead of "
+		 "to standard output: 127.0.0.1:57012, [::1]:57012, or the path of a UNIX socket. "
+		 "A port alone is that of 127.0.0.1; systemd is the socket of the service's "
+		 ".socket unit. Nothing is encrypted, and nobody is asked who they are."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,

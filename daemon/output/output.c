@@ -9,7 +9,6 @@
  */
 #include "output/output.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,26 +19,27 @@
 #include "base/log.h"
 #include "config/config_ref.h"
 #include "config/time_range.h"
+#include "output/broadcast.h"
 #include "output/byte_stream.h"
 #include "output/encoder.h"
+#include "output/left_out.h"
 
 #define HEADER_HOLD_SEC 0.5
 #define WRITE_SIZE      (128 * 1024) /* so many bytes are written without waiting for the batch */
-#define LOG_INTERVAL_S  60
 
 struct output {
 	struct output_options opt;
 	struct encoder *encoder;     /* of the capture; NULL: text only */
 	struct byte_stream *capture; /* NULL: text only */
 	struct byte_stream *text;    /* NULL: capture only */
+	struct broadcast *broadcast; /* NULL: for no clients */
 	struct ev_timer hold;        /* runs while the header waits for the first packet */
 	uint64_t taken;
-	uint64_t left_out[ENCODER_REFUSALS];
+	struct left_out left_out;
 	bool untouched; /* the file has no byte yet: even the header waits for the first packet */
 	bool finished;  /* no packet comes any more */
 	bool closed;    /* the capture's end is put */
 	bool ended;
-	struct log_limit limit;
 };
 
 /* ---- writing ---- */
@@ -88,13 +88,14 @@ static bool flush_capture(struct output *o)
 
 bool output_flush(struct output *o)
 {
-	bool capture, text;
+	bool capture, text, clients;
 
 	if (ev_is_active(&o->hold))
 		return true; /* only the header waits */
 	capture = flush_capture(o);
 	text = flush_file(o, o->text);
-	return capture && text;
+	clients = !o->broadcast || broadcast_flush(o->broadcast);
+	return capture && text && clients;
 }
 
 void output_finish(struct output *o, bool whole)
@@ -103,6 +104,8 @@ void output_finish(struct output *o, bool whole)
 	o->finished = true;
 	if (whole)
 		o->untouched = false;
+	if (o->broadcast)
+		broadcast_finish(o->broadcast);
 	whole &= flush_capture(o);
 	if (o->capture)
 		judge(o, byte_stream_settle(o->capture, whole));
@@ -168,31 +171,23 @@ static bool revise(struct output *o, const struct packet *pkt)
 	return !packets || byte_stream_replace_header(o->capture, header, len) || judge(o, -EIO);
 }
 
-void output_note_losses(struct output *o, const struct packet *pkt)
+static void note_losses(struct output *o, const struct packet *pkt)
 {
 	if (o->encoder && o->encoder->ops->lost)
 		o->encoder->ops->lost(o->encoder, pkt);
 }
 
-static int leave_out(struct output *o, const struct packet *pkt)
+void output_note_losses(struct output *o, const struct packet *pkt)
 {
-	enum encoder_refusal why = o->encoder->refusal;
-	uint64_t more, n = ++o->left_out[why];
+	note_losses(o, pkt);
+	if (o->broadcast)
+		broadcast_note_losses(o->broadcast, pkt);
+}
 
-	output_note_losses(o, pkt);
-	if (!log_limit_pass(&o->limit, LOG_INTERVAL_S, &more))
-		return OUTPUT_E_LEFT_OUT;
-	if (why == ENCODER_LINKTYPE)
-		log_warn("a packet of link type %u does not fit into a pcap file of link type %u; "
-			 "left out, %" PRIu64 " so far (--format pcapng holds all)%s",
-			 pkt->linktype, o->encoder->linktype, n,
-			 o->taken ? "" : "; in a --write-file FILE the first packet decides");
-	else if (why == ENCODER_TIME)
-		log_warn("a packet with a time after the year 2106 does not fit into a pcap file; "
-			 "left out, %" PRIu64 " so far",
-			 n);
-	else
-		log_warn("out of memory: a packet was left out, %" PRIu64 " so far", n);
+/* `by` cannot hold it. */
+static int leave_out(struct output *o, const struct packet *pkt, const struct encoder *by)
+{
+	left_out_count(&o->left_out, pkt, by, o->taken == 0);
 	return OUTPUT_E_LEFT_OUT;
 }
 
@@ -219,16 +214,29 @@ static void put_text(struct output *o, uint8_t *room, const struct packet *pkt)
 	byte_stream_commit(o->text, pretty_packet((char *)room, o->taken, pkt, &origin));
 }
 
+/* Where it comes from, if the capture is to say so. */
+static const struct pretty_origin *tell_origin(const struct output *o, struct pretty_origin *room)
+{
+	if (!o->opt.cfg->comment_offsets)
+		return NULL;
+	o->opt.origin(o->opt.ctx, room);
+	return room;
+}
+
 static void put_capture(struct output *o, uint8_t *room, const struct packet *pkt)
 {
-	const struct pretty_origin *told = NULL;
+	struct pretty_origin origin;
+	size_t n = o->encoder->ops->put(o->encoder, room, pkt, tell_origin(o, &origin));
+
+	byte_stream_commit(o->capture, n);
+}
+
+/* NULL: they have it, or there are none; else one that cannot hold it. */
+static const struct encoder *put_clients(struct output *o, const struct packet *pkt)
+{
 	struct pretty_origin origin;
 
-	if (o->opt.cfg->comment_offsets) {
-		o->opt.origin(o->opt.ctx, &origin);
-		told = &origin;
-	}
-	byte_stream_commit(o->capture, o->encoder->ops->put(o->encoder, room, pkt, told));
+	return o->broadcast ? broadcast_put(o->broadcast, pkt, tell_origin(o, &origin)) : NULL;
 }
 
 static void after_put(struct output *o)
@@ -242,14 +250,20 @@ static void after_put(struct output *o)
 
 int output_put(struct output *o, const struct packet *pkt)
 {
+	const struct encoder *refused;
 	bool show = shows_next(o);
 	uint8_t *room = NULL, *text = NULL;
 
+	if (o->broadcast && !broadcast_has_room(o->broadcast))
+		return PACKET_E_FULL;
 	if (o->capture) {
 		size_t size = size_of(o, pkt);
 
-		if (!size)
-			return leave_out(o, pkt);
+		if (!size) {
+			note_losses(o, pkt);
+			put_clients(o, pkt);
+			return leave_out(o, pkt, o->encoder);
+		}
 		room = byte_stream_reserve(o->capture, size);
 		if (!room)
 			return PACKET_E_FULL;
@@ -259,6 +273,9 @@ int output_put(struct output *o, const struct packet *pkt)
 		if (!text)
 			return PACKET_E_FULL;
 	}
+	refused = put_clients(o, pkt);
+	if (refused && !o->capture)
+		return leave_out(o, pkt, refused);
 	o->taken++;
 	if (room)
 		put_capture(o, room, pkt);
@@ -272,7 +289,8 @@ int output_put(struct output *o, const struct packet *pkt)
 
 bool output_takes_blocks(const struct output *o)
 {
-	return o->capture && o->encoder->ops->put_block && !o->text && !o->opt.cfg->comment_offsets;
+	return o->capture && o->encoder->ops->put_block && !o->text && !o->broadcast &&
+	       !o->opt.cfg->comment_offsets;
 }
 
 static void commit(void *ctx, size_t len)
@@ -311,26 +329,9 @@ uint64_t output_written(const struct output *o)
 	return o->capture ? byte_stream_written(o->capture) : o->taken;
 }
 
-bool output_holds_packets(const struct output *o)
-{
-	return o->taken > output_written(o) || (o->text && byte_stream_waiting(o->text));
-}
-
 void output_log_left_out(const struct output *o)
 {
-	static const char *const whys[] = {
-		[ENCODER_LINKTYPE] = "of another link type than the capture's",
-		[ENCODER_TIME] = "of a time after the year 2106",
-		[ENCODER_NANOS] = "with nanoseconds",
-		[ENCODER_MEMORY] = "out of memory",
-	};
-
-	static_assert(sizeof(whys) / sizeof(whys[0]) == ENCODER_REFUSALS, "a text a refusal");
-	for (size_t i = 0; i < ENCODER_REFUSALS; i++)
-		if (o->left_out[i])
-			log_error("%" PRIu64 " packet(s) not written: %s%s", o->left_out[i],
-				  whys[i],
-				  i == ENCODER_MEMORY ? "" : "; --format pcapng holds them");
+	left_out_log(&o->left_out);
 }
 
 void output_log_cut(const struct output *o)
@@ -354,6 +355,20 @@ size_t output_waiting(const struct output *o)
 {
 	return (o->capture && !o->untouched ? byte_stream_waiting(o->capture) : 0) +
 	       (o->text ? byte_stream_waiting(o->text) : 0);
+}
+
+bool output_is_held(const struct output *o)
+{
+	return o->broadcast && broadcast_is_held(o->broadcast);
+}
+
+bool output_clients(const struct output *o, uint64_t *clients, uint64_t *cut_off)
+{
+	if (!o->broadcast)
+		return false;
+	*clients = broadcast_clients(o->broadcast);
+	*cut_off = broadcast_cut_off(o->broadcast);
+	return true;
 }
 
 /* ---- life ---- */
@@ -387,7 +402,7 @@ static int open_capture(struct output *o)
 	int r;
 
 	o->closed = true;
-	if (cfg->pretty_print && !cfg->write_file)
+	if (!cfg->write_file && (cfg->pretty_print || cfg->listen))
 		return 0;
 	o->encoder =
 		cfg->format == CONFIG_FORMAT_PCAPNG ? pcapng_encoder_new() : pcap_encoder_new();
@@ -411,6 +426,17 @@ static int open_capture(struct output *o)
 	return r < 0 ? r : 0;
 }
 
+static int open_broadcast(struct output *o)
+{
+	const struct broadcast_options opt = {.loop = o->opt.loop,
+					      .cfg = o->opt.cfg,
+					      .on_drained = on_drained,
+					      .ctx = o};
+
+	/* The file of one that is attended is that of an instance, which may run too. */
+	return opt.cfg->listen && !opt.cfg->attended ? broadcast_new(&o->broadcast, &opt) : 0;
+}
+
 int output_new(struct output **out, const struct output_options *opt)
 {
 	struct output *o = calloc(1, sizeof(*o));
@@ -425,6 +451,8 @@ int output_new(struct output **out, const struct output_options *opt)
 	r = open_capture(o);
 	if (r == 0 && opt->cfg->pretty_print)
 		r = open_file(o, &o->text, NULL);
+	if (r == 0)
+		r = open_broadcast(o);
 	if (r < 0) {
 		output_free(o);
 		return r;
@@ -438,7 +466,8 @@ int output_reload(struct output *o, const struct config *cfg, char *why, size_t 
 	bool capture_on_stdout = o->capture && !o->opt.cfg->write_file;
 	int r = 0;
 
-	if ((cfg->pretty_print && capture_on_stdout) || (!cfg->pretty_print && !o->capture)) {
+	if ((cfg->pretty_print && capture_on_stdout) ||
+	    (!cfg->pretty_print && !o->capture && !o->broadcast)) {
 		snprintf(why, size,
 			 "pretty-print: standard output cannot change between a capture and text "
 			 "while pycapa runs; restart it");
@@ -458,6 +487,7 @@ void output_free(struct output *o)
 	if (!o)
 		return;
 	ev_timer_stop(o->opt.loop, &o->hold);
+	broadcast_free(o->broadcast);
 	byte_stream_free(o->text);
 	byte_stream_free(o->capture);
 	config_unref(o->opt.cfg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a consumer's packets go: a capture (pcap or pcapng), text (--pretty-print), or both.
+ * Where a consumer's packets go: a capture (pcap or pcapng), text (--pretty-print), clients that
+ * connect (broadcast.h), or more than one of these.
  */
 #pragma once
 
@@ -73,14 +74,17 @@ const char *output_part(const struct output *o);
 /* Packets put, and those of them that are written whole. */
 uint64_t output_taken(const struct output *o);
 uint64_t output_written(const struct output *o);
-/* True while packets, or text of some, wait for the reader; the header alone does not count. */
-bool output_holds_packets(const struct output *o);
 /* Logs how many packets the capture could not hold, if there were any, and which format can. */
 void output_log_left_out(const struct output *o);
 /* Logs how many are in it without their nanoseconds. */
 void output_log_cut(const struct output *o);
 /* Logs the error that ended it, if one did: for the end, as the last line says why. */
 void output_log_failure(const struct output *o);
+
+/* The reading waits for a client (broadcast.h). */
+bool output_is_held(const struct output *o);
+/* How many there are, and were cut off. Returns false when the capture is for none. */
+bool output_clients(const struct output *o, uint64_t *clients, uint64_t *cut_off);
 
 /* Bytes that wait for the reader; not those of a header that waits for a packet. */
 size_t output_waiting(const struct output *o);

@@ -33,7 +33,7 @@ int output_check(const struct config *cfg)
 			  cfg->write_file);
 		return -EINVAL;
 	}
-	if (cfg->pretty_print || cfg->write_file)
+	if (cfg->pretty_print || cfg->write_file || cfg->listen)
 		return 0;
 	if (isatty(STDOUT_FILENO)) {
 		log_error("standard output is a terminal, and a capture is binary; give "
@@ -50,7 +50,7 @@ int output_check(const struct config *cfg)
 
 void output_warn(const struct config *cfg)
 {
-	if (cfg->file && !cfg->write_file && !cfg->pretty_print)
+	if (cfg->file && !cfg->write_file && !cfg->pretty_print && !cfg->listen)
 		log_warn("%s names no write-file: the capture goes to standard output; a service "
 			 "refuses that, because its standard output is the journal",
 			 cfg->file);

@@ -17,7 +17,8 @@ from harness.proc import run
 TEXTS = {'kafka-broker': 'kafka1:9092,kafka2', 'kafka-topic': 'a.topic_name-1', 'interface': 'eth7',
          'read-file': '/dev/null', 'filter': 'tcp port 80', 'spool-directory': '/tmp/spool',
          'write-file': '/tmp/out.pcap', 'from': '2026-11-23', 'to': '-15m', 'partitions': '0-3,7',
-         'metrics-listen': '127.0.0.1:9100', 'metrics-textfile': '/tmp/pycapa.prom'}
+         'metrics-listen': '127.0.0.1:9100', 'metrics-textfile': '/tmp/pycapa.prom',
+         'listen': 'systemd'}
 BYTES = {'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 
 
@@ -81,7 +82,8 @@ BAD_TEXTS = {
     'filter': ['tcp prot 80', 'port nosuchport', '((('],
     'from': ['', 'yesterday', '@1795428900000'], 'to': ['', '2026-02-29', '-15'],
     'partitions': ['', 'a', '3-1', '1,'],
-    'metrics-listen': ['', '127.0.0.1:99999', 'a:b:c'], 'metrics-textfile': [''],
+    'metrics-listen': ['', '127.0.0.1:99999', 'a:b:c'], 'listen': ['', '99999', 'systemd2'],
+    'metrics-textfile': [''],
     'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
                      '2026-02-29T00:00:00Z']}
 BAD_LISTS = {'kafka-config': [['linger.ms=-1'], [''], ['=1'], ['acks=2000'], ['linger.ms=900001'],

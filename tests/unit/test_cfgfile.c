@@ -56,7 +56,7 @@ static struct values values_of(const struct setting *s)
 	default:
 		if (s->check == partition_set_check)
 			return (struct values){"\"0-3,7\"", "{ }", "\"a\"", "'a' is not a list"};
-		if (!strcmp(s->name, "metrics-listen"))
+		if (!strcmp(s->name, "metrics-listen") || !strcmp(s->name, "listen"))
 			return (struct values){"\"[::1]:9917\"", "{ }", "\"abc\"",
 					       "is no address to listen on"};
 		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,

@@ -63,6 +63,11 @@ const char *output_part(const struct output *o)
 	return world.part;
 }
 
+bool output_clients(const struct output *o, uint64_t *clients, uint64_t *cut_off)
+{
+	return false;
+}
+
 uint64_t output_taken(const struct output *o)
 {
 	return world.taken;

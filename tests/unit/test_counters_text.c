@@ -44,6 +44,8 @@ static const struct counters consumer = {
 	.lag = 42,
 	.gone = 6,
 	.lag_time = 7,
+	.clients = COUNTER_UNKNOWN,
+	.cut_off = COUNTER_UNKNOWN,
 };
 
 static const enum config_mode modes[] = {CONFIG_MODE_PRODUCER, CONFIG_MODE_CONSUMER};
@@ -79,6 +81,17 @@ static void test_line_of_a_consumer(void **state)
 	assert_string_equal(line(CONFIG_MODE_CONSUMER, &consumer, &nothing, 10),
 			    "read=300 written=290 filtered=5 skipped=10 late=0 lag=42 packets/s=29 "
 			    "bits/s=23200");
+}
+
+static void test_clients_are_told_where_there_can_be_any(void **state)
+{
+	struct counters now = consumer;
+
+	now.clients = 3;
+	now.cut_off = 1;
+	assert_string_equal(line(CONFIG_MODE_CONSUMER, &now, &nothing, 10),
+			    "read=300 written=290 filtered=5 skipped=10 late=0 clients=3 "
+			    "cut_off=1 lag=42 packets/s=29 bits/s=23200");
 }
 
 static void test_what_passed_the_filter_is_told_when_it_is_known(void **state)
@@ -227,6 +240,8 @@ static void test_fields_of_the_journal(void **state)
 			       .rtt = COUNTER_UNKNOWN,
 			       .spool_age = COUNTER_UNKNOWN,
 			       .lag = COUNTER_UNKNOWN,
+			       .clients = COUNTER_UNKNOWN,
+			       .cut_off = COUNTER_UNKNOWN,
 			       .lag_time = COUNTER_UNKNOWN};
 
 	assert_fields(CONFIG_MODE_PRODUCER, &producer,
@@ -277,7 +292,8 @@ static void test_names_of_metrics(void **state)
 		       "pycapa_spool_bytes pycapa_spool_files pycapa_spool_age_seconds ");
 	assert_metrics(CONFIG_MODE_CONSUMER,
 		       "pycapa_read_records pycapa_written_packets pycapa_filtered_packets "
-		       "pycapa_skipped_records pycapa_late_packets pycapa_gone_records "
+		       "pycapa_skipped_records pycapa_late_packets pycapa_clients "
+		       "pycapa_cut_off_clients pycapa_gone_records "
 		       "pycapa_bytes pycapa_lag_records pycapa_lag_time_seconds ");
 }
 
@@ -385,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line_of_a_producer),
 		cmocka_unit_test(test_line_of_a_consumer),
+		cmocka_unit_test(test_clients_are_told_where_there_can_be_any),
 		cmocka_unit_test(test_what_passed_the_filter_is_told_when_it_is_known),
 		cmocka_unit_test(test_rates_are_since_the_last_line_and_totals_are_not),
 		cmocka_unit_test(test_no_time_has_no_rate),

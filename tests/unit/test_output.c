@@ -416,6 +416,29 @@ static void an_empty_result_is_a_capture(void **state)
 	assert_file(false, DLT_EN10MB, NULL, 0);
 }
 
+static void a_wireshark_with_the_file_of_an_instance_does_not_listen_too(void **state)
+{
+	struct output_options opt = {.loop = world.loop, .cfg = &world.cfg, .on_ended = on_ended};
+	uint64_t clients = 7, cut_off = 7;
+	char path[80];
+
+	output_free(world.out);
+	snprintf(path, sizeof(path), "%s.socket", world.path);
+	world.cfg.listen = path;
+	world.cfg.attended = true;
+	assert_int_equal(output_new(&world.out, &opt), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_false(output_clients(world.out, &clients, &cut_off));
+	output_free(world.out);
+	world.cfg.attended = false;
+	assert_int_equal(output_new(&world.out, &opt), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_true(output_clients(world.out, &clients, &cut_off));
+	assert_int_equal(clients + cut_off, 0);
+	output_finish(world.out, true);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -436,6 +459,9 @@ int main(void)
 		BOUNDED(what_was_there_stays_when_it_is_cut_short),
 		BOUNDED(without_a_packet_nothing_is_touched_nor_left),
 		BOUNDED(an_empty_result_is_a_capture),
+		cmocka_unit_test_setup_teardown(
+			a_wireshark_with_the_file_of_an_instance_does_not_listen_too, open_world,
+			close_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,11 +170,6 @@ uint64_t output_written(const struct output *o)
 	return 0;
 }
 
-bool output_holds_packets(const struct output *o)
-{
-	return false;
-}
-
 void output_log_left_out(const struct output *o)
 {
 }
@@ -190,6 +185,16 @@ void output_log_failure(const struct output *o)
 size_t output_waiting(const struct output *o)
 {
 	return 0;
+}
+
+bool output_is_held(const struct output *o)
+{
+	return false;
+}
+
+bool output_clients(const struct output *o, uint64_t *clients, uint64_t *cut_off)
+{
+	return false;
 }
 
 bool output_takes_blocks(const struct output *o)
