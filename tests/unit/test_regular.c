@@ -13,7 +13,7 @@
 
 static void write_cfg(const char *dir, const char *name, const char *text)
 {
-	char path[128];
+	char path[512];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
