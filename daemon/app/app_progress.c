@@ -22,7 +22,8 @@ static bool is_wanted(const struct app *a)
 	bool reads = cfg->read_file || cfg->mode == CONFIG_MODE_CONSUMER;
 
 	return reads && !a->meter_over && app_timers_is_bounded(cfg) && !cfg->quiet &&
-	       isatty(STDERR_FILENO) && !(cfg->pretty_print && a->stdout_is_there);
+	       cfg->log_format == LOG_FORMAT_TEXT && isatty(STDERR_FILENO) &&
+	       !(cfg->pretty_print && a->stdout_is_there);
 }
 
 /* Who reads packets from a pipe often prints to this terminal: it is left to a short run's reader.

@@ -105,6 +105,7 @@ static void adopt(struct app *a, const struct config *fresh)
 	config_set_identity(fresh);
 	kafkawarn(fresh);
 	log_set_level(fresh->log_level);
+	log_set_format(fresh->log_format, fresh->log_time);
 	app_timers_start(a);
 	app_progress_begin(a);
 }

@@ -117,6 +117,7 @@ static int run(const struct config **held, const struct options *options, struct
 {
 	const struct config *cfg = *held;
 
+	log_set_format(cfg->log_format, cfg->log_time);
 	config_set_identity(cfg);
 	if (cfg->mode == CONFIG_MODE_CONSUMER && output_check(cfg) < 0)
 		return EXIT_USAGE;

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,56 +20,27 @@
 #include <systemd/sd-journal.h>
 
 #include "base/clock.h"
-#include "base/events.h"
 #include "base/footer.h"
+#include "base/log_line.h"
 #include "base/logqueue.h"
 #include "base/printable.h"
 
-#define MESSAGE_MAX     2048
-#define IDENTITY_FIELDS 4
-#define LINE_SIZE       8192
-#define QUEUE_BYTES     (1024 * 1024)
-#define END_WAIT_MS     1000
-
-/* A line: all of it as it is written to stderr, or the journal's fields, each ended by a NUL. */
-struct line {
-	size_t len;
-	char text[LINE_SIZE];
-};
+#define QUEUE_BYTES (1024 * 1024)
+#define END_WAIT_MS 1000
 
 static struct {
 	pthread_mutex_t lock;
 	enum log_level level, last; /* `last`: of the last entry */
+	enum log_format format;
+	bool time; /* before a line of text */
 	bool journal;
-	char *identity[IDENTITY_FIELDS]; /* "PYCAPA_NAME=value" or NULL */
-	struct logqueue *queue;          /* NULL: lines are written at once */
-	struct footer footer;            /* of the queue's thread */
-	bool ended;                      /* after log_free(): nothing is written */
+	char *identity[LOG_LINE_IDENTITY]; /* "PYCAPA_NAME=value" or NULL */
+	struct logqueue *queue;            /* NULL: lines are written at once */
+	struct footer footer;              /* of the queue's thread */
+	bool ended;                        /* after log_free(): nothing is written */
 	void (*sink)(void *ctx, enum log_level level, const char *text);
 	void *sink_ctx;
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .last = LOG_LEVEL_INFO};
-
-static const struct {
-	const char *name; /* as Python's logging names them: scripts match on it */
-	int priority;
-} levels[] = {
-	[LOG_LEVEL_ERROR] = {"ERROR", LOG_ERR},
-	[LOG_LEVEL_WARN] = {"WARNING", LOG_WARNING},
-	[LOG_LEVEL_INFO] = {"INFO", LOG_INFO},
-	[LOG_LEVEL_DEBUG] = {"DEBUG", LOG_DEBUG},
-};
-
-static const char *const event_ids[] = {
-	[LOG_EVENT_NONE] = NULL,
-	[LOG_EVENT_DROPPED] = EVENT_ID_DROPPED,
-	[LOG_EVENT_BROKER_LOST] = EVENT_ID_BROKER_LOST,
-	[LOG_EVENT_BROKER_BACK] = EVENT_ID_BROKER_BACK,
-	[LOG_EVENT_INTERFACE_LOST] = EVENT_ID_INTERFACE_LOST,
-	[LOG_EVENT_INTERFACE_BACK] = EVENT_ID_INTERFACE_BACK,
-	[LOG_EVENT_RELOAD_REFUSED] = EVENT_ID_RELOAD_REFUSED,
-	[LOG_EVENT_UNDELIVERED] = EVENT_ID_UNDELIVERED,
-};
-_Static_assert(sizeof(event_ids) / sizeof(event_ids[0]) == LOG_EVENT_COUNT, "an id an event");
 
 /* systemd names the device and inode of the stream it gave us (systemd.exec(5)). */
 bool log_fd_is_journal(int fd)
@@ -103,6 +73,14 @@ bool log_is_journal(void)
 	return g.journal;
 }
 
+void log_set_format(enum log_format format, bool time)
+{
+	pthread_mutex_lock(&g.lock);
+	g.format = format;
+	g.time = time;
+	pthread_mutex_unlock(&g.lock);
+}
+
 void log_set_level(enum log_level level)
 {
 	__atomic_store_n(&g.level, level, __ATOMIC_RELAXED);
@@ -115,7 +93,7 @@ bool log_enabled(enum log_level level)
 
 static void drop_identity(void)
 {
-	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
+	for (size_t i = 0; i < LOG_LINE_IDENTITY; i++) {
 		free(g.identity[i]);
 		g.identity[i] = NULL;
 	}
@@ -125,7 +103,7 @@ int log_set_identity(const struct log_identity *id)
 {
 	const struct {
 		const char *name, *value;
-	} fields[IDENTITY_FIELDS] = {
+	} fields[LOG_LINE_IDENTITY] = {
 		{"PYCAPA_INSTANCE", id->instance},
 		{"PYCAPA_MODE", id->mode},
 		{"PYCAPA_INTERFACE", id->interface},
@@ -135,7 +113,7 @@ int log_set_identity(const struct log_identity *id)
 
 	pthread_mutex_lock(&g.lock);
 	drop_identity();
-	for (size_t i = 0; i < IDENTITY_FIELDS; i++) {
+	for (size_t i = 0; i < LOG_LINE_IDENTITY; i++) {
 		if (fields[i].value &&
 		    asprintf(&g.identity[i], "%s=%s", fields[i].name, fields[i].value) < 0) {
 			g.identity[i] = NULL;
@@ -148,45 +126,20 @@ int log_set_identity(const struct log_identity *id)
 
 /* ---- a line ---- */
 
-/* A field that has no room is left out; the message comes first, and has. */
-__attribute__((format(printf, 2, 3))) static void append_field(struct line *l, const char *fmt, ...)
+static void compose(struct log_line *l, struct log_entry *e)
 {
-	size_t room = sizeof(l->text) - l->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(l->text + l->len, room, fmt, ap);
-	va_end(ap);
-	l->len += n > 0 && (size_t)n < room ? (size_t)n + 1 : 0;
-}
-
-static void compose_fields(struct line *l, enum log_level level, const char *id,
-			   const struct log_field *fields, size_t n_fields, const char *text)
-{
-	append_field(l, "MESSAGE=%s", text);
-	append_field(l, "PRIORITY=%d", levels[level].priority);
-	if (id)
-		append_field(l, "MESSAGE_ID=%s", id);
-	for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++)
-		append_field(l, "%s=%" PRIu64, fields[i].name, fields[i].value);
-	for (size_t i = 0; i < IDENTITY_FIELDS; i++)
-		if (g.identity[i])
-			append_field(l, "%s", g.identity[i]);
-}
-
-static void compose(struct line *l, enum log_level level, enum log_event event,
-		    const struct log_field *fields, size_t n_fields, const char *text)
-{
+	e->identity = g.identity;
+	e->time_ns = clock_ns(CLOCK_REALTIME);
 	if (g.journal)
-		compose_fields(l, level, event_ids[event], fields, n_fields, text);
+		log_line_fields(l, e);
 	else if (g.sink)
-		l->len =
-			(size_t)snprintf(l->text, sizeof(l->text), "%c%s", '0' + (int)level, text) +
-			1;
+		l->len = (size_t)snprintf(l->text, sizeof(l->text), "%c%s", '0' + (int)e->level,
+					  e->message) +
+			 1;
+	else if (g.format == LOG_FORMAT_JSON)
+		log_line_json(l, e);
 	else
-		l->len = (size_t)snprintf(l->text, sizeof(l->text), "%s:root:%s\n",
-					  levels[level].name, text);
+		log_line_text(l, e, g.time);
 }
 
 /* ---- where it goes ---- */
@@ -216,7 +169,7 @@ static int write_stderr(const char *line, size_t len)
 
 static int write_journal(const char *line, size_t len)
 {
-	struct iovec iov[3 + IDENTITY_FIELDS + LOG_FIELDS_MAX];
+	struct iovec iov[LOG_LINE_FIELDS_MAX];
 	int n = 0;
 
 	for (const char *at = line; at < line + len; at += iov[n++].iov_len + 1)
@@ -269,15 +222,14 @@ static int write_line(const char *line, size_t len)
 /* Whatever the level is: what is missing may have been an error. */
 static size_t compose_missing(uint64_t n, char *buf, size_t size)
 {
-	struct line l;
+	struct log_line l;
 	char text[128];
 
-	l.len = 0;
 	snprintf(text, sizeof(text), "%" PRIu64 " log line(s) are missing here: %s", n,
 		 g.journal ? "the journal did not take them"
 			   : "nobody read standard error, or it took no more");
 	pthread_mutex_lock(&g.lock);
-	compose(&l, LOG_LEVEL_WARN, LOG_EVENT_NONE, NULL, 0, text);
+	compose(&l, &(struct log_entry){.level = LOG_LEVEL_WARN, .message = text});
 	pthread_mutex_unlock(&g.lock);
 	memcpy(buf, l.text, l.len < size ? l.len : size);
 	return l.len < size ? l.len : size;
@@ -338,21 +290,21 @@ void log_free(void)
 	pthread_mutex_unlock(&g.lock);
 }
 
-__attribute__((format(printf, 5, 0))) static void write_entry(enum log_level level,
-							      enum log_event event,
-							      const struct log_field *fields,
-							      size_t n, const char *fmt, va_list ap)
+/* `known`: the entry as far as its caller knows it. */
+__attribute__((format(printf, 2, 0))) static void write_entry(const struct log_entry *known,
+							      const char *fmt, va_list ap)
 {
-	struct line l;
-	char text[MESSAGE_MAX];
+	char text[LOG_LINE_MESSAGE];
+	struct log_entry e = *known;
+	struct log_line l;
 	int saved = errno;
 
-	l.len = 0;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	printable_line(text);
+	e.message = text;
 	pthread_mutex_lock(&g.lock);
-	g.last = level;
-	compose(&l, level, event, fields, n, text);
+	g.last = e.level;
+	compose(&l, &e);
 	if (g.queue)
 		logqueue_put(g.queue, l.text, l.len);
 	else if (!g.ended)
@@ -363,24 +315,31 @@ __attribute__((format(printf, 5, 0))) static void write_entry(enum log_level lev
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
+	const struct log_entry e = {.level = level};
 	va_list ap;
 
 	if (!log_enabled(level))
 		return;
 	va_start(ap, fmt);
-	write_entry(level, LOG_EVENT_NONE, NULL, 0, fmt, ap);
+	write_entry(&e, fmt, ap);
 	va_end(ap);
 }
 
 void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
 		     size_t n, const char *fmt, ...)
 {
+	const struct log_entry e = {
+		.level = level,
+		.event = event,
+		.fields = fields,
+		.n_fields = n,
+	};
 	va_list ap;
 
 	if (!log_enabled(level))
 		return;
 	va_start(ap, fmt);
-	write_entry(level, event, fields, n, fmt, ap);
+	write_entry(&e, fmt, ap);
 	va_end(ap);
 }
 

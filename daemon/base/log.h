@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call to log, two sinks: the journal with native fields, or `LEVEL:root:text` on stderr.
+ * One call to log, two sinks: the journal with native fields, or stderr, a line each: text
+ * (`LEVEL:root:text`) or JSON (log_set_format(), log_line.h).
  *
  * The only mutable globals of the program live behind this header. Every function may be called
  * from any thread once log_init() has run; a message is one write, so lines do not mix. Whatever a
@@ -19,33 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level {
-	LOG_LEVEL_ERROR,
-	LOG_LEVEL_WARN,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
-};
+#include "base/log_types.h"
 
-/* A journal field of one entry: `PYCAPA_NAME=value`; ignored on stderr. */
-struct log_field {
-	const char *name; /* with its PYCAPA_ prefix, static */
-	uint64_t value;
-};
-
-/* An entry has no more. */
-#define LOG_FIELDS_MAX 32
-
-/* What happened, for the journal's catalog; NONE carries no MESSAGE_ID. */
-enum log_event {
-	LOG_EVENT_NONE,
-	LOG_EVENT_DROPPED,
-	LOG_EVENT_BROKER_LOST,
-	LOG_EVENT_BROKER_BACK,
-	LOG_EVENT_INTERFACE_LOST,
-	LOG_EVENT_INTERFACE_BACK,
-	LOG_EVENT_RELOAD_REFUSED,
-	LOG_EVENT_UNDELIVERED,
-	LOG_EVENT_COUNT,
+/* What a line on stderr is. */
+enum log_format {
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
 };
 
 /* The fields that every entry of this process carries; a NULL one is left out. Copied. */
@@ -73,6 +53,11 @@ int log_start(void);
  */
 void log_free(void);
 void log_set_level(enum log_level level);
+/*
+ * How stderr is written from the next entry on: as text until told. `time`: a line of text begins
+ * with it; one of JSON always has it. What goes to the journal or to a sink stays as it is.
+ */
+void log_set_format(enum log_format format, bool time);
 bool log_enabled(enum log_level level);
 /* True when entries go to the journal, with fields. */
 bool log_is_journal(void);

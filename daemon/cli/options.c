@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -42,6 +43,7 @@ struct options {
 struct start_report {
 	const struct options *opt;
 	size_t n;
+	bool logged; /* as entries of the log: to the journal, or as JSON */
 };
 
 /* A window has a field for it, and no such option, or words. */
@@ -61,7 +63,7 @@ static void report_start(void *ctx, const char *where, const char *text)
 		return;
 	if (report->opt->field_of && is_option && where)
 		where = field_of(report->opt, where);
-	if (log_is_journal()) {
+	if (report->logged) {
 		log_error("%s%s%s", where != NULL ? where : "", where != NULL ? ": " : "", text);
 		return;
 	}
@@ -130,6 +132,18 @@ static void take_words(struct options *opt)
 		else if (is_dump(word))
 			opt->action = OPTIONS_DUMP_PROPERTIES;
 	}
+}
+
+/* Who asks for JSON gets it for what is wrong with the command line and the file, too. */
+static bool wants_json(const struct argwords *words)
+{
+	const char *format = "";
+
+	for (size_t i = 0; i < words->n; i++) {
+		if (strcmp(words->list[i].setting->name, "log-format") == 0)
+			format = words->list[i].text;
+	}
+	return strcasecmp(format, "json") == 0;
 }
 
 /* The first of two would be dropped without a word. */
@@ -340,7 +354,7 @@ static int parse(struct options **out, int argc, char **argv, const struct confi
 		 enum options_action *action, const char *(*field_of_option)(const char *option))
 {
 	struct options *opt = calloc(1, sizeof(*opt));
-	struct start_report report = {.opt = opt};
+	struct start_report report = {.opt = opt, .logged = log_is_journal()};
 	struct faults faults = {.report = report_start, .ctx = &report};
 	int r;
 
@@ -353,6 +367,10 @@ static int parse(struct options **out, int argc, char **argv, const struct confi
 	opt->field_of = field_of_option;
 	opt->now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
 	r = argwords_parse(&opt->words, argc, argv, &faults);
+	if (r == 0 && wants_json(&opt->words)) {
+		log_set_format(LOG_FORMAT_JSON, false);
+		report.logged = true;
+	}
 	if (r == 0)
 		r = name_interfaces(opt, &faults);
 	if (r == 0) {

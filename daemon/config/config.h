@@ -141,6 +141,8 @@ struct config {
 	bool quiet;            /* no progress on a terminal */
 	bool attended;         /* somebody waits at a window: what is not there is told at once */
 	enum log_level log_level;
+	enum log_format log_format;
+	bool log_time;                /* before a line of text */
 	uint32_t stats_interval_ms;   /* 0: off */
 	char *metrics_listen;         /* listen_address.h; NULL: nowhere */
 	char *metrics_textfile;       /* NULL: none */

@@ -94,6 +94,12 @@ static const struct setting_choice log_levels[] = {
 	{NULL, 0},
 };
 
+static const struct setting_choice log_formats[] = {
+	{"text", LOG_FORMAT_TEXT},
+	{"json", LOG_FORMAT_JSON},
+	{NULL, 0},
+};
+
 /* clang-format off */
 static const struct setting table[] = {
 	{.name = "help", .short_name = "h", ACTION(ANY, OTHER), .old = true,
@@ -302,6 +308,14 @@ static const struct setting table[] = {
 	{.name = "log-level", .short_name = "ll", .metavar = "LEVEL", FIELD(log_level, ENUM),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "INFO", .choices = log_levels, .old = true,
 	 .help = "Minimum severity to log."},
+	{.name = "log-format", .metavar = "FORMAT", FIELD(log_format, ENUM), IN_RUN,
+	 .change = CONFIG_CHANGE_NOW, .initial = "text", .choices = log_formats,
+	 .help = "How log lines are written to standard error: as text, or as one JSON object a "
+		 "line, with the time and the fields of the journal. The journal itself gets the "
+		 "same either way."},
+	{.name = "log-time", FIELD(log_time, BOOL), IN_RUN, .change = CONFIG_CHANGE_NOW,
+	 .initial = "false",
+	 .help = "Put the time before each log line of text: RFC 3339, in UTC."},
 	{.name = "stats-interval", .metavar = "TIME", TIME(stats_interval_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .max = DAY,
 	 .help = "How often to log the counters; 0 means never."},

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -41,10 +42,29 @@ static void test_strings(void **state)
 	}
 }
 
+static void test_a_string_in_memory_has_room_or_is_left_out(void **state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len = strlen(rows[i].json);
+
+		for (size_t room = 0; room <= len; room++) {
+			char *buf = malloc(room ? room : 1); /* the sanitizer knows its end */
+
+			assert_non_null(buf);
+			assert_int_equal(json_string(buf, room, rows[i].text),
+					 room < len ? 0 : len);
+			if (room == len)
+				assert_memory_equal(buf, rows[i].json, len);
+			free(buf);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_a_string_in_memory_has_room_or_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

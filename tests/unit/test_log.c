@@ -47,6 +47,7 @@ static int set_up(void **state)
 	close(fds[1]);
 	setenv("TERM", "xterm", 1);
 	log_init();
+	log_set_format(LOG_FORMAT_TEXT, false);
 	*state = f;
 	return f->text ? 0 : -1;
 }
@@ -98,6 +99,74 @@ static void test_foreign_text_steers_no_terminal(void **state)
 
 	log_warn("broker %s", "\x1b[2J\xc2\x9b\nERROR:root:forged\xff\n");
 	read_until(f, "WARNING:root:broker ?[2J? ERROR:root:forged?\n");
+}
+
+/* The time that a line begins with, behind `before`; it must be now. Returns what comes after it.
+ */
+static const char *after_time(const char *line, const char *before)
+{
+	time_t now = time(NULL);
+	struct tm tm = {0};
+	const char *rest;
+	int us = -1, len = 0;
+
+	assert_memory_equal(line, before, strlen(before));
+	rest = strptime(line + strlen(before), "%Y-%m-%dT%H:%M:%S", &tm);
+	assert_non_null(rest);
+	assert_int_equal(sscanf(rest, ".%6dZ%n", &us, &len), 1);
+	assert_int_equal(len, 8);
+	assert_in_range(timegm(&tm), now - DEADLINE_S, now);
+	return rest + len;
+}
+
+static void test_a_line_of_text_has_the_time_when_asked(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("TZ", "Asia/Tokyo", 1);
+	log_set_format(LOG_FORMAT_TEXT, true);
+	log_info("now");
+	unsetenv("TZ");
+	read_until(f, "\n");
+	assert_string_equal(after_time(f->text, ""), " INFO:root:now\n");
+}
+
+static void test_json_has_what_the_journal_has(void **state)
+{
+	const struct log_identity id = {.mode = "producer", .topic = "a \"b\" \xff"};
+	const struct log_field fields[] = {
+		{"PYCAPA_RECEIVED", 0},
+		{"PYCAPA_BYTES", UINT64_MAX},
+	};
+	struct fixture *f = *state;
+
+	log_set_format(LOG_FORMAT_JSON, true);
+	assert_int_equal(log_set_identity(&id), 0);
+	log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, fields, 2, "c:\\ \"x\" \xfe\n");
+	read_until(f, "\n");
+	assert_string_equal(after_time(f->text, "{\"time\":\""),
+			    "\",\"level\":\"WARNING\",\"message\":\"c:\\\\ \\\"x\\\" ?\","
+			    "\"MESSAGE_ID\":\"8651ddec04e547e39e3c4551478d3956\","
+			    "\"PYCAPA_RECEIVED\":0,\"PYCAPA_BYTES\":18446744073709551615,"
+			    "\"PYCAPA_MODE\":\"producer\","
+			    "\"PYCAPA_TOPIC\":\"a \\\"b\\\" \\ufffd\"}\n");
+}
+
+/* Every character of it takes two bytes or more, and the fields need what a line has not. */
+static void test_json_without_room_leaves_fields_out(void **state)
+{
+	struct fixture *f = *state;
+	char quotes[2048], topic[2500];
+
+	memset(quotes, '"', sizeof(quotes));
+	memset(topic, 0xff, sizeof(topic));
+	quotes[sizeof(quotes) - 1] = topic[sizeof(topic) - 1] = '\0';
+	log_set_format(LOG_FORMAT_JSON, false);
+	assert_int_equal(log_set_identity(&(struct log_identity){.mode = topic, .topic = "t"}), 0);
+	log_error("%s", quotes);
+	read_until(f, "\n");
+	assert_null(strstr(f->text, "PYCAPA_MODE"));
+	assert_non_null(strstr(f->text, "\\\"\",\"PYCAPA_TOPIC\":\"t\"}\n"));
 }
 
 static void flood(void)
@@ -210,6 +279,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_line_is_written_at_once_before_the_start),
 		CASE(test_foreign_text_steers_no_terminal),
+		CASE(test_a_line_of_text_has_the_time_when_asked),
+		CASE(test_json_has_what_the_journal_has),
+		CASE(test_json_without_room_leaves_fields_out),
 		CASE(test_what_nobody_reads_holds_nobody_up_and_is_counted),
 		CASE(test_the_end_writes_what_waits),
 		CASE(test_the_end_does_not_wait_for_who_never_reads),
