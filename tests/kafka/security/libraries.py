@@ -9,9 +9,10 @@ BUILT = {}
 
 
 def library(which):
-    """The folder of a librdkafka for LD_LIBRARY_PATH; "" is Debian's."""
+    """The folder of one for LD_LIBRARY_PATH; "" is Debian's. "oidc": with an HTTP client."""
     if which == "debian":
         return ""
     if which not in BUILT:
-        BUILT[which] = run(os.path.join(TREE, "tests/librdkafka"), timeout=900).stdout.strip()
+        how = ["--oidc"] if which == "oidc" else []
+        BUILT[which] = run(os.path.join(TREE, "tests/librdkafka"), *how, timeout=900).stdout.strip()
     return BUILT[which]
