@@ -23,34 +23,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "packet/members_socket.h"
 #include "packet/own_traffic.h"
 
-#define PLACES    256 /* what the kernel takes in a group */
-#define MAGIC     0x70796632U
 #define ANSWER_MS 200
-#define ROOM_US   50000 /* a queue that is full is waited for, where somebody waits for an answer */
 #define TELL_MS   1000
 #define SHARE_MS                                                                                   \
 	5000        /* the share is that of the last 5 to 10 s: all tell theirs at other moments */
 #define DIFFERENT 5 /* looks in a row, one a second: those of a group are reloaded one by one */
 
-static_assert(PLACES <= OWN_TRAFFIC_OTHERS, "an owner a place");
-
-struct message {
-	uint32_t magic;
-	uint32_t number;  /* it is to be answered; 0: it is not */
-	uint32_t answers; /* the message with this number; 0: none */
-	uint32_t n;
-	uint64_t packets;
-	uint64_t filter; /* tells one from another; 0: not known yet */
-	struct own_connection list[OWN_TRAFFIC_MAX];
-};
+static_assert(MEMBERS_PLACES <= OWN_TRAFFIC_OTHERS, "an owner a place");
 
 /* Packets since its start: now, and at the begin of the interval that is looked at, and of the
  * next. */
@@ -66,9 +52,8 @@ struct member {
 
 struct members {
 	struct own_traffic *own;
-	uint16_t group;
-	unsigned int place; /* ours */
-	int fd, wake;
+	struct members_socket socket;
+	int wake;
 	pthread_t thread;
 	atomic_bool ending;
 	pthread_mutex_t lock; /* of the next lines; held for no call that waits */
@@ -77,37 +62,20 @@ struct members {
 	unsigned int answers; /* to it */
 	uint64_t filter;
 	struct progress packets;
-	struct member list[PLACES];
+	struct member list[MEMBERS_PLACES];
 	/* The loop's: */
 	uint64_t rolled;        /* ms, when the last interval began */
 	unsigned int different; /* looks in a row that found another filter */
 	/* Of whoever tells of a change: one at a time, as own_traffic has it. */
-	struct message news;
+	struct members_message news;
 	/* The thread's: */
-	bool said_foreign;
-	struct message out, in;
+	struct members_message out, in;
 };
-
-static socklen_t address_of(const struct members *m, unsigned int place, struct sockaddr_un *out)
-{
-	int n;
-
-	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
-	n = snprintf(out->sun_path + 1, sizeof(out->sun_path) - 1, "pycapa-fanout-%u-%u", m->group,
-		     place);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-}
 
 /* ---- telling ---- */
 
-static size_t size_of(const struct message *msg)
+static void fill(struct members *m, struct members_message *msg, uint32_t number, uint32_t answers)
 {
-	return offsetof(struct message, list) + msg->n * sizeof(msg->list[0]);
-}
-
-static void fill(struct members *m, struct message *msg, uint32_t number, uint32_t answers)
-{
-	msg->magic = MAGIC;
 	msg->number = number;
 	msg->answers = answers;
 	msg->n = (uint32_t)own_traffic_list(m->own, msg->list, OWN_TRAFFIC_MAX);
@@ -115,15 +83,6 @@ static void fill(struct members *m, struct message *msg, uint32_t number, uint32
 	msg->packets = m->packets.now;
 	msg->filter = m->filter;
 	pthread_mutex_unlock(&m->lock);
-}
-
-static bool send_to(struct members *m, const struct message *msg, unsigned int place, bool patient)
-{
-	struct sockaddr_un to;
-	socklen_t len = address_of(m, place, &to);
-
-	return sendto(m->fd, msg, size_of(msg), patient ? 0 : MSG_DONTWAIT, (struct sockaddr *)&to,
-		      len) >= 0;
 }
 
 static bool is_here(struct members *m, unsigned int place)
@@ -148,18 +107,18 @@ static void forget(struct members *m, unsigned int place)
  * Returns how many have it. From `until` on no queue is waited for: anybody can have a place, and
  * not read.
  */
-static unsigned int send_to_all(struct members *m, const struct message *msg, bool everywhere,
+static unsigned int send_to_all(struct members *m, struct members_message *msg, bool everywhere,
 				uint64_t until)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < PLACES; i++) {
-		bool here = i != m->place && is_here(m, i);
+	for (unsigned int i = 0; i < MEMBERS_PLACES; i++) {
+		bool here = i != m->socket.place && is_here(m, i);
 		bool patient = until && thread_now_ms() < until && !atomic_load(&m->ending);
 
-		if (i == m->place || (!here && !everywhere))
+		if (i == m->socket.place || (!here && !everywhere))
 			continue;
-		if (send_to(m, msg, i, patient))
+		if (members_socket_send(&m->socket, msg, i, patient))
 			n++;
 		else if (here && errno == ECONNREFUSED)
 			forget(m, i);
@@ -193,7 +152,7 @@ static void tell_and_wait(struct members *m, bool everywhere)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static void tell(struct members *m, struct message *msg)
+static void tell(struct members *m, struct members_message *msg)
 {
 	fill(m, msg, 0, 0);
 	send_to_all(m, msg, false, 0);
@@ -214,7 +173,7 @@ static void on_change(void *ctx, bool fresh)
 
 static void take(struct members *m, unsigned int place)
 {
-	const struct message *msg = &m->in;
+	const struct members_message *msg = &m->in;
 	struct member *other = &m->list[place];
 
 	own_traffic_learn(m->own, place + 1, msg->list, msg->n);
@@ -232,71 +191,15 @@ static void take(struct members *m, unsigned int place)
 	pthread_mutex_unlock(&m->lock);
 	if (msg->number) {
 		fill(m, &m->out, 0, msg->number);
-		send_to(m, &m->out, place, true);
+		members_socket_send(&m->socket, &m->out, place, true);
 	}
-}
-
-/* PLACES: none of the group's. */
-static unsigned int place_of(const struct members *m, const struct sockaddr_un *from, socklen_t len)
-{
-	struct sockaddr_un wanted;
-
-	for (unsigned int i = 0; i < PLACES; i++)
-		if (i != m->place && address_of(m, i, &wanted) == len &&
-		    !memcmp(from, &wanted, len))
-			return i;
-	return PLACES;
-}
-
-static bool is_trusted(struct members *m, struct msghdr *hdr)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(hdr);
-	struct ucred who;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
-		return false;
-	memcpy(&who, CMSG_DATA(c), sizeof(who));
-	if (who.uid == geteuid() || who.uid == 0)
-		return true;
-	if (!m->said_foreign)
-		log_warn("fanout %u: an instance of another user (%u) is in the group: its "
-			 "connections to Kafka are captured",
-			 m->group, who.uid);
-	m->said_foreign = true;
-	return false;
-}
-
-static void receive(struct members *m)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	struct sockaddr_un from;
-	struct iovec iov = {&m->in, sizeof(m->in)};
-	struct msghdr hdr = {
-		.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(m->fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	unsigned int place;
-
-	if (n < (ssize_t)offsetof(struct message, list) || m->in.magic != MAGIC ||
-	    m->in.n > OWN_TRAFFIC_MAX || (size_t)n != size_of(&m->in))
-		return;
-	place = place_of(m, &from, hdr.msg_namelen);
-	if (place < PLACES && is_trusted(m, &hdr))
-		take(m, place);
 }
 
 static void *listen_to_all(void *arg)
 {
 	struct members *m = arg;
-	struct pollfd fds[] = {{m->fd, POLLIN, 0}, {m->wake, POLLIN, 0}};
+	struct pollfd fds[] = {{m->socket.fd, POLLIN, 0}, {m->wake, POLLIN, 0}};
+	unsigned int place;
 	uint64_t due = thread_now_ms() + TELL_MS;
 
 	while (!atomic_load(&m->ending)) {
@@ -306,38 +209,18 @@ static void *listen_to_all(void *arg)
 			tell(m, &m->out);
 			due = now + TELL_MS;
 		}
-		if (poll(fds, 2, (int)(due - now)) > 0 && fds[0].revents)
-			receive(m);
+		if (poll(fds, 2, (int)(due - now)) > 0 && fds[0].revents &&
+		    members_socket_receive(&m->socket, &m->in, &place))
+			take(m, place);
 	}
 	return NULL;
 }
 
 /* ---- its life ---- */
 
-static int open_socket(struct members *m)
-{
-	const struct timeval room = {.tv_usec = ROOM_US};
-	struct sockaddr_un address;
-	int one = 1, r = -1;
-
-	m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (m->wake < 0 || m->fd < 0 ||
-	    setsockopt(m->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0 ||
-	    setsockopt(m->fd, SOL_SOCKET, SO_SNDTIMEO, &room, sizeof(room)) < 0)
-		return -errno;
-	for (m->place = 0; m->place < PLACES; m->place++) {
-		r = bind(m->fd, (struct sockaddr *)&address, address_of(m, m->place, &address));
-		if (r == 0 || errno != EADDRINUSE)
-			break;
-	}
-	return r < 0 ? -errno : 0;
-}
-
 static void free_all(struct members *m)
 {
-	if (m->fd >= 0)
-		close(m->fd);
+	members_socket_close(&m->socket);
 	if (m->wake >= 0)
 		close(m->wake);
 	pthread_cond_destroy(&m->answered);
@@ -357,7 +240,7 @@ static int explain(uint16_t group, int err)
 	log_warn("fanout %u: other programs have all names of the group (ss -xa shows "
 		 "@pycapa-fanout-%u-0 to -%d), so its instances capture each other's connections "
 		 "to Kafka: end those programs, or take another group, and restart",
-		 group, group, PLACES - 1);
+		 group, group, MEMBERS_PLACES - 1);
 	return 0;
 }
 
@@ -370,11 +253,11 @@ int members_new(struct members **out, uint16_t group, struct own_traffic *own)
 	if (!m)
 		return -ENOMEM;
 	m->own = own;
-	m->group = group;
-	m->fd = m->wake = -1;
+	m->socket.fd = -1;
+	m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&m->lock, NULL);
 	thread_cond_init(&m->answered);
-	r = open_socket(m);
+	r = m->wake < 0 ? -errno : members_socket_open(&m->socket, group);
 	if (r == 0)
 		r = thread_start(&m->thread, listen_to_all, m);
 	if (r < 0) {
@@ -422,7 +305,7 @@ static void compare_filters(struct members *m, bool different)
 		log_warn("fanout %u: another instance of the group has another filter or "
 			 "direction: what an instance rejects is captured by none, and is not "
 			 "counted. Give all of them the same",
-			 m->group);
+			 m->socket.group);
 }
 
 /* ---- shares ---- */
@@ -458,7 +341,7 @@ void members_describe(struct members *m, uint64_t packets, char *buf, size_t siz
 	m->rolled = roll ? now : m->rolled;
 	m->packets.now = packets;
 	all = ours = measure(&m->packets, roll);
-	for (unsigned int i = 0; i < PLACES; i++) {
+	for (unsigned int i = 0; i < MEMBERS_PLACES; i++) {
 		struct member *other = &m->list[i];
 
 		if (!other->here)
@@ -470,7 +353,7 @@ void members_describe(struct members *m, uint64_t packets, char *buf, size_t siz
 	pthread_mutex_unlock(&m->lock);
 	compare_filters(m, different);
 	put_share(share, sizeof(share), ours, all);
-	snprintf(buf, size, ", fanout %u: %s%u instance%s", m->group, share, instances,
+	snprintf(buf, size, ", fanout %u: %s%u instance%s", m->socket.group, share, instances,
 		 instances == 1 ? "" : "s");
 }
 
@@ -486,10 +369,10 @@ void members_free(struct members *m)
 	pthread_mutex_unlock(&m->lock);
 	own_traffic_watch(m->own, NULL, NULL);
 	if (write(m->wake, &one, sizeof(one)) < 0)
-		log_debug("fanout %u: %s", m->group, strerror(errno));
+		log_debug("fanout %u: %s", m->socket.group, strerror(errno));
 	pthread_join(m->thread, NULL);
 	/* Not what the others have had counts any more. */
-	for (unsigned int i = 0; i < PLACES; i++)
+	for (unsigned int i = 0; i < MEMBERS_PLACES; i++)
 		own_traffic_learn(m->own, i + 1, NULL, 0);
 	free_all(m);
 }
