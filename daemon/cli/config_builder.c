@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "cli/effect_rules.h"
 #include "cli/input_rules.h"
+#include "cli/output_rules.h"
 #include "cli/start_rules.h"
 #include "config/brokers.h"
 #include "config/config_ref.h"
@@ -40,6 +41,11 @@ int config_builder_start(struct config_builder *builder, struct faults *faults, 
 	return r;
 }
 
+static enum config_builder_source source_of(const struct config_builder *builder, const char *name)
+{
+	return builder->source[settings_index(settings_find(name))];
+}
+
 static void note_source(struct config_builder *builder, const struct setting *setting,
 			const char *where, enum config_builder_source source)
 {
@@ -60,8 +66,16 @@ void config_builder_set(struct config_builder *builder, const struct setting *se
 {
 	enum config_mode mode = builder->cfg->mode;
 	const char *name = source == CONFIG_BUILDER_FILE ? setting->name : "";
-	char why[512];
+	bool again = setting->joined && source == source_of(builder, setting->name);
+	char why[512], joined[1024];
 
+	if (again) {
+		int n = settings_format(joined, sizeof(joined), builder->cfg, setting);
+
+		n = n < (int)sizeof(joined) ? n : 0;
+		snprintf(joined + n, sizeof(joined) - (size_t)n, "%s%s", n ? " " : "", text);
+		text = joined;
+	}
 	note_source(builder, setting, where, source);
 	if (settings_set(builder->cfg, setting, text, builder->now_ms, why, sizeof(why)) == 0)
 		return;
@@ -90,11 +104,6 @@ void config_builder_add_property(struct config_builder *builder, const char *tex
 	else if (prop.value != NULL && properties_add(&builder->cfg->properties, &prop) < 0)
 		config_faults_add(builder->faults, where, "out of memory");
 	property_clear(&prop);
-}
-
-static enum config_builder_source source_of(const struct config_builder *builder, const char *name)
-{
-	return builder->source[settings_index(settings_find(name))];
 }
 
 static const char *where_of(const struct config_builder *builder, const char *name)
@@ -166,49 +175,6 @@ static void check_roles(struct config_builder *builder)
 		else
 			refuse_role(builder, s);
 	}
-}
-
-/* "-" is what leaving it out means, but that --pretty-print then has standard output to itself. */
-static void decide_output(struct config_builder *builder)
-{
-	struct config *cfg = builder->cfg;
-
-	if (cfg->write_file == NULL || strcmp(cfg->write_file, "-") != 0)
-		return;
-	if (cfg->pretty_print)
-		config_faults_add(
-			builder->faults, where_of(builder, "write-file"),
-			"--pretty-print writes text to standard output, where a capture cannot "
-			"go too: give --write-file a file");
-	if (cfg->listen)
-		config_faults_add(builder->faults, where_of(builder, "write-file"),
-				  "--listen sends the capture to clients, not to standard output: "
-				  "leave out --write-file -, or name a file");
-	config_builder_forget(&cfg->write_file);
-}
-
-static void refuse_comments(struct config_builder *builder)
-{
-	bool in_file = source_of(builder, "comment-offsets") == CONFIG_BUILDER_FILE;
-
-	config_faults_add(builder->faults, where_of(builder, "comment-offsets"),
-			  "%sa classic pcap has no comments; give --format pcapng",
-			  in_file ? "comment-offsets: " : "");
-}
-
-/* Without a word about it the name of the file decides, and what only one of them can do. */
-static void decide_format(struct config_builder *builder)
-{
-	struct config *cfg = builder->cfg;
-	const char *dot = cfg->write_file != NULL ? strrchr(cfg->write_file, '.') : NULL;
-	const char *suffix = dot != NULL ? dot : "";
-	bool chosen = source_of(builder, "format") != CONFIG_BUILDER_DEFAULT;
-
-	if (!chosen && (strcasecmp(suffix, ".pcapng") == 0 ||
-			(cfg->comment_offsets && strcasecmp(suffix, ".pcap") != 0)))
-		cfg->format = CONFIG_FORMAT_PCAPNG;
-	if (cfg->comment_offsets && cfg->format != CONFIG_FORMAT_PCAPNG)
-		refuse_comments(builder);
 }
 
 /* The directory that systemd made for the unit, the first of several; NULL: there is none. */
@@ -348,9 +314,8 @@ void config_builder_finish(struct config_builder *builder)
 		return;
 	check_roles(builder);
 	input_rules_decide(builder);
-	decide_output(builder);
+	output_rules_decide(builder);
 	start_rules_range(builder);
-	decide_format(builder);
 	start_rules_offset(builder);
 	decide_spool(builder);
 	check_spool(builder);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a configuration in the making, for its own files: config_builder.c is its life,
- * input_rules.c what settles what a producer reads, start_rules.c where a consumer starts and ends;
- * effect_rules.c says what all of that leaves without effect.
+ * input_rules.c what settles what a producer reads, start_rules.c where a consumer starts and ends,
+ * output_rules.c what it writes; effect_rules.c says what all of that leaves without effect.
  */
 #pragma once
 

@@ -31,6 +31,11 @@ static bool has_no_spool(const struct config *cfg)
 	return cfg->spool_directory == NULL && cfg->file == NULL;
 }
 
+static bool writes_one_file(const struct config *cfg)
+{
+	return cfg->ring_buffer == NULL;
+}
+
 static const struct rule {
 	const char *name;
 	bool (*is_idle)(const struct config *cfg);
@@ -43,6 +48,7 @@ static const struct rule {
 	{"spool-size", has_no_spool, "without --spool-directory"},
 	{"spool-segment", has_no_spool, "without --spool-directory"},
 	{"spool-sync", has_no_spool, "without --spool-directory"},
+	{"disk-full", writes_one_file, "without --ring-buffer"},
 	{"slack", has_no_range, "without --from or --to"},
 };
 

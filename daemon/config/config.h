@@ -61,6 +61,11 @@ struct config_time {
 
 #define CONFIG_SLACK_ALL UINT64_MAX
 
+enum config_disk_full {
+	CONFIG_DISK_FULL_WAIT,
+	CONFIG_DISK_FULL_REMOVE,
+};
+
 enum config_precision {
 	CONFIG_PRECISION_MICRO,
 	CONFIG_PRECISION_NANO,
@@ -128,9 +133,11 @@ struct config {
 	struct config_time from, to; /* packets captured in [from, to) */
 	uint64_t slack_ms;           /* how late a packet may have been sent; CONFIG_SLACK_ALL */
 	uint32_t reorder_ms;         /* how long packets wait for earlier ones */
-	char *partitions;            /* partition_set.h; NULL: all */
-	char *write_file;            /* NULL: stdout, but with `listen` nowhere */
-	char *listen;                /* listen_address.h; NULL: for no clients */
+	enum config_disk_full disk_full; /* of ring_buffer */
+	char *partitions;                /* partition_set.h; NULL: all */
+	char *write_file;                /* NULL: stdout, but with `listen` nowhere */
+	char *listen;                    /* listen_address.h; NULL: for no clients */
+	char *ring_buffer;               /* file_limits.h; NULL: one file */
 	enum config_format format;
 	bool comment_offsets; /* each packet says its partition and offset; pcapng alone */
 	bool exit_at_end;

@@ -62,6 +62,12 @@ static const struct setting_choice formats[] = {
 	{NULL, 0},
 };
 
+static const struct setting_choice disk_fulls[] = {
+	{"wait", CONFIG_DISK_FULL_WAIT},
+	{"remove", CONFIG_DISK_FULL_REMOVE},
+	{NULL, 0},
+};
+
 static const struct setting_choice directions[] = {
 	{"in", CONFIG_DIRECTION_IN},
 	{"out", CONFIG_DIRECTION_OUT},
@@ -277,6 +283,15 @@ static const struct setting table[] = {
 		 "to standard output: 127.0.0.1:57012, [::1]:57012, or the path of a UNIX socket. "
 		 "A port alone is that of 127.0.0.1; systemd is the socket of the service's "
 		 ".socket unit. Nothing is encrypted, and nobody is asked who they are."},
+	{.name = "ring-buffer", .short_name = "b", .metavar = "LIMIT", FIELD(ring_buffer, STRING),
+	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1,
+	 .shown = "one file", .joined = true,
+	 .help = "Write many files instead of one, and go on to the next after duration:SECONDS, "
+		 "filesize:KB, packets:N, or at each interval:SECONDS of the day; files:N keeps "
+		 "the last N. Repeat the option for several limits."},
+	{.name = "disk-full", .metavar = "ACTION", FIELD(disk_full, ENUM), IN_CONSUMER,
+	 .change = CONFIG_CHANGE_RESTART, .initial = "wait", .choices = disk_fulls,
+	 .help = "With --ring-buffer, on a full disk: wait for space, or remove the oldest files."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,

@@ -92,6 +92,7 @@ struct setting {
 	bool optional;    /* an action whose value may be left out: a word, or behind a "=" */
 	bool live;        /* only for an interface, not for a file that is read */
 	bool saved;       /* only for a file that is read */
+	bool joined;      /* a text: the option can be repeated, and all are joined by spaces */
 	const char *once; /* why a second one on the command line is refused; NULL: the last wins */
 	/* What else a text must be: 0, or -EINVAL with one line in `why`; NULL: nothing. */
 	int (*check)(const char *text, char *why, size_t size);

@@ -17,9 +17,9 @@
 #include "output/descriptor.h"
 #include "output/target.h"
 
-#define BUFFER_SIZE      (STREAM_LIMIT + STREAM_RECORD_MAX)
-#define RECORDS_MAX      (BUFFER_SIZE / 16) /* no record is shorter than a pcap record's header */
-#define READER_RETRY_SEC 0.1                /* how often a FIFO without a reader is tried */
+#define BUFFER_SIZE (STREAM_LIMIT + STREAM_RECORD_MAX)
+#define RECORDS_MAX (BUFFER_SIZE / 16) /* no record is shorter than a pcap record's header */
+#define RETRY_SEC   0.1 /* how often a FIFO without a reader, or a full disk, is tried */
 
 struct byte_stream {
 	struct ev_loop *loop;
@@ -47,7 +47,9 @@ struct byte_stream {
 	void (*on_drained)(void *ctx);
 	void (*on_closed)(void *ctx, int err);
 	void (*on_settled)(void *ctx, int err);
+	void (*on_full)(void *ctx); /* NULL: a full disk is not waited for */
 	void *ctx;
+	bool drop_part;
 };
 
 const char *byte_stream_name(const struct byte_stream *sf)
@@ -63,6 +65,11 @@ bool byte_stream_is_stream(const struct byte_stream *sf)
 size_t byte_stream_waiting(const struct byte_stream *sf)
 {
 	return sf->tail - sf->head;
+}
+
+uint64_t byte_stream_size(const struct byte_stream *sf)
+{
+	return sf->base + sf->tail;
 }
 
 uint64_t byte_stream_written(const struct byte_stream *sf)
@@ -208,6 +215,15 @@ void byte_stream_log_failure(const struct byte_stream *sf)
 			  part ? part : "it");
 }
 
+static int wait_for_space(struct byte_stream *sf)
+{
+	sf->blocked = true;
+	sf->announced = true;
+	ev_timer_start(sf->loop, &sf->retry);
+	sf->on_full(sf->ctx);
+	return STREAM_E_BLOCKED;
+}
+
 int byte_stream_flush(struct byte_stream *sf)
 {
 	ssize_t n = 0;
@@ -230,6 +246,8 @@ int byte_stream_flush(struct byte_stream *sf)
 			ev_io_start(sf->loop, &sf->writable);
 			return STREAM_E_BLOCKED;
 		}
+		if ((n == -ENOSPC || n == -EDQUOT) && sf->on_full)
+			return wait_for_space(sf);
 		if (n < 0)
 			return fail(sf, (int)n);
 		advance(sf, (size_t)n);
@@ -244,7 +262,7 @@ int byte_stream_flush_within(struct byte_stream *sf, unsigned int ms)
 	int r = byte_stream_flush(sf);
 
 	/* Who reads on gets it all, in as many pieces as it takes. */
-	while (r == STREAM_E_BLOCKED && sf->desc.fd >= 0 && left > 0) {
+	while (r == STREAM_E_BLOCKED && sf->desc.fd >= 0 && left > 0 && !ev_is_active(&sf->retry)) {
 		if (poll(&pfd, 1, (int)(left * 1e3) + 1) > 0) {
 			sf->blocked = false;
 			r = byte_stream_flush(sf);
@@ -264,7 +282,7 @@ const char *byte_stream_part(const struct byte_stream *sf)
 /* One without a packet is not worth keeping. */
 static void keep_part(struct byte_stream *sf)
 {
-	if (sf->target && byte_stream_written(sf) > 0)
+	if (sf->target && byte_stream_written(sf) > 0 && !sf->drop_part)
 		target_keep_part(sf->target);
 	sf->fate = SETTLED;
 }
@@ -386,6 +404,11 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
 	int r;
 
 	ev_timer_stop(loop, w);
+	if (sf->desc.fd >= 0) {
+		sf->blocked = false;
+		drain(sf);
+		return;
+	}
 	r = open_target(sf);
 	if (r) {
 		fail(sf, r);
@@ -402,6 +425,7 @@ static int make_target(struct byte_stream *sf, const struct byte_stream_options 
 		.loop = opt->loop,
 		.path = opt->path,
 		.has_end = opt->has_end,
+		.worker = opt->worker,
 		.on_completed = on_completed,
 		.ctx = sf,
 	};
@@ -413,7 +437,7 @@ static int open_output(struct byte_stream *sf, const struct byte_stream_options 
 {
 	int r = sf->target ? open_target(sf) : descriptor_inherit(&sf->desc, opt->fd);
 
-	if (r)
+	if (r && !(r == -ENOSPC && opt->on_full))
 		log_error("cannot open %s for writing: %s", byte_stream_name(sf),
 			  r == -EBADF ? "it is closed" : strerror(-r));
 	else if (sf->desc.fd >= 0)
@@ -433,10 +457,12 @@ int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *
 	sf->on_drained = opt->on_drained;
 	sf->on_closed = opt->on_closed;
 	sf->on_settled = opt->on_settled;
+	sf->on_full = opt->on_full;
+	sf->drop_part = opt->drop_part;
 	sf->ctx = opt->ctx;
 	ev_init(&sf->writable, on_writable);
 	ev_init(&sf->hangup, on_hangup);
-	ev_timer_init(&sf->retry, on_retry, READER_RETRY_SEC, READER_RETRY_SEC);
+	ev_timer_init(&sf->retry, on_retry, RETRY_SEC, RETRY_SEC);
 	sf->writable.data = sf->hangup.data = sf->retry.data = sf;
 	sf->buf = malloc(BUFFER_SIZE);
 	sf->ends = malloc(RECORDS_MAX * sizeof(*sf->ends));

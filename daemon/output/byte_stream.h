@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct byte_stream;
+struct worker;
 
 #define STREAM_E_BLOCKED 1 /* some bytes have to wait; on_drained follows */
 #define STREAM_E_CLOSED  2 /* the reader is gone: nothing more can be written */
@@ -28,7 +29,12 @@ struct byte_stream_options {
 	struct ev_loop *loop;
 	const char *path; /* a file (target.h), made when it is not there, or a FIFO; NULL: fd */
 	bool has_end;     /* of the run: the path is given to a file that is whole */
-	int fd;           /* with path NULL: an open descriptor, duplicated; 1 is guarded */
+	/* A file of a set: as target.h has it. It waits on a full disk, and on_full() says so, at
+	 * each try. NULL: none of a set's, and a full disk ends it. */
+	struct worker *worker;
+	void (*on_full)(void *ctx);
+	bool drop_part; /* what is not whole is not kept */
+	int fd;         /* with path NULL: an open descriptor, duplicated; 1 is guarded */
 
 	/* All that waited is written. Only after STREAM_E_BLOCKED or a NULL of _reserve(). */
 	void (*on_drained)(void *ctx);
@@ -98,6 +104,8 @@ const char *byte_stream_part(const struct byte_stream *sf);
 
 /* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
 size_t byte_stream_waiting(const struct byte_stream *sf);
+/* Bytes that were put, those that wait included. */
+uint64_t byte_stream_size(const struct byte_stream *sf);
 /* Records that were written whole. */
 uint64_t byte_stream_written(const struct byte_stream *sf);
 

@@ -1,12 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The capture's header goes out before Kafka is reached, but into the file of a run that has an
- * end: it is not touched before there is a packet for it. And that of a classic pcap says what only
- * packets tell (pcap_encoder.c). When the first packets say otherwise it is changed while that is
- * possible: in a regular file for the first packet, and wherever all still waits to be written,
- * which it does for HEADER_HOLD_SEC where packets are expected at once (any start but the end of
- * the topic), and then to the end of the first batch.
- */
 #include "output/output.h"
 
 #include <errno.h>
@@ -21,24 +13,19 @@
 #include "config/time_range.h"
 #include "output/broadcast.h"
 #include "output/byte_stream.h"
+#include "output/capture_file.h"
 #include "output/encoder.h"
 #include "output/left_out.h"
-
-#define HEADER_HOLD_SEC 0.5
-#define WRITE_SIZE      (128 * 1024) /* so many bytes are written without waiting for the batch */
+#include "output/recording.h"
 
 struct output {
 	struct output_options opt;
-	struct encoder *encoder;     /* of the capture; NULL: text only */
-	struct byte_stream *capture; /* NULL: text only */
-	struct byte_stream *text;    /* NULL: capture only */
-	struct broadcast *broadcast; /* NULL: for no clients */
-	struct ev_timer hold;        /* runs while the header waits for the first packet */
+	struct capture_file *capture; /* NULL: text only, or a set of files */
+	struct recording *recording;  /* the set; else NULL */
+	struct byte_stream *text;     /* NULL: capture only */
+	struct broadcast *broadcast;  /* NULL: for no clients */
 	uint64_t taken;
 	struct left_out left_out;
-	bool untouched; /* the file has no byte yet: even the header waits for the first packet */
-	bool finished;  /* no packet comes any more */
-	bool closed;    /* the capture's end is put */
 	bool ended;
 };
 
@@ -54,84 +41,54 @@ static bool judge(struct output *o, int r)
 	return r == 0;
 }
 
-static bool flush_file(struct output *o, struct byte_stream *sf)
-{
-	return !sf || judge(o, byte_stream_flush(sf));
-}
-
-/* What follows the last packet. Returns false while there is no room for it. */
-static bool put_end(struct output *o)
-{
-	size_t n = 1;
-
-	while (!o->closed && n) {
-		uint8_t *room = byte_stream_reserve(o->capture, ENCODER_END_SIZE);
-
-		if (!room)
-			return false;
-		n = o->encoder->ops->end(o->encoder, room);
-		byte_stream_append(o->capture, n);
-		o->closed = n == 0;
-	}
-	return true;
-}
-
 static bool flush_capture(struct output *o)
 {
-	if (o->untouched)
-		return true;
-	while (o->finished && !put_end(o))
-		if (!flush_file(o, o->capture))
-			return false;
-	return flush_file(o, o->capture);
+	if (o->recording)
+		return judge(o, recording_flush(o->recording));
+	return !o->capture || judge(o, capture_file_flush(o->capture));
 }
 
 bool output_flush(struct output *o)
 {
-	bool capture, text, clients;
+	bool capture = flush_capture(o);
+	bool text = !o->text || judge(o, byte_stream_flush(o->text));
+	bool clients = !o->broadcast || broadcast_flush(o->broadcast);
 
-	if (ev_is_active(&o->hold))
-		return true; /* only the header waits */
-	capture = flush_capture(o);
-	text = flush_file(o, o->text);
-	clients = !o->broadcast || broadcast_flush(o->broadcast);
 	return capture && text && clients;
 }
 
 void output_finish(struct output *o, bool whole)
 {
-	ev_timer_stop(o->opt.loop, &o->hold);
-	o->finished = true;
-	if (whole)
-		o->untouched = false;
 	if (o->broadcast)
 		broadcast_finish(o->broadcast);
-	whole &= flush_capture(o);
-	if (o->capture)
-		judge(o, byte_stream_settle(o->capture, whole));
+	if (o->recording)
+		recording_finish(o->recording);
+	if (!o->capture)
+		return;
+	whole &= judge(o, capture_file_end(o->capture, whole));
+	judge(o, capture_file_settle(o->capture, whole));
 }
 
 bool output_is_settling(const struct output *o)
 {
-	return o->capture && byte_stream_is_settling(o->capture);
+	if (o->recording)
+		return recording_is_settling(o->recording);
+	return o->capture && capture_file_is_settling(o->capture);
 }
 
 void output_abandon(struct output *o)
 {
-	if (o->capture)
-		byte_stream_settle(o->capture, false);
+	if (o->recording)
+		recording_abandon(o->recording);
+	else if (o->capture)
+		capture_file_settle(o->capture, false);
 }
 
 const char *output_part(const struct output *o)
 {
-	return o->capture ? byte_stream_part(o->capture) : NULL;
-}
-
-static void on_hold_over(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	struct output *o = w->data;
-
-	flush_file(o, o->capture);
+	if (o->recording)
+		return recording_part(o->recording);
+	return o->capture ? capture_file_part(o->capture) : NULL;
 }
 
 static void on_drained(void *ctx)
@@ -155,26 +112,43 @@ static void on_settled(void *ctx, int err)
 	o->opt.on_settled(o->opt.ctx);
 }
 
+static void on_recorded(void *ctx)
+{
+	const struct output *o = ctx;
+
+	o->opt.on_settled(o->opt.ctx);
+}
+
+static void on_rotated(void *ctx)
+{
+	const struct output *o = ctx;
+
+	if (o->opt.on_rotated)
+		o->opt.on_rotated(o->opt.ctx);
+}
+
+static void on_kept(void *ctx)
+{
+	const struct output *o = ctx;
+
+	if (o->opt.on_kept)
+		o->opt.on_kept(o->opt.ctx);
+}
+
 /* ---- packets ---- */
 
-/* Has the encoder change what there is so far, for a packet that does not fit it. */
-static bool revise(struct output *o, const struct packet *pkt)
+/* The file that is written now, or was last; NULL: there is none yet. */
+static struct capture_file *current(const struct output *o)
 {
-	const struct encoder_ops *ops = o->encoder->ops;
-	uint8_t header[ENCODER_HEADER_MAX], *packets;
-	size_t len = 0;
-
-	packets = ops->revise ? byte_stream_unwritten(o->capture, &len) : NULL;
-	if (!ops->revise || !ops->revise(o->encoder, pkt, packets, len))
-		return false;
-	len = ops->header(o->encoder, header);
-	return !packets || byte_stream_replace_header(o->capture, header, len) || judge(o, -EIO);
+	return o->recording ? recording_current(o->recording) : o->capture;
 }
 
 static void note_losses(struct output *o, const struct packet *pkt)
 {
-	if (o->encoder && o->encoder->ops->lost)
-		o->encoder->ops->lost(o->encoder, pkt);
+	struct capture_file *file = current(o);
+
+	if (file)
+		capture_file_note_losses(file, pkt);
 }
 
 void output_note_losses(struct output *o, const struct packet *pkt)
@@ -189,14 +163,6 @@ static int leave_out(struct output *o, const struct packet *pkt, const struct en
 {
 	left_out_count(&o->left_out, pkt, by, o->taken == 0);
 	return OUTPUT_E_LEFT_OUT;
-}
-
-/* Bytes that the packet needs in the capture; 0: it cannot be there. */
-static size_t size_of(struct output *o, const struct packet *pkt)
-{
-	size_t size = o->encoder->ops->size(o->encoder, pkt);
-
-	return size || !revise(o, pkt) ? size : o->encoder->ops->size(o->encoder, pkt);
 }
 
 static bool shows_next(const struct output *o)
@@ -223,12 +189,12 @@ static const struct pretty_origin *tell_origin(const struct output *o, struct pr
 	return room;
 }
 
-static void put_capture(struct output *o, uint8_t *room, const struct packet *pkt)
+static void put_capture(const struct output *o, struct capture_file *file, uint8_t *room,
+			const struct packet *pkt)
 {
 	struct pretty_origin origin;
-	size_t n = o->encoder->ops->put(o->encoder, room, pkt, tell_origin(o, &origin));
 
-	byte_stream_commit(o->capture, n);
+	capture_file_put(file, room, pkt, tell_origin(o, &origin));
 }
 
 /* NULL: they have it, or there are none; else one that cannot hold it. */
@@ -239,13 +205,26 @@ static const struct encoder *put_clients(struct output *o, const struct packet *
 	return o->broadcast ? broadcast_put(o->broadcast, pkt, tell_origin(o, &origin)) : NULL;
 }
 
-static void after_put(struct output *o)
+static void after_put(struct output *o, struct capture_file *file, uint64_t n)
 {
-	o->untouched = false;
-	if (ev_is_active(&o->hold))
-		ev_timer_stop(o->opt.loop, &o->hold);
-	if (o->capture && byte_stream_waiting(o->capture) >= WRITE_SIZE)
-		flush_file(o, o->capture);
+	if (o->recording)
+		recording_count(o->recording, n);
+	if (file && capture_file_is_pressing(file))
+		flush_capture(o);
+}
+
+/* Returns 0, PACKET_E_FULL or CAPTURE_FILE_E_UNFIT. */
+static int reserve(struct output *o, const struct packet *pkt, struct capture_file **file,
+		   uint8_t **room)
+{
+	int r = 0;
+
+	*file = o->capture;
+	if (o->recording)
+		r = recording_file(o->recording, pkt->time_us, 1, file);
+	if (r == 0 && *file)
+		r = capture_file_reserve(*file, pkt, room);
+	return r;
 }
 
 int output_put(struct output *o, const struct packet *pkt)
@@ -253,35 +232,33 @@ int output_put(struct output *o, const struct packet *pkt)
 	const struct encoder *refused;
 	bool show = shows_next(o);
 	uint8_t *room = NULL, *text = NULL;
+	struct capture_file *file;
+	int r;
 
 	if (o->broadcast && !broadcast_has_room(o->broadcast))
 		return PACKET_E_FULL;
-	if (o->capture) {
-		size_t size = size_of(o, pkt);
-
-		if (!size) {
-			note_losses(o, pkt);
-			put_clients(o, pkt);
-			return leave_out(o, pkt, o->encoder);
-		}
-		room = byte_stream_reserve(o->capture, size);
-		if (!room)
-			return PACKET_E_FULL;
+	r = reserve(o, pkt, &file, &room);
+	if (r == CAPTURE_FILE_E_UNFIT) {
+		note_losses(o, pkt);
+		put_clients(o, pkt);
+		return leave_out(o, pkt, capture_file_encoder(file));
 	}
+	if (r)
+		return r;
 	if (show) {
 		text = byte_stream_reserve(o->text, pretty_size(pkt->caplen));
 		if (!text)
 			return PACKET_E_FULL;
 	}
 	refused = put_clients(o, pkt);
-	if (refused && !o->capture)
+	if (refused && !file)
 		return leave_out(o, pkt, refused);
 	o->taken++;
 	if (room)
-		put_capture(o, room, pkt);
+		put_capture(o, file, room, pkt);
 	if (text)
 		put_text(o, text, pkt);
-	after_put(o);
+	after_put(o, file, 1);
 	return 0;
 }
 
@@ -289,31 +266,25 @@ int output_put(struct output *o, const struct packet *pkt)
 
 bool output_takes_blocks(const struct output *o)
 {
-	return o->capture && o->encoder->ops->put_block && !o->text && !o->broadcast &&
-	       !o->opt.cfg->comment_offsets;
-}
+	bool captures = o->recording ? o->opt.cfg->format == CONFIG_FORMAT_PCAPNG
+				     : o->capture && capture_file_takes_blocks(o->capture);
 
-static void commit(void *ctx, size_t len)
-{
-	byte_stream_commit(ctx, len);
+	return captures && !o->text && !o->broadcast && !o->opt.cfg->comment_offsets;
 }
 
 int output_put_block(struct output *o, const struct plain_block *b)
 {
-	uint32_t ids[PLAIN_BLOCK_INTERFACES_MAX] = {0};
-	size_t size = o->encoder->ops->size_block(o->encoder, b);
-	uint8_t *room;
+	struct capture_file *file = o->capture;
+	int r = 0;
 
-	if (!size || size > STREAM_RECORD_MAX)
-		return BLOCK_E_EACH;
-	room = byte_stream_reserve(o->capture, size);
-	if (!room)
-		return PACKET_E_FULL;
-	size = o->encoder->ops->put_block(o->encoder, room, b, ids);
-	byte_stream_append(o->capture, size);
-	plain_block_copy(b, ids, room + size, commit, o->capture);
+	if (o->recording)
+		r = recording_file(o->recording, b->first_us, b->packets, &file);
+	if (r == 0)
+		r = capture_file_put_block(file, b);
+	if (r)
+		return r;
 	o->taken += b->packets;
-	after_put(o);
+	after_put(o, file, b->packets);
 	return 0;
 }
 
@@ -326,7 +297,9 @@ uint64_t output_taken(const struct output *o)
 
 uint64_t output_written(const struct output *o)
 {
-	return o->capture ? byte_stream_written(o->capture) : o->taken;
+	if (o->recording)
+		return recording_written(o->recording);
+	return o->capture ? capture_file_written(o->capture) : o->taken;
 }
 
 void output_log_left_out(const struct output *o)
@@ -336,11 +309,15 @@ void output_log_left_out(const struct output *o)
 
 void output_log_cut(const struct output *o)
 {
-	if (o->encoder && o->encoder->cut)
+	uint64_t cut = o->capture ? capture_file_encoder(o->capture)->cut : 0;
+
+	if (o->recording)
+		cut = recording_cut(o->recording);
+	if (cut)
 		log_info("%" PRIu64
 			 " packet(s) were written without their nanoseconds, because the "
 			 "first packets of the capture had none; --format pcapng keeps them",
-			 o->encoder->cut);
+			 cut);
 }
 
 void output_log_failure(const struct output *o)
@@ -348,12 +325,15 @@ void output_log_failure(const struct output *o)
 	if (o->text)
 		byte_stream_log_failure(o->text);
 	if (o->capture)
-		byte_stream_log_failure(o->capture);
+		capture_file_log_failure(o->capture);
+	if (o->recording)
+		recording_log_failure(o->recording);
 }
 
 size_t output_waiting(const struct output *o)
 {
-	return (o->capture && !o->untouched ? byte_stream_waiting(o->capture) : 0) +
+	return (o->capture ? capture_file_waiting(o->capture) : 0) +
+	       (o->recording ? recording_waiting(o->recording) : 0) +
 	       (o->text ? byte_stream_waiting(o->text) : 0);
 }
 
@@ -379,9 +359,9 @@ static bool has_end(const struct config *cfg)
 	return cfg->max_packets || cfg->exit_at_end || time_range_ends_ahead(cfg);
 }
 
-static int open_file(struct output *o, struct byte_stream **out, const char *path)
+static struct byte_stream_options stream_options(struct output *o, const char *path)
 {
-	const struct byte_stream_options opt = {
+	return (struct byte_stream_options){
 		.loop = o->opt.loop,
 		.path = path,
 		.has_end = has_end(o->opt.cfg),
@@ -391,39 +371,45 @@ static int open_file(struct output *o, struct byte_stream **out, const char *pat
 		.on_settled = on_settled,
 		.ctx = o,
 	};
+}
 
-	return byte_stream_new(out, &opt);
+static int open_recording(struct output *o)
+{
+	const struct recording_options opt = {
+		.loop = o->opt.loop,
+		.cfg = o->opt.cfg,
+		.on_drained = on_drained,
+		.on_closed = on_closed,
+		.on_rotated = on_rotated,
+		.on_kept = on_kept,
+		.on_settled = on_recorded,
+		.ctx = o,
+	};
+
+	return recording_new(&o->recording, &opt);
 }
 
 static int open_capture(struct output *o)
 {
 	const struct config *cfg = o->opt.cfg;
-	uint8_t header[ENCODER_HEADER_MAX];
-	int r;
+	const struct capture_file_options opt = {
+		.format = cfg->format,
+		.hold = cfg->start.offset != CONFIG_OFFSET_END,
+		.stream = stream_options(o, cfg->write_file),
+	};
 
-	o->closed = true;
+	if (cfg->ring_buffer)
+		return open_recording(o);
 	if (!cfg->write_file && (cfg->pretty_print || cfg->listen))
 		return 0;
-	o->encoder =
-		cfg->format == CONFIG_FORMAT_PCAPNG ? pcapng_encoder_new() : pcap_encoder_new();
-	if (!o->encoder)
-		return -ENOMEM;
-	r = open_file(o, &o->capture, cfg->write_file);
-	if (r < 0)
-		return r;
-	o->closed = !o->encoder->ops->end;
-	byte_stream_put_header(o->capture, header, o->encoder->ops->header(o->encoder, header));
-	if (o->encoder->ops->revise && byte_stream_is_stream(o->capture) &&
-	    cfg->start.offset != CONFIG_OFFSET_END) {
-		ev_timer_start(o->opt.loop, &o->hold);
-		return 0;
-	}
-	o->untouched = cfg->write_file && has_end(cfg) && !byte_stream_is_stream(o->capture);
-	if (o->untouched)
-		return 0;
-	r = byte_stream_flush(o->capture);
-	byte_stream_log_failure(o->capture);
-	return r < 0 ? r : 0;
+	return capture_file_new(&o->capture, &opt);
+}
+
+static int open_text(struct output *o)
+{
+	const struct byte_stream_options opt = stream_options(o, NULL);
+
+	return byte_stream_new(&o->text, &opt);
 }
 
 static int open_broadcast(struct output *o)
@@ -446,11 +432,9 @@ int output_new(struct output **out, const struct output_options *opt)
 		return -ENOMEM;
 	o->opt = *opt;
 	config_ref(opt->cfg);
-	ev_timer_init(&o->hold, on_hold_over, HEADER_HOLD_SEC, 0);
-	o->hold.data = o;
 	r = open_capture(o);
 	if (r == 0 && opt->cfg->pretty_print)
-		r = open_file(o, &o->text, NULL);
+		r = open_text(o);
 	if (r == 0)
 		r = open_broadcast(o);
 	if (r < 0) {
@@ -467,14 +451,14 @@ int output_reload(struct output *o, const struct config *cfg, char *why, size_t 
 	int r = 0;
 
 	if ((cfg->pretty_print && capture_on_stdout) ||
-	    (!cfg->pretty_print && !o->capture && !o->broadcast)) {
+	    (!cfg->pretty_print && !o->capture && !o->recording && !o->broadcast)) {
 		snprintf(why, size,
 			 "pretty-print: standard output cannot change between a capture and text "
 			 "while pycapa runs; restart it");
 		return -EINVAL;
 	}
 	if (cfg->pretty_print && !o->text)
-		r = open_file(o, &o->text, NULL);
+		r = open_text(o);
 	if (r < 0)
 		snprintf(why, size, "pretty-print: standard output: %s", strerror(-r));
 	else
@@ -486,12 +470,10 @@ void output_free(struct output *o)
 {
 	if (!o)
 		return;
-	ev_timer_stop(o->opt.loop, &o->hold);
 	broadcast_free(o->broadcast);
 	byte_stream_free(o->text);
-	byte_stream_free(o->capture);
+	capture_file_free(o->capture);
+	recording_free(o->recording);
 	config_unref(o->opt.cfg);
-	if (o->encoder)
-		o->encoder->ops->free(o->encoder);
 	free(o);
 }

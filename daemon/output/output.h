@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a consumer's packets go: a capture (pcap or pcapng), text (--pretty-print), clients that
- * connect (broadcast.h), or more than one of these.
+ * Where a consumer's packets go: a capture (pcap or pcapng), in one file or in many, text
+ * (--pretty-print), clients that connect (broadcast.h), or more than one of these.
  */
 #pragma once
 
@@ -33,6 +33,10 @@ struct output_options {
 	void (*on_ended)(void *ctx, int status);
 	/* The file has its name, or failed (then on_ended came before); after output_finish(). */
 	void (*on_settled)(void *ctx);
+	/* Of a set of files: all packets that were put are in files that have ended; those files
+	 * are on the disk under their names. One follows the other. NULL is legal. */
+	void (*on_rotated)(void *ctx);
+	void (*on_kept)(void *ctx);
 	void *ctx;
 };
 

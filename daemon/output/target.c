@@ -5,7 +5,8 @@
  * that is to be given. The links of /proc/PID/fd have the text of a name, and lead to a file
  * without it.
  *
- * Only fsync() is on a thread: it takes as long as the disk does for all that was written.
+ * Only fsync() is on a thread: it takes as long as the disk does for all that was written. That of
+ * the directory, which a set wants after the renaming, is a second job of the same kind.
  */
 #include "output/target.h"
 
@@ -39,6 +40,7 @@ struct target {
 	char *part; /* where it was left */
 	bool begun; /* what was there before is gone */
 	struct worker *worker;
+	struct sync *sync; /* that is on its way; NULL: none */
 };
 
 int target_new(struct target **out, const struct target_options *opt)
@@ -48,6 +50,7 @@ int target_new(struct target **out, const struct target_options *opt)
 	if (!t)
 		return -ENOMEM;
 	t->opt = *opt;
+	t->worker = opt->worker;
 	t->given = strdup(opt->path);
 	if (!t->given) {
 		free(t);
@@ -255,6 +258,7 @@ int target_begin(struct target *t, int fd)
 
 /* The thread owns it: it may outlive the target. */
 struct sync {
+	struct target *target; /* NULL: nobody waits for it any more */
 	int fd;
 	int err;
 };
@@ -277,41 +281,91 @@ static void drop_sync(void *arg)
 	free(sync);
 }
 
-static void on_synced(void *ctx, void *arg)
+static void forget_sync(struct target *t)
 {
-	struct target *t = ctx;
-	const struct sync *sync = arg;
-	int r = sync->err;
-
-	if (!t->temp)
-		return; /* kept as a part meanwhile */
-	if (r == 0 && rename(t->temp, t->path))
-		r = -errno;
-	if (r == 0) {
-		free(t->temp);
-		t->temp = NULL;
-	}
-	t->opt.on_completed(t->opt.ctx, r);
+	if (t->sync)
+		t->sync->target = NULL;
+	t->sync = NULL;
 }
 
-static int start_sync(struct target *t, int fd)
+static int start_sync(struct target *t, int fd, void (*done)(void *ctx, void *arg))
 {
 	struct sync *sync = calloc(1, sizeof(*sync));
 	const struct worker_job job = {.run = run_sync,
-				       .done = on_synced,
+				       .done = done,
 				       .drop = drop_sync,
 				       .arg = sync};
+	int r;
 
 	if (!sync)
 		return -ENOMEM;
+	sync->target = t;
 	sync->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (sync->fd < 0) {
-		int r = -errno;
-
+		r = -errno;
 		free(sync);
 		return r;
 	}
-	return worker_add(t->worker, &job);
+	r = worker_add(t->worker, &job);
+	if (r == 0)
+		t->sync = sync;
+	return r;
+}
+
+/* The target that waits for it; NULL: it was kept as a part meanwhile, or is gone. */
+static struct target *take_sync(const struct sync *sync)
+{
+	if (sync->target)
+		sync->target->sync = NULL;
+	return sync->target;
+}
+
+static void on_directory_synced(void *ctx, void *arg)
+{
+	const struct sync *sync = arg;
+	const struct target *t = take_sync(sync);
+
+	if (t)
+		t->opt.on_completed(t->opt.ctx, sync->err);
+}
+
+static int sync_directory(struct target *t)
+{
+	int n = directory_length(t->path), fd, r;
+	char *path;
+
+	if (asprintf(&path, "%.*s", n ? n : 1, n ? t->path : ".") < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -errno : start_sync(t, fd, on_directory_synced);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return r < 0 ? r : TARGET_E_LATER;
+}
+
+/* Returns 0: it is done; TARGET_E_LATER; -errno. */
+static int give_name(struct target *t)
+{
+	if (rename(t->temp, t->path))
+		return -errno;
+	free(t->temp);
+	t->temp = NULL;
+	return t->opt.worker ? sync_directory(t) : 0;
+}
+
+static void on_synced(void *ctx, void *arg)
+{
+	const struct sync *sync = arg;
+	struct target *t = take_sync(sync);
+	int r = sync->err;
+
+	if (!t)
+		return;
+	if (r == 0)
+		r = give_name(t);
+	if (r != TARGET_E_LATER)
+		t->opt.on_completed(t->opt.ctx, r);
 }
 
 int target_complete(struct target *t, int fd)
@@ -321,9 +375,9 @@ int target_complete(struct target *t, int fd)
 	if (!t->temp)
 		return 0;
 	if (!t->worker)
-		r = worker_new(&t->worker, t->opt.loop, t);
+		r = worker_new(&t->worker, t->opt.loop, NULL);
 	if (r == 0)
-		r = start_sync(t, fd);
+		r = start_sync(t, fd, on_synced);
 	return r < 0 ? r : TARGET_E_LATER;
 }
 
@@ -331,6 +385,7 @@ void target_keep_part(struct target *t)
 {
 	char *name;
 
+	forget_sync(t);
 	if (!t->temp)
 		return;
 	t->part = t->temp;
@@ -359,7 +414,9 @@ void target_free(struct target *t)
 {
 	if (!t)
 		return;
-	worker_free(t->worker, 0);
+	forget_sync(t);
+	if (!t->opt.worker)
+		worker_free(t->worker, 0);
 	remove_temp(t);
 	free(t->part);
 	free(t->path);

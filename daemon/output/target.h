@@ -8,6 +8,9 @@
  * short is renamed to FILE.part, over one of an earlier run; where that is not possible it stays
  * where it is. It is removed when nothing came to be in it. A process that is killed leaves it.
  *
+ * A file of a set (file_set.h) is the same, but that its name is on the disk too when it has one,
+ * and that it shares a worker with the others.
+ *
  * Written in place are: an endless run's file; what is no regular file; what is reached by an open
  * descriptor (/dev/stdout); and, with a line that says so, a file that cannot be replaced. Those of
  * a run that has an end are emptied by the first write, not by the opening.
@@ -18,14 +21,16 @@
 #include <stdbool.h>
 
 struct target;
+struct worker;
 
 #define TARGET_E_LATER     1
 #define TARGET_E_NO_READER 2
 
 struct target_options {
 	struct ev_loop *loop;
-	const char *path; /* copied */
-	bool has_end;     /* of the run */
+	const char *path;      /* copied */
+	bool has_end;          /* of the run */
+	struct worker *worker; /* of a set, borrowed; NULL: it is none of a set's */
 	/* What target_complete() has come to: 0 or -errno. */
 	void (*on_completed)(void *ctx, int err);
 	void *ctx;

@@ -85,7 +85,8 @@ static void count(struct plain_block *b, struct plain_interface *i, const uint8_
 		i->last_ns = ns;
 	i->packets++;
 	i->dropped += dropcount;
-	b->packets++;
+	if (!b->packets++)
+		b->first_us = ns / 1000;
 	b->bytes += caplen_of(p);
 	b->last_us = ns / 1000;
 	b->size += size_of(p);

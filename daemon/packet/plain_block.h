@@ -25,10 +25,10 @@ struct plain_interface {
 };
 
 struct plain_block {
-	uint64_t packets; /* in all */
-	uint64_t bytes;   /* captured ones */
-	uint64_t last_us; /* time of the packet that lies last */
-	size_t size;      /* of its packet blocks */
+	uint64_t packets;           /* in all */
+	uint64_t bytes;             /* captured ones */
+	uint64_t first_us, last_us; /* times of the packets that lie first and last */
+	size_t size;                /* of its packet blocks */
 
 	const struct block *block;     /* private, as the next two */
 	struct pcapng_decoder decoder; /* has the names */

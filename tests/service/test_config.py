@@ -16,7 +16,8 @@ from harness.proc import run
 # A good value of each text key: for these the table knows no default that one could use.
 TEXTS = {'kafka-broker': 'kafka1:9092,kafka2', 'kafka-topic': 'a.topic_name-1', 'interface': 'eth7',
          'read-file': '/dev/null', 'filter': 'tcp port 80', 'spool-directory': '/tmp/spool',
-         'write-file': '/tmp/out.pcap', 'from': '2026-11-23', 'to': '-15m', 'partitions': '0-3,7',
+         'write-file': '/tmp/out.pcap', 'ring-buffer': 'packets:5 files:3',
+         'from': '2026-11-23', 'to': '-15m', 'partitions': '0-3,7',
          'metrics-listen': '127.0.0.1:9100', 'metrics-textfile': '/tmp/pycapa.prom',
          'listen': 'systemd'}
 BYTES = {'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
@@ -82,6 +83,7 @@ BAD_TEXTS = {
     'filter': ['tcp prot 80', 'port nosuchport', '((('],
     'from': ['', 'yesterday', '@1795428900000'], 'to': ['', '2026-02-29', '-15'],
     'partitions': ['', 'a', '3-1', '1,'],
+    'ring-buffer': ['', 'files:3', 'packets', 'packets:0', 'size:5'],
     'metrics-listen': ['', '127.0.0.1:99999', 'a:b:c'], 'listen': ['', '99999', 'systemd2'],
     'metrics-textfile': [''],
     'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
@@ -148,6 +150,8 @@ def check(tmp_path, key, line, rng):
         before.append('spool-segment = "1M";')
     mode = 'consumer' if key['role'] == 'consumer' else 'producer'
     head = [] if key['name'] == 'mode' else [f'mode = "{mode}";']
+    if key['name'] == 'ring-buffer':
+        before.append('write-file = "/tmp/out.pcap";')
     if key['name'] == 'spool-segment':
         head.append('spool-size = "1024T";')
     if key['name'] == 'pace':

@@ -59,6 +59,9 @@ static struct values values_of(const struct setting *s)
 		if (!strcmp(s->name, "metrics-listen") || !strcmp(s->name, "listen"))
 			return (struct values){"\"[::1]:9917\"", "{ }", "\"abc\"",
 					       "is no address to listen on"};
+		if (!strcmp(s->name, "ring-buffer"))
+			return (struct values){"\"packets:5\"", "{ }", "\"packet:5\"",
+					       "is not one of"};
 		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,
 				       "must not be empty"};
 	}
@@ -79,6 +82,8 @@ static const char *mode_for(const struct setting *s)
 {
 	if (s->saved)
 		return "read-file = \"/dev/null\";";
+	if (!strcmp(s->name, "ring-buffer"))
+		return "mode = \"consumer\"; write-file = \"/tmp/a.pcap\";";
 	return s->role == SETTING_CONSUMER ? "mode = \"consumer\";" : "";
 }
 

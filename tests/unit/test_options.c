@@ -459,6 +459,8 @@ static void test_what_has_no_effect_is_said(void **state)
 		{"-p --spool-sync 1", "no effect without --spool-directory"},
 		{"-p --spool-size 1G --spool-directory x", NULL},
 		{"-c --slack 1h", "--slack: slack has no effect without --from or --to"},
+		{"-c --disk-full remove",
+		 "--disk-full: disk-full has no effect without --ring-buffer"},
 		{"-c --slack 1h --to -1h", NULL},
 	};
 

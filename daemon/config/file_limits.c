@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/file_limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+
+#define SEPARATORS " ,\t\n"
+#define DAY_S      86400
+
+enum name {
+	DURATION,
+	INTERVAL,
+	FILESIZE,
+	PACKETS,
+	FILES,
+	NAMETIMENUM,
+	NAMES,
+};
+
+struct kind {
+	unsigned int names; /* those that there are, as bits */
+	const char *list;
+};
+
+static const struct kind ring = {
+	(1U << NAMES) - 1,
+	"duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2",
+};
+static const struct kind stop = {
+	1U << DURATION | 1U << FILESIZE | 1U << PACKETS | 1U << FILES,
+	"duration:S, filesize:KB, packets:N or files:N",
+};
+
+static const struct {
+	const char *name;
+	int64_t max;
+} names[] = {
+	[DURATION] = {"duration", 366L * DAY_S},  [INTERVAL] = {"interval", DAY_S},
+	[FILESIZE] = {"filesize", 1000000000000}, /* a PB */
+	[PACKETS] = {"packets", INT64_MAX},       [FILES] = {"files", 1000000},
+	[NAMETIMENUM] = {"nametimenum", 2},
+};
+
+/* Seconds with up to six decimals into microseconds. */
+static bool parse_seconds(const char *text, int64_t *us)
+{
+	size_t whole = strspn(text, "0123456789"), rest = 0;
+	char decimals[8] = "000000", digits[24];
+	int64_t seconds = 0;
+
+	if (whole >= sizeof(digits))
+		return false;
+	memcpy(digits, text, whole);
+	digits[whole] = '\0';
+	if (text[whole] == '.') {
+		rest = strspn(text + whole + 1, "0123456789");
+		if (rest < 1 || rest > 6)
+			return false;
+		memcpy(decimals, text + whole + 1, rest);
+		rest++;
+	}
+	if (text[whole + rest] != '\0' || (whole && !units_parse_integer(digits, &seconds)) ||
+	    seconds > names[DURATION].max)
+		return false;
+	*us = seconds * 1000000 + (int64_t)strtol(decimals, NULL, 10);
+	return whole + rest > 0 && *us > 0;
+}
+
+static void put(struct file_limits *out, enum name name, int64_t value)
+{
+	uint64_t n = (uint64_t)value;
+
+	if (name == DURATION)
+		out->duration_us = n;
+	else if (name == INTERVAL)
+		out->interval_s = n;
+	else if (name == FILESIZE)
+		out->bytes = n * 1000;
+	else if (name == PACKETS)
+		out->packets = n;
+	else if (name == FILES)
+		out->files = n;
+	else
+		out->time_first = n == 2;
+}
+
+static int take_value(struct file_limits *out, enum name name, const char *value, char *why,
+		      size_t size)
+{
+	int64_t n;
+
+	if (name == DURATION && parse_seconds(value, &n)) {
+		put(out, name, n);
+		return 0;
+	}
+	if (name != DURATION && units_parse_integer(value, &n) && n >= 1 && n <= names[name].max) {
+		put(out, name, n);
+		return 0;
+	}
+	if (name == DURATION)
+		snprintf(why, size, "duration:%s is no number of seconds, such as duration:60",
+			 value);
+	else if (names[name].max == INT64_MAX)
+		snprintf(why, size, "%s:%s is no number from 1 on", names[name].name, value);
+	else
+		snprintf(why, size, "%s:%s is no number from 1 to %lld", names[name].name, value,
+			 (long long)names[name].max);
+	return -EINVAL;
+}
+
+static int take_word(struct file_limits *out, const struct kind *kind, const char *word, char *why,
+		     size_t size)
+{
+	size_t len = strcspn(word, ":");
+
+	for (size_t i = 0; i < NAMES && word[len]; i++)
+		if (kind->names & 1U << i && strlen(names[i].name) == len &&
+		    !strncmp(word, names[i].name, len))
+			return take_value(out, (enum name)i, word + len + 1, why, size);
+	snprintf(why, size, "'%s' is not one of %s", word, kind->list);
+	return -EINVAL;
+}
+
+static int parse(struct file_limits *out, const struct kind *kind, const char *text, char *why,
+		 size_t size)
+{
+	const char *at = text ? text : "";
+	char word[64];
+
+	*out = (struct file_limits){0};
+	while (*(at += strspn(at, SEPARATORS)) != '\0') {
+		size_t len = strcspn(at, SEPARATORS);
+		int r;
+
+		snprintf(word, sizeof(word), "%.*s", (int)(len < 64 ? len : 63), at);
+		r = take_word(out, kind, word, why, size);
+		if (r < 0)
+			return r;
+		at += len;
+	}
+	return 0;
+}
+
+int file_limits_parse_ring(struct file_limits *out, const char *text, char *why, size_t size)
+{
+	int r = parse(out, &ring, text, why, size);
+
+	if (r == 0 && text && !out->duration_us && !out->interval_s && !out->bytes &&
+	    !out->packets) {
+		snprintf(why, size,
+			 "says not when a file is full: add duration:, interval:, "
+			 "filesize: or packets:");
+		return -EINVAL;
+	}
+	return r;
+}
+
+int file_limits_parse_stop(struct file_limits *out, const char *text, char *why, size_t size)
+{
+	return parse(out, &stop, text, why, size);
+}
+
+struct file_limits file_limits_of_ring(const char *text)
+{
+	struct file_limits limits;
+	char why[256];
+
+	parse(&limits, &ring, text, why, sizeof(why));
+	return limits;
+}
+
+struct file_limits file_limits_of_stop(const char *text)
+{
+	struct file_limits limits;
+	char why[256];
+
+	parse(&limits, &stop, text, why, sizeof(why));
+	return limits;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/file_names.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DIGITS_MIN 5
+#define TIME_LEN   14 /* %Y%m%d%H%M%S */
+
+size_t file_names_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+static const char *base_of(const char *path)
+{
+	return path + file_names_directory(path);
+}
+
+/* Where the suffix begins, its dot included; the end without one, or where it holds a time. */
+static const char *suffix_of(const char *base)
+{
+	const char *dot = strrchr(base, '.');
+
+	return dot && dot > base && !strchr(dot, '%') ? dot : base + strlen(base);
+}
+
+/* strftime(3) of `len` bytes that the user wrote. Returns how long it came out, 0: too long. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static size_t expand(char out[NAME_MAX + 1], const char *text, size_t len, const struct tm *tm)
+{
+	char format[NAME_MAX + 1];
+
+	snprintf(format, sizeof(format), "%.*s", (int)len, text);
+	return strftime(out, NAME_MAX + 1, format, tm);
+}
+#pragma GCC diagnostic pop
+
+int file_names_check(const char *path, char *why, size_t size)
+{
+	char text[NAME_MAX + 1];
+	struct tm day = {.tm_mday = 1, .tm_year = 126};
+	size_t n = file_names_directory(path);
+
+	if (memchr(path, '%', n)) {
+		snprintf(why, size,
+			 "the time can stand in the name of a file, not in that of its "
+			 "directory");
+		return -EINVAL;
+	}
+	if (!path[n]) {
+		snprintf(why, size, "names a directory; add a name, such as capture.pcapng");
+		return -EINVAL;
+	}
+	if (strchr(path + n, '%') &&
+	    (!expand(text, path + n, strlen(path + n), &day) || strchr(text, '/'))) {
+		snprintf(why, size, "'%s' makes no name of a file", path + n);
+		return -EINVAL;
+	}
+	if (strlen(path + n) > NAME_MAX / 2) {
+		snprintf(why, size, "the name is too long");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+char *file_names_make(const struct file_names *names, uint64_t number, uint64_t time_us)
+{
+	const char *base = base_of(names->path), *suffix = suffix_of(base);
+	int directory = (int)(base - names->path), stem = (int)(suffix - base), n;
+	char stamp[NAME_MAX + 1];
+	time_t t = (time_t)(time_us / 1000000);
+	struct tm tm;
+	char *path;
+
+	localtime_r(&t, &tm);
+	if (memchr(base, '%', (size_t)stem)) {
+		if (!expand(stamp, base, (size_t)stem, &tm))
+			return NULL;
+		n = asprintf(&path, "%.*s%s_%05llu%s", directory, names->path, stamp,
+			     (unsigned long long)number, suffix);
+		return n < 0 ? NULL : path;
+	}
+	strftime(stamp, sizeof(stamp), "%Y%m%d%H%M%S", &tm);
+	if (names->time_first)
+		n = asprintf(&path, "%.*s%.*s_%s_%05llu%s", directory, names->path, stem, base,
+			     stamp, (unsigned long long)number, suffix);
+	else
+		n = asprintf(&path, "%.*s%.*s_%05llu_%s%s", directory, names->path, stem, base,
+			     (unsigned long long)number, stamp, suffix);
+	return n < 0 ? NULL : path;
+}
+
+/* A pattern for fnmatch(3) of what strftime() makes of `len` bytes. */
+static void put_pattern(char *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '%' && i + 1 < len) {
+			i += strchr("EO", text[i + 1]) && i + 2 < len ? 2 : 1;
+			*out++ = '*';
+		} else {
+			*out++ = '\\';
+			*out++ = text[i];
+		}
+	}
+	*out = '\0';
+}
+
+static bool matches(const char *text, size_t len, const char *name, size_t name_len)
+{
+	char pattern[2 * NAME_MAX + 1], part[NAME_MAX + 1];
+
+	if (name_len > NAME_MAX || len > NAME_MAX)
+		return false;
+	put_pattern(pattern, text, len);
+	memcpy(part, name, name_len);
+	part[name_len] = '\0';
+	return fnmatch(pattern, part, 0) == 0;
+}
+
+/* The digits before `*end`, and an underscore before those; `*end` is then there. 0: none. */
+static uint64_t take_number(const char *name, size_t *end)
+{
+	size_t at = *end;
+	uint64_t n = 0;
+
+	while (at > 0 && isdigit((unsigned char)name[at - 1]))
+		at--;
+	if (at == 0 || name[at - 1] != '_' || *end - at < DIGITS_MIN || *end - at > 18)
+		return 0;
+	for (size_t i = at; i < *end; i++)
+		n = n * 10 + (uint64_t)(name[i] - '0');
+	*end = at - 1;
+	return n;
+}
+
+static bool take_time(const char *name, size_t *end)
+{
+	size_t at = *end;
+
+	while (at > 0 && isdigit((unsigned char)name[at - 1]))
+		at--;
+	if (*end - at != TIME_LEN || at == 0 || name[at - 1] != '_')
+		return false;
+	*end = at - 1;
+	return true;
+}
+
+uint64_t file_names_number(const struct file_names *names, const char *name)
+{
+	const char *base = base_of(names->path), *suffix = suffix_of(base);
+	size_t stem = (size_t)(suffix - base), end = strlen(name), tail = strlen(suffix);
+	bool stamped = memchr(base, '%', stem) == NULL;
+	uint64_t n;
+
+	if (end <= tail || strcmp(name + end - tail, suffix) != 0)
+		return 0;
+	end -= tail;
+	if (stamped && !names->time_first && !take_time(name, &end))
+		return 0;
+	n = take_number(name, &end);
+	if (n && stamped && names->time_first && !take_time(name, &end))
+		return 0;
+	return n && matches(base, stem, name, end) ? n : 0;
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *	state      current settling     event and what follows
+ *	-----      ------- --------     ----------------------
+ *	none       -       any          a packet: a file is opened, -> open
+ *	open       x       any          a packet, or the clock, for which it is due: -> ending
+ *	ending     x       any          its end is written and nothing settles: it settles, -> none
+ *
+ * While it is ending no packet is taken: on_drained() tells when there is a file again.
+ */
+#include "output/recording.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/worker.h"
+#include "output/file_set.h"
+#include "output/rotation.h"
+
+#define PATIENCE_US  1000000 /* so long nothing comes, before the wall clock counts */
+#define RETRY_SEC    0.1     /* how often it is tried to open a file on a full disk */
+#define CHECK_MIN_US 10000
+
+struct recording {
+	struct recording_options opt;
+	struct file_limits limits;
+	struct file_set *set;
+	struct capture_file *current, *settling;
+	char *path; /* of the current one, or of the next that could not be opened */
+	struct rotation rotation;
+	struct ev_timer clock;
+	struct ev_timer retry;
+	double last_at; /* when a packet came */
+	uint64_t patience_us;
+	uint64_t written, cut; /* of the files that are gone */
+	bool ending;           /* the current one */
+	bool waits;            /* a packet does, for a file */
+	bool full;             /* there is no space */
+	bool finishing, failed, abandoned;
+};
+
+static uint64_t now_us(const struct recording *rec)
+{
+	return (uint64_t)(ev_now(rec->opt.loop) * 1e6);
+}
+
+/* ---- a full disk ---- */
+
+static void on_full(void *ctx)
+{
+	struct recording *rec = ctx;
+	bool removes = rec->opt.cfg->disk_full == CONFIG_DISK_FULL_REMOVE;
+
+	if (!rec->full)
+		log_warn("no space left on the disk of %s: %s", rec->opt.cfg->write_file,
+			 removes ? "removing the oldest files" : "waiting for some");
+	rec->full = true;
+	if (removes && !worker_pending(file_set_worker(rec->set)))
+		file_set_remove_oldest(rec->set);
+}
+
+static void note_space(struct recording *rec)
+{
+	if (rec->full)
+		log_info("space again on the disk of %s", rec->opt.cfg->write_file);
+	rec->full = false;
+}
+
+/* ---- the end of a file ---- */
+
+static void close_file(struct recording *rec, int err)
+{
+	if (!rec->failed)
+		rec->opt.on_closed(rec->opt.ctx, err);
+	rec->failed = true;
+}
+
+static void retire(struct recording *rec, struct capture_file **file)
+{
+	rec->written += capture_file_written(*file);
+	rec->cut += capture_file_encoder(*file)->cut;
+	capture_file_free(*file);
+	*file = NULL;
+}
+
+static void settle(struct recording *rec)
+{
+	int r;
+
+	rec->opt.on_rotated(rec->opt.ctx);
+	file_set_add(rec->set, rec->path);
+	r = capture_file_settle(rec->current, true);
+	if (r < 0) {
+		close_file(rec, r);
+		return;
+	}
+	rec->settling = rec->current;
+	rec->current = NULL;
+	rec->ending = false;
+	free(rec->path);
+	rec->path = NULL;
+	ev_timer_stop(rec->opt.loop, &rec->clock);
+}
+
+/* Returns 0 when it has ended, or STREAM_E_BLOCKED; on failure too. */
+static int end_file(struct recording *rec)
+{
+	int r;
+
+	if (rec->current && !rec->rotation.packets)
+		retire(rec, &rec->current); /* nothing is in it */
+	if (!rec->current)
+		return 0;
+	rec->ending = true;
+	if (rec->failed || rec->settling)
+		return STREAM_E_BLOCKED;
+	r = capture_file_end(rec->current, false);
+	if (r == STREAM_E_BLOCKED)
+		return r;
+	if (r) {
+		close_file(rec, r < 0 ? r : -EPIPE);
+		return STREAM_E_BLOCKED;
+	}
+	note_space(rec);
+	settle(rec);
+	return rec->failed ? STREAM_E_BLOCKED : 0;
+}
+
+static void go_on(struct recording *rec)
+{
+	if (rec->ending)
+		end_file(rec);
+	if (rec->waits && !rec->ending && !rec->failed) {
+		rec->waits = false;
+		rec->opt.on_drained(rec->opt.ctx);
+	}
+}
+
+static void on_drained(void *ctx)
+{
+	struct recording *rec = ctx;
+
+	note_space(rec);
+	if (!rec->ending)
+		rec->waits = true;
+	go_on(rec);
+}
+
+static void on_closed(void *ctx, int err)
+{
+	close_file(ctx, err);
+}
+
+static void on_settled(void *ctx, int err)
+{
+	struct recording *rec = ctx;
+
+	if (err < 0) {
+		close_file(rec, err);
+		if (rec->finishing)
+			rec->opt.on_settled(rec->opt.ctx);
+		return;
+	}
+	retire(rec, &rec->settling);
+	rec->opt.on_kept(rec->opt.ctx);
+	go_on(rec);
+	if (rec->finishing && !recording_is_settling(rec))
+		rec->opt.on_settled(rec->opt.ctx);
+}
+
+/* ---- a file ---- */
+
+static void watch_clock(struct recording *rec)
+{
+	uint64_t quiet = (uint64_t)((ev_now(rec->opt.loop) - rec->last_at) * 1e6);
+	uint64_t wait = rotation_wait(&rec->rotation, now_us(rec), quiet, rec->patience_us);
+
+	ev_timer_stop(rec->opt.loop, &rec->clock);
+	if (wait == ROTATION_NEVER || !rec->current || rec->ending)
+		return;
+	if (wait == 0) {
+		end_file(rec);
+		return;
+	}
+	ev_timer_set(&rec->clock, (double)(wait + CHECK_MIN_US) / 1e6, 0);
+	ev_timer_start(rec->opt.loop, &rec->clock);
+}
+
+static void on_clock(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	watch_clock(w->data);
+}
+
+static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	ev_timer_stop(loop, w);
+	go_on(w->data);
+}
+
+static int open_file(struct recording *rec, uint64_t us)
+{
+	const struct config *cfg = rec->opt.cfg;
+	struct capture_file_options opt = {
+		.format = cfg->format,
+		.stream = {.loop = rec->opt.loop,
+			   .has_end = true,
+			   .worker = file_set_worker(rec->set),
+			   .on_full = on_full,
+			   .drop_part = cfg->start.offset == CONFIG_OFFSET_STORED,
+			   .on_drained = on_drained,
+			   .on_closed = on_closed,
+			   .on_settled = on_settled,
+			   .ctx = rec},
+	};
+
+	if (!rec->path)
+		rec->path = file_set_next(rec->set, us);
+	opt.stream.path = rec->path;
+	return rec->path ? capture_file_new(&rec->current, &opt) : -ENOMEM;
+}
+
+/* Returns 0 or PACKET_E_FULL. */
+static int begin(struct recording *rec, uint64_t us)
+{
+	int r = open_file(rec, us);
+
+	if (r == -ENOSPC || r == -EDQUOT) {
+		on_full(rec);
+		rec->waits = true;
+		ev_timer_start(rec->opt.loop, &rec->retry);
+		return PACKET_E_FULL;
+	}
+	if (r < 0) {
+		close_file(rec, r);
+		return PACKET_E_FULL;
+	}
+	rotation_begin(&rec->rotation, &rec->limits, us, now_us(rec));
+	return 0;
+}
+
+int recording_file(struct recording *rec, uint64_t us, uint64_t n, struct capture_file **file)
+{
+	if (rec->failed)
+		return PACKET_E_FULL;
+	if (rec->current && !rec->ending &&
+	    rotation_is_due(&rec->rotation, &rec->limits, us, n, capture_file_size(rec->current),
+			    now_us(rec)))
+		end_file(rec);
+	if (rec->ending) {
+		rec->waits = true;
+		return PACKET_E_FULL;
+	}
+	if (!rec->current && begin(rec, us))
+		return PACKET_E_FULL;
+	*file = rec->current;
+	return 0;
+}
+
+void recording_count(struct recording *rec, uint64_t n)
+{
+	bool first = rec->rotation.packets == 0;
+
+	rotation_count(&rec->rotation, n);
+	rec->last_at = ev_now(rec->opt.loop);
+	if (first)
+		watch_clock(rec);
+}
+
+struct capture_file *recording_current(const struct recording *rec)
+{
+	return rec->current;
+}
+
+int recording_flush(struct recording *rec)
+{
+	int r = rec->current && !rec->ending ? capture_file_flush(rec->current) : 0;
+
+	if (r == 0 && rec->current && !rec->ending)
+		note_space(rec);
+	return r == 0 && (rec->waits || rec->ending) ? STREAM_E_BLOCKED : r;
+}
+
+/* ---- the end ---- */
+
+bool recording_rotate(struct recording *rec)
+{
+	end_file(rec);
+	return recording_is_settling(rec) || rec->ending;
+}
+
+void recording_finish(struct recording *rec)
+{
+	rec->finishing = true;
+	if (rec->failed)
+		recording_abandon(rec);
+	else
+		end_file(rec);
+}
+
+bool recording_is_settling(const struct recording *rec)
+{
+	if (rec->failed || rec->abandoned)
+		return false;
+	return rec->settling || (rec->finishing && rec->current);
+}
+
+void recording_abandon(struct recording *rec)
+{
+	rec->abandoned = true;
+	ev_timer_stop(rec->opt.loop, &rec->clock);
+	if (rec->settling)
+		capture_file_settle(rec->settling, false);
+	if (rec->current)
+		capture_file_settle(rec->current, false);
+}
+
+/* ---- what there is ---- */
+
+const char *recording_part(const struct recording *rec)
+{
+	const char *part = rec->settling ? capture_file_part(rec->settling) : NULL;
+
+	return !part && rec->current ? capture_file_part(rec->current) : part;
+}
+
+uint64_t recording_written(const struct recording *rec)
+{
+	return rec->written + (rec->settling ? capture_file_written(rec->settling) : 0) +
+	       (rec->current ? capture_file_written(rec->current) : 0);
+}
+
+size_t recording_waiting(const struct recording *rec)
+{
+	size_t waiting = rec->current ? capture_file_waiting(rec->current) : 0;
+
+	return waiting ? waiting : rec->waits || rec->ending;
+}
+
+bool recording_is_full(const struct recording *rec)
+{
+	return rec->full;
+}
+
+void recording_log_failure(const struct recording *rec)
+{
+	if (rec->settling)
+		capture_file_log_failure(rec->settling);
+	if (rec->current)
+		capture_file_log_failure(rec->current);
+}
+
+uint64_t recording_cut(const struct recording *rec)
+{
+	return rec->cut + (rec->current ? capture_file_encoder(rec->current)->cut : 0);
+}
+
+/* ---- life ---- */
+
+int recording_new(struct recording **out, const struct recording_options *opt)
+{
+	struct recording *rec = calloc(1, sizeof(*rec));
+	struct file_set_options set = {
+		.loop = opt->loop,
+		.path = opt->cfg->write_file,
+		.again = opt->cfg->start.offset == CONFIG_OFFSET_STORED,
+	};
+	int r;
+
+	if (!rec)
+		return -ENOMEM;
+	rec->opt = *opt;
+	rec->limits = file_limits_of_ring(opt->cfg->ring_buffer);
+	rec->patience_us = PATIENCE_US + opt->cfg->reorder_ms * UINT64_C(1000);
+	ev_timer_init(&rec->clock, on_clock, 0, 0);
+	ev_timer_init(&rec->retry, on_retry, RETRY_SEC, 0);
+	rec->clock.data = rec->retry.data = rec;
+	set.limits = &rec->limits;
+	r = file_set_new(&rec->set, &set);
+	if (r < 0) {
+		recording_free(rec);
+		return r;
+	}
+	*out = rec;
+	return 0;
+}
+
+void recording_free(struct recording *rec)
+{
+	if (!rec)
+		return;
+	ev_timer_stop(rec->opt.loop, &rec->clock);
+	ev_timer_stop(rec->opt.loop, &rec->retry);
+	capture_file_free(rec->settling);
+	capture_file_free(rec->current);
+	file_set_free(rec->set);
+	free(rec->path);
+	free(rec);
+}

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A capture as many files (--ring-buffer): what other programs find, while it is written and after."""
+import os
+import re
+
+from harness import captures, wait
+from harness.daemon import pycapa
+from harness.proc import run
+
+
+def files(directory):
+    return sorted(name for name in os.listdir(directory) if not name.startswith('.'))
+
+
+def frames(path):
+    if path.endswith('.pcap'):
+        return [p.data for p in captures.read(path)[1]]
+    return [record.data for record in captures.records(path)]
+
+
+def packets(directory, name):
+    return [captures.sequence(data) for data in frames(f'{directory}/{name}')]
+
+
+def test_a_topic_becomes_files_by_the_time_of_its_packets(topic, tmp_path):
+    """1 packet a millisecond: 400 ms a file, each of which opens by itself; mergecap joins them."""
+    out = tmp_path / 'files'
+    out.mkdir()
+    topic.produce(captures.sample(1000, size=100))
+    process = pycapa('-c', '-e', '-k', topic.broker.bootstrap, '-t', topic.name,
+                     '-w', f'{out}/a-%H%M.pcapng', '-b', 'duration:0.4', '-b', 'packets:300')
+    assert process.status == 0, process.describe()
+    found = files(out)
+    assert [re.fullmatch(r'a-\d{4}_(\d{5})\.pcapng', name).group(1) for name in found] == \
+        ['00001', '00002', '00003', '00004']
+    assert [packets(out, name)[0] for name in found] == [0, 300, 600, 900]
+    told = run('capinfos', '-TmQrc', *(f'{out}/{name}' for name in found)).stdout
+    assert [line.split(',')[-1].strip('"') for line in told.splitlines()] == \
+        ['300', '300', '300', '100']
+    run('mergecap', '-F', 'pcap', '-w', f'{tmp_path}/all.pcap', *(f'{out}/{n}' for n in found))
+    assert packets(tmp_path, 'all.pcap') == list(range(1000))
+    assert process.counts() == (1000, 1000)
+
+
+def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
+    """While it runs: no file that is not complete; the last ones are kept; an interrupt ends one."""
+    out = tmp_path / 'files'
+    out.mkdir()
+    process = consumer(topic, '-o', 'begin', '-w', f'{out}/a.pcap', '-b', 'packets:10', '-b',
+                       'files:2')
+    topic.produce(captures.sample(35, size=100))
+    wait.until(lambda: [n for n in files(out) if '_00003_' in n], 20, process.describe)
+    wait.until(lambda: len(files(out)) == 2, 20, process.describe)
+    assert [len(packets(out, name)) for name in files(out)] == [10, 10]
+    assert process.stop() == 0, process.describe()
+    assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]
+
+
+def test_what_makes_no_files_is_refused(tmp_path):
+    for argv, why in ((('-b', 'files:3'), 'not when a file is full'),
+                      (('-b', 'size:3'), 'is not one of duration:S'),
+                      (('-b', 'packets:3', '-w', '-'), 'is of files'),
+                      (('-b', 'packets:3', '-w', f'{tmp_path}/%Y/a.pcap'), 'directory')):
+        argv = argv if '-w' in argv else (*argv, '-w', f'{tmp_path}/a.pcap')
+        process = pycapa('-c', '-t', 'x', *argv)
+        assert process.status == 2 and process.grep(why), process.describe()

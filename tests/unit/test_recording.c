@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A capture as a set of files: which files there are, what is in them, and what is said when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "deadline.h"
+#include "lines.h"
+#include "output/output.h"
+
+#define NOON UINT64_C(1772280000000000)
+
+static struct {
+	struct ev_loop *loop;
+	struct config cfg;
+	struct output *out;
+	char directory[64], path[96];
+	char events[256]; /* r: rotated, k: kept, s: settled, d: drained, e: ended */
+	bool full;        /* the disk */
+	int syncs;
+} world;
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+	struct stat st;
+
+	if (world.full && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_write, fd, data, len);
+}
+
+int fsync(int fd)
+{
+	__atomic_add_fetch(&world.syncs, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void note(char event)
+{
+	size_t n = strlen(world.events);
+
+	if (n + 1 < sizeof(world.events))
+		world.events[n] = event;
+	ev_break(world.loop, EVBREAK_ONE);
+}
+
+static void on_drained(void *ctx)
+{
+	note('d');
+}
+
+static void on_ended(void *ctx, int status)
+{
+	note('e');
+}
+
+static void on_settled(void *ctx)
+{
+	note('s');
+}
+
+static void on_rotated(void *ctx)
+{
+	note('r');
+}
+
+static void on_kept(void *ctx)
+{
+	note('k');
+}
+
+static void open_output(void)
+{
+	const struct output_options opt = {
+		.loop = world.loop,
+		.cfg = &world.cfg,
+		.on_drained = on_drained,
+		.on_ended = on_ended,
+		.on_settled = on_settled,
+		.on_rotated = on_rotated,
+		.on_kept = on_kept,
+	};
+
+	assert_int_equal(output_new(&world.out, &opt), 0);
+}
+
+static int open_world(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	world.loop = ev_default_loop(0);
+	snprintf(world.directory, sizeof(world.directory), "/tmp/test_recording.XXXXXX");
+	if (!mkdtemp(world.directory))
+		return -1;
+	snprintf(world.path, sizeof(world.path), "%s/a.pcapng", world.directory);
+	world.cfg.write_file = world.path;
+	world.cfg.format = CONFIG_FORMAT_PCAPNG;
+	world.cfg.ring_buffer = (char *)"packets:2";
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	char command[128];
+
+	output_free(world.out);
+	world.out = NULL;
+	world.full = false;
+	snprintf(command, sizeof(command), "rm -r %s", world.directory);
+	return system(command);
+}
+
+/* The loop runs until the event has come so often. */
+static void wait_for(char event, int times)
+{
+	ev_tstamp deadline = ev_time() + DEADLINE_S;
+
+	for (;;) {
+		int n = 0;
+
+		for (const char *e = world.events; *e; e++)
+			n += *e == event;
+		if (n >= times)
+			return;
+		if (ev_time() > deadline)
+			fail_msg("no %d. %c in %s", times, event, world.events);
+		ev_run(world.loop, EVRUN_ONCE);
+	}
+}
+
+/* As the consumer does: a packet that has no room waits until there is. */
+static void put_from(uint32_t number, const char *interface, uint64_t seconds)
+{
+	uint8_t data[4];
+	struct packet pkt = {.data = data, .caplen = 4, .wirelen = 4, .linktype = 1};
+	int r;
+
+	bytes_put32(data, number);
+	pkt.time_us = NOON + seconds * 1000000;
+	pkt.interface = interface;
+	pkt.interface_len = (uint8_t)strlen(interface);
+	while ((r = output_put(world.out, &pkt)) == PACKET_E_FULL) {
+		size_t n = strlen(world.events);
+
+		while (strlen(world.events) == n)
+			ev_run(world.loop, EVRUN_ONCE);
+	}
+	assert_int_equal(r, 0);
+}
+
+static void put(uint32_t number)
+{
+	put_from(number, "eth0", number);
+}
+
+static void finish(void)
+{
+	output_finish(world.out, true);
+	if (output_is_settling(world.out))
+		wait_for('s', 1);
+	assert_false(output_is_settling(world.out));
+}
+
+/* The names in the directory that a `ls` shows, sorted, less what is the same in all. */
+static const char *list(void)
+{
+	static char text[1024];
+	struct dirent **entries;
+	int n = scandir(world.directory, &entries, NULL, alphasort);
+
+	*text = '\0';
+	for (int i = 0; i < n; i++) {
+		if (entries[i]->d_name[0] != '.')
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.7s ",
+				 entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return text;
+}
+
+/* The packets of the file of that number, as libpcap finds them. */
+static const char *packets_of(const char *number)
+{
+	char path[512] = "", why[PCAP_ERRBUF_SIZE];
+	static char text[256];
+	struct pcap_pkthdr *head;
+	struct dirent *entry;
+	const u_char *data;
+	pcap_t *p;
+	DIR *dir = opendir(world.directory);
+
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, number, strlen(number)))
+			snprintf(path, sizeof(path), "%s/%s", world.directory, entry->d_name);
+	closedir(dir);
+	p = pcap_open_offline(path, why);
+	if (!p)
+		fail_msg("%s: %s", path, why);
+	*text = '\0';
+	while (pcap_next_ex(p, &head, &data) == 1)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%u ",
+			 bytes_get32(data));
+	pcap_close(p);
+	return text;
+}
+
+static void each_file_is_whole_by_itself(void **state)
+{
+	open_output();
+	put_from(1, "eth0", 1);
+	put_from(2, "eth1", 2);
+	put_from(3, "eth1", 3);
+	put_from(4, "eth0", 4);
+	put_from(5, "eth1", 5);
+	finish();
+	assert_string_equal(list(), "a_00001 a_00002 a_00003 ");
+	assert_string_equal(packets_of("a_00001"), "1 2 ");
+	assert_string_equal(packets_of("a_00002"), "3 4 ");
+	assert_string_equal(packets_of("a_00003"), "5 ");
+	assert_int_equal(output_written(world.out), 5);
+	assert_int_equal(world.syncs, 6); /* each file, and its directory */
+}
+
+static void a_classic_pcap_rotates_too(void **state)
+{
+	world.cfg.format = CONFIG_FORMAT_PCAP;
+	open_output();
+	for (uint32_t i = 1; i <= 3; i++)
+		put(i);
+	finish();
+	assert_string_equal(packets_of("a_00001"), "1 2 ");
+	assert_string_equal(packets_of("a_00002"), "3 ");
+}
+
+/* What is committed is what is under its name and synced: in this order, one by one. */
+static void a_file_is_told_of_when_it_is_kept(void **state)
+{
+	open_output();
+	put(1);
+	put(2);
+	assert_string_equal(world.events, "");
+	put(3);
+	assert_string_equal(world.events, "r");
+	assert_string_equal(list(), "");
+	wait_for('k', 1);
+	assert_string_equal(list(), "a_00001 ");
+	finish();
+	assert_string_equal(world.events, "rkrks");
+}
+
+static void the_oldest_files_go(void **state)
+{
+	world.cfg.ring_buffer = (char *)"packets:1 files:3";
+	open_output();
+	for (uint32_t i = 1; i <= 6; i++)
+		put(i);
+	finish();
+	assert_string_equal(list(), "a_00004 a_00005 a_00006 ");
+	output_free(world.out);
+	/* Of an earlier run too; numbers go on. */
+	memset(world.events, 0, sizeof(world.events));
+	open_output();
+	put(7);
+	finish();
+	assert_string_equal(list(), "a_00005 a_00006 a_00007 ");
+}
+
+static void without_a_packet_there_is_no_file(void **state)
+{
+	open_output();
+	finish();
+	assert_string_equal(list(), "");
+	assert_string_equal(world.events, "");
+}
+
+static void a_quiet_topic_ends_a_file(void **state)
+{
+	world.cfg.ring_buffer = (char *)"duration:1";
+	open_output();
+	put(1); /* long ago */
+	wait_for('k', 1);
+	assert_string_equal(packets_of("a_00001"), "1 ");
+}
+
+static int unfinished(const char *name)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", world.directory, name);
+	f = fopen(path, "w");
+	return f ? fclose(f) : -1;
+}
+
+static void what_a_dead_process_left_is_kept_or_dropped(void **state)
+{
+	unfinished(".a_00009_20260228120000.pcapng.0123abcd");
+	unfinished(".b_00009_20260228120000.pcapng.0123abcd");
+	open_output();
+	put(1);
+	finish();
+	assert_string_equal(list(), "a_00009 a_00010 "); /* .part */
+	output_free(world.out);
+	unfinished(".a_00011_20260228120000.pcapng.0123abcd");
+	world.cfg.start.offset = CONFIG_OFFSET_STORED;
+	lines_catch();
+	open_output();
+	assert_int_equal(lines_with("a_00011"), 1);
+	assert_int_equal(lines_with("read again"), 1);
+	lines_release();
+	assert_string_equal(list(), "a_00009 a_00010 ");
+}
+
+static void a_set_is_of_one_process(void **state)
+{
+	const struct output_options opt = {.loop = world.loop, .cfg = &world.cfg};
+	struct output *other = NULL;
+
+	open_output();
+	assert_true(output_new(&other, &opt) < 0);
+	assert_null(other);
+}
+
+static void a_full_disk_is_waited_for(void **state)
+{
+	open_output();
+	put(1);
+	world.full = true;
+	assert_false(output_flush(world.out));
+	for (int i = 0; i < 3; i++) {
+		ev_run(world.loop, EVRUN_ONCE); /* it is tried again */
+		assert_false(output_flush(world.out));
+	}
+	world.full = false;
+	wait_for('d', 1);
+	put(2);
+	put(3);
+	finish();
+	assert_string_equal(packets_of("a_00001"), "1 2 ");
+	assert_string_equal(packets_of("a_00002"), "3 ");
+	assert_null(strchr(world.events, 'e'));
+}
+
+static void a_full_disk_has_the_oldest_removed_if_asked(void **state)
+{
+	world.cfg.disk_full = CONFIG_DISK_FULL_REMOVE;
+	open_output();
+	for (uint32_t i = 1; i <= 5; i++)
+		put(i);
+	wait_for('k', 2);
+	assert_string_equal(list(), "a_00001 a_00002 ");
+	world.full = true;
+	output_flush(world.out);
+	while (strcmp(list(), "a_00002 ") != 0)
+		ev_run(world.loop, EVRUN_ONCE);
+	world.full = false;
+	put(6);
+	finish();
+	assert_string_equal(packets_of("a_00003"), "5 6 ");
+}
+
+/* Nobody may take a file for whole that is not. */
+static void a_run_that_is_given_up_leaves_no_file_of_the_set(void **state)
+{
+	world.cfg.start.offset = CONFIG_OFFSET_STORED;
+	open_output();
+	put(1);
+	world.full = true;
+	output_finish(world.out, true);
+	assert_true(output_is_settling(world.out));
+	output_abandon(world.out);
+	assert_false(output_is_settling(world.out));
+	output_free(world.out);
+	world.out = NULL;
+	assert_string_equal(list(), "");
+	assert_null(strchr(world.events, 'k'));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_file_is_whole_by_itself),
+		TEST(a_classic_pcap_rotates_too),
+		TEST(a_file_is_told_of_when_it_is_kept),
+		TEST(the_oldest_files_go),
+		TEST(without_a_packet_there_is_no_file),
+		TEST(a_quiet_topic_ends_a_file),
+		TEST(what_a_dead_process_left_is_kept_or_dropped),
+		TEST(a_set_is_of_one_process),
+		TEST(a_full_disk_is_waited_for),
+		TEST(a_full_disk_has_the_oldest_removed_if_asked),
+		TEST(a_run_that_is_given_up_leaves_no_file_of_the_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
