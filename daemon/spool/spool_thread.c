@@ -117,14 +117,25 @@ static void drop_first(struct spool_thread *t)
 	spool_batch_free(b);
 }
 
+static void take_limits(struct spool_thread *t)
+{
+	pthread_mutex_lock(&t->lock);
+	if (t->new_limits)
+		spool_disk_set_limits(t->disk, t->new_segment_size, t->new_sync_ms);
+	t->new_limits = false;
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* Writes what there is, as far as the disk takes it. */
 static void write_batches(struct spool_thread *t)
 {
 	struct spool_batch *b;
 
 	while ((b = first_to_write(t))) {
-		int r = spool_disk_write(t->disk, b);
+		int r;
 
+		take_limits(t); /* those of before do not hold for what came after */
+		r = spool_disk_write(t->disk, b);
 		atomic_store(&t->on_disk, spool_disk_bytes(t->disk));
 		if (r < 0) {
 			note_refusal(t, r);
@@ -244,15 +255,6 @@ static void wait_for_work(struct spool_thread *t)
 	thread_cond_wait(&t->work, &t->lock, until);
 }
 
-/* Under the lock. */
-static void take_limits(struct spool_thread *t)
-{
-	if (!t->new_limits)
-		return;
-	t->new_limits = false;
-	spool_disk_set_limits(t->disk, t->new_segment_size, t->new_sync_ms);
-}
-
 static void destroy(struct spool_thread *t)
 {
 	spool_queue_clear(&t->todo);
@@ -276,8 +278,8 @@ static void *run(void *arg)
 		bool flush = t->flush;
 
 		t->more = false;
-		take_limits(t);
 		pthread_mutex_unlock(&t->lock);
+		take_limits(t);
 		work(t, below, passed, flush);
 		if (flush)
 			discarded = discard(t);
