@@ -366,7 +366,7 @@ static void a_full_disk_has_the_oldest_removed_if_asked(void **state)
 	assert_string_equal(list(), "a_00001 a_00002 ");
 	world.full = true;
 	output_flush(world.out);
-	while (strcmp(list(), "a_00002 ") != 0)
+	while (strstr(list(), "a_00001 ")) /* on a busy machine the next one goes too */
 		ev_run(world.loop, EVRUN_ONCE);
 	world.full = false;
 	put(6);
