@@ -94,7 +94,8 @@ def test_example_has_every_key_with_help_range_and_reload():
     # What the help text says in options, a file says in keys; of lists it has an example.
     in_keys = {'-r, -e, -m, --from or --to': 'read-file, exit-at-end, max-packets, from or to',
                'unless -o': 'unless kafka-offset', 'as -e does': 'as exit-at-end does',
-               'With --to': 'With to'}
+               'With --': 'With ',
+               'Repeat the option for several limits': 'Several limits stand in one string'}
     for key in settings():
         if key['scope'] == 'option':
             continue
