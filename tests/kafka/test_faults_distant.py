@@ -147,7 +147,7 @@ def test_first_batch_of_a_file_too_large(distant_broker, spawn, tmp_path, batch,
     first = Firsts(distant_broker, spawn, max_message_bytes=2000)
     sizes = [1400] * batch + [100] * more
     process = first.replay(tmp_path / 'first.pcap', sizes,
-                           argv=('-X', f'batch.num.messages={batch}'))
+                           argv=('-X', f'batch.num.messages={batch}', '-X', 'linger.ms=200'))
     assert_all_in_order(process, first.topic, len(sizes))
     assert process.grep('^WARN.*max.message.bytes'), process.describe()
 
