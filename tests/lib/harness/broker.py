@@ -95,7 +95,7 @@ class Broker:
             'group.min.session.timeout.ms': '1000',
             'auto.create.topics.enable': 'false',
             'metadata.max.idle.interval.ms': '0',  # many brokers idle at once
-            'log.cleaner.backoff.ms': '200',
+            'log.cleaner.backoff.ms': '1000',
             'log.cleaner.dedupe.buffer.size': str(16 << 20),
             'log.initial.task.delay.ms': '500',
             'log.retention.check.interval.ms': '500',
