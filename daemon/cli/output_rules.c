@@ -71,6 +71,8 @@ static void check_ring(struct config_builder *builder)
 	struct file_limits limits;
 	char why[256];
 
+	if (cfg->attended) /* its capture goes to a pipe; the file is that of an instance */
+		config_builder_forget(&builder->cfg->ring_buffer);
 	if (!cfg->ring_buffer)
 		return;
 	if (file_limits_parse_ring(&limits, cfg->ring_buffer, why, sizeof(why)) < 0)

@@ -100,13 +100,34 @@ char *file_names_make(const struct file_names *names, uint64_t number, uint64_t 
 	return n < 0 ? NULL : path;
 }
 
-/* A pattern for fnmatch(3) of what strftime() makes of `len` bytes. */
+/* How many digits strftime() makes of a conversion; 0: that depends, or none. */
+static unsigned int width_of(char conversion)
+{
+	if (conversion == 'Y')
+		return 4;
+	if (conversion == 'j')
+		return 3;
+	return strchr("mdHMSyC", conversion) ? 2 : 0;
+}
+
+#define DIGIT  "[0-9]"
+#define WIDEST (4 * (sizeof(DIGIT) - 1)) /* of the pattern of a conversion */
+
+/*
+ * A pattern for fnmatch(3) of what strftime() makes of `len` bytes, as narrow as it can be: what
+ * it matches is ours to remove.
+ */
 static void put_pattern(char *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '%' && i + 1 < len) {
+			unsigned int width = width_of(text[i + 1]);
+
 			i += strchr("EO", text[i + 1]) && i + 2 < len ? 2 : 1;
-			*out++ = '*';
+			for (unsigned int n = 0; n < width; n++)
+				out = stpcpy(out, DIGIT);
+			if (width == 0)
+				*out++ = '*';
 		} else {
 			*out++ = '\\';
 			*out++ = text[i];
@@ -117,7 +138,7 @@ static void put_pattern(char *out, const char *text, size_t len)
 
 static bool matches(const char *text, size_t len, const char *name, size_t name_len)
 {
-	char pattern[2 * NAME_MAX + 1], part[NAME_MAX + 1];
+	char pattern[WIDEST * NAME_MAX / 2 + 3], part[NAME_MAX + 1];
 
 	if (name_len > NAME_MAX || len > NAME_MAX)
 		return false;

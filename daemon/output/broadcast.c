@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/config_ref.h"
 #include "output/client.h"
 #include "output/listening.h"
 
@@ -21,6 +22,7 @@
 struct broadcast {
 	struct ev_loop *loop;
 	struct listening *listening; /* NULL: nobody can connect any more */
+	const struct config *cfg;    /* what it listens on */
 	enum config_format format;
 	bool live;     /* it waits for nobody */
 	bool finished; /* no packet comes any more */
@@ -264,6 +266,7 @@ int broadcast_new(struct broadcast **out, const struct broadcast_options *opt)
 	if (!b)
 		return -ENOMEM;
 	b->loop = opt->loop;
+	b->cfg = config_ref(opt->cfg);
 	b->format = opt->cfg->format;
 	b->live = opt->cfg->start.offset == CONFIG_OFFSET_END;
 	b->on_drained = opt->on_drained;
@@ -288,7 +291,14 @@ void broadcast_free(struct broadcast *b)
 		return;
 	ev_timer_stop(b->loop, &b->patience);
 	listening_free(b->listening);
-	for (unsigned int i = 0; i < b->n; i++)
+	config_unref(b->cfg);
+	for (unsigned int i = 0; i < b->n; i++) {
+		const struct client *c = b->clients[i];
+
+		if (client_waiting(c))
+			log_warn("Client %s is cut off after %" PRIu64 " packet(s): pycapa ends",
+				 client_name(c), client_packets(c));
 		client_free(b->clients[i]);
+	}
 	free(b);
 }

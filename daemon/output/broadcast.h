@@ -31,7 +31,7 @@ struct broadcast;
 
 struct broadcast_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* for the call alone */
+	const struct config *cfg; /* kept until broadcast_free() */
 	double patience_s;        /* 0: BROADCAST_PATIENCE_S */
 	/* After a false of _has_room() or _flush(): it would be true now. */
 	void (*on_drained)(void *ctx);

@@ -437,7 +437,7 @@ static int open_output(struct byte_stream *sf, const struct byte_stream_options 
 {
 	int r = sf->target ? open_target(sf) : descriptor_inherit(&sf->desc, opt->fd);
 
-	if (r && !(r == -ENOSPC && opt->on_full))
+	if (r && !((r == -ENOSPC || r == -EDQUOT) && opt->on_full))
 		log_error("cannot open %s for writing: %s", byte_stream_name(sf),
 			  r == -EBADF ? "it is closed" : strerror(-r));
 	else if (sf->desc.fd >= 0)

@@ -208,12 +208,12 @@ void listening_free(struct listening *l)
 	if (!l)
 		return;
 	ev_timer_stop(l->opt.loop, &l->rest);
+	if (l->path)
+		unlink(l->path); /* first: nobody takes it for a dead one, and his own goes */
 	for (size_t i = 0; i < l->n; i++) {
 		ev_io_stop(l->opt.loop, &l->io[i]);
 		close(l->io[i].fd);
 	}
-	if (l->path)
-		unlink(l->path);
 	free(l->path);
 	free(l);
 }

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/worker.h"
+#include "config/config_ref.h"
 #include "output/file_set.h"
 #include "output/rotation.h"
 
@@ -101,6 +102,10 @@ static void settle(struct recording *rec)
 	free(rec->path);
 	rec->path = NULL;
 	ev_timer_stop(rec->opt.loop, &rec->clock);
+	if (r == 0) { /* it has its name already */
+		retire(rec, &rec->settling);
+		rec->opt.on_kept(rec->opt.ctx);
+	}
 }
 
 /* Returns 0 when it has ended, or STREAM_E_BLOCKED; on failure too. */
@@ -173,7 +178,8 @@ static void on_settled(void *ctx, int err)
 
 static void watch_clock(struct recording *rec)
 {
-	uint64_t quiet = (uint64_t)((ev_now(rec->opt.loop) - rec->last_at) * 1e6);
+	double since = ev_now(rec->opt.loop) - rec->last_at; /* negative: the clock was set */
+	uint64_t quiet = since > 0 ? (uint64_t)(since * 1e6) : 0;
 	uint64_t wait = rotation_wait(&rec->rotation, now_us(rec), quiet, rec->patience_us);
 
 	ev_timer_stop(rec->opt.loop, &rec->clock);
@@ -370,10 +376,11 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 	if (!rec)
 		return -ENOMEM;
 	rec->opt = *opt;
+	config_ref(opt->cfg);
 	rec->limits = file_limits_of_ring(opt->cfg->ring_buffer);
 	rec->patience_us = PATIENCE_US + opt->cfg->reorder_ms * UINT64_C(1000);
 	ev_timer_init(&rec->clock, on_clock, 0, 0);
-	ev_timer_init(&rec->retry, on_retry, RETRY_SEC, 0);
+	ev_timer_init(&rec->retry, on_retry, RETRY_SEC, RETRY_SEC);
 	rec->clock.data = rec->retry.data = rec;
 	set.limits = &rec->limits;
 	r = file_set_new(&rec->set, &set);
@@ -394,6 +401,7 @@ void recording_free(struct recording *rec)
 	capture_file_free(rec->settling);
 	capture_file_free(rec->current);
 	file_set_free(rec->set);
+	config_unref(rec->opt.cfg);
 	free(rec->path);
 	free(rec);
 }

@@ -21,7 +21,7 @@ struct recording;
 
 struct recording_options {
 	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed */
+	const struct config *cfg; /* kept until recording_free() */
 	/* There is room again. */
 	void (*on_drained)(void *ctx);
 	/* Nothing more can be written: -errno. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "config/config_ref.h"
 #include "deadline.h"
 #include "lines.h"
 #include "output/output.h"
@@ -247,6 +248,42 @@ static void a_classic_pcap_rotates_too(void **state)
 	assert_string_equal(packets_of("a_00002"), "3 ");
 }
 
+static struct config *settings(void)
+{
+	struct config *cfg;
+
+	assert_int_equal(config_new(&cfg), 0);
+	cfg->write_file = strdup(world.path);
+	cfg->ring_buffer = strdup("packets:2");
+	cfg->format = CONFIG_FORMAT_PCAPNG;
+	return cfg;
+}
+
+/* The settings that it was made with are let go by all others. */
+static void a_set_goes_on_after_a_reload(void **state)
+{
+	struct config *first = settings(), *next = settings();
+	const struct output_options opt = {.loop = world.loop,
+					   .cfg = first,
+					   .on_drained = on_drained,
+					   .on_ended = on_ended,
+					   .on_settled = on_settled,
+					   .on_rotated = on_rotated,
+					   .on_kept = on_kept};
+	char why[256];
+
+	assert_int_equal(output_new(&world.out, &opt), 0);
+	put(1);
+	assert_int_equal(output_reload(world.out, next, why, sizeof(why)), 0);
+	config_unref(first);
+	config_unref(next);
+	put(2);
+	put(3);
+	finish();
+	assert_string_equal(list(), "a_00001 a_00002 ");
+	assert_string_equal(packets_of("a_00002"), "3 ");
+}
+
 /* What is committed is what is under its name and synced: in this order, one by one. */
 static void a_file_is_told_of_when_it_is_kept(void **state)
 {
@@ -398,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_file_is_whole_by_itself),
 		TEST(a_classic_pcap_rotates_too),
+		TEST(a_set_goes_on_after_a_reload),
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
 		TEST(without_a_packet_there_is_no_file),

@@ -205,7 +205,8 @@ static void names_are_made_and_found_again(void **state)
 
 static void other_files_are_none_of_the_set(void **state)
 {
-	static const struct file_names names = {"d/a.pcap", false}, timed = {"d/a%H.pcap", false};
+	static const struct file_names names = {"d/a.pcap", false}, timed = {"d/a%H.pcap", false},
+				       bare = {"d/%Y-%m-%d.pcap", false};
 	static const char *const others[] = {
 		"a.pcap",
 		"a_00001.pcap",
@@ -225,6 +226,9 @@ static void other_files_are_none_of_the_set(void **state)
 	assert_int_equal(file_names_number(&timed, "a12_00003.pcap"), 3);
 	assert_int_equal(file_names_number(&timed, "b12_00003.pcap"), 0);
 	assert_int_equal(file_names_number(&timed, "a12_3.pcap"), 0);
+	assert_int_equal(file_names_number(&timed, "aX_00003.pcap"), 0);
+	assert_int_equal(file_names_number(&bare, "2026-11-30_00004.pcap"), 4);
+	assert_int_equal(file_names_number(&bare, "web-2026-11-30_00004.pcap"), 0);
 }
 
 static void names_that_make_no_set_are_refused(void **state)
