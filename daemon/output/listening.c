@@ -26,7 +26,10 @@
 #define BATCH       16   /* connections taken in one go */
 #define REST_S      1.   /* after an error, such as no descriptor left */
 
-/* When a client's host is gone without a word: after 60 + 3 * 10 s. */
+/*
+ * When a client's host is gone without a word: after 60 + 3 * 10 s if nothing was on its way to it;
+ * else after tcp_retries2 (about 15 minutes), or when its buffer is full.
+ */
 #define SILENCE_S 60
 #define PROBE_S   10
 #define PROBES    3

@@ -2,11 +2,11 @@
 /*
  * When a file of a set is full: the rules of --ring-buffer. Pure.
  *
- * Time is that of the packets: a file of `duration` or `interval` ends with the first packet that
- * is not earlier than its end, so that a reader that is behind makes the same files as one that is
- * not. A file on a quiet topic ends by the wall clock: rotation_wait() says when. A packet from the
- * future counts as one of now, so that a sensor whose clock is wrong stops no rotation; one from
- * the past goes where it comes. Each file has one packet at least.
+ * `duration` and `interval` follow the time of the packets: a file ends with the first packet that
+ * is not earlier than its end. If no packet arrives for a while, the system clock ends a file that
+ * is due: rotation_wait() says when. A packet from the future counts as one of now, so that a
+ * sensor whose clock is wrong stops no rotation; one from the past goes where it comes. Each file
+ * has one packet at least.
  */
 #pragma once
 
