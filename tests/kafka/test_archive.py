@@ -126,7 +126,9 @@ def test_a_range_costs_what_is_in_it(archive):
     assert_exact(archive, begin, end, '--slack', '0', bootstrap=broker.proxied)
     fetched = broker.proxy.answered - before
     size = sum(len(p.data) + 8 for p in archive.packets if begin <= p.time_us < end)
-    assert size < fetched <= 2 * size + PARTITIONS * (1 << 20), f'{fetched} bytes for {size}'
+    # A slow machine has asked for more than it needs by the time that it knows.
+    whole = sum(len(p.data) + 8 for p in archive.packets)
+    assert size < fetched <= 3 * size + PARTITIONS * (1 << 20) < whole, f'{fetched}, not {size}'
 
 
 def test_two_sensors_whose_clocks_differ(make_topic, tmp_path):

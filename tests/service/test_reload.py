@@ -38,8 +38,9 @@ def test_reloads_at_20000_pps_lose_and_double_nothing(producer, link, topic, bro
             # It returned after the apply: what changed is in the journal, with what it was, once
             # for each of its changes.
             told[name] += len(value) if isinstance(value, list) else 1
-            lines = producer.messages(fr'^reload: {name}[: ].* -> ')
-            assert len(lines) == told[name], f'{name}: {lines}{producer.story()}'
+            told_now = fr'^reload: {name}[: ].* -> '
+            wait.until(lambda: len(producer.messages(told_now)) >= told[name], 20, producer.story)
+            assert len(producer.messages(told_now)) == told[name], producer.story()
             # The next one comes under traffic that this one has seen.
             before = producer.stats()['RECEIVED']
             producer.wait_stats(lambda c: c['RECEIVED'] > before + PPS // 10)
