@@ -215,12 +215,14 @@ class Broker:
         def create():
             try:
                 admin.create_topics([new], operation_timeout=10)[name].result(30)
+            except TimeoutError:  # of a broker that comes and goes
+                return False
             except KafkaException as e:
                 if e.args[0].name() != 'TOPIC_ALREADY_EXISTS':
                     return False
             return True
 
-        wait.until(create, 60, f'topic {name} made')
+        wait.until(create, 120, f'topic {name} made')
         wait.until(lambda: self.partitions(name, admin) == partitions, 30, f'topic {name} known')
         return name
 
