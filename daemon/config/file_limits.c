@@ -21,19 +21,7 @@ enum name {
 	NAMES,
 };
 
-struct kind {
-	unsigned int names; /* those that there are, as bits */
-	const char *list;
-};
-
-static const struct kind ring = {
-	(1U << NAMES) - 1,
-	"duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2",
-};
-static const struct kind stop = {
-	1U << DURATION | 1U << FILESIZE | 1U << PACKETS | 1U << FILES,
-	"duration:S, filesize:KB, packets:N or files:N",
-};
+#define LIST "duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2"
 
 static const struct {
 	const char *name;
@@ -112,21 +100,18 @@ static int take_value(struct file_limits *out, enum name name, const char *value
 	return -EINVAL;
 }
 
-static int take_word(struct file_limits *out, const struct kind *kind, const char *word, char *why,
-		     size_t size)
+static int take_word(struct file_limits *out, const char *word, char *why, size_t size)
 {
 	size_t len = strcspn(word, ":");
 
 	for (size_t i = 0; i < NAMES && word[len]; i++)
-		if (kind->names & 1U << i && strlen(names[i].name) == len &&
-		    !strncmp(word, names[i].name, len))
+		if (strlen(names[i].name) == len && !strncmp(word, names[i].name, len))
 			return take_value(out, (enum name)i, word + len + 1, why, size);
-	snprintf(why, size, "'%s' is not one of %s", word, kind->list);
+	snprintf(why, size, "'%s' is not one of %s", word, LIST);
 	return -EINVAL;
 }
 
-static int parse(struct file_limits *out, const struct kind *kind, const char *text, char *why,
-		 size_t size)
+static int parse(struct file_limits *out, const char *text, char *why, size_t size)
 {
 	const char *at = text ? text : "";
 	char word[64];
@@ -137,7 +122,7 @@ static int parse(struct file_limits *out, const struct kind *kind, const char *t
 		int r;
 
 		snprintf(word, sizeof(word), "%.*s", (int)(len < 64 ? len : 63), at);
-		r = take_word(out, kind, word, why, size);
+		r = take_word(out, word, why, size);
 		if (r < 0)
 			return r;
 		at += len;
@@ -147,7 +132,7 @@ static int parse(struct file_limits *out, const struct kind *kind, const char *t
 
 int file_limits_parse_ring(struct file_limits *out, const char *text, char *why, size_t size)
 {
-	int r = parse(out, &ring, text, why, size);
+	int r = parse(out, text, why, size);
 
 	if (r == 0 && text && !out->duration_us && !out->interval_s && !out->bytes &&
 	    !out->packets) {
@@ -159,25 +144,11 @@ int file_limits_parse_ring(struct file_limits *out, const char *text, char *why,
 	return r;
 }
 
-int file_limits_parse_stop(struct file_limits *out, const char *text, char *why, size_t size)
-{
-	return parse(out, &stop, text, why, size);
-}
-
 struct file_limits file_limits_of_ring(const char *text)
 {
 	struct file_limits limits;
 	char why[256];
 
-	parse(&limits, &ring, text, why, sizeof(why));
-	return limits;
-}
-
-struct file_limits file_limits_of_stop(const char *text)
-{
-	struct file_limits limits;
-	char why[256];
-
-	parse(&limits, &stop, text, why, sizeof(why));
+	parse(&limits, text, why, sizeof(why));
 	return limits;
 }

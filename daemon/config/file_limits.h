@@ -27,10 +27,8 @@ struct file_limits {
 	bool time_first;
 };
 
-/* Of --ring-buffer, and of --autostop. NULL has no limits. 0, or -EINVAL with one line in `why`. */
+/* Of --ring-buffer. NULL has no limits. 0, or -EINVAL with one line in `why`. */
 int file_limits_parse_ring(struct file_limits *out, const char *text, char *why, size_t size);
-int file_limits_parse_stop(struct file_limits *out, const char *text, char *why, size_t size);
 
 /* Limits of a text that was checked. */
 struct file_limits file_limits_of_ring(const char *text);
-struct file_limits file_limits_of_stop(const char *text);

@@ -179,11 +179,6 @@ bool capture_file_is_settling(const struct capture_file *cf)
 	return byte_stream_is_settling(cf->stream);
 }
 
-void capture_file_abandon(struct capture_file *cf)
-{
-	byte_stream_settle(cf->stream, false);
-}
-
 const char *capture_file_part(const struct capture_file *cf)
 {
 	return byte_stream_part(cf->stream);

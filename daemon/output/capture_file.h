@@ -63,8 +63,6 @@ int capture_file_end(struct capture_file *cf, bool whole);
 /* Its fate, after that, as byte_stream_settle(). */
 int capture_file_settle(struct capture_file *cf, bool whole);
 bool capture_file_is_settling(const struct capture_file *cf);
-/* It is not waited for any longer, and left as if it were not whole. */
-void capture_file_abandon(struct capture_file *cf);
 /* Where it was left then; NULL: nowhere. */
 const char *capture_file_part(const struct capture_file *cf);
 

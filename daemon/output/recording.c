@@ -289,12 +289,6 @@ int recording_flush(struct recording *rec)
 
 /* ---- the end ---- */
 
-bool recording_rotate(struct recording *rec)
-{
-	end_file(rec);
-	return recording_is_settling(rec) || rec->ending;
-}
-
 void recording_finish(struct recording *rec)
 {
 	rec->finishing = true;

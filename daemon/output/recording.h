@@ -52,9 +52,6 @@ struct capture_file *recording_current(const struct recording *rec);
 /* As byte_stream_flush(). */
 int recording_flush(struct recording *rec);
 
-/* Ends the file now, if there is one, whatever its rules. Returns whether it is waited for:
- * on_kept() follows. */
-bool recording_rotate(struct recording *rec);
 /* No packet comes any more; on_settled() follows where recording_is_settling() then says so. */
 void recording_finish(struct recording *rec);
 bool recording_is_settling(const struct recording *rec);

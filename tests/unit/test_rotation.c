@@ -80,8 +80,6 @@ static void other_limits_are_refused(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 		assert_true(*why);
 	}
-	assert_int_equal(file_limits_parse_stop(&limits, "files:3", why, sizeof(why)), 0);
-	assert_true(file_limits_parse_stop(&limits, "interval:3", why, sizeof(why)) < 0);
 }
 
 /* ---- when a file is full ---- */
