@@ -144,12 +144,16 @@ class Firsts:
 @pytest.mark.parametrize('batch', [3, 4, 5, 10])
 @pytest.mark.parametrize('more', [1, 3, 30])
 def test_first_batch_of_a_file_too_large(distant_broker, spawn, tmp_path, batch, more):
-    first = Firsts(distant_broker, spawn, max_message_bytes=2000)
     sizes = [1400] * batch + [100] * more
-    process = first.replay(tmp_path / 'first.pcap', sizes,
-                           argv=('-X', f'batch.num.messages={batch}', '-X', 'linger.ms=200'))
-    assert_all_in_order(process, first.topic, len(sizes))
-    assert process.grep('^WARN.*max.message.bytes'), process.describe()
+    for _ in range(4):
+        first = Firsts(distant_broker, spawn, max_message_bytes=2000)
+        process = first.replay(tmp_path / 'first.pcap', sizes,
+                               argv=('-X', f'batch.num.messages={batch}', '-X', 'linger.ms=200'))
+        assert_all_in_order(process, first.topic, len(sizes))
+        # At the end of a file nothing lingers: on a busy machine each packet may go by itself.
+        if process.grep('^WARN.*max.message.bytes'):
+            return
+    pytest.fail(f'no batch was refused\n{process.describe()}')
 
 
 @pytest.mark.parametrize('flows', [1, 4])
@@ -173,7 +177,7 @@ def test_first_batch_of_a_spool_too_large(distant_broker, pair, spawn, tmp_path,
     def start(brokers, topic):
         return spawn('-p', '-i', pair.inside, '-k', brokers, '-t', topic, '--spool-directory',
                      tmp_path / 'spool', '--shutdown-timeout', '1', '-X',
-                     'batch.num.messages=4').wait_capturing()
+                     'batch.num.messages=4', '-X', 'linger.ms=1000').wait_capturing()
     process = start(f'127.0.0.1:{free_port()}', first.topic.name)
     traffic.send(pair, 4, 0, flows=1, size=1400)
     traffic.send(pair, 40, 0, flows=1, size=100, first=4)
