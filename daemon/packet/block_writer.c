@@ -28,8 +28,8 @@ static bool is_name(const struct block_writer *w, uint32_t at, uint8_t len, cons
 	return len == name_len && (!len || !memcmp(w->buf + at, name, len));
 }
 
-static bool is(const struct block_writer *w, const struct block_interface *i,
-	       const struct packet *pkt, uint8_t resolution)
+static inline bool is(const struct block_writer *w, const struct block_interface *i,
+		      const struct packet *pkt, uint8_t resolution)
 {
 	return i->linktype == pkt->linktype && i->resolution == resolution &&
 	       is_name(w, i->name, i->name_len, pkt->interface, pkt->interface_len) &&
@@ -78,9 +78,14 @@ static struct packet cut(const struct packet *pkt)
 	return out;
 }
 
+static uint32_t flags_of(const struct packet *pkt)
+{
+	return pkt->linktype == PACKET_LINKTYPE_DEFAULT ? 0 : packet_direction(pkt);
+}
+
 static size_t need(const struct block_writer *w, const struct packet *pkt, uint32_t interface)
 {
-	size_t n = pcapng_packet_size(pkt, packet_direction(pkt));
+	size_t n = pcapng_packet_size(pkt, flags_of(pkt));
 
 	if (w->len == 0)
 		n += pcapng_section_size("", APPLICATION);
@@ -113,23 +118,34 @@ static void count(struct block_writer *w, uint64_t time_us)
 	w->packets++;
 }
 
-bool block_writer_put(struct block_writer *w, const struct packet *pkt)
+static inline bool put(struct block_writer *w, const struct packet *pkt)
 {
-	const struct packet whole = cut(pkt);
-	uint32_t interface = find(w, &whole);
-	size_t n = need(w, &whole, interface);
-
+	uint32_t interface = find(w, pkt);
+	size_t n = need(w, pkt, interface);
 	if (n == 0 || n > w->room - w->len)
 		return false;
 	if (w->len == 0)
 		w->len = pcapng_put_section(w->buf, "", APPLICATION);
 	if (interface == w->n_interfaces)
-		add(w, &whole);
+		add(w, pkt);
 	w->current = interface;
 	w->len += pcapng_put_packet(w->buf + w->len, interface, w->interfaces[interface].resolution,
-				    &whole, packet_direction(&whole), "");
+				    pkt, flags_of(pkt), "");
 	count(w, pkt->time_us);
 	return true;
+}
+
+/* Not inlined: only a packet that is too long is copied. */
+static __attribute__((noinline)) bool put_cut(struct block_writer *w, const struct packet *pkt)
+{
+	const struct packet whole = cut(pkt);
+
+	return put(w, &whole);
+}
+
+bool block_writer_put(struct block_writer *w, const struct packet *pkt)
+{
+	return pkt->caplen > PACKET_MAX_LEN ? put_cut(w, pkt) : put(w, pkt);
 }
 
 /* ---- in two ---- */

@@ -139,18 +139,24 @@ static bool hash_plain(const struct packet *pkt, const struct flow_options *opt,
 	return true;
 }
 
-uint32_t flow_hash(const struct packet *pkt, const struct flow_options *opt)
+/* Not inlined: what is plain does without its frame. */
+static __attribute__((noinline)) uint32_t hash_any(const struct packet *pkt,
+						   const struct flow_options *opt)
 {
 	struct frame l;
 	struct dissect_ip ip;
-	uint32_t hash;
 
-	if (hash_plain(pkt, opt, &hash))
-		return hash;
 	dissect_link(pkt, &l);
 	if (!dissect_ip(&l, &ip))
 		return hash_link(pkt, &l, opt);
 	for (int i = 0; opt->inner && i < MAX_TUNNELS && enter(&l, &ip); i++)
 		;
 	return ip.version ? hash_ip(&ip, opt) : hash_link(pkt, &l, opt);
+}
+
+uint32_t flow_hash(const struct packet *pkt, const struct flow_options *opt)
+{
+	uint32_t hash;
+
+	return hash_plain(pkt, opt, &hash) ? hash : hash_any(pkt, opt);
 }

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "packet/dissect.h"
@@ -401,7 +402,8 @@ static bool match_table(struct own_traffic *o, const struct dissect_tcp *t)
 	return found;
 }
 
-bool own_traffic_match(struct own_traffic *o, const struct packet *pkt)
+/* Not inlined: what is plain, and nobody's port, does without its frame. */
+static __attribute__((noinline)) bool match(struct own_traffic *o, const struct packet *pkt)
 {
 	struct dissect_tcp t;
 
@@ -410,4 +412,21 @@ bool own_traffic_match(struct own_traffic *o, const struct packet *pkt)
 	if (!port_marked(o, t.sport) && !port_marked(o, t.dport))
 		return false;
 	return match_table(o, &t);
+}
+
+/* What nearly every packet is: UDP, or TCP between ports that are not ours. */
+static bool is_plainly_foreign(struct own_traffic *o, const struct packet *pkt)
+{
+	const uint8_t *ip = dissect_plain(pkt);
+
+	if (!ip)
+		return false;
+	return ip[9] == DISSECT_UDP ||
+	       (ip[9] == DISSECT_TCP && !port_marked(o, bytes_get_be16(ip + 20)) &&
+		!port_marked(o, bytes_get_be16(ip + 22)));
+}
+
+bool own_traffic_match(struct own_traffic *o, const struct packet *pkt)
+{
+	return !is_plainly_foreign(o, pkt) && match(o, pkt);
 }

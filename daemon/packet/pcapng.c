@@ -167,8 +167,10 @@ void pcapng_interface_names(const struct packet *pkt, size_t *name, size_t *host
 	*host = 16 + option_size(pkt->interface_len) + 4;
 }
 
-size_t pcapng_begin_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
-			   const struct packet *pkt)
+/* Inlined into both callers: it is called for each packet. */
+static inline __attribute__((always_inline)) size_t begin_packet(uint8_t *buf, uint32_t interface,
+								 uint8_t resolution,
+								 const struct packet *pkt)
 {
 	size_t n = 28 + pcapng_padded(pkt->caplen);
 
@@ -183,18 +185,32 @@ size_t pcapng_begin_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
 	return n;
 }
 
-size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
-			 const struct packet *pkt, uint32_t flags, const char *comment)
+size_t pcapng_begin_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			   const struct packet *pkt)
 {
-	size_t n = pcapng_begin_packet(buf, interface, resolution, pkt), data_end = n;
+	return begin_packet(buf, interface, resolution, pkt);
+}
 
-	n += put_text(buf + n, OPTION_COMMENT, comment);
+/* Not inlined: most packets have none, and the way of those is to stay short. */
+static __attribute__((noinline)) size_t put_packet_options(uint8_t *buf, const struct packet *pkt,
+							   uint32_t flags, const char *comment)
+{
+	size_t n = put_text(buf, OPTION_COMMENT, comment);
+
 	if (flags)
 		n += pcapng_put_option(buf + n, EPB_FLAGS, &flags, sizeof(flags));
 	if (pkt->dropcount)
 		n += put_number(buf + n, EPB_DROPCOUNT, pkt->dropcount);
-	if (n > data_end)
-		n += put_end(buf + n);
+	return n + put_end(buf + n);
+}
+
+size_t pcapng_put_packet(uint8_t *buf, uint32_t interface, uint8_t resolution,
+			 const struct packet *pkt, uint32_t flags, const char *comment)
+{
+	size_t n = begin_packet(buf, interface, resolution, pkt);
+
+	if (flags || pkt->dropcount || *comment)
+		n += put_packet_options(buf + n, pkt, flags, comment);
 	return pcapng_frame_block(buf, PACKET, n);
 }
 
