@@ -38,7 +38,7 @@
 
 static_assert(MEMBERS_PLACES <= OWN_TRAFFIC_OTHERS, "an owner a place");
 
-/* Packets since its start: now, and at the begin of the interval that is looked at, and of the
+/* Packets since it joined: now, and at the begin of the interval that is looked at, and of the
  * next. */
 struct progress {
 	uint64_t now, before, next;
@@ -64,7 +64,9 @@ struct members {
 	struct progress packets;
 	struct member list[MEMBERS_PLACES];
 	/* The loop's: */
-	uint64_t rolled;        /* ms, when the last interval began */
+	uint64_t rolled; /* ms, when the last interval began */
+	uint64_t joined; /* packets before the first look */
+	bool looked;
 	unsigned int different; /* looks in a row that found another filter */
 	/* Of whoever tells of a change: one at a time, as own_traffic has it. */
 	struct members_message news;
@@ -337,9 +339,12 @@ void members_describe(struct members *m, uint64_t packets, char *buf, size_t siz
 	bool roll = now - m->rolled > SHARE_MS, different = false;
 	char share[64] = "";
 
+	if (!m->looked)
+		m->joined = packets; /* a reload may have made it join */
+	m->looked = true;
 	pthread_mutex_lock(&m->lock);
 	m->rolled = roll ? now : m->rolled;
-	m->packets.now = packets;
+	m->packets.now = packets - m->joined;
 	all = ours = measure(&m->packets, roll);
 	for (unsigned int i = 0; i < MEMBERS_PLACES; i++) {
 		struct member *other = &m->list[i];
