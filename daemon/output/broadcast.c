@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,9 +16,12 @@
 #include "base/log.h"
 #include "config/config_ref.h"
 #include "output/client.h"
+#include "output/left_out.h"
 #include "output/listening.h"
 
-#define LOG_INTERVAL_S 60
+#define LOG_INTERVAL_S  60
+#define DESCRIPTION_MAX 256
+#define LINES_MAX       100 /* of clients in that time: who comes and goes does not fill the log */
 
 struct broadcast {
 	struct ev_loop *loop;
@@ -33,12 +37,56 @@ struct broadcast {
 	unsigned int n;
 	uint64_t cut_off;
 	struct ev_timer patience; /* runs while it is held */
-	struct log_limit limit;
+	struct log_limit lines, turned_away, left_out;
 	void (*on_drained)(void *ctx);
 	void *ctx;
 };
 
 /* ---- who is there ---- */
+
+/* Whether there may be one more line. */
+static bool may_say(struct broadcast *b)
+{
+	uint64_t before;
+
+	if (log_limit_pass(&b->lines, LOG_INTERVAL_S, &before) && before >= LINES_MAX)
+		log_info("Clients come and go: %" PRIu64 " more line(s) of them left out",
+			 before - LINES_MAX + 1);
+	return b->lines.suppressed < LINES_MAX;
+}
+
+static const char *hint(enum encoder_refusal why)
+{
+	return why == ENCODER_MEMORY ? "" : "; --format pcapng holds all";
+}
+
+/* What it got, and what its capture could not hold. */
+static void describe(char *buf, size_t size, const struct client *c)
+{
+	enum encoder_refusal why;
+	uint64_t left_out = client_left_out(c, &why), cut = client_encoder(c)->cut;
+	int n = snprintf(buf, size, "%" PRIu64 " packet(s)", client_packets(c));
+
+	if (cut)
+		n += snprintf(buf + n, size - (size_t)n, " (%" PRIu64 " without their nanoseconds)",
+			      cut);
+	if (left_out)
+		n += snprintf(buf + n, size - (size_t)n, "; %" PRIu64 " left out: %s", left_out,
+			      left_out_which(why));
+	if (cut || left_out)
+		snprintf(buf + n, size - (size_t)n, "%s", cut ? hint(ENCODER_NANOS) : hint(why));
+}
+
+/* Of a packet that others have: nobody else tells of it. */
+static void say_left_out(struct broadcast *b, const struct client *c)
+{
+	enum encoder_refusal why;
+	uint64_t more, n = client_left_out(c, &why);
+
+	if (log_limit_pass(&b->left_out, LOG_INTERVAL_S, &more))
+		log_warn("client %s: a packet is left out, %" PRIu64 " so far: %s%s",
+			 client_name(c), n, left_out_which(why), hint(why));
+}
 
 static void say_end(struct broadcast *b, const struct client *c)
 {
@@ -48,16 +96,19 @@ static void say_end(struct broadcast *b, const struct client *c)
 		[CLIENT_NO_MEMORY] = "out of memory",
 	};
 	enum client_state state = client_state(c);
+	bool cut_off = state != CLIENT_DONE && state != CLIENT_LEFT;
+	char got[DESCRIPTION_MAX];
 
 	static_assert(CLIENT_BACKLOG_MAX == 32 * 1024 * 1024, "as the text says");
-	if (state == CLIENT_DONE || state == CLIENT_LEFT) {
-		log_info("Client %s %s, %" PRIu64 " packet(s)", client_name(c),
-			 state == CLIENT_DONE ? "has all" : "left", client_packets(c));
+	b->cut_off += cut_off;
+	if (!may_say(b))
 		return;
-	}
-	b->cut_off++;
-	log_warn("client %s cut off after %" PRIu64 " packet(s): %s", client_name(c),
-		 client_packets(c), whys[state]);
+	describe(got, sizeof(got), c);
+	if (cut_off)
+		log_warn("client %s cut off after %s: %s", client_name(c), got, whys[state]);
+	else
+		log_info("Client %s %s, %s", client_name(c),
+			 state == CLIENT_DONE ? "has all" : "left", got);
 }
 
 static void sweep(struct broadcast *b)
@@ -131,12 +182,11 @@ static struct encoder *make_encoder(const struct broadcast *b)
 	return b->format == CONFIG_FORMAT_PCAPNG ? pcapng_encoder_new() : pcap_encoder_new();
 }
 
-static void turn_away(struct broadcast *b, int fd, const char *name, const char *why)
+static void turn_away(struct broadcast *b, const char *name, const char *why)
 {
 	uint64_t more;
 
-	close(fd);
-	if (log_limit_pass(&b->limit, LOG_INTERVAL_S, &more))
+	if (log_limit_pass(&b->turned_away, LOG_INTERVAL_S, &more))
 		log_warn("client %s turned away: %s", name, why);
 }
 
@@ -151,18 +201,18 @@ static void on_client(void *ctx, int fd, const char *name)
 				     .ctx = b};
 
 	if (b->n == BROADCAST_CLIENTS_MAX) {
-		turn_away(b, fd, name, "32 are connected, and there may be no more");
+		close(fd);
+		turn_away(b, name, "32 are connected, and there may be no more");
 		return;
 	}
 	static_assert(BROADCAST_CLIENTS_MAX == 32, "as the text says");
 	opt.to = make_encoder(b);
-	if (!opt.to) {
-		turn_away(b, fd, name, "out of memory");
+	if (client_new(&b->clients[b->n], &opt) < 0) {
+		turn_away(b, name, "out of memory");
 		return;
 	}
-	if (client_new(&b->clients[b->n], &opt) < 0)
-		return;
-	log_info("Client %s joined", name);
+	if (may_say(b))
+		log_info("Client %s joined", name);
 	client_flush(b->clients[b->n++]);
 	settle(b);
 }
@@ -189,7 +239,7 @@ static void remember(struct broadcast *b, const struct packet *pkt)
 const struct encoder *broadcast_put(struct broadcast *b, const struct packet *pkt,
 				    const struct pretty_origin *origin)
 {
-	const struct encoder *refused = NULL;
+	const struct client *without = NULL;
 	bool taken = false, over = false;
 
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -199,14 +249,16 @@ const struct encoder *broadcast_put(struct broadcast *b, const struct packet *pk
 		if (client_state(c) != CLIENT_SERVED)
 			over = true;
 		else if (r == CLIENT_E_LEFT_OUT)
-			refused = client_encoder(c);
+			without = c;
 		else
 			taken = true;
 	}
 	if (over)
 		sweep(b);
 	remember(b, pkt);
-	return taken ? NULL : refused;
+	if (without && (taken || b->cfg->write_file))
+		say_left_out(b, without);
+	return taken || !without ? NULL : client_encoder(without);
 }
 
 void broadcast_note_losses(struct broadcast *b, const struct packet *pkt)
@@ -294,10 +346,11 @@ void broadcast_free(struct broadcast *b)
 	config_unref(b->cfg);
 	for (unsigned int i = 0; i < b->n; i++) {
 		const struct client *c = b->clients[i];
+		char got[DESCRIPTION_MAX];
 
+		describe(got, sizeof(got), c);
 		if (client_waiting(c))
-			log_warn("Client %s is cut off after %" PRIu64 " packet(s): pycapa ends",
-				 client_name(c), client_packets(c));
+			log_warn("Client %s is cut off after %s: pycapa ends", client_name(c), got);
 		client_free(b->clients[i]);
 	}
 	free(b);

@@ -28,8 +28,9 @@ struct client {
 	struct ev_io writable, readable;
 	struct ev_timer hold; /* runs while the header waits for the first packet */
 	bool finished;
-	uint64_t packets;
-	uint64_t sent, looked; /* bytes; those when it was last looked at */
+	uint64_t packets, left_out;
+	enum encoder_refusal refusal; /* of the last of these */
+	uint64_t sent, looked;        /* bytes; those when it was last looked at */
 };
 
 const char *client_name(const struct client *c)
@@ -50,6 +51,12 @@ const struct encoder *client_encoder(const struct client *c)
 uint64_t client_packets(const struct client *c)
 {
 	return c->packets;
+}
+
+uint64_t client_left_out(const struct client *c, enum encoder_refusal *why)
+{
+	*why = c->refusal;
+	return c->left_out;
 }
 
 size_t client_waiting(const struct client *c)
@@ -173,6 +180,8 @@ int client_put(struct client *c, const struct packet *pkt, const struct pretty_o
 	}
 	size = size_of(c, pkt);
 	if (!size) {
+		c->left_out++;
+		c->refusal = c->opt.to->refusal;
 		client_note_losses(c, pkt);
 		return CLIENT_E_LEFT_OUT;
 	}
@@ -259,11 +268,12 @@ static int put_header(struct client *c)
 
 int client_new(struct client **out, const struct client_options *opt)
 {
-	struct client *c = calloc(1, sizeof(*c));
+	struct client *c = opt->to ? calloc(1, sizeof(*c)) : NULL;
 	int r;
 
 	if (!c) {
-		opt->to->ops->free(opt->to);
+		if (opt->to)
+			opt->to->ops->free(opt->to);
 		close(opt->fd);
 		return -ENOMEM;
 	}

@@ -36,7 +36,7 @@ struct client_options {
 	struct ev_loop *loop;
 	int fd;             /* that does not block; taken over, also when it fails */
 	const char *name;   /* for messages; copied */
-	struct encoder *to; /* taken over, also when it fails */
+	struct encoder *to; /* taken over, also when it fails; NULL: no memory */
 	/* A packet of the link type and precision to expect; NULL: not known, so that the header
 	 * waits for the first packet, a moment. */
 	const struct packet *like;
@@ -53,6 +53,8 @@ const char *client_name(const struct client *c);
 enum client_state client_state(const struct client *c);
 const struct encoder *client_encoder(const struct client *c);
 uint64_t client_packets(const struct client *c);
+/* How many its capture cannot hold, and why the last of them. */
+uint64_t client_left_out(const struct client *c, enum encoder_refusal *why);
 
 /* Bytes that wait for it; not those of a header that waits for a packet. */
 size_t client_waiting(const struct client *c);

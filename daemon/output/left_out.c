@@ -7,6 +7,19 @@
 
 #define LOG_INTERVAL_S 60
 
+const char *left_out_which(enum encoder_refusal refusal)
+{
+	static const char *const whichs[] = {
+		[ENCODER_LINKTYPE] = "of another link type than the capture's",
+		[ENCODER_TIME] = "of a time after the year 2106",
+		[ENCODER_NANOS] = "with nanoseconds",
+		[ENCODER_MEMORY] = "out of memory",
+	};
+
+	static_assert(sizeof(whichs) / sizeof(whichs[0]) == ENCODER_REFUSALS, "a text a refusal");
+	return whichs[refusal];
+}
+
 void left_out_count(struct left_out *l, const struct packet *pkt, const struct encoder *by,
 		    bool first)
 {
@@ -29,16 +42,9 @@ void left_out_count(struct left_out *l, const struct packet *pkt, const struct e
 
 void left_out_log(const struct left_out *l)
 {
-	static const char *const whys[] = {
-		[ENCODER_LINKTYPE] = "of another link type than the capture's",
-		[ENCODER_TIME] = "of a time after the year 2106",
-		[ENCODER_NANOS] = "with nanoseconds",
-		[ENCODER_MEMORY] = "out of memory",
-	};
-
-	static_assert(sizeof(whys) / sizeof(whys[0]) == ENCODER_REFUSALS, "a text a refusal");
 	for (size_t i = 0; i < ENCODER_REFUSALS; i++)
 		if (l->n[i])
-			log_error("%" PRIu64 " packet(s) not written: %s%s", l->n[i], whys[i],
+			log_error("%" PRIu64 " packet(s) not written: %s%s", l->n[i],
+				  left_out_which(i),
 				  i == ENCODER_MEMORY ? "" : "; --format pcapng holds them");
 }

@@ -16,6 +16,9 @@ struct left_out {
 	struct log_limit limit;
 };
 
+/* In words: which packets those are. */
+const char *left_out_which(enum encoder_refusal refusal);
+
 /* `by` has refused it. Warns, now and then. `first`: before any other packet. */
 void left_out_count(struct left_out *l, const struct packet *pkt, const struct encoder *by,
 		    bool first);

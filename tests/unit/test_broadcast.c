@@ -310,28 +310,66 @@ static void the_first_packets_decide_where_none_was_seen(void **state)
 	close(b);
 }
 
-static void what_no_client_can_hold_is_told(void **state)
+static const struct encoder *put_raw(void)
 {
 	const struct packet raw = {.data = (const uint8_t *)"some",
 				   .caplen = 4,
 				   .wirelen = 4,
 				   .linktype = LINKTYPE_RAW};
+
+	return broadcast_put(world.b, &raw, NULL);
+}
+
+static void what_no_client_can_hold_is_told(void **state)
+{
 	const struct encoder *refused;
 	int a, b;
 
 	open_as(CONFIG_FORMAT_PCAP, CONFIG_OFFSET_END);
-	assert_null(broadcast_put(world.b, &raw, NULL)); /* nobody is there */
+	assert_null(put_raw()); /* nobody is there */
 	put(1);
 	a = join("a");
 	put(1);
 	assert_true(broadcast_flush(world.b));
-	refused = broadcast_put(world.b, &raw, NULL);
+	refused = put_raw();
 	assert_non_null(refused);
 	assert_int_equal(refused->refusal, ENCODER_LINKTYPE);
 	assert_int_equal(refused->linktype, 1);
 	b = join("b"); /* its header says what came last */
-	assert_null(broadcast_put(world.b, &raw, NULL));
+	assert_null(put_raw());
 	close(a);
+	close(b);
+}
+
+/* Not by the output, which counts what nobody can hold. */
+static void what_one_client_cannot_hold_is_told_of_it(void **state)
+{
+	static uint8_t buf[4096];
+	int a, b;
+
+	open_as(CONFIG_FORMAT_PCAP, CONFIG_OFFSET_END);
+	lines_catch();
+	put(1);
+	a = join("a");
+	put(1);
+	assert_true(broadcast_flush(world.b));
+	put_of(1, 7, NULL, 60);
+	assert_non_null(put_raw());
+	assert_int_equal(lines_with("left out"), 0);
+	b = join("b"); /* its header says what came last */
+	assert_null(put_raw());
+	assert_null(put_raw());
+	assert_int_equal(lines_with("client a: a packet is left out, 2 so far: of another link "
+				    "type than the capture's; --format pcapng holds all"),
+			 1);
+	finish();
+	assert_int_equal(lines_with("Client a has all, 2 packet(s) (1 without their nanoseconds); "
+				    "3 left out: of another link type than the capture's; "
+				    "--format pcapng holds all\n"),
+			 1);
+	assert_int_equal(lines_with("Client b has all, 2 packet(s)\n"), 1);
+	assert_int_equal(lines_with("left out, "), 1);
+	read_all(a, buf, sizeof(buf));
 	close(b);
 }
 
@@ -485,6 +523,23 @@ static void who_leaves_is_gone_at_once(void **state)
 	assert_true(broadcast_flush(world.b));
 }
 
+static void who_comes_and_goes_does_not_fill_the_log(void **state)
+{
+	int joined, left;
+
+	open_as(CONFIG_FORMAT_PCAP, CONFIG_OFFSET_END);
+	lines_catch();
+	for (int i = 0; i < 80; i++) {
+		close(join("a"));
+		while (broadcast_clients(world.b))
+			turn();
+	}
+	joined = (int)lines_with("Client a joined");
+	left = (int)lines_with("Client a left");
+	assert_int_equal(joined + left, 100);
+	assert_int_equal(joined, left);
+}
+
 static void what_a_client_says_is_ignored(void **state)
 {
 	static uint8_t buf[1024];
@@ -568,11 +623,13 @@ int main(void)
 		cmocka_unit_test_teardown(the_first_packets_decide_where_none_was_seen,
 					  close_world),
 		cmocka_unit_test_teardown(what_no_client_can_hold_is_told, close_world),
+		cmocka_unit_test_teardown(what_one_client_cannot_hold_is_told_of_it, close_world),
 		cmocka_unit_test_teardown(a_live_read_waits_for_nobody, close_world),
 		cmocka_unit_test_teardown(a_slow_client_holds_up_no_other, close_world),
 		cmocka_unit_test_teardown(a_read_from_before_waits_for_a_client, close_world),
 		cmocka_unit_test_teardown(who_takes_nothing_is_given_up, close_world),
 		cmocka_unit_test_teardown(who_leaves_is_gone_at_once, close_world),
+		cmocka_unit_test_teardown(who_comes_and_goes_does_not_fill_the_log, close_world),
 		cmocka_unit_test_teardown(what_a_client_says_is_ignored, close_world),
 		cmocka_unit_test_teardown(there_is_a_most_of_clients, close_world),
 		cmocka_unit_test_teardown(the_end_waits_for_who_reads, close_world),
