@@ -320,7 +320,7 @@ bool lane_first_offset(const struct lane *l, int64_t *offset)
 	struct lane_chunk *chunk = TAILQ_FIRST(&l->chunks);
 	size_t i = 0;
 
-	if (lane_is_empty(l))
+	if (!l->ready && !l->n_runs)
 		return false;
 	while (!chunk->n)
 		chunk = TAILQ_NEXT(chunk, entry);

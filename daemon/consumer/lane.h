@@ -81,11 +81,6 @@ static inline const struct lane_packet *lane_first(const struct lane *l)
 /* The first that is ready is done with. */
 void lane_pop(struct lane *l, struct lane_pool *pool);
 
-static inline bool lane_is_empty(const struct lane *l)
-{
-	return !l->ready && !l->n_runs;
-}
-
 /* The lowest offset of those that are there; false: the lane is empty. */
 bool lane_first_offset(const struct lane *l, int64_t *offset);
 

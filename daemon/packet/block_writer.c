@@ -147,31 +147,3 @@ bool block_writer_put(struct block_writer *w, const struct packet *pkt)
 {
 	return pkt->caplen > PACKET_MAX_LEN ? put_cut(w, pkt) : put(w, pkt);
 }
-
-/* ---- in two ---- */
-
-struct cut_in_two {
-	struct block_writer *first, *second;
-	size_t middle;
-};
-
-static int put_half(void *ctx, const struct packet *pkt)
-{
-	const struct cut_in_two *c = ctx;
-	bool is_first = c->first->packets == 0 ||
-			(c->second->packets == 0 &&
-			 c->first->len + block_writer_need(c->first, pkt) <= c->middle);
-
-	return !block_writer_put(is_first ? c->first : c->second, pkt);
-}
-
-bool block_writer_split(const struct block *b, struct block_writer *first,
-			struct block_writer *second)
-{
-	struct cut_in_two c = {first, second, b->len / 2};
-	char why[BLOCK_READER_WHY_SIZE];
-
-	if (block_reader_give(b, put_half, &c, why) || *why || first->packets == 0)
-		return false;
-	return second->packets > 0;
-}

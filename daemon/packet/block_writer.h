@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "packet/block_reader.h"
 #include "packet/packet.h"
 
 /* A packet of one more does not fit; it begins the next block. */
@@ -50,11 +49,3 @@ size_t block_writer_size_alone(const struct packet *pkt);
 
 /* False: there is no room for it, and the block is as it was. */
 bool block_writer_put(struct block_writer *w, const struct packet *pkt);
-
-/*
- * Cuts a block in two, in the middle of its bytes; each gets one packet at least, and both keep the
- * order. The writers are empty, each of them with as much room as a block of ours is long. False:
- * it holds one packet, or none, or it is none of ours; the writers hold nothing of use then.
- */
-bool block_writer_split(const struct block *b, struct block_writer *first,
-			struct block_writer *second);

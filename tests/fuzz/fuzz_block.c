@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packet/block_reader.h"
 #include "packet/block_writer.h"
 #include "packet/pcapng.h"
 #include "packet/pcapng_decoder.h"

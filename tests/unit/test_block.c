@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "file_bytes.h"
+#include "packet/block_reader.h"
 #include "packet/block_writer.h"
 #include "packet/pcapng.h"
 
@@ -209,72 +210,6 @@ static void who_is_full_gets_no_more(void **state)
 	assert_string_equal(taken.why, "");
 }
 
-/* ---- in two ---- */
-
-/* Cuts it until nothing is left to cut; returns how many blocks that makes. */
-static size_t cut_up(const struct block_writer *w, uint64_t *next)
-{
-	const struct block b = {.bytes = w->buf, .len = w->len, .packets = w->packets};
-	uint8_t *one = malloc(w->len), *two = malloc(w->len);
-	struct block_writer first, second;
-	size_t n = 1;
-
-	assert_true(one && two);
-	block_writer_init(&first, one, w->len);
-	block_writer_init(&second, two, w->len);
-	if (block_writer_split(&b, &first, &second)) {
-		assert_int_equal(first.packets + second.packets, w->packets);
-		n = cut_up(&first, next) + cut_up(&second, next);
-	} else {
-		assert_int_equal(w->packets, 1);
-		assert_intact(w);
-		assert_int_equal(taken.all[0].time_us, *next);
-		assert_int_equal(w->first_us, *next);
-		assert_int_equal(w->last_us, (*next)++);
-	}
-	free(one);
-	free(two);
-	return n;
-}
-
-static void a_block_is_cut_down_to_the_single_packet(void **state)
-{
-	static const uint32_t lengths[] = {60, 1514, 60, 9000, 61, 62, 0, 20000};
-	static uint8_t buf[65536];
-	uint64_t next = T0;
-	struct block_writer w;
-	size_t n = sizeof(lengths) / sizeof(lengths[0]);
-
-	block_writer_init(&w, buf, sizeof(buf));
-	for (size_t i = 0; i < n; i++)
-		assert_true(block_writer_put(&w, &(struct packet){.data = data,
-								  .caplen = lengths[i],
-								  .wirelen = lengths[i],
-								  .linktype = i == 3 ? 101 : 1,
-								  .interface = "eth0",
-								  .interface_len = 4,
-								  .time_us = T0 + i}));
-	assert_int_equal(cut_up(&w, &next), n);
-	assert_int_equal(next, T0 + n);
-}
-
-static void the_halves_are_about_as_long(void **state)
-{
-	static uint8_t buf[65536], one[65536], two[65536];
-	struct packet pkt = {.data = data, .caplen = 64, .wirelen = 64, .linktype = 1};
-	struct block_writer w, first, second;
-	struct block b;
-
-	block_writer_init(&w, buf, sizeof(buf));
-	while (block_writer_put(&w, &pkt))
-		;
-	block_writer_init(&first, one, sizeof(one));
-	block_writer_init(&second, two, sizeof(two));
-	b = (struct block){.bytes = buf, .len = w.len};
-	assert_true(block_writer_split(&b, &first, &second));
-	assert_true(first.len > w.len / 2 - 200 && second.len < w.len / 2 + 200);
-}
-
 /* ---- of others, and damage ---- */
 
 static void a_section_of_the_other_byte_order_is_read(void **state)
@@ -376,8 +311,6 @@ int main(void)
 		cmocka_unit_test_setup(a_packet_is_cut_and_keeps_its_length_on_the_wire, forget),
 		cmocka_unit_test_setup(too_many_interfaces_begin_another_block, forget),
 		cmocka_unit_test_setup(who_is_full_gets_no_more, forget),
-		cmocka_unit_test_setup(a_block_is_cut_down_to_the_single_packet, forget),
-		cmocka_unit_test_setup(the_halves_are_about_as_long, forget),
 		cmocka_unit_test_setup(a_section_of_the_other_byte_order_is_read, forget),
 		cmocka_unit_test_setup(the_host_of_the_header_is_for_packets_without_one, forget),
 		cmocka_unit_test_setup(a_damaged_block_says_what_and_where_and_gives_nothing,
