@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An error that comes instead of messages, for as long as none come: said at most once a minute.
+ * An error that comes instead of messages, for as long as none come: each is said at most once a
+ * minute.
  */
 #pragma once
 
@@ -9,10 +10,15 @@
 
 #include "base/log.h"
 
+#define TROUBLE_KINDS 4 /* those beyond share the last one's line */
+
 /* Part of a struct consumer, zeroed at first. */
 struct trouble {
 	rd_kafka_resp_err_t err; /* 0: none */
-	struct log_limit limit;  /* private */
+	struct {
+		rd_kafka_resp_err_t err;
+		struct log_limit limit;
+	} said[TROUBLE_KINDS]; /* private */
 };
 
 /*

@@ -967,6 +967,20 @@ static void test_the_end_of_a_partition_ends_an_error_too(void **state)
 	assert_string_equal(world.state, "reading 4 partition(s) of topic pcap");
 }
 
+/* As where one partition cannot be read, and the others can. */
+static void test_errors_that_come_and_go_do_not_fill_the_log(void **state)
+{
+	open_consumer(CONFIG_OFFSET_END, false);
+	lines_catch();
+	for (int i = 0; i < 20; i++) {
+		send_error(RD_KAFKA_RESP_ERR__BAD_MSG);
+		send_error(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+		send_error(RD_KAFKA_RESP_ERR__PARTITION_EOF);
+	}
+	assert_int_equal(lines_with("reading topic pcap: "), 2);
+	lines_release();
+}
+
 static void test_what_the_coordinator_says_concerns_a_group_alone(void **state)
 {
 	open_consumer(CONFIG_OFFSET_END, false);
@@ -1058,6 +1072,7 @@ int main(void)
 		TEST(test_its_state_in_words),
 		TEST(test_an_error_instead_of_messages_shows_until_some_come),
 		TEST(test_the_end_of_a_partition_ends_an_error_too),
+		TEST(test_errors_that_come_and_go_do_not_fill_the_log),
 		TEST(test_what_the_coordinator_says_concerns_a_group_alone),
 		TEST(test_a_client_for_few_partitions_that_finds_many),
 		TEST(test_a_fatal_error_is_the_end),
