@@ -24,7 +24,7 @@ struct metrics_file_options {
 
 /*
  * Makes sure that a file can be made beside it, and that there is none other than a file; waits for
- * that for 200 ms at most: a disk that takes longer is judged later. 0 or -errno (not logged).
+ * that for 500 ms at most: a disk that takes longer is judged later. 0 or -errno (not logged).
  */
 int metrics_file_new(struct metrics_file **out, const struct metrics_file_options *opt);
 
