@@ -232,18 +232,6 @@ static void test_syntax(void **state)
 	}
 }
 
-static void write_cfg(const char *dir, const char *name, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
-
 /* Includes count from the file that they stand in, and faults name the file that they are in. */
 static void test_includes(void **state)
 {
@@ -255,9 +243,9 @@ static void test_includes(void **state)
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
 	snprintf(path, sizeof(path), "%s/a.cfg", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
-	write_cfg(dir, "a.cfg", "@include \"sub/b.cfg\"\nsnaplen = 9;\nmax-packets = \"z\";\n");
-	write_cfg(sub, "b.cfg", "# b\n@include \"c.cfg\"\nkafka-topic = \"b\";\n");
-	write_cfg(sub, "c.cfg", "\n\npretty-print = true;\n");
+	put_cfg(dir, "a.cfg", "@include \"sub/b.cfg\"\nsnaplen = 9;\nmax-packets = \"z\";\n");
+	put_cfg(sub, "b.cfg", "# b\n@include \"c.cfg\"\nkafka-topic = \"b\";\n");
+	put_cfg(sub, "c.cfg", "\n\npretty-print = true;\n");
 	kept_start(&kept);
 	assert_int_equal(config_builder_start(&builder, &kept.faults, NOW_MS), 0);
 	assert_int_equal(cfgfile_load(&builder, path), 0);

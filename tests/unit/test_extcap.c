@@ -463,18 +463,6 @@ static void test_the_dialog(void **state)
 
 /* ---- files ---- */
 
-static void write_file(const char *dir, const char *name, const char *text)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
 static void test_the_consumers_among_the_files(void **state)
 {
 	char dir[] = "/tmp/test_extcap.XXXXXX", command[64];
@@ -482,12 +470,12 @@ static void test_the_consumers_among_the_files(void **state)
 
 	assert_non_null(mkdtemp(dir));
 	setenv("CONFIGURATION_DIRECTORY", dir, 1);
-	write_file(dir, "site.cfg", "mode = \"consumer\"; kafka-topic = \"t\";\n");
-	write_file(dir, "archive.cfg", "mode = \"consumer\"; nonsense = 1;\n");
-	write_file(dir, "eth0.cfg", "kafka-topic = \"t\";\n");
-	write_file(dir, "broken.cfg", "mode = = \"consumer\"\n");
-	write_file(dir, "a b.cfg", "mode = \"consumer\";\n");
-	write_file(dir, "site.cfg.bak", "mode = \"consumer\";\n");
+	put_cfg(dir, "site.cfg", "mode = \"consumer\"; kafka-topic = \"t\";\n");
+	put_cfg(dir, "archive.cfg", "mode = \"consumer\"; nonsense = 1;\n");
+	put_cfg(dir, "eth0.cfg", "kafka-topic = \"t\";\n");
+	put_cfg(dir, "broken.cfg", "mode = = \"consumer\"\n");
+	put_cfg(dir, "a b.cfg", "mode = \"consumer\";\n");
+	put_cfg(dir, "site.cfg.bak", "mode = \"consumer\";\n");
 	assert_int_equal(extcap_files_list(&files), 2);
 	assert_string_equal(files[0].name, "archive");
 	assert_true(files[0].faulty);
@@ -510,14 +498,14 @@ static void test_the_topic_that_wireshark_remembers(void **state)
 	assert_null(extcap_remembered_topic());
 	snprintf(sub, sizeof(sub), "%s/wireshark", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
-	write_file(sub, "preferences",
-		   "# of somebody\n\n#extcap.pycapa.topic: pcap\n#extcap.pycapa.brokers: b\n");
+	put_cfg(sub, "preferences",
+		"# of somebody\n\n#extcap.pycapa.topic: pcap\n#extcap.pycapa.brokers: b\n");
 	assert_null(extcap_remembered_topic());
-	write_file(sub, "preferences", "extcap.pycapa.end: never\nextcap.pycapa.topic: edge\n");
+	put_cfg(sub, "preferences", "extcap.pycapa.end: never\nextcap.pycapa.topic: edge\n");
 	topic = extcap_remembered_topic();
 	assert_string_equal(topic, "edge");
 	free(topic);
-	write_file(sub, "preferences", "extcap.pycapa.topic: {no topic}\n");
+	put_cfg(sub, "preferences", "extcap.pycapa.topic: {no topic}\n");
 	assert_null(extcap_remembered_topic());
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);

@@ -11,18 +11,6 @@
 #include "deadline.h"
 #include "with_cfg.h"
 
-static void write_cfg(const char *dir, const char *name, const char *text)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
-
 struct folder {
 	char path[64];
 };
@@ -45,7 +33,7 @@ static void write_long_line(const struct folder *folder, const char *name)
 {
 	char path[128];
 
-	write_cfg(folder->path, name, "# ");
+	put_cfg(folder->path, name, "# ");
 	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
 	assert_int_equal(truncate(path, 3LL << 30), 0);
 }
@@ -87,12 +75,12 @@ static void test_files_that_are_none(void **state)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text),
 				 "@include \"x%d\"\n", i + 1);
 		snprintf(path, sizeof(path), "x%d", i);
-		write_cfg(folder.path, path, i < 8 ? text : "");
+		put_cfg(folder.path, path, i < 8 ? text : "");
 	}
 	alarm(DEADLINE_S); /* what waits for ever ends by it */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (cases[i].text != NULL)
-			write_cfg(folder.path, cases[i].name, cases[i].text);
+			put_cfg(folder.path, cases[i].name, cases[i].text);
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (load_file(&folder, cases[i].name, &kept) != 1 ||

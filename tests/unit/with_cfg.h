@@ -43,6 +43,19 @@ static inline void line_set(struct line *line, const char *text)
 	}
 }
 
+/* Writes a file. */
+static inline void put_cfg(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
 /* Everything that was reported, "where: text\n" each. */
 struct kept {
 	struct faults faults;
