@@ -26,6 +26,8 @@
 #include "app/signals.h"
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "config/file_limits.h"
+#include "config/run_end.h"
 #include "extcap/extcap.h"
 
 #define STATUS_S      1.  /* how often STATUS= is refreshed */
@@ -128,6 +130,16 @@ static void on_stall_check(struct ev_loop *loop, ev_timer *w, int revents)
 	abandon(a);
 }
 
+static void on_duration(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+
+	if (a->stopping)
+		return;
+	a->ops->complete(a->role);
+	stop(a, 0);
+}
+
 /* ---- events ---- */
 
 static void on_signal(void *ctx, int signo)
@@ -179,7 +191,7 @@ static void on_done(void *ctx, int status)
 {
 	struct app *a = ctx;
 
-	if (status == 0 && app_timers_is_bounded(a->cfg))
+	if (status == 0 && run_end_is_set(a->cfg))
 		stop(a, 0);
 	else
 		stop_by_deadline(a, status);
@@ -237,6 +249,17 @@ static int open_control(struct app *a)
 	return control_socket_new(&a->control, a->loop, path, app_reload, a);
 }
 
+/* The duration of a run begins when it captures or reads, or waits until it can. */
+static void limit_duration(struct app *a)
+{
+	uint64_t us = file_limits_of(a->cfg->autostop).duration_us;
+
+	if (!us)
+		return;
+	ev_timer_set(&a->duration, (double)us / 1e6, 0.);
+	ev_timer_start(a->loop, &a->duration);
+}
+
 static void on_started(void *ctx)
 {
 	struct app *a = ctx;
@@ -244,6 +267,7 @@ static void on_started(void *ctx)
 	a->started = true;
 	a->progress_at = ev_now(a->loop);
 	app_timers_start(a);
+	limit_duration(a);
 	app_progress_begin(a);
 	if (service_is_notified(a->service) || a->extcap)
 		app_timers_set(a, &a->status, a->extcap ? EXTCAP_S : STATUS_S);
@@ -337,6 +361,7 @@ int app_run(const struct config *cfg, const struct options *options, struct extc
 	init_timer(&a, &a.patience, on_patience);
 	init_timer(&a, &a.reload, app_reload_late);
 	init_timer(&a, &a.look, on_look);
+	init_timer(&a, &a.duration, on_duration);
 	r = start(&a);
 	if (r == 0) {
 		ev_run(a.loop, 0);

@@ -29,7 +29,7 @@ struct app {
 	bool refused_last;          /* the last reload was */
 	double born;                /* seconds since the epoch */
 	const struct config *fresh; /* of a reload that is pending */
-	ev_timer stats, status, stall, deadline, leave, patience, reload, look;
+	ev_timer stats, status, stall, deadline, leave, patience, reload, look, duration;
 	struct progress_meter meter;          /* app_progress.c */
 	bool meter_over;                      /* its last line was drawn */
 	bool stdout_is_pipe, stdout_is_there; /* the latter: on the terminal that stderr is on */

@@ -11,6 +11,7 @@
 #include "base/footer.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "config/run_end.h"
 
 #define INTERVAL_S .25 /* from one look to the next */
 #define PIPE_S     2.  /* how long a run has to last, when its packets go into a pipe */
@@ -21,7 +22,7 @@ static bool is_wanted(const struct app *a)
 	const struct config *cfg = a->cfg;
 	bool reads = cfg->read_file || cfg->mode == CONFIG_MODE_CONSUMER;
 
-	return reads && !a->meter_over && app_timers_is_bounded(cfg) && !cfg->quiet &&
+	return reads && !a->meter_over && run_end_is_set(cfg) && !cfg->quiet &&
 	       cfg->log_format == LOG_FORMAT_TEXT && isatty(STDERR_FILENO) &&
 	       !(cfg->pretty_print && a->stdout_is_there);
 }

@@ -2,15 +2,10 @@
 #include "app/app_timers.h"
 
 #include "app/app_impl.h"
-#include "config/time_range.h"
+#include "config/run_end.h"
 
 #define STALL_CHECKS  20. /* looks a stall timeout */
 #define STALL_CHECK_S .01 /* but no more often than this */
-
-bool app_timers_is_bounded(const struct config *cfg)
-{
-	return cfg->read_file || cfg->max_packets || cfg->exit_at_end || time_range_ends_ahead(cfg);
-}
 
 void app_timers_set(struct app *a, ev_timer *timer, double interval)
 {
@@ -30,5 +25,5 @@ void app_timers_start(struct app *a)
 	if (check < STALL_CHECK_S)
 		check = STALL_CHECK_S;
 	app_timers_set(a, &a->stats, a->cfg->stats_interval_ms / 1e3);
-	app_timers_set(a, &a->stall, app_timers_is_bounded(a->cfg) ? check : 0);
+	app_timers_set(a, &a->stall, run_end_is_set(a->cfg) ? check : 0);
 }

@@ -5,14 +5,8 @@
 #pragma once
 
 #include <ev.h>
-#include <stdbool.h>
-
-#include "config/config.h"
 
 struct app;
-
-/* True when the run comes to an end by itself. */
-bool app_timers_is_bounded(const struct config *cfg);
 
 /* `interval` in seconds, 0: never. One that it has already is not put off. */
 void app_timers_set(struct app *a, ev_timer *timer, double interval);

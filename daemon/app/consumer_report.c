@@ -143,6 +143,8 @@ static bool describe_progress(char *buf, size_t size, const struct role *s)
 			 output_taken(s->output), cfg->max_packets);
 	} else if (left >= 0) {
 		snprintf(buf, size, "%" PRId64 " record(s) of topic %s not read", left, cfg->topic);
+	} else if (cfg->autostop) {
+		snprintf(buf, size, "--autostop %s was not reached", cfg->autostop);
 	} else if (time_range_ends_ahead(cfg)) {
 		snprintf(buf, size, "the end of the range, --to %s, was not reached", cfg->to.text);
 	} else {

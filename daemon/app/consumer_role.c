@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "config/run_end.h"
 #include "config/time_range.h"
 #include "consumer/intake.h"
 #include "kafka/kafkalog.h"
@@ -122,7 +123,7 @@ static void keep_left_out(struct role *s)
 {
 	const struct config *cfg = s->opt.cfg;
 
-	if (s->foreign && (cfg->max_packets || reads_to_end(cfg)))
+	if (s->foreign && run_end_is_set(cfg))
 		consumer_withhold(s->consumer);
 }
 
@@ -349,6 +350,7 @@ static int open_output(struct role *s)
 		.origin = tell_origin,
 		.on_drained = on_drained,
 		.on_ended = on_output_ended,
+		.on_enough = on_end,
 		.on_settled = on_settled,
 		.ctx = s,
 	};
@@ -416,10 +418,15 @@ static void cut_short(struct role *s)
 	const struct config *cfg = s->opt.cfg;
 	bool early = time_range_starts_ahead(cfg, clock_ns(CLOCK_REALTIME) / 1000);
 
-	s->cut_short =
-		cfg->max_packets || early || (reads_to_end(cfg) && consumer_left(s->consumer) != 0);
+	s->cut_short = !s->complete && (cfg->max_packets || cfg->autostop || early ||
+					(reads_to_end(cfg) && consumer_left(s->consumer) != 0));
 	if (s->cut_short)
 		role_waiting_for(s, s->why, sizeof(s->why));
+}
+
+static void role_complete(struct role *s)
+{
+	s->complete = true;
 }
 
 static void role_stop(struct role *s)
@@ -486,6 +493,7 @@ static uint64_t role_progress(const struct role *s)
 
 const struct role_ops consumer_role_ops = {
 	.new = role_new,
+	.complete = role_complete,
 	.stop = role_stop,
 	.abandon = role_abandon,
 	.reload = role_reload,

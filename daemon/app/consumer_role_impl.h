@@ -34,6 +34,7 @@ struct role {
 
 	bool ended;       /* nothing more is taken */
 	bool reader_gone; /* no failure */
+	bool complete;    /* its time is over */
 	bool cut_short;   /* stopped before all that was asked for was taken */
 	int status;
 	char why[512]; /* what failed, but for the output; when cut short: what it waited for */

@@ -82,7 +82,8 @@ static void drain(struct role *s)
 		on_drained(s);
 		return;
 	}
-	empty = relay_has_spool(s->relay) && (s->limit_reached || s->cfg->read_file);
+	empty = relay_has_spool(s->relay) &&
+		(s->input_done || s->limit_reached || s->cfg->read_file);
 	if (!relay_end(s->relay, empty))
 		flush(s);
 }
@@ -174,6 +175,11 @@ static void on_undelivered(void *ctx, bool kept, bool maybe)
 
 	s->maybe += maybe;
 	s->undelivered += !kept;
+}
+
+static void role_complete(struct role *s)
+{
+	s->input_done = true;
 }
 
 static void role_stop(struct role *s)
@@ -471,6 +477,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 
 const struct role_ops producer_role_ops = {
 	.new = role_new,
+	.complete = role_complete,
 	.stop = role_stop,
 	.may_leave = role_may_leave,
 	.abandon = role_abandon,

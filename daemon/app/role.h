@@ -56,6 +56,8 @@ struct role_ops {
 	 * -ENOPROTOOPT: the settings are wrong; -errno. Logged.
 	 */
 	int (*new)(struct role **out, const struct role_options *opt);
+	/* What was taken is all that the run was to take: its time is over. stop() follows. */
+	void (*complete)(struct role *s);
 	/* Stops the input and drains what is inside; ends in on_stopped. Called once. */
 	void (*stop)(struct role *s);
 	/* After stop(), again and again: true when abandon() would lose nothing. NULL: never. */

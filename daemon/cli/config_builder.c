@@ -15,6 +15,7 @@
 #include "cli/input_rules.h"
 #include "cli/output_rules.h"
 #include "cli/start_rules.h"
+#include "cli/stop_rules.h"
 #include "config/brokers.h"
 #include "config/config_ref.h"
 #include "config/property.h"
@@ -315,6 +316,7 @@ void config_builder_finish(struct config_builder *builder)
 	check_roles(builder);
 	input_rules_decide(builder);
 	output_rules_decide(builder);
+	stop_rules_decide(builder);
 	start_rules_range(builder);
 	start_rules_offset(builder);
 	decide_spool(builder);

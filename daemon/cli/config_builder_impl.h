@@ -2,7 +2,8 @@
 /*
  * The inside of a configuration in the making, for its own files: config_builder.c is its life,
  * input_rules.c what settles what a producer reads, start_rules.c where a consumer starts and ends,
- * output_rules.c what it writes; effect_rules.c says what all of that leaves without effect.
+ * output_rules.c what it writes, stop_rules.c when it stops; effect_rules.c says what all of that
+ * leaves without effect.
  */
 #pragma once
 

@@ -88,7 +88,7 @@ enum config_direction {
 };
 
 /* No table of settings has more rows (checked at compile time). */
-#define CONFIG_SETTINGS_MAX 64
+#define CONFIG_SETTINGS_MAX 80
 
 struct config {
 	enum config_mode mode;
@@ -138,12 +138,14 @@ struct config {
 	char *write_file;                /* NULL: stdout, but with `listen` nowhere */
 	char *listen;                    /* listen_address.h; NULL: for no clients */
 	char *ring_buffer;               /* file_limits.h; NULL: one file */
+	char *postrotate;                /* a program, run on each of many files; NULL: none */
 	enum config_format format;
 	bool comment_offsets; /* each packet says its partition and offset; pcapng alone */
 	bool exit_at_end;
 
 	/* both */
-	uint64_t max_packets;  /* 0: no limit */
+	uint64_t max_packets;  /* 0: no limit; that of autostop too */
+	char *autostop;        /* file_limits.h; NULL: no limit but that */
 	uint64_t pretty_print; /* every N packets; 0: off */
 	bool quiet;            /* no progress on a terminal */
 	bool attended;         /* somebody waits at a window: what is not there is told at once */

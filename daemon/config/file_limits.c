@@ -21,16 +21,18 @@ enum name {
 	NAMES,
 };
 
-#define LIST "duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2"
+#define RING_LIST "duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2"
+#define STOP_LIST "duration:S, filesize:KB, packets:N or files:N"
 
 static const struct {
 	const char *name;
 	int64_t max;
+	bool stops; /* a run, too */
 } names[] = {
-	[DURATION] = {"duration", 366L * DAY_S},  [INTERVAL] = {"interval", DAY_S},
-	[FILESIZE] = {"filesize", 1000000000000}, /* a PB */
-	[PACKETS] = {"packets", INT64_MAX},       [FILES] = {"files", 1000000},
-	[NAMETIMENUM] = {"nametimenum", 2},
+	[DURATION] = {"duration", 366L * DAY_S, true},  [INTERVAL] = {"interval", DAY_S, false},
+	[FILESIZE] = {"filesize", 1000000000000, true}, /* a PB */
+	[PACKETS] = {"packets", INT64_MAX, true},       [FILES] = {"files", 1000000, true},
+	[NAMETIMENUM] = {"nametimenum", 2, false},
 };
 
 /* Seconds with up to six decimals into microseconds. */
@@ -100,18 +102,19 @@ static int take_value(struct file_limits *out, enum name name, const char *value
 	return -EINVAL;
 }
 
-static int take_word(struct file_limits *out, const char *word, char *why, size_t size)
+static int take_word(struct file_limits *out, bool stop, const char *word, char *why, size_t size)
 {
 	size_t len = strcspn(word, ":");
 
 	for (size_t i = 0; i < NAMES && word[len]; i++)
-		if (strlen(names[i].name) == len && !strncmp(word, names[i].name, len))
+		if (strlen(names[i].name) == len && !strncmp(word, names[i].name, len) &&
+		    (names[i].stops || !stop))
 			return take_value(out, (enum name)i, word + len + 1, why, size);
-	snprintf(why, size, "'%s' is not one of %s", word, LIST);
+	snprintf(why, size, "'%s' is not one of %s", word, stop ? STOP_LIST : RING_LIST);
 	return -EINVAL;
 }
 
-static int parse(struct file_limits *out, const char *text, char *why, size_t size)
+static int parse(struct file_limits *out, bool stop, const char *text, char *why, size_t size)
 {
 	const char *at = text ? text : "";
 	char word[64];
@@ -122,7 +125,7 @@ static int parse(struct file_limits *out, const char *text, char *why, size_t si
 		int r;
 
 		snprintf(word, sizeof(word), "%.*s", (int)(len < 64 ? len : 63), at);
-		r = take_word(out, word, why, size);
+		r = take_word(out, stop, word, why, size);
 		if (r < 0)
 			return r;
 		at += len;
@@ -132,7 +135,7 @@ static int parse(struct file_limits *out, const char *text, char *why, size_t si
 
 int file_limits_parse_ring(struct file_limits *out, const char *text, char *why, size_t size)
 {
-	int r = parse(out, text, why, size);
+	int r = parse(out, false, text, why, size);
 
 	if (r == 0 && text && !out->duration_us && !out->interval_s && !out->bytes &&
 	    !out->packets) {
@@ -144,11 +147,22 @@ int file_limits_parse_ring(struct file_limits *out, const char *text, char *why,
 	return r;
 }
 
-struct file_limits file_limits_of_ring(const char *text)
+int file_limits_parse_stop(struct file_limits *out, const char *text, char *why, size_t size)
+{
+	int r = parse(out, true, text, why, size);
+
+	if (r == 0 && text && !out->duration_us && !out->bytes && !out->packets && !out->files) {
+		snprintf(why, size, "says not when to stop: add %s", STOP_LIST);
+		return -EINVAL;
+	}
+	return r;
+}
+
+struct file_limits file_limits_of(const char *text)
 {
 	struct file_limits limits;
 	char why[256];
 
-	parse(&limits, text, why, sizeof(why));
+	parse(&limits, false, text, why, sizeof(why));
 	return limits;
 }

@@ -29,6 +29,8 @@ struct file_limits {
 
 /* Of --ring-buffer. NULL has no limits. 0, or -EINVAL with one line in `why`. */
 int file_limits_parse_ring(struct file_limits *out, const char *text, char *why, size_t size);
+/* Of --autostop, likewise. */
+int file_limits_parse_stop(struct file_limits *out, const char *text, char *why, size_t size);
 
-/* Limits of a text that was checked. */
-struct file_limits file_limits_of_ring(const char *text);
+/* Limits of a text that was checked, of either. */
+struct file_limits file_limits_of(const char *text);

@@ -310,6 +310,11 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_CAPTURE, .shown = "every packet",
 	 .help = "Take only packets that match this pcap-filter(7) expression: a producer captures "
 		 "them, a consumer writes them."},
+	{.name = "autostop", .short_name = "a", .metavar = "LIMIT", FIELD(autostop, STRING), IN_RUN,
+	 .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "no limit", .joined = true,
+	 .help = "Stop after duration:SECONDS or packets:N; a consumer also when its file has "
+		 "filesize:KB, or after files:N of --ring-buffer. Repeat the option for several "
+		 "limits."},
 	{.name = "max-packets", .short_name = "m", .metavar = "N", FIELD(max_packets, INTEGER),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .old = true,
 	 .help = "Stop after this many packets; 0 means no limit."},
@@ -346,7 +351,7 @@ static const struct setting table[] = {
 	 .help = "Write the metrics to FILE every 15 s, for node_exporter's textfile collector."},
 	{.name = "stall-timeout", .metavar = "TIME", TIME(stall_timeout_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .min = 1, .max = DAY,
-	 .help = "Give up a run that has an end (-r, -e, -m, --from or --to) after this long "
+	 .help = "Give up a run that has an end (-r, -e, -a, -m, --from or --to) after this long "
 		 "without progress."},
 	{.name = "shutdown-timeout", .metavar = "TIME", TIME(shutdown_timeout_ms, "s", SECOND),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "30s", .max = HOUR,

@@ -10,7 +10,8 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
-#include "config/time_range.h"
+#include "config/file_limits.h"
+#include "config/run_end.h"
 #include "output/broadcast.h"
 #include "output/byte_stream.h"
 #include "output/capture_file.h"
@@ -25,6 +26,7 @@ struct output {
 	struct byte_stream *text;     /* NULL: capture only */
 	struct broadcast *broadcast;  /* NULL: for no clients */
 	uint64_t taken;
+	uint64_t stop_bytes; /* the file ends with so many; 0: no limit */
 	struct left_out left_out;
 	bool ended;
 };
@@ -110,6 +112,13 @@ static void on_settled(void *ctx, int err)
 
 	judge(o, err);
 	o->opt.on_settled(o->opt.ctx);
+}
+
+static void on_enough(void *ctx)
+{
+	const struct output *o = ctx;
+
+	o->opt.on_enough(o->opt.ctx);
 }
 
 static void on_recorded(void *ctx)
@@ -207,10 +216,12 @@ static const struct encoder *put_clients(struct output *o, const struct packet *
 
 static void after_put(struct output *o, struct capture_file *file, uint64_t n)
 {
-	if (o->recording)
-		recording_count(o->recording, n);
 	if (file && capture_file_is_pressing(file))
 		flush_capture(o);
+	if (o->recording)
+		recording_count(o->recording, n); /* the file may be gone now */
+	else if (o->stop_bytes && file && capture_file_size(file) >= o->stop_bytes)
+		o->opt.on_enough(o->opt.ctx);
 }
 
 /* Returns 0, PACKET_E_FULL or CAPTURE_FILE_E_UNFIT. */
@@ -353,18 +364,12 @@ bool output_clients(const struct output *o, uint64_t *clients, uint64_t *cut_off
 
 /* ---- life ---- */
 
-/* A run that ends by itself: what it writes can be told to be whole. */
-static bool has_end(const struct config *cfg)
-{
-	return cfg->max_packets || cfg->exit_at_end || time_range_ends_ahead(cfg);
-}
-
 static struct byte_stream_options stream_options(struct output *o, const char *path)
 {
 	return (struct byte_stream_options){
 		.loop = o->opt.loop,
 		.path = path,
-		.has_end = has_end(o->opt.cfg),
+		.has_end = run_end_is_set(o->opt.cfg),
 		.fd = STDOUT_FILENO,
 		.on_drained = on_drained,
 		.on_closed = on_closed,
@@ -382,6 +387,7 @@ static int open_recording(struct output *o)
 		.on_closed = on_closed,
 		.on_rotated = on_rotated,
 		.on_kept = on_kept,
+		.on_enough = on_enough,
 		.on_settled = on_recorded,
 		.ctx = o,
 	};
@@ -432,6 +438,7 @@ int output_new(struct output **out, const struct output_options *opt)
 		return -ENOMEM;
 	o->opt = *opt;
 	config_ref(opt->cfg);
+	o->stop_bytes = file_limits_of(opt->cfg->autostop).bytes;
 	r = open_capture(o);
 	if (r == 0 && opt->cfg->pretty_print)
 		r = open_text(o);

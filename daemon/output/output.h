@@ -31,6 +31,9 @@ struct output_options {
 	 * output_log_failure()). Comes once, from the loop or from within output_put() and
 	 * output_flush(). */
 	void (*on_ended)(void *ctx, int status);
+	/* The file is as large, or the files are as many, as --autostop wants: no packet is to
+	 * come any more. Likewise. */
+	void (*on_enough)(void *ctx);
 	/* The file has its name, or failed (then on_ended came before); after output_finish(). */
 	void (*on_settled)(void *ctx);
 	/* Of a set of files: all packets that were put are in files that have ended; those files

@@ -35,6 +35,7 @@ struct recording {
 	double last_at; /* when a packet came */
 	uint64_t patience_us;
 	uint64_t written, cut; /* of the files that are gone */
+	uint64_t left;         /* files that may still be begun */
 	bool ending;           /* the current one */
 	bool waits;            /* a packet does, for a file */
 	bool full;             /* there is no space */
@@ -106,6 +107,8 @@ static void settle(struct recording *rec)
 		retire(rec, &rec->settling);
 		rec->opt.on_kept(rec->opt.ctx);
 	}
+	if (!rec->left && !rec->finishing)
+		rec->opt.on_enough(rec->opt.ctx);
 }
 
 /* Returns 0 when it has ended, or STREAM_E_BLOCKED; on failure too. */
@@ -242,6 +245,7 @@ static int begin(struct recording *rec, uint64_t us)
 		return PACKET_E_FULL;
 	}
 	rotation_begin(&rec->rotation, &rec->limits, us, now_us(rec));
+	rec->left--;
 	return 0;
 }
 
@@ -257,7 +261,7 @@ int recording_file(struct recording *rec, uint64_t us, uint64_t n, struct captur
 		rec->waits = true;
 		return PACKET_E_FULL;
 	}
-	if (!rec->current && begin(rec, us))
+	if (!rec->current && (!rec->left || begin(rec, us)))
 		return PACKET_E_FULL;
 	*file = rec->current;
 	return 0;
@@ -271,6 +275,9 @@ void recording_count(struct recording *rec, uint64_t n)
 	rec->last_at = ev_now(rec->opt.loop);
 	if (first)
 		watch_clock(rec);
+	if (!rec->left && rec->current && !rec->ending &&
+	    rotation_is_full(&rec->rotation, &rec->limits, capture_file_size(rec->current)))
+		end_file(rec);
 }
 
 struct capture_file *recording_current(const struct recording *rec)
@@ -371,7 +378,9 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 		return -ENOMEM;
 	rec->opt = *opt;
 	config_ref(opt->cfg);
-	rec->limits = file_limits_of_ring(opt->cfg->ring_buffer);
+	rec->limits = file_limits_of(opt->cfg->ring_buffer);
+	rec->left = file_limits_of(opt->cfg->autostop).files;
+	rec->left = rec->left ? rec->left : UINT64_MAX;
 	rec->patience_us = PATIENCE_US + opt->cfg->reorder_ms * UINT64_C(1000);
 	ev_timer_init(&rec->clock, on_clock, 0, 0);
 	ev_timer_init(&rec->retry, on_retry, RETRY_SEC, RETRY_SEC);

@@ -30,6 +30,8 @@ struct recording_options {
 	void (*on_rotated)(void *ctx);
 	/* And these are on the disk under their names. */
 	void (*on_kept)(void *ctx);
+	/* The last file that --autostop lets there be has ended: no packet is taken any more. */
+	void (*on_enough)(void *ctx);
 	/* recording_finish() is done. */
 	void (*on_settled)(void *ctx);
 	void *ctx;

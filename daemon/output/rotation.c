@@ -54,14 +54,19 @@ void rotation_count(struct rotation *r, uint64_t packets)
 	r->packets += packets;
 }
 
+bool rotation_is_full(const struct rotation *r, const struct file_limits *limits, uint64_t size)
+{
+	return (limits->packets && r->packets >= limits->packets) ||
+	       (limits->bytes && size >= limits->bytes);
+}
+
 bool rotation_is_due(const struct rotation *r, const struct file_limits *limits, uint64_t us,
 		     uint64_t n, uint64_t size, uint64_t now_us)
 {
 	if (!r->packets)
 		return false;
-	if (limits->packets && r->packets + n > limits->packets)
-		return true;
-	if (limits->bytes && size >= limits->bytes)
+	if ((limits->packets && r->packets + n > limits->packets) ||
+	    rotation_is_full(r, limits, size))
 		return true;
 	return (us < now_us ? us : now_us) >= r->end_us;
 }

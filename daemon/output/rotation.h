@@ -33,6 +33,9 @@ void rotation_count(struct rotation *r, uint64_t packets);
 bool rotation_is_due(const struct rotation *r, const struct file_limits *limits, uint64_t us,
 		     uint64_t n, uint64_t size, uint64_t now_us);
 
+/* Whether it has as many packets, or bytes, as it may have. */
+bool rotation_is_full(const struct rotation *r, const struct file_limits *limits, uint64_t size);
+
 /*
  * How long until the wall clock ends it, if no packet comes: 0 is now, ROTATION_NEVER not by time.
  * `quiet_us`: how long nothing came; less than `patience_us` is not quiet.

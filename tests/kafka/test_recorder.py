@@ -56,6 +56,22 @@ def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
     assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]
 
 
+def test_a_run_stops_as_it_is_told(topic, tmp_path):
+    """-a: with the file that is the last, which has all of its packets; or by the clock."""
+    out = tmp_path / 'files'
+    out.mkdir()
+    topic.produce(captures.sample(35, size=100))
+    start = ('-c', '-o', 'begin', '-k', topic.broker.bootstrap, '-t', topic.name)
+    process = pycapa(*start, '-w', f'{out}/a.pcap', '-b', 'packets:10', '-a', 'files:3')
+    assert process.status == 0, process.describe()
+    assert [packets(out, name) for name in files(out)] == \
+        [list(range(n, n + 10)) for n in (0, 10, 20)]
+    process = pycapa(*start, '-w', f'{tmp_path}/one.pcap', '-a', 'duration:0.2', '-a', 'packets:50')
+    assert process.status == 0, process.describe()
+    found = packets(tmp_path, 'one.pcap')
+    assert found == list(range(len(found))), found
+
+
 def test_what_makes_no_files_is_refused(tmp_path):
     for argv, why in ((('-b', 'files:3'), 'not when a file is full'),
                       (('-b', 'size:3'), 'is not one of duration:S'),

@@ -356,3 +356,12 @@ def test_max_packets_ends_a_replay(topic, tmp_path):
     there = pycapa('-p', '-r', source, '-m', '17', '-k', topic.broker.bootstrap, '-t', topic.name)
     assert there.status == 0 and there.counts() == (17, 17), there.describe()
     assert topic.count() == 17
+
+
+def test_the_clock_ends_a_replay(topic, tmp_path):
+    source = captures.write(tmp_path / 'in.pcap', captures.sample(100, step_us=10**6))
+    there = pycapa('-p', '-r', source, '--pace=1', '-a', 'duration:0.2', '-k',
+                   topic.broker.bootstrap, '-t', topic.name)
+    taken, sent = there.counts()
+    assert there.status == 0 and taken == sent < 100, there.describe()
+    assert topic.count() == sent

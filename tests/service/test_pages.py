@@ -92,7 +92,8 @@ def example_entry(name):
 
 def test_example_has_every_key_with_help_range_and_reload():
     # What the help text says in options, a file says in keys; of lists it has an example.
-    in_keys = {'-r, -e, -m, --from or --to': 'read-file, exit-at-end, max-packets, from or to',
+    in_keys = {'-r, -e, -a, -m, --from or --to':
+               'read-file, exit-at-end, autostop, max-packets, from or to',
                'unless -o': 'unless kafka-offset', 'as -e does': 'as exit-at-end does',
                'With --': 'With ',
                'Repeat the option for several limits': 'Several limits stand in one string'}

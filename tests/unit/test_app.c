@@ -13,19 +13,21 @@
 #include <cmocka.h>
 
 #include "app/app.h"
-#include "app/app_timers.h"
 #include "app/role.h"
 #include "base/log.h"
+#include "config/run_end.h"
 #include "deadline.h"
 
 static struct {
 	int made;         /* what new() returns */
 	bool is_done;     /* all of the input was taken */
 	bool fails;       /* reports a failure at once */
+	bool ends;        /* stops when it is told to */
 	bool keeps;       /* nothing is lost when it is abandoned */
 	bool reader_gone; /* in place of a failure */
 	int finished;     /* the status of the account */
 	int abandoned;    /* how often */
+	int completed;    /* likewise */
 	struct role_events events;
 	ev_timer failure;
 	FILE *said; /* in place of stderr */
@@ -47,8 +49,15 @@ static int role_new(struct role **out, const struct role_options *opt)
 	return world.made;
 }
 
+static void role_complete(struct role *s)
+{
+	world.completed++;
+}
+
 static void role_stop(struct role *s)
 {
+	if (world.ends)
+		world.events.on_stopped(world.events.ctx);
 }
 
 static bool role_may_leave(struct role *s)
@@ -91,6 +100,7 @@ static void role_free(struct role *s)
 
 const struct role_ops producer_role_ops = {
 	.new = role_new,
+	.complete = role_complete,
 	.stop = role_stop,
 	.may_leave = role_may_leave,
 	.abandon = role_abandon,
@@ -171,16 +181,30 @@ static void a_run_that_has_an_end_does_not_go_on_for_a_reader_that_is_gone(void 
 	assert_last_line("INFO:root:finished\n");
 }
 
+static void a_run_ends_when_its_time_is_over(void **state)
+{
+	static char text[] = "duration:0.01";
+	static const struct config cfg = {.autostop = text,
+					  .stall_timeout_ms = 600000,
+					  .shutdown_timeout_ms = 600000};
+
+	world.ends = true;
+	assert_int_equal(app_run(&cfg, NULL, NULL), 0);
+	assert_int_equal(world.completed, 1);
+	assert_int_equal(world.abandoned, 0);
+	assert_last_line("INFO:root:finished\n");
+}
+
 static void what_has_an_end_may_stall(void **state)
 {
 	static char text[] = "@1";
 	struct config cfg = {.stall_timeout_ms = 50};
 
-	assert_false(app_timers_is_bounded(&cfg));
+	assert_false(run_end_is_set(&cfg));
 	cfg.from.text = text; /* ahead: exit_at_end is not set */
-	assert_false(app_timers_is_bounded(&cfg));
+	assert_false(run_end_is_set(&cfg));
 	cfg.to.text = text;
-	assert_true(app_timers_is_bounded(&cfg));
+	assert_true(run_end_is_set(&cfg));
 }
 
 static int open_world(void **state)
@@ -206,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_failed_start_has_a_reason),
 		CASE(what_has_an_end_may_stall),
+		CASE(a_run_ends_when_its_time_is_over),
 		CASE(a_stalled_run_that_is_cut_short_fails),
 		CASE(a_stalled_run_that_has_kept_all_it_was_to_take_has_not_failed),
 		CASE(what_is_lost_is_the_last_line_of_a_stalled_run),

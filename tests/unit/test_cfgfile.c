@@ -59,7 +59,7 @@ static struct values values_of(const struct setting *s)
 		if (!strcmp(s->name, "metrics-listen") || !strcmp(s->name, "listen"))
 			return (struct values){"\"[::1]:9917\"", "{ }", "\"abc\"",
 					       "is no address to listen on"};
-		if (!strcmp(s->name, "ring-buffer"))
+		if (!strcmp(s->name, "ring-buffer") || !strcmp(s->name, "autostop"))
 			return (struct values){"\"packets:5\"", "{ }", "\"packet:5\"",
 					       "is not one of"};
 		return (struct values){"\"abc\"", "{ }", s->min > 0 ? "\"\"" : NULL,

@@ -442,6 +442,30 @@ static void test_lists_of_topics(void **state)
 	}
 }
 
+/* The packets are those of -m. */
+static void test_autostop(void **state)
+{
+	static const struct {
+		const char *line, *text;
+		uint64_t packets;
+	} cases[] = {
+		{"-p -i lo -a duration:5", "duration:5", 0},
+		{"-c -a packets:7 -a duration:5", "packets:7 duration:5", 7},
+		{"-c -m 3 --autostop packets:7", "packets:7", 3},
+		{"-p -i lo -apackets:7 -m 9", "packets:7", 7},
+		{"-c -w f -b packets:5 -a files:2", "files:2", 0},
+		{"-c -a filesize:2", "filesize:2", 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct config *cfg = take(cases[i].line);
+
+		assert_string_equal(cfg->autostop, cases[i].text);
+		assert_int_equal(cfg->max_packets, cases[i].packets);
+		let_go();
+	}
+}
+
 /* What is taken, and does nothing, has a line. */
 static void test_what_has_no_effect_is_said(void **state)
 {
@@ -510,6 +534,15 @@ static void test_refused(void **state)
 				      "as 8)"},
 		{"-p -X linger.ms=nan", "linger.ms: 'nan' is not"},
 		{"-p -m -1", "-m/--max-packets: '-1' is out of range: 0 or more"},
+		/* When to stop. */
+		{"-p -a duration", "-a/--autostop: 'duration' is not one of duration:S, filesize:"},
+		{"-p -a interval:60", "-a/--autostop: 'interval:60' is not one of duration:S, f"},
+		{"-p -a packets:0", "-a/--autostop: packets:0 is no number from 1 on"},
+		{"-p -a files:2", "-a/--autostop: a producer writes no files"},
+		{"-p -a filesize:2", "-a/--autostop: a producer writes no files"},
+		{"-c -a files:2", "-a/--autostop: files: counts those of a ring buffer"},
+		{"-c -w f -b packets:5 -a filesize:2", "-a/--autostop: filesize: ends the run"},
+		{"-c -pp 1 -a filesize:2", "-a/--autostop: filesize: is that of a capture"},
 		{"-p -pp -1", "-pp/--pretty-print: '-1' is out of range: 0 or more"},
 		{"-p -m 99999999999999999999999", "is out of range: 0 to 9223372036854775807"},
 		{"-p -s 99999999999999999999999", "is out of range: 0 to 262144"},
@@ -911,6 +944,7 @@ int main(void)
 		cmocka_unit_test(test_filters_that_compile_somewhere),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_lists_of_topics),
+		cmocka_unit_test(test_autostop),
 		cmocka_unit_test(test_what_has_no_effect_is_said),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secrets_in_argv),

@@ -29,7 +29,7 @@ static struct {
 	struct config cfg;
 	struct output *out;
 	char directory[64], path[96];
-	char events[256]; /* r: rotated, k: kept, s: settled, d: drained, e: ended */
+	char events[256]; /* r: rotated, k: kept, s: settled, d: drained, e: ended, n: enough */
 	bool full;        /* the disk */
 	int syncs;
 } world;
@@ -85,6 +85,11 @@ static void on_kept(void *ctx)
 	note('k');
 }
 
+static void on_enough(void *ctx)
+{
+	note('n');
+}
+
 static void open_output(void)
 {
 	const struct output_options opt = {
@@ -95,6 +100,7 @@ static void open_output(void)
 		.on_settled = on_settled,
 		.on_rotated = on_rotated,
 		.on_kept = on_kept,
+		.on_enough = on_enough,
 	};
 
 	assert_int_equal(output_new(&world.out, &opt), 0);
@@ -317,6 +323,49 @@ static void the_oldest_files_go(void **state)
 	assert_string_equal(list(), "a_00005 a_00006 a_00007 ");
 }
 
+/* With the packet that fills the last one: not with the next, which may never come. */
+static void so_many_files_are_enough(void **state)
+{
+	const struct packet pkt = {.data = (const uint8_t *)"five", .caplen = 4, .wirelen = 4};
+
+	world.cfg.autostop = (char *)"files:2";
+	open_output();
+	for (uint32_t i = 1; i <= 3; i++)
+		put(i);
+	assert_null(strchr(world.events, 'n'));
+	put(4);
+	wait_for('n', 1);
+	assert_int_equal(output_put(world.out, &pkt), PACKET_E_FULL);
+	finish();
+	assert_string_equal(packets_of("a_00001"), "1 2 ");
+	assert_string_equal(packets_of("a_00002"), "3 4 ");
+	assert_string_equal(list(), "a_00001 a_00002 ");
+	assert_ptr_equal(strchr(world.events, 'n'), strrchr(world.events, 'n'));
+}
+
+static void the_clock_ends_the_last_file_too(void **state)
+{
+	world.cfg.ring_buffer = (char *)"duration:1";
+	world.cfg.autostop = (char *)"files:1";
+	open_output();
+	put(1);
+	wait_for('n', 1);
+	finish();
+	assert_string_equal(packets_of("a_00001"), "1 ");
+}
+
+static void a_file_alone_has_its_size(void **state)
+{
+	world.cfg.ring_buffer = NULL;
+	world.cfg.autostop = (char *)"filesize:1";
+	open_output();
+	for (uint32_t i = 1; !strchr(world.events, 'n'); i++)
+		put(i);
+	assert_in_range(output_taken(world.out), 15, 30); /* of 36 bytes and more */
+	finish();
+	assert_string_equal(list(), "a.pcapn ");
+}
+
 static void without_a_packet_there_is_no_file(void **state)
 {
 	open_output();
@@ -438,6 +487,9 @@ int main(void)
 		TEST(a_set_goes_on_after_a_reload),
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
+		TEST(so_many_files_are_enough),
+		TEST(the_clock_ends_the_last_file_too),
+		TEST(a_file_alone_has_its_size),
 		TEST(without_a_packet_there_is_no_file),
 		TEST(a_quiet_topic_ends_a_file),
 		TEST(what_a_dead_process_left_is_kept_or_dropped),
