@@ -62,23 +62,38 @@ static bool is_for_mode(const struct setting *setting, enum config_mode mode)
 	return setting->role & (mode == CONFIG_MODE_PRODUCER ? SETTING_PRODUCER : SETTING_CONSUMER);
 }
 
+/* A text behind what the setting has; NULL: out of memory. */
+static char *join(const struct config_builder *builder, const struct setting *setting,
+		  const char *text)
+{
+	int n = settings_format(NULL, 0, builder->cfg, setting);
+	size_t size = (size_t)n + strlen(text) + 2;
+	char *joined = malloc(size);
+
+	if (!joined)
+		return NULL;
+	settings_format(joined, size, builder->cfg, setting);
+	snprintf(joined + n, size - (size_t)n, "%s%s", n ? " " : "", text);
+	return joined;
+}
+
 void config_builder_set(struct config_builder *builder, const struct setting *setting,
 			const char *text, const char *where, enum config_builder_source source)
 {
 	enum config_mode mode = builder->cfg->mode;
 	const char *name = source == CONFIG_BUILDER_FILE ? setting->name : "";
 	bool again = setting->joined && source == source_of(builder, setting->name);
-	char why[512], joined[1024];
+	char why[512], *joined = again ? join(builder, setting, text) : NULL;
+	int r;
 
-	if (again) {
-		int n = settings_format(joined, sizeof(joined), builder->cfg, setting);
-
-		n = n < (int)sizeof(joined) ? n : 0;
-		snprintf(joined + n, sizeof(joined) - (size_t)n, "%s%s", n ? " " : "", text);
-		text = joined;
-	}
 	note_source(builder, setting, where, source);
-	if (settings_set(builder->cfg, setting, text, builder->now_ms, why, sizeof(why)) == 0)
+	if (again && !joined)
+		snprintf(why, sizeof(why), "out of memory");
+	r = again && !joined ? -ENOMEM
+			     : settings_set(builder->cfg, setting, joined ? joined : text,
+					    builder->now_ms, why, sizeof(why));
+	free(joined);
+	if (r == 0)
 		return;
 	/* Of an option of the other mode check_roles() says that it is one: not how to write it. */
 	if (source == CONFIG_BUILDER_FILE || mode == CONFIG_MODE_NONE || is_for_mode(setting, mode))

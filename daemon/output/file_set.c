@@ -66,10 +66,12 @@ static void run_removal(void *arg)
 
 static void on_removed(void *ctx, void *arg)
 {
+	const struct file_set *s = ctx;
 	const struct removal *removal = arg;
 
 	if (removal->err)
 		log_error("cannot remove %s: %s", removal->path, strerror(removal->err));
+	s->opt.on_removed(s->opt.ctx);
 }
 
 static void drop_removal(void *arg)
@@ -128,9 +130,10 @@ static void trim(struct file_set *s)
 
 void file_set_add(struct file_set *s, const char *path)
 {
+	uint64_t number = file_names_number(&s->names, path + s->directory);
 	char *copy = strdup(path);
 
-	if (!copy || add(s, s->last, copy) < 0)
+	if (!copy || add(s, number, copy) < 0)
 		log_warn("out of memory: %s will not be removed", path);
 	trim(s);
 }

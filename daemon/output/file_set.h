@@ -22,6 +22,9 @@ struct file_set_options {
 	const char *path;                 /* borrowed */
 	const struct file_limits *limits; /* borrowed */
 	bool again;                       /* what an unfinished file holds is read again */
+	/* A file that was to go is gone. */
+	void (*on_removed)(void *ctx);
+	void *ctx;
 };
 
 /* Locks it and looks what there is. Returns 0 or -errno (logged). */
@@ -30,7 +33,7 @@ int file_set_new(struct file_set **out, const struct file_set_options *opt);
 /* The path of the next file; malloc()ed, NULL: out of memory. */
 char *file_set_next(struct file_set *s, uint64_t first_us);
 
-/* A file is about to get its name: there is room for it when the worker comes to it. */
+/* A file has its name, for good: the oldest goes, if there is one too many now. */
 void file_set_add(struct file_set *s, const char *path);
 
 /* Frees space. Returns false when there is no file that could go. */

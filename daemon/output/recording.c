@@ -29,6 +29,7 @@ struct recording {
 	struct file_set *set;
 	struct capture_file *current, *settling;
 	char *path; /* of the current one, or of the next that could not be opened */
+	char *settling_path;
 	struct rotation rotation;
 	struct ev_timer clock;
 	struct ev_timer retry;
@@ -86,27 +87,34 @@ static void retire(struct recording *rec, struct capture_file **file)
 	*file = NULL;
 }
 
+/* The one that was settling is on the disk under its name. */
+static void keep(struct recording *rec)
+{
+	retire(rec, &rec->settling);
+	rec->opt.on_kept(rec->opt.ctx);
+	file_set_add(rec->set, rec->settling_path);
+	free(rec->settling_path);
+	rec->settling_path = NULL;
+}
+
 static void settle(struct recording *rec)
 {
 	int r;
 
 	rec->opt.on_rotated(rec->opt.ctx);
-	file_set_add(rec->set, rec->path);
 	r = capture_file_settle(rec->current, true);
 	if (r < 0) {
 		close_file(rec, r);
 		return;
 	}
 	rec->settling = rec->current;
+	rec->settling_path = rec->path;
 	rec->current = NULL;
-	rec->ending = false;
-	free(rec->path);
 	rec->path = NULL;
+	rec->ending = false;
 	ev_timer_stop(rec->opt.loop, &rec->clock);
-	if (r == 0) { /* it has its name already */
-		retire(rec, &rec->settling);
-		rec->opt.on_kept(rec->opt.ctx);
-	}
+	if (r == 0) /* it has its name already */
+		keep(rec);
 	if (!rec->left && !rec->finishing)
 		rec->opt.on_enough(rec->opt.ctx);
 }
@@ -160,21 +168,28 @@ static void on_closed(void *ctx, int err)
 	close_file(ctx, err);
 }
 
+static void tell_settled(struct recording *rec)
+{
+	if (rec->finishing && !recording_is_settling(rec))
+		rec->opt.on_settled(rec->opt.ctx);
+}
+
+static void on_removed(void *ctx)
+{
+	tell_settled(ctx);
+}
+
 static void on_settled(void *ctx, int err)
 {
 	struct recording *rec = ctx;
 
 	if (err < 0) {
 		close_file(rec, err);
-		if (rec->finishing)
-			rec->opt.on_settled(rec->opt.ctx);
-		return;
+	} else {
+		keep(rec);
+		go_on(rec);
 	}
-	retire(rec, &rec->settling);
-	rec->opt.on_kept(rec->opt.ctx);
-	go_on(rec);
-	if (rec->finishing && !recording_is_settling(rec))
-		rec->opt.on_settled(rec->opt.ctx);
+	tell_settled(rec);
 }
 
 /* ---- a file ---- */
@@ -309,7 +324,8 @@ bool recording_is_settling(const struct recording *rec)
 {
 	if (rec->failed || rec->abandoned)
 		return false;
-	return rec->settling || (rec->finishing && rec->current);
+	return rec->settling ||
+	       (rec->finishing && (rec->current || worker_pending(file_set_worker(rec->set))));
 }
 
 void recording_abandon(struct recording *rec)
@@ -359,7 +375,8 @@ void recording_log_failure(const struct recording *rec)
 
 uint64_t recording_cut(const struct recording *rec)
 {
-	return rec->cut + (rec->current ? capture_file_encoder(rec->current)->cut : 0);
+	return rec->cut + (rec->settling ? capture_file_encoder(rec->settling)->cut : 0) +
+	       (rec->current ? capture_file_encoder(rec->current)->cut : 0);
 }
 
 /* ---- life ---- */
@@ -371,6 +388,8 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 		.loop = opt->loop,
 		.path = opt->cfg->write_file,
 		.again = opt->cfg->start.offset == CONFIG_OFFSET_STORED,
+		.on_removed = on_removed,
+		.ctx = rec,
 	};
 	int r;
 
@@ -405,6 +424,7 @@ void recording_free(struct recording *rec)
 	capture_file_free(rec->current);
 	file_set_free(rec->set);
 	config_unref(rec->opt.cfg);
+	free(rec->settling_path);
 	free(rec->path);
 	free(rec);
 }

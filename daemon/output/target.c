@@ -227,11 +227,20 @@ static int open_new(struct target *t, int *fd)
 	return open_in_place(t, fd);
 }
 
+/* Nobody else has a say in the names of a set: what has this one is replaced, a link as well. */
+static int open_of_set(struct target *t, int *fd)
+{
+	t->path = strdup(t->given);
+	return t->path ? make_temp(t, 0666, fd) : -ENOMEM;
+}
+
 int target_open(struct target *t, int *fd)
 {
 	struct stat st;
 	int r;
 
+	if (t->opt.worker)
+		return open_of_set(t, fd);
 	if (stat(t->given, &st))
 		return errno == ENOENT ? open_new(t, fd) : -errno;
 	r = open_in_place(t, fd);

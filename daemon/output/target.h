@@ -9,7 +9,7 @@
  * where it is. It is removed when nothing came to be in it. A process that is killed leaves it.
  *
  * A file of a set (file_set.h) is the same, but that its name is on the disk too when it has one,
- * and that it shares a worker with the others.
+ * that it shares a worker with the others, and that no link is followed: it is replaced.
  *
  * Written in place are: an endless run's file; what is no regular file; what is reached by an open
  * descriptor (/dev/stdout); and, with a line that says so, a file that cannot be replaced. Those of

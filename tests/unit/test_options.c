@@ -466,6 +466,20 @@ static void test_autostop(void **state)
 	}
 }
 
+/* However many there are, none is lost. */
+static void test_joined(void **state)
+{
+	static char line[2048] = "-c";
+	const struct config *cfg;
+
+	for (int i = 0; i < 100; i++)
+		strcat(line, i % 20 ? ",duration:5" : " -a duration:5");
+	cfg = take(strcat(line, " -a packets:7"));
+	assert_int_equal(strlen(cfg->autostop), 100 * strlen("duration:5 ") + strlen("packets:7"));
+	assert_int_equal(cfg->max_packets, 7);
+	let_go();
+}
+
 /* What is taken, and does nothing, has a line. */
 static void test_what_has_no_effect_is_said(void **state)
 {
@@ -945,6 +959,7 @@ int main(void)
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_lists_of_topics),
 		cmocka_unit_test(test_autostop),
+		cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_what_has_no_effect_is_said),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secrets_in_argv),

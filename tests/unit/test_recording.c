@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "config/config_ref.h"
+#include "config/file_names.h"
 #include "deadline.h"
 #include "lines.h"
 #include "output/output.h"
@@ -32,6 +34,7 @@ static struct {
 	char events[256]; /* r: rotated, k: kept, s: settled, d: drained, e: ended, n: enough */
 	bool full;        /* the disk */
 	int syncs;
+	int fewest; /* files of the set that there were while one was synced */
 } world;
 
 ssize_t write(int fd, const void *data, size_t len)
@@ -45,8 +48,24 @@ ssize_t write(int fd, const void *data, size_t len)
 	return syscall(SYS_write, fd, data, len);
 }
 
+static int files_now(void)
+{
+	DIR *dir = opendir(world.directory);
+	const struct dirent *entry;
+	int n = 0;
+
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] == 'a';
+	closedir(dir);
+	return n;
+}
+
 int fsync(int fd)
 {
+	int n = files_now();
+
+	if (n < world.fewest)
+		__atomic_store_n(&world.fewest, n, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&world.syncs, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -323,6 +342,65 @@ static void the_oldest_files_go(void **state)
 	assert_string_equal(list(), "a_00005 a_00006 a_00007 ");
 }
 
+/* Who has room for one file has one at any time. */
+static void a_file_goes_after_the_next_one_is_kept(void **state)
+{
+	world.cfg.ring_buffer = (char *)"packets:1 files:1";
+	open_output();
+	put(1);
+	put(2);
+	wait_for('k', 1);
+	world.fewest = 9;
+	put(3);
+	put(4);
+	finish();
+	assert_int_equal(world.fewest, 1);
+	assert_string_equal(list(), "a_00004 ");
+}
+
+static void a_link_that_was_planted_is_not_followed(void **state)
+{
+	const struct file_names names = {.path = world.path};
+	char victim[128], *path = file_names_make(&names, 1, NOON + 1000000);
+	struct stat st;
+
+	snprintf(victim, sizeof(victim), "%s/victim", world.directory);
+	close(open(victim, O_CREAT | O_WRONLY, 0600));
+	open_output();
+	assert_int_equal(symlink(victim, path), 0);
+	put(1);
+	finish();
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_string_equal(packets_of("a_00001"), "1 ");
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	free(path);
+}
+
+static void what_was_cut_counts_while_its_file_settles(void **state)
+{
+	struct packet pkt = {.data = (const uint8_t *)"nano",
+			     .caplen = 4,
+			     .wirelen = 4,
+			     .linktype = 1,
+			     .time_us = NOON,
+			     .nanos = 7};
+
+	world.cfg.format = CONFIG_FORMAT_PCAP;
+	open_output();
+	put(1);
+	output_flush(world.out);
+	assert_int_equal(output_put(world.out, &pkt), 0);
+	put(2); /* in the next file */
+	assert_int_equal(files_now(), 0);
+	lines_catch();
+	output_log_cut(world.out);
+	assert_int_equal(lines_with("1 packet(s) were written without their nanoseconds"), 1);
+	lines_release();
+	finish();
+}
+
 /* With the packet that fills the last one: not with the next, which may never come. */
 static void so_many_files_are_enough(void **state)
 {
@@ -487,6 +565,9 @@ int main(void)
 		TEST(a_set_goes_on_after_a_reload),
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
+		TEST(a_file_goes_after_the_next_one_is_kept),
+		TEST(a_link_that_was_planted_is_not_followed),
+		TEST(what_was_cut_counts_while_its_file_settles),
 		TEST(so_many_files_are_enough),
 		TEST(the_clock_ends_the_last_file_too),
 		TEST(a_file_alone_has_its_size),

@@ -22,7 +22,7 @@
 
 /* A command line that may be written to, from words separated by blanks ('~' is one in a word). */
 struct line {
-	char text[1024];
+	char text[2048];
 	char *argv[MAX_WORDS];
 	int argc;
 };
