@@ -405,6 +405,8 @@ static void role_waiting_for(const struct role *s, char *buf, size_t size)
 {
 	if (packet_filter_is_waiting(s->filter))
 		snprintf(buf, size, "its filter to be compiled (does the name service answer?)");
+	else if (output_program(s->output))
+		snprintf(buf, size, "%s", output_program(s->output));
 	else if (output_is_settling(s->output))
 		snprintf(buf, size, "the disk of %s", s->opt.cfg->write_file);
 	else if (output_is_held(s->output))
@@ -448,7 +450,9 @@ static void role_stop(struct role *s)
 
 static void role_abandon(struct role *s)
 {
-	if (output_is_settling(s->output)) {
+	if (output_program(s->output)) { /* all packets are where they belong */
+		output_abandon(s->output);
+	} else if (output_is_settling(s->output)) {
 		role_waiting_for(s, s->why, sizeof(s->why));
 		output_abandon(s->output);
 		s->status = 1;

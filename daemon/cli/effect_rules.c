@@ -49,6 +49,7 @@ static const struct rule {
 	{"spool-segment", has_no_spool, "without --spool-directory"},
 	{"spool-sync", has_no_spool, "without --spool-directory"},
 	{"disk-full", writes_one_file, "without --ring-buffer"},
+	{"postrotate", writes_one_file, "without --ring-buffer"},
 	{"slack", has_no_range, "without --from or --to"},
 };
 

@@ -292,6 +292,11 @@ static const struct setting table[] = {
 	{.name = "disk-full", .metavar = "ACTION", FIELD(disk_full, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "wait", .choices = disk_fulls,
 	 .help = "With --ring-buffer, on a full disk: wait for space, or remove the oldest files."},
+	{.name = "postrotate", .short_name = "z", .metavar = "COMMAND", FIELD(postrotate, STRING),
+	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "none",
+	 .once = "one command is run on each file",
+	 .help = "With --ring-buffer: run COMMAND on each file that is complete, its path as the "
+		 "last argument."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,

@@ -86,6 +86,11 @@ void output_abandon(struct output *o)
 		capture_file_settle(o->capture, false);
 }
 
+const char *output_program(const struct output *o)
+{
+	return o->recording ? recording_program(o->recording) : NULL;
+}
+
 const char *output_part(const struct output *o)
 {
 	if (o->recording)
@@ -316,6 +321,8 @@ uint64_t output_written(const struct output *o)
 void output_log_left_out(const struct output *o)
 {
 	left_out_log(&o->left_out);
+	if (o->recording)
+		recording_log_left_out(o->recording);
 }
 
 void output_log_cut(const struct output *o)

@@ -75,13 +75,16 @@ void output_finish(struct output *o, bool whole);
 bool output_is_settling(const struct output *o);
 /* It is not waited for any longer, and left as if it were not whole. */
 void output_abandon(struct output *o);
+/* What it settles is done but for this command; NULL: it is not. */
+const char *output_program(const struct output *o);
 /* Where a file was left that is not whole; NULL: there is none. */
 const char *output_part(const struct output *o);
 
 /* Packets put, and those of them that are written whole. */
 uint64_t output_taken(const struct output *o);
 uint64_t output_written(const struct output *o);
-/* Logs how many packets the capture could not hold, if there were any, and which format can. */
+/* Logs how many packets the capture could not hold, if there were any, and which format can; and
+ * how many files --postrotate was not run on. */
 void output_log_left_out(const struct output *o);
 /* Logs how many are in it without their nanoseconds. */
 void output_log_cut(const struct output *o);

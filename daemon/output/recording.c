@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "config/config_ref.h"
+#include "output/file_program.h"
 #include "output/file_set.h"
 #include "output/rotation.h"
 
@@ -27,6 +28,7 @@ struct recording {
 	struct recording_options opt;
 	struct file_limits limits;
 	struct file_set *set;
+	struct file_program *program; /* NULL: none is run */
 	struct capture_file *current, *settling;
 	char *path; /* of the current one, or of the next that could not be opened */
 	char *settling_path;
@@ -93,6 +95,7 @@ static void keep(struct recording *rec)
 	retire(rec, &rec->settling);
 	rec->opt.on_kept(rec->opt.ctx);
 	file_set_add(rec->set, rec->settling_path);
+	file_program_add(rec->program, rec->settling_path);
 	free(rec->settling_path);
 	rec->settling_path = NULL;
 }
@@ -174,7 +177,7 @@ static void tell_settled(struct recording *rec)
 		rec->opt.on_settled(rec->opt.ctx);
 }
 
-static void on_removed(void *ctx)
+static void on_idle(void *ctx)
 {
 	tell_settled(ctx);
 }
@@ -320,18 +323,24 @@ void recording_finish(struct recording *rec)
 		end_file(rec);
 }
 
+static bool is_at_disk(const struct recording *rec)
+{
+	return rec->settling || rec->current || worker_pending(file_set_worker(rec->set));
+}
+
 bool recording_is_settling(const struct recording *rec)
 {
 	if (rec->failed || rec->abandoned)
 		return false;
 	return rec->settling ||
-	       (rec->finishing && (rec->current || worker_pending(file_set_worker(rec->set))));
+	       (rec->finishing && (is_at_disk(rec) || file_program_is_busy(rec->program)));
 }
 
 void recording_abandon(struct recording *rec)
 {
 	rec->abandoned = true;
 	ev_timer_stop(rec->opt.loop, &rec->clock);
+	file_program_abandon(rec->program);
 	if (rec->settling)
 		capture_file_settle(rec->settling, false);
 	if (rec->current)
@@ -373,6 +382,16 @@ void recording_log_failure(const struct recording *rec)
 		capture_file_log_failure(rec->current);
 }
 
+void recording_log_left_out(const struct recording *rec)
+{
+	file_program_log_left_out(rec->program);
+}
+
+const char *recording_program(const struct recording *rec)
+{
+	return recording_is_settling(rec) && !is_at_disk(rec) ? rec->opt.cfg->postrotate : NULL;
+}
+
 uint64_t recording_cut(const struct recording *rec)
 {
 	return rec->cut + (rec->settling ? capture_file_encoder(rec->settling)->cut : 0) +
@@ -388,7 +407,13 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 		.loop = opt->loop,
 		.path = opt->cfg->write_file,
 		.again = opt->cfg->start.offset == CONFIG_OFFSET_STORED,
-		.on_removed = on_removed,
+		.on_removed = on_idle,
+		.ctx = rec,
+	};
+	const struct file_program_options program = {
+		.loop = opt->loop,
+		.command = opt->cfg->postrotate,
+		.on_idle = on_idle,
 		.ctx = rec,
 	};
 	int r;
@@ -405,7 +430,9 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 	ev_timer_init(&rec->retry, on_retry, RETRY_SEC, RETRY_SEC);
 	rec->clock.data = rec->retry.data = rec;
 	set.limits = &rec->limits;
-	r = file_set_new(&rec->set, &set);
+	r = file_program_new(&rec->program, &program);
+	if (r == 0)
+		r = file_set_new(&rec->set, &set);
 	if (r < 0) {
 		recording_free(rec);
 		return r;
@@ -423,6 +450,7 @@ void recording_free(struct recording *rec)
 	capture_file_free(rec->settling);
 	capture_file_free(rec->current);
 	file_set_free(rec->set);
+	file_program_free(rec->program);
 	config_unref(rec->opt.cfg);
 	free(rec->settling_path);
 	free(rec->path);

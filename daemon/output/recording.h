@@ -67,6 +67,10 @@ size_t recording_waiting(const struct recording *rec);
 /* Whether there is no space on the disk. */
 bool recording_is_full(const struct recording *rec);
 void recording_log_failure(const struct recording *rec);
+/* Logs how many files --postrotate was not run on, if there are any. */
+void recording_log_left_out(const struct recording *rec);
+/* All is written, and the command of --postrotate is waited for; else NULL. */
+const char *recording_program(const struct recording *rec);
 /* Packets that are in it without their nanoseconds. */
 uint64_t recording_cut(const struct recording *rec);
 

@@ -17,7 +17,7 @@ from harness.proc import run
 TEXTS = {'kafka-broker': 'kafka1:9092,kafka2', 'kafka-topic': 'a.topic_name-1', 'interface': 'eth7',
          'read-file': '/dev/null', 'filter': 'tcp port 80', 'spool-directory': '/tmp/spool',
          'write-file': '/tmp/out.pcap', 'ring-buffer': 'packets:5 files:3',
-         'autostop': 'duration:60,packets:5',
+         'autostop': 'duration:60,packets:5', 'postrotate': 'gzip -9',
          'from': '2026-11-23', 'to': '-15m', 'partitions': '0-3,7',
          'metrics-listen': '127.0.0.1:9100', 'metrics-textfile': '/tmp/pycapa.prom',
          'listen': 'systemd'}
@@ -87,7 +87,7 @@ BAD_TEXTS = {
     'ring-buffer': ['', 'files:3', 'packets', 'packets:0', 'size:5'],
     'autostop': ['', 'files:3', 'packets', 'duration:0', 'interval:60'],
     'metrics-listen': ['', '127.0.0.1:99999', 'a:b:c'], 'listen': ['', '99999', 'systemd2'],
-    'metrics-textfile': [''],
+    'metrics-textfile': [''], 'postrotate': [''],
     'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
                      '2026-02-29T00:00:00Z']}
 BAD_LISTS = {'kafka-config': [['linger.ms=-1'], [''], ['=1'], ['acks=2000'], ['linger.ms=900001'],

@@ -499,6 +499,7 @@ static void test_what_has_no_effect_is_said(void **state)
 		{"-c --slack 1h", "--slack: slack has no effect without --from or --to"},
 		{"-c --disk-full remove",
 		 "--disk-full: disk-full has no effect without --ring-buffer"},
+		{"-c -z gzip", "-z/--postrotate: postrotate has no effect without --ring-buffer"},
 		{"-c --slack 1h --to -1h", NULL},
 	};
 

@@ -128,7 +128,7 @@ static void open_output(void)
 static int open_world(void **state)
 {
 	memset(&world, 0, sizeof(world));
-	world.loop = ev_default_loop(0);
+	world.loop = ev_loop_new(EVBACKEND_EPOLL); /* which reaps no children */
 	snprintf(world.directory, sizeof(world.directory), "/tmp/test_recording.XXXXXX");
 	if (!mkdtemp(world.directory))
 		return -1;
@@ -145,6 +145,7 @@ static int close_world(void **state)
 
 	output_free(world.out);
 	world.out = NULL;
+	ev_loop_destroy(world.loop);
 	world.full = false;
 	snprintf(command, sizeof(command), "rm -r %s", world.directory);
 	return system(command);
@@ -401,6 +402,25 @@ static void what_was_cut_counts_while_its_file_settles(void **state)
 	finish();
 }
 
+/* The end waits for it. */
+static void a_program_is_run_on_each_file(void **state)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "mv -t %s/done", world.directory);
+	world.cfg.postrotate = command;
+	assert_int_equal(mkdir(command + strlen("mv -t "), 0700), 0);
+	open_output();
+	for (uint32_t i = 1; i <= 5; i++)
+		put(i);
+	finish();
+	assert_string_equal(list(), "done ");
+	snprintf(world.directory + strlen(world.directory), 6, "/done");
+	assert_string_equal(list(), "a_00001 a_00002 a_00003 ");
+	assert_string_equal(packets_of("a_00003"), "5 ");
+	*strrchr(world.directory, '/') = '\0';
+}
+
 /* With the packet that fills the last one: not with the next, which may never come. */
 static void so_many_files_are_enough(void **state)
 {
@@ -565,6 +585,7 @@ int main(void)
 		TEST(a_set_goes_on_after_a_reload),
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
+		TEST(a_program_is_run_on_each_file),
 		TEST(a_file_goes_after_the_next_one_is_kept),
 		TEST(a_link_that_was_planted_is_not_followed),
 		TEST(what_was_cut_counts_while_its_file_settles),

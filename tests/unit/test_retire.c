@@ -151,6 +151,11 @@ bool output_is_settling(const struct output *o)
 	return false;
 }
 
+const char *output_program(const struct output *o)
+{
+	return NULL;
+}
+
 void output_abandon(struct output *o)
 {
 }
