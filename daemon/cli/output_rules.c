@@ -62,6 +62,12 @@ static void decide_format(struct config_builder *builder)
 		refuse_comments(builder);
 }
 
+static bool prints_to(const struct file_limits *limits, const char *where)
+{
+	return limits->print_len == strlen(where) &&
+	       !strncmp(limits->print_name, where, limits->print_len);
+}
+
 /* Limits that were given one by one are judged together. */
 static void check_ring(struct config_builder *builder)
 {
@@ -82,6 +88,11 @@ static void check_ring(struct config_builder *builder)
 		config_faults_add(builder->faults, where,
 				  "many files and the offsets of a group do not go together: leave "
 				  "out -o stored");
+	else if (cfg->pretty_print && (prints_to(&limits, "-") || prints_to(&limits, "stdout")))
+		config_faults_add(builder->faults, where,
+				  "%s--pretty-print writes to standard output, where the names of "
+				  "files cannot go too: print them to a file",
+				  in_file ? "ring-buffer: " : "");
 	if (!cfg->write_file)
 		config_faults_add(builder->faults, where,
 				  "a ring buffer is of files: give --write-file a file");

@@ -21,8 +21,11 @@ enum name {
 	NAMES,
 };
 
-#define RING_LIST "duration:S, interval:S, filesize:KB, packets:N, files:N or nametimenum:1|2"
-#define STOP_LIST "duration:S, filesize:KB, packets:N or files:N"
+#define RING_LIST                                                                                  \
+	"duration:S, interval:S, filesize:KB, packets:N, files:N, nametimenum:1|2 or "             \
+	"printname:FILE"
+#define PRINT_NAME "printname:" /* the one whose value is no number */
+#define STOP_LIST  "duration:S, filesize:KB, packets:N or files:N"
 
 static const struct {
 	const char *name;
@@ -114,6 +117,17 @@ static int take_word(struct file_limits *out, bool stop, const char *word, char 
 	return -EINVAL;
 }
 
+static bool take_print_name(struct file_limits *out, const char *word, size_t len)
+{
+	const size_t name = sizeof(PRINT_NAME) - 1;
+
+	if (len <= name || strncmp(word, PRINT_NAME, name) != 0)
+		return false;
+	out->print_name = word + name;
+	out->print_len = len - name;
+	return true;
+}
+
 static int parse(struct file_limits *out, bool stop, const char *text, char *why, size_t size)
 {
 	const char *at = text ? text : "";
@@ -122,10 +136,12 @@ static int parse(struct file_limits *out, bool stop, const char *text, char *why
 	*out = (struct file_limits){0};
 	while (*(at += strspn(at, SEPARATORS)) != '\0') {
 		size_t len = strcspn(at, SEPARATORS);
-		int r;
+		int r = 0;
 
-		snprintf(word, sizeof(word), "%.*s", (int)(len < 64 ? len : 63), at);
-		r = take_word(out, stop, word, why, size);
+		memcpy(word, at, len < 64 ? len : 63);
+		word[len < 64 ? len : 63] = '\0';
+		if (stop || !take_print_name(out, at, len))
+			r = take_word(out, stop, word, why, size);
 		if (r < 0)
 			return r;
 		at += len;

@@ -9,6 +9,7 @@
  *	packets:100000
  *	files:24	-b: how many are kept; -a: how many are written
  *	nametimenum:2	-b alone: the time stands before the number in a name
+ *	printname:FILE	-b alone: where the name of each file is printed when it is complete
  *
  * Of the same name twice the last counts.
  */
@@ -25,6 +26,8 @@ struct file_limits {
 	uint64_t packets;
 	uint64_t files;
 	bool time_first;
+	const char *print_name; /* a part of the text that is not ended there; NULL: none */
+	size_t print_len;
 };
 
 /* Of --ring-buffer. NULL has no limits. 0, or -EINVAL with one line in `why`. */

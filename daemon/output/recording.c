@@ -18,6 +18,7 @@
 #include "config/config_ref.h"
 #include "output/file_program.h"
 #include "output/file_set.h"
+#include "output/printed_names.h"
 #include "output/rotation.h"
 
 #define PATIENCE_US  1000000 /* so long nothing comes, before the wall clock counts */
@@ -29,6 +30,7 @@ struct recording {
 	struct file_limits limits;
 	struct file_set *set;
 	struct file_program *program; /* NULL: none is run */
+	struct printed_names *names;  /* NULL: they are not printed */
 	struct capture_file *current, *settling;
 	char *path; /* of the current one, or of the next that could not be opened */
 	char *settling_path;
@@ -95,6 +97,7 @@ static void keep(struct recording *rec)
 	retire(rec, &rec->settling);
 	rec->opt.on_kept(rec->opt.ctx);
 	file_set_add(rec->set, rec->settling_path);
+	printed_names_add(rec->names, rec->settling_path);
 	file_program_add(rec->program, rec->settling_path);
 	free(rec->settling_path);
 	rec->settling_path = NULL;
@@ -432,6 +435,8 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 	set.limits = &rec->limits;
 	r = file_program_new(&rec->program, &program);
 	if (r == 0)
+		r = printed_names_new(&rec->names, opt->loop, &rec->limits);
+	if (r == 0)
 		r = file_set_new(&rec->set, &set);
 	if (r < 0) {
 		recording_free(rec);
@@ -451,6 +456,7 @@ void recording_free(struct recording *rec)
 	capture_file_free(rec->current);
 	file_set_free(rec->set);
 	file_program_free(rec->program);
+	printed_names_free(rec->names);
 	config_unref(rec->opt.cfg);
 	free(rec->settling_path);
 	free(rec->path);

@@ -558,6 +558,8 @@ static void test_refused(void **state)
 		{"-c -a files:2", "-a/--autostop: files: counts those of a ring buffer"},
 		{"-c -w f -b packets:5 -a filesize:2", "-a/--autostop: filesize: ends the run"},
 		{"-c -pp 1 -a filesize:2", "-a/--autostop: filesize: is that of a capture"},
+		{"-c -w f -pp 1 -b packets:5 -b printname:-",
+		 "-b/--ring-buffer: --pretty-print writes to standard output"},
 		{"-p -pp -1", "-pp/--pretty-print: '-1' is out of range: 0 or more"},
 		{"-p -m 99999999999999999999999", "is out of range: 0 to 9223372036854775807"},
 		{"-p -s 99999999999999999999999", "is out of range: 0 to 262144"},

@@ -421,6 +421,35 @@ static void a_program_is_run_on_each_file(void **state)
 	*strrchr(world.directory, '/') = '\0';
 }
 
+/* When each is complete. */
+static void the_names_of_files_are_printed(void **state)
+{
+	char ring[160], path[96], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/.names", world.directory);
+	snprintf(ring, sizeof(ring), "packets:2 printname:%s", path);
+	world.cfg.ring_buffer = ring;
+	open_output();
+	put(1);
+	put(2);
+	f = fopen(path, "r");
+	assert_null(fgets(line, sizeof(line), f));
+	put(3);
+	wait_for('k', 1);
+	clearerr(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	line[strcspn(line, "\n")] = '\0';
+	assert_int_equal(access(line, R_OK), 0);
+	assert_non_null(strstr(line, "/a_00001_"));
+	finish();
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_non_null(strstr(line, "/a_00002_"));
+	assert_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	world.cfg.ring_buffer = NULL;
+}
+
 /* With the packet that fills the last one: not with the next, which may never come. */
 static void so_many_files_are_enough(void **state)
 {
@@ -586,6 +615,7 @@ int main(void)
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
 		TEST(a_program_is_run_on_each_file),
+		TEST(the_names_of_files_are_printed),
 		TEST(a_file_goes_after_the_next_one_is_kept),
 		TEST(a_link_that_was_planted_is_not_followed),
 		TEST(what_was_cut_counts_while_its_file_settles),

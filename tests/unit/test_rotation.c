@@ -46,6 +46,10 @@ static void limits_are_read(void **state)
 	assert_int_equal(l.packets, 8);
 	assert_int_equal(l.interval_s, 3600);
 	assert_true(l.time_first);
+	assert_null(l.print_name);
+	l = limits_of("printname:stderr,packets:7");
+	assert_int_equal(l.print_len, 6);
+	assert_int_equal(strncmp(l.print_name, "stderr,", 7), 0);
 }
 
 static void other_limits_are_refused(void **state)
@@ -55,6 +59,7 @@ static void other_limits_are_refused(void **state)
 		"files:3",
 		"nametimenum:1",
 		"duration",
+		"packets:1 printname:",
 		"duration:",
 		"duration:0",
 		"duration:-1",
