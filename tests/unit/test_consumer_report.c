@@ -321,7 +321,7 @@ static void test_a_reader_that_is_gone(void **state)
 
 static void test_a_read_that_was_cut_short(void **state)
 {
-	static char to[] = "@1795428900";
+	static char to[] = "@1795428900", limit[] = "duration:60";
 	struct role s = reading();
 
 	s.cut_short = true;
@@ -335,6 +335,10 @@ static void test_a_read_that_was_cut_short(void **state)
 	world.left = 7; /* once the ends are known */
 	assert_close(&s, true, 1, "Cut short by a signal: 7 record(s) of topic pcap not read\n");
 	world.cfg.to.text = NULL;
+	world.left = -1;
+	world.cfg.autostop = limit;
+	assert_close(&s, true, 1,
+		     "Cut short by a signal: --autostop duration:60 was not reached\n");
 	world.left = 5;
 	assert_close(&s, true, 1, "Cut short by a signal: 5 record(s) of topic pcap not read\n");
 	world.cfg.max_packets = 200;
