@@ -28,7 +28,9 @@ struct delivery {
 	ev_timer watch;
 	uint64_t settled;  /* at its last look */
 	bool was_there;    /* is_there() then */
-	char trouble[256]; /* what keeps a broker that answers from taking packets; "": nothing */
+	int looks;         /* that found trouble, one after the other */
+	bool knows_why;    /* the cluster told, and that was said */
+	char trouble[512]; /* what keeps a broker that answers from taking packets; "": nothing */
 };
 
 struct relay *delivery_relay(const struct delivery *d)
@@ -120,15 +122,21 @@ void delivery_describe(const struct delivery *d, char *buf, size_t size)
 		snprintf(buf, size, "%s%s", *d->trouble ? "waiting for " : "", d->trouble);
 }
 
-static void begin_trouble(struct delivery *d)
+/* Said once, and once more when the cluster has told why: at first it may not know that itself. */
+static void go_on_with_trouble(struct delivery *d)
 {
-	bool told = *d->trouble;
+	bool why = !*rejections_words(producer_refusals(d->producer)->for_now) &&
+		   outclient_knows_why(producer_client(d->producer));
+	bool told = *d->trouble && (d->knows_why || !why);
 
+	d->looks++;
+	d->knows_why |= why;
 	delivery_waiting_for(d, d->trouble, sizeof(d->trouble));
 	if (!told)
 		log_write_event(LOG_LEVEL_WARN, LOG_EVENT_BROKER_LOST, NULL, 0,
 				"No packet has been delivered for %d s: waiting for %s",
-				(int)WATCH_S, d->trouble);
+				(int)WATCH_S * d->looks, d->trouble);
+	outclient_ask_why(producer_client(d->producer));
 }
 
 static void end_trouble(struct delivery *d)
@@ -137,6 +145,8 @@ static void end_trouble(struct delivery *d)
 		log_write_event(LOG_LEVEL_INFO, LOG_EVENT_BROKER_BACK, NULL, 0,
 				"Kafka takes packets again");
 	*d->trouble = '\0';
+	d->looks = 0;
+	d->knows_why = false;
 }
 
 /*
@@ -157,7 +167,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 	if (d->settled != before || p.queued + r.spooled == 0)
 		end_trouble(d);
 	else if (there && d->was_there)
-		begin_trouble(d);
+		go_on_with_trouble(d);
 	d->was_there = there;
 	outclient_brake(producer_client(d->producer));
 	d->opt.on_change(d->opt.ctx);

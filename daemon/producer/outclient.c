@@ -9,11 +9,14 @@
 
 #include "base/log.h"
 #include "kafka/kafka.h"
+#include "producer/obstacle.h"
 #include "producer/openblocks.h"
 #include "producer/outclient_impl.h"
 #include "producer/retry_rules.h"
 
 #define RECORD_ROOM 1024 /* of message.max.bytes, for what a record holds beside its value */
+
+#define ANSWER_MS 200 /* so long the end waits for one that nobody needs any more */
 
 #define BYTES_PER_PACKET 128 /* with blocks: so many of the queue's are allowed one packet */
 
@@ -67,6 +70,11 @@ struct outclient_room outclient_room(const struct outclient *c)
 	return c->room;
 }
 
+bool outclient_knows_why(const struct outclient *c)
+{
+	return c->obstacle && *obstacle_words(c->obstacle);
+}
+
 void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
 			   size_t size)
 {
@@ -74,6 +82,8 @@ void outclient_waiting_for(const struct outclient *c, const struct config *cfg, 
 
 	if (!kafka_connected(c->kafka) && !kafka_is_held(c->kafka))
 		snprintf(buf, size, "the broker %s%s%s", cfg->brokers, *error ? ": " : "", error);
+	else if (outclient_knows_why(c))
+		snprintf(buf, size, "topic %s: %s", cfg->topic, obstacle_words(c->obstacle));
 	else if (*error)
 		snprintf(buf, size, "topic %s: %s", cfg->topic, error);
 	else
@@ -81,6 +91,12 @@ void outclient_waiting_for(const struct outclient *c, const struct config *cfg, 
 			 "topic %s to take packets; perhaps it does not exist yet, or its broker "
 			 "hangs",
 			 cfg->topic);
+}
+
+void outclient_ask_why(struct outclient *c)
+{
+	if (c->obstacle || obstacle_new(&c->obstacle, c->opt.loop) == 0)
+		obstacle_ask(c->obstacle, c->rk, rd_kafka_topic_name(c->topic));
 }
 
 void outclient_brake(struct outclient *c)
@@ -263,6 +279,11 @@ int outclient_new(struct outclient **out, const struct outclient_options *opt,
 	return 0;
 }
 
+static void free_client(void *arg)
+{
+	kafka_free_abandoned(arg);
+}
+
 void outclient_free(struct outclient *c, unsigned int wait_ms)
 {
 	if (!c)
@@ -271,6 +292,10 @@ void outclient_free(struct outclient *c, unsigned int wait_ms)
 	openblocks_free(c->blocks);
 	if (c->topic)
 		rd_kafka_topic_destroy(c->topic);
-	kafka_free(c->kafka, wait_ms);
+	if (c->obstacle) /* its thread may need the client for longer than we wait */
+		kafka_abandon(c->kafka);
+	if (obstacle_free(c->obstacle, wait_ms < ANSWER_MS ? wait_ms : ANSWER_MS, free_client,
+			  c->kafka))
+		kafka_free(c->kafka, wait_ms);
 	free(c);
 }

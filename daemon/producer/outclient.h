@@ -42,6 +42,13 @@ void outclient_purge(struct outclient *c, bool inflight);
 void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
 			   size_t size);
 
+/*
+ * A broker answers and takes nothing: asks the cluster what is wrong with the topic. Soon
+ * outclient_waiting_for() has the answer, and outclient_knows_why() is true if it says anything.
+ */
+void outclient_ask_why(struct outclient *c);
+bool outclient_knows_why(const struct outclient *c);
+
 /* Every few seconds: its threads are not to spin for a broker that hangs (hung_broker_apply). */
 void outclient_brake(struct outclient *c);
 

@@ -16,6 +16,7 @@
 #include "producer/outclient_options.h"
 #include "producer/packet_message.h"
 
+struct obstacle;
 struct openblocks;
 
 struct outclient {
@@ -28,6 +29,7 @@ struct outclient {
 	uint32_t sticky, sticky_left;
 	const rd_kafka_message_t *last; /* as the interceptor saw it */
 	struct packet_message msg;
+	struct obstacle *obstacle; /* NULL: nothing was asked yet */
 
 	struct openblocks *blocks;    /* NULL: a record is a packet */
 	double block_time;            /* seconds */

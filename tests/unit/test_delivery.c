@@ -29,7 +29,10 @@ static struct {
 	int copied;   /* how often it was asked to */
 	enum log_event events[MAX_EVENTS];
 	size_t n;
-	int changes; /* that it has told of */
+	char said[512]; /* with the last of them */
+	int changes;    /* that it has told of */
+	int questions;  /* to the cluster, and its answer */
+	const char *why;
 	ev_timer *timer;
 } world;
 
@@ -147,7 +150,17 @@ void relay_read_counters(const struct relay *r, struct relay_counters *out)
 void outclient_waiting_for(const struct outclient *c, const struct config *cfg, char *buf,
 			   size_t size)
 {
-	snprintf(buf, size, "topic pcap");
+	snprintf(buf, size, "topic pcap%s%s", world.why ? ": " : "", world.why ? world.why : "");
+}
+
+void outclient_ask_why(struct outclient *c)
+{
+	world.questions++;
+}
+
+bool outclient_knows_why(const struct outclient *c)
+{
+	return world.why != NULL;
 }
 
 const char *rejections_words(rd_kafka_resp_err_t err)
@@ -166,8 +179,13 @@ void log_write(enum log_level level, const char *fmt, ...)
 void log_write_event(enum log_level level, enum log_event event, const struct log_field *fields,
 		     size_t n, const char *fmt, ...)
 {
+	va_list ap;
+
 	assert_true(world.n < MAX_EVENTS);
 	world.events[world.n++] = event;
+	va_start(ap, fmt);
+	vsnprintf(world.said, sizeof(world.said), fmt, ap);
+	va_end(ap);
 }
 
 void kafkashow_describe(char *buf, size_t size, const struct config *cfg)
@@ -273,6 +291,46 @@ static void a_broker_that_refuses_is_there(void **state)
 	assert_logged(1, LOG_EVENT_BROKER_LOST);
 }
 
+/* Some seconds after a broker is gone the cluster itself does not know it. */
+static void what_the_cluster_tells_later_is_told_once_more(void **state)
+{
+	char status[256];
+
+	world.connected = true;
+	world.producer.queued = 1;
+	look();
+	assert_logged(1, LOG_EVENT_BROKER_LOST);
+	assert_string_equal(world.said,
+			    "No packet has been delivered for 5 s: waiting for topic pcap");
+	assert_int_equal(world.questions, 1);
+	world.why = "NOT_ENOUGH_REPLICAS";
+	look();
+	assert_logged(2, LOG_EVENT_BROKER_LOST);
+	assert_string_equal(world.said, "No packet has been delivered for 10 s: waiting for topic "
+					"pcap: NOT_ENOUGH_REPLICAS");
+	look();
+	assert_logged(2, LOG_EVENT_BROKER_LOST);
+	delivery_describe(*state, status, sizeof(status));
+	assert_string_equal(status, "waiting for topic pcap: NOT_ENOUGH_REPLICAS");
+	assert_int_equal(world.questions, 3); /* it may be something else by then */
+	world.producer = (struct producer_counters){.delivered = 1};
+	look();
+	assert_logged(3, LOG_EVENT_BROKER_BACK);
+	assert_int_equal(world.questions, 3);
+}
+
+static void nothing_is_asked_while_packets_are_delivered_or_no_broker_is_there(void **state)
+{
+	world.producer.queued = 1;
+	look();
+	world.connected = true;
+	for (int i = 1; i <= 3; i++) {
+		world.producer.delivered++;
+		look();
+	}
+	assert_int_equal(world.questions, 0);
+}
+
 /* ---- a stop ---- */
 
 static int open_stop(void **state)
@@ -343,6 +401,8 @@ int main(void)
 		OUTAGE(a_look_between_a_return_and_the_first_delivery_tells_nothing),
 		OUTAGE(a_broker_that_came_back_and_takes_nothing_is_told),
 		OUTAGE(a_broker_that_refuses_is_there),
+		OUTAGE(what_the_cluster_tells_later_is_told_once_more),
+		OUTAGE(nothing_is_asked_while_packets_are_delivered_or_no_broker_is_there),
 		STOP(with_kafka_away_it_leaves_at_once),
 		STOP(what_the_spool_has_no_room_for_is_waited_for),
 		STOP(what_the_disk_has_not_taken_is_waited_for),
