@@ -23,3 +23,8 @@ void first_batch_taken(struct first_batch *f, int32_t partition)
 {
 	atomic_store_explicit(place(f, partition), FIRST_BATCH_TAKEN, memory_order_relaxed);
 }
+
+bool first_batch_is_taken(struct first_batch *f, int32_t partition)
+{
+	return atomic_load_explicit(place(f, partition), memory_order_relaxed) == FIRST_BATCH_TAKEN;
+}

@@ -71,3 +71,6 @@ void first_batch_sent(struct first_batch *f, int32_t partition, int32_t partitio
 
 /* The partition has taken something. */
 void first_batch_taken(struct first_batch *f, int32_t partition);
+
+/* Has it? */
+bool first_batch_is_taken(struct first_batch *f, int32_t partition);

@@ -166,6 +166,14 @@ void packet_message_taken(const rd_kafka_message_t *m)
 	first_batch_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
 }
 
+/* Without acknowledgements (acks=0) no message has an offset, and none is said to be persisted. */
+bool packet_message_is_unproven(const rd_kafka_message_t *m)
+{
+	return m->offset == RD_KAFKA_OFFSET_INVALID &&
+	       rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_PERSISTED &&
+	       !first_batch_is_taken(rd_kafka_topic_opaque(m->rkt), m->partition);
+}
+
 /*
  * A purge of the queue that meets a request half sent breaks the connection, and has all that was
  * in flight on it come back as never sent; what was in a request has a broker.

@@ -75,5 +75,13 @@ int64_t packet_message_time_ms(const rd_kafka_message_t *m);
 /* Its partition has taken it: for the `firsts` of its topic. Of several in a row one is enough. */
 void packet_message_taken(const rd_kafka_message_t *m);
 
+/*
+ * Of a message in a report without an error and without an offset: nothing shows that Kafka has it.
+ * librdkafka takes the answer to a later batch for one to this batch as well, whose own was an
+ * error. A broker that has taken something of this client in the partition before does refuse what
+ * comes after a gap; one that has not takes it (first_batch.h), and these packets are lost.
+ */
+bool packet_message_is_unproven(const rd_kafka_message_t *m);
+
 /* Of a message in a report that failed: whether Kafka may have it all the same. */
 bool packet_message_may_be_there(const rd_kafka_message_t *m);

@@ -151,10 +151,11 @@ static void give_all_back(struct back *back, const rd_kafka_message_t *m,
 	give_back(back, &pkt, packet_message_seq(m, inflight_next(back->p->inflight)));
 }
 
-static bool is_given_up(struct producer *p, const rd_kafka_message_t *m, uint32_t packets)
+static bool is_given_up(struct producer *p, const rd_kafka_message_t *m, rd_kafka_resp_err_t err,
+			uint32_t packets)
 {
 	const struct retry_rules_refused refused = {
-		.err = m->err,
+		.err = err,
 		.len = (uint32_t)m->len,
 		.packets = packets,
 	};
@@ -163,25 +164,26 @@ static bool is_given_up(struct producer *p, const rd_kafka_message_t *m, uint32_
 	       retry_rules_learn(&p->rules, &refused, ev_now(p->opt.loop)) == RETRY_RULES_NEVER;
 }
 
-static void on_failed(struct producer *p, const rd_kafka_message_t *m, const struct outblock *block)
+static void on_failed(struct producer *p, const rd_kafka_message_t *m, rd_kafka_resp_err_t err,
+		      const struct outblock *block)
 {
 	struct back back = {
 		.p = p,
-		.err = m->err,
+		.err = err,
 		.topic = outtopics_find(p->topics, rd_kafka_topic_name(m->rkt)),
 		.maybe = packet_message_may_be_there(m),
 	};
 
-	back.for_good = is_given_up(p, m, block ? block->packets : 1);
+	back.for_good = is_given_up(p, m, err, block ? block->packets : 1);
 	if (!back.for_good && p->state != ABANDONED)
-		give_up_topic(p, back.topic, m->err);
+		give_up_topic(p, back.topic, err);
 	give_all_back(&back, m, block);
 	if (back.for_good) {
 		on_given_up(p);
 		return;
 	}
-	rejections_for_now(&p->refusals, m->err);
-	producer_collect(p, m->err, rd_kafka_err2str(m->err));
+	rejections_for_now(&p->refusals, err);
+	producer_collect(p, err, rd_kafka_err2str(err));
 }
 
 /* ---- what was ---- */
@@ -232,22 +234,32 @@ static void begin_run(struct producer *p, struct run *run, const rd_kafka_messag
 	packet_message_taken(m);
 }
 
+/* What is not proven to be there goes once more, as what was refused for coming out of order. */
+static rd_kafka_resp_err_t error_of(const rd_kafka_message_t *m)
+{
+	if (m->err || m->offset != RD_KAFKA_OFFSET_INVALID || !packet_message_is_unproven(m))
+		return m->err;
+	return RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+}
+
 void producer_on_delivery(void *ctx, rd_kafka_event_t *event)
 {
 	struct producer *p = ctx;
 	uint64_t delivered = p->counters.delivered;
 	struct run run = {.partition = RD_KAFKA_PARTITION_UA, .before = delivered};
 	const rd_kafka_message_t *m;
+	rd_kafka_resp_err_t err;
 	struct outblock *block;
 
 	/* All of an event are of one topic. */
 	while ((m = rd_kafka_event_message_next(event))) {
 		block = outclient_block(p->client, m);
 		p->outstanding -= block ? block->packets : 1;
-		if (!m->err && m->partition != run.partition)
+		err = error_of(m);
+		if (!err && m->partition != run.partition)
 			begin_run(p, &run, m, block);
-		if (m->err)
-			on_failed(p, m, block);
+		if (err)
+			on_failed(p, m, err, block);
 		else
 			on_delivered(p, m, block);
 		if (block)

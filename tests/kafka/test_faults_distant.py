@@ -2,6 +2,7 @@
 """A broker far away refuses batches while others are on their way to it: the order holds."""
 import os
 import signal
+import struct
 import time
 
 import pytest
@@ -50,15 +51,19 @@ def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, sp
     assert_all_in_order(process, trial.topic, sent)
 
 
+def quoted(text):
+    return f'"{text}"'
+
+
 class Reloaded:
     """A producer with a file, of which a reload changes linger.ms: it gets a new client."""
 
-    def __init__(self, broker, pair, spawn, path, batch_size):
+    def __init__(self, broker, pair, spawn, path, *properties):
         self.path, self.topic = path, Topic(broker, broker.topic(PARTITIONS))
         self.text = (f'mode = "producer"; interface = "{pair.inside}"; '
                      f'record = "{faults.producing["record"]}"; block-time = "100ms";\n'
                      f'kafka-broker = "{broker.bootstrap}"; kafka-topic = "{self.topic.name}";\n'
-                     f'kafka-config = ("batch.size={batch_size}", "linger.ms=%d");\n')
+                     f'kafka-config = ({", ".join(map(quoted, properties))}, "linger.ms=%d");\n')
         path.write_text(self.text % 50)
         self.process = spawn('-C', path).wait_capturing()
 
@@ -75,7 +80,7 @@ class Reloaded:
 def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path, record):
     # The client that the reload waits for is dead, or dies of what is on its way.
     count = 15000
-    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 100000)
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 'batch.size=100000')
     generator = traffic.start(pair, count, 3000, size=1400, flows=8)
     trial.wait_delivered(1000, 30)
     distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
@@ -93,7 +98,8 @@ def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_pat
 def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
     # Some 400 packets a second reach the broker: those that wait would hold the capture for 12 s.
     count = 16000
-    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 60000)
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 'batch.size=60000',
+                     'max.in.flight.requests.per.connection=1')
     generator = traffic.start(pair, count, 2000, size=1400, flows=1)
     wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
     trial.reload(51)
@@ -133,10 +139,10 @@ class Firsts:
         return process
 
     @staticmethod
-    def send(pair, path):
+    def send(pair, path, count=4, size=LARGE, flow=0):
         """Four large packets, and from 30 ms after them on 40 small ones."""
-        frames = [captures.udp(i, LARGE if i < 4 else 100) for i in range(44)]
-        captures.write(path, [captures.Packet(i * 1000 + (i >= 4) * 30000, f, len(f))
+        frames = [captures.udp(i, *((size, flow) if i < count else (100, 0))) for i in range(44)]
+        captures.write(path, [captures.Packet(i * 1000 + (i >= count) * 30000, f, len(f))
                               for i, f in enumerate(frames)])
         pair.run('tcpreplay', '-i', pair.outside, path)
 
@@ -200,6 +206,26 @@ def test_first_large_packets_of_an_interface_too_large(distant_broker, pair, spa
     wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
     assert process.stop(timeout=30) == 0, process.describe()
     assert_all_in_order(process, first.topic, 44)
+
+
+def test_first_packet_refused_for_a_moment(distant_broker, pair, spawn, tmp_path):
+    # As by a broker that does not lead the partition yet (Kafka's error 6). It takes what follows,
+    # and librdkafka takes its answer for one to the first, too.
+    first = Firsts(distant_broker, spawn)
+    process = first.capture(pair, True)
+    packet = captures.udp(0, 200, 1)[26:]
+    answer = first.topic.name.encode() + struct.pack('!II', 1, 0)
+    # A damaged record is refused with error 2.
+    distant_broker.proxy.swaps = {packet: packet[::-1],
+                                  answer + b'\0\x02': answer + b'\0\x06'}
+    first.send(pair, tmp_path / 'first.pcap', 1, 200, 1)
+    wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
+    assert distant_broker.proxy.swaps == {}
+    assert process.stop(timeout=30) == 0, process.describe()
+    got = [captures.sequence(p) for r in first.topic.records()
+           for p in captures.packets_in(r.value, r.headers)]
+    assert set(got) == set(range(44)), process.describe()
+    assert len(got) - 44 <= faults.assert_ended(process)['doubled'], process.describe()
 
 
 def test_a_broker_that_hangs_holds_no_large_packets_up(distant_broker, pair, spawn, tmp_path):

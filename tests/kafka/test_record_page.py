@@ -52,7 +52,7 @@ def read_in_python(heading, lines, topic, want, tmp_path):
         text = text.replace(old, new)
     (tmp_path / 'reader.py').write_text(text)
     with Process([sys.executable, '-u', tmp_path / 'reader.py']) as process:
-        wait.until(lambda: len(process.stdout.splitlines()) >= len(want), 30, process.describe)
+        wait.until(lambda: process.stdout.count(b'\n') >= len(want), 30, process.describe)
         rows = [line.split() for line in process.stdout.decode().splitlines()]
     assert [(int(t), int(link), int(wire), bytes.fromhex(data))
             for t, link, wire, data in rows] == want

@@ -50,6 +50,7 @@ static struct {
 	uint64_t settled;
 	struct rd_kafka_message_s report[MAX];
 	size_t n_reports, at;
+	bool unproven;
 } world;
 
 ev_tstamp ev_now(EV_P)
@@ -247,7 +248,12 @@ void packet_message_taken(const rd_kafka_message_t *m)
 
 bool packet_message_may_be_there(const rd_kafka_message_t *m)
 {
-	return m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+	return m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || world.unproven;
+}
+
+bool packet_message_is_unproven(const rd_kafka_message_t *m)
+{
+	return world.unproven;
 }
 
 /* In place of librdkafka's. */
@@ -361,6 +367,9 @@ static void report(struct producer *p, uint64_t first, uint64_t last, rd_kafka_r
 		world.report[world.n_reports++] =
 			(struct rd_kafka_message_s){.err = err,
 						    .len = 6,
+						    .offset = world.unproven
+								      ? RD_KAFKA_OFFSET_INVALID
+								      : 7,
 						    ._private = (void *)(uintptr_t)first};
 	producer_on_delivery(p, NULL);
 	producer_advance(p);
@@ -575,6 +584,21 @@ static void running_collects_after_a_failure(void **state)
 	assert_int_equal(world.purges, 1);
 	assert_int_equal(world.purges_inflight, 0);
 	assert_int_equal(counters(p).queued, 2);
+}
+
+/* librdkafka says that they are delivered; no answer of a broker does. */
+static void running_collects_what_is_not_proven_to_be_there(void **state)
+{
+	struct producer *p = *state;
+
+	send_some(p, 2);
+	world.unproven = true;
+	report(p, 0, 1, 0);
+	assert_int_equal(p->state, COLLECTING);
+	assert_int_equal(counters(p).delivered, 0);
+	assert_int_equal(counters(p).queued, 2);
+	assert_int_equal(counters(p).doubled, 2);
+	assert_int_equal(world.settled, 0);
 }
 
 static void running_collects_when_its_client_dies(void **state)
@@ -1146,6 +1170,7 @@ int main(void)
 		CASE(running_counts_what_fails_for_good),
 		CASE(running_counts_what_its_client_never_takes),
 		CASE(running_collects_after_a_failure),
+		CASE(running_collects_what_is_not_proven_to_be_there),
 		CASE(running_collects_when_its_client_dies),
 		CASE(running_collects_when_a_packet_is_refused_for_its_topic),
 		CASE(running_is_drained_once_all_is_settled),

@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -20,6 +21,7 @@ from .proxy import Proxy
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
 TOPICS = itertools.count()
 ARCHIVE = 'classes.jsa'
+CHECKPOINT = 'bootstrap.checkpoint'
 
 LOG4J = '''<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="error">
@@ -60,6 +62,11 @@ def archive_classes():
     os.rename(fresh, path)
 
 
+def fresh_id():
+    """One that begins with a dash would be taken for an option."""
+    return 'p' + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')[1:]
+
+
 class Broker:
     """
     One node, broker and controller at once. `settings` are lines of server.properties; `cluster`
@@ -97,8 +104,7 @@ class Broker:
             'metadata.max.idle.interval.ms': '0',  # many brokers idle at once
             'log.cleaner.backoff.ms': '1000',
             'log.cleaner.dedupe.buffer.size': str(16 << 20),
-            'log.initial.task.delay.ms': '500',
-            'log.retention.check.interval.ms': '500',
+            'log.retention.check.interval.ms': '5000',
             'message.max.bytes': '4000000',
         }
         self.properties.update(settings or {})
@@ -106,10 +112,24 @@ class Broker:
         self.configure()
         with open(os.path.join(self.directory, 'log4j2.xml'), 'w') as f:
             f.write(LOG4J)
-        # An id that begins with a dash would be taken for an option.
-        fresh = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
-        self.cluster = cluster or 'p' + fresh[1:]
-        self.tool('kafka.tools.StorageTool', 'format', '-t', self.cluster, '-c', self.config)
+        self.cluster = cluster or fresh_id()
+        self.format()
+
+    def format(self):
+        """The data directory of a new node; StorageTool's work for the first one serves all."""
+        made, kept = os.path.join(self.properties['log.dirs'], CHECKPOINT), os.path.join(
+            self.jars, CHECKPOINT)
+        if 'controller' not in self.properties['process.roles'] or not os.path.exists(kept):
+            self.tool('kafka.tools.StorageTool', 'format', '-t', self.cluster, '-c', self.config)
+            if os.path.exists(made) and not os.path.exists(kept):
+                fresh = shutil.copy(made, f'{kept}.{os.getpid()}')
+                os.rename(fresh, kept)
+            return
+        os.makedirs(os.path.dirname(made), exist_ok=True)
+        shutil.copy(kept, made)
+        with open(os.path.join(os.path.dirname(made), 'meta.properties'), 'w') as f:
+            f.write(f'version=1\ncluster.id={self.cluster}\ndirectory.id={fresh_id()}\n'
+                    f'node.id={self.properties["node.id"]}\n')
 
     def configure(self, **properties):
         """Changes lines of server.properties (a dictionary's keys have dots): at the next start."""

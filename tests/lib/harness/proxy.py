@@ -24,6 +24,7 @@ class Proxy:
         self.open = set()
         self.accepted = 0  # connections since the start
         self.answered = 0  # bytes that came from the target
+        self.swaps = {}  # what comes through once as something of the same length: {old: new}
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -51,6 +52,8 @@ class Proxy:
                 if answers:
                     with self.lock:
                         self.answered += len(data)
+                for old in [old for old in self.swaps if old in data]:
+                    data = data.replace(old, self.swaps.pop(old), 1)
                 line.put((time.monotonic() + self.delay, data))
         line.put(None)
 
