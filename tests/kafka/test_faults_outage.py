@@ -93,7 +93,10 @@ def test_broker_that_knows_of_no_broker(forgetful_broker, pair, spawn, tmp_path)
     consumer = spawn('-c', '-k', broker.bootstrap, '-t', trial.topic.name, '-o', 'begin',
                      '-m', str(count))
     trial.start()
-    trial.send(count, pps=2000)
+    # What is refused for a moment before a partition has taken anything is sent again, out of order.
+    trial.send(faults.FLOWS, pps=1000)
+    trial.wait_stats(lambda s: s['delivered'] == faults.FLOWS, 30)
+    trial.send(count - faults.FLOWS, pps=2000)
     trial.assert_once(trial.finish())
     assert consumer.wait(60) == 0, consumer.describe()
     got = [captures.sequence(p.data) for p in captures.parse(consumer.stdout)[1]]

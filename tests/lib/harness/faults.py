@@ -169,8 +169,8 @@ class Trial:
         return self.process
 
     def send(self, count=COUNT, pps=PPS, size=SIZE):
-        self.sent = count
-        self.generator = traffic.start(self.pair, count, pps, size=size, flows=FLOWS)
+        first, self.sent = self.sent, self.sent + count
+        self.generator = traffic.start(self.pair, count, pps, size=size, flows=FLOWS, first=first)
 
     def wait_received(self, seconds, process=None):
         """Waits until so many seconds' worth of packets were received; returns the stats."""
