@@ -176,14 +176,22 @@ static bool take_time(const char *name, size_t *end)
 	return true;
 }
 
-uint64_t file_names_number(const struct file_names *names, const char *name)
+const char *file_names_packed(size_t i)
+{
+	static const char *const suffixes[] = {".gz", ".zst", ".xz", ".bz2", ".lz4"};
+
+	return i < sizeof(suffixes) / sizeof(suffixes[0]) ? suffixes[i] : NULL;
+}
+
+/* Of a name of `end` bytes. */
+static uint64_t number_of(const struct file_names *names, const char *name, size_t end)
 {
 	const char *base = base_of(names->path), *suffix = suffix_of(base);
-	size_t stem = (size_t)(suffix - base), end = strlen(name), tail = strlen(suffix);
+	size_t stem = (size_t)(suffix - base), tail = strlen(suffix);
 	bool stamped = memchr(base, '%', stem) == NULL;
 	uint64_t n;
 
-	if (end <= tail || strcmp(name + end - tail, suffix) != 0)
+	if (end <= tail || memcmp(name + end - tail, suffix, tail) != 0)
 		return 0;
 	end -= tail;
 	if (stamped && !names->time_first && !take_time(name, &end))
@@ -192,4 +200,19 @@ uint64_t file_names_number(const struct file_names *names, const char *name)
 	if (n && stamped && names->time_first && !take_time(name, &end))
 		return 0;
 	return n && matches(base, stem, name, end) ? n : 0;
+}
+
+uint64_t file_names_number(const struct file_names *names, const char *name)
+{
+	size_t len = strlen(name);
+	uint64_t n = number_of(names, name, len);
+	const char *packed;
+
+	for (size_t i = 0; names->packed && !n && (packed = file_names_packed(i)); i++) {
+		size_t tail = strlen(packed);
+
+		if (len > tail && strcmp(name + len - tail, packed) == 0)
+			n = number_of(names, name, len - tail);
+	}
+	return n;
 }

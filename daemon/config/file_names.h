@@ -18,6 +18,7 @@
 struct file_names {
 	const char *path; /* borrowed */
 	bool time_first;
+	bool packed; /* a file that was compressed is still one of the set */
 };
 
 /* Whether there can be a set of that name: 0, or -EINVAL with one line in `why`. */
@@ -25,6 +26,9 @@ int file_names_check(const char *path, char *why, size_t size);
 
 /* The path of a file; malloc()ed, NULL: out of memory, or too long a name. */
 char *file_names_make(const struct file_names *names, uint64_t number, uint64_t time_us);
+
+/* What a program that compresses a file appends to its name, one by one; NULL: no more. */
+const char *file_names_packed(size_t i);
 
 /* The number of a file by its name, without the directory; 0: it is none of the set. */
 uint64_t file_names_number(const struct file_names *names, const char *name);

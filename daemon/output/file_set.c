@@ -53,15 +53,34 @@ char *file_set_next(struct file_set *s, uint64_t first_us)
 
 struct removal {
 	char *path;
+	bool packed; /* it may be there under another name */
 	int err;
 };
+
+/* What a program has compressed meanwhile. */
+static void remove_packed(const char *path)
+{
+	const char *suffix;
+	char *packed;
+
+	for (size_t i = 0; (suffix = file_names_packed(i)); i++) {
+		if (asprintf(&packed, "%s%s", path, suffix) < 0)
+			return;
+		unlink(packed);
+		free(packed);
+	}
+}
 
 static void run_removal(void *arg)
 {
 	struct removal *removal = arg;
 
-	if (unlink(removal->path) && errno != ENOENT)
+	if (unlink(removal->path) == 0)
+		return;
+	if (errno != ENOENT)
 		removal->err = errno;
+	else if (removal->packed)
+		remove_packed(removal->path);
 }
 
 static void on_removed(void *ctx, void *arg)
@@ -95,6 +114,7 @@ bool file_set_remove_oldest(struct file_set *s)
 		return false;
 	}
 	removal->path = s->all[s->first++].path;
+	removal->packed = s->opt.packed;
 	log_debug("removing %s", removal->path);
 	return worker_add(s->worker, &job) == 0;
 }
@@ -262,7 +282,7 @@ int file_set_new(struct file_set **out, const struct file_set_options *opt)
 	if (!s)
 		return -ENOMEM;
 	s->opt = *opt;
-	s->names = (struct file_names){opt->path, opt->limits->time_first};
+	s->names = (struct file_names){opt->path, opt->limits->time_first, opt->packed};
 	s->directory = (int)file_names_directory(opt->path);
 	s->lock = -1;
 	r = worker_new(&s->worker, opt->loop, s);

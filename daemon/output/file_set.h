@@ -21,6 +21,7 @@ struct file_set_options {
 	struct ev_loop *loop;
 	const char *path;                 /* borrowed */
 	const struct file_limits *limits; /* borrowed */
+	bool packed;                      /* a program may compress its files */
 	bool again;                       /* what an unfinished file holds is read again */
 	/* A file that was to go is gone. */
 	void (*on_removed)(void *ctx);

@@ -409,6 +409,7 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 	struct file_set_options set = {
 		.loop = opt->loop,
 		.path = opt->cfg->write_file,
+		.packed = opt->cfg->postrotate != NULL,
 		.again = opt->cfg->start.offset == CONFIG_OFFSET_STORED,
 		.on_removed = on_idle,
 		.ctx = rec,

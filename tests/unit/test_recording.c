@@ -421,6 +421,50 @@ static void a_program_is_run_on_each_file(void **state)
 	*strrchr(world.directory, '/') = '\0';
 }
 
+/* Whether there is a file of such a name. */
+static bool has(const char *begin, const char *end)
+{
+	DIR *dir = opendir(world.directory);
+	const struct dirent *entry;
+	bool found = false;
+
+	while ((entry = readdir(dir))) {
+		const char *at = strstr(entry->d_name, end);
+
+		found |= !strncmp(entry->d_name, begin, strlen(begin)) && at && !at[strlen(end)];
+	}
+	closedir(dir);
+	return found;
+}
+
+static void wait_until_packed(const char *number)
+{
+	while (!has(number, ".pcapng.gz") || has(number, ".pcapng"))
+		ev_run(world.loop, EVRUN_ONCE);
+}
+
+static void what_is_compressed_is_still_of_the_set(void **state)
+{
+	world.cfg.ring_buffer = (char *)"packets:1 files:1";
+	world.cfg.postrotate = (char *)"gzip";
+	open_output();
+	put(1);
+	put(2);
+	wait_until_packed("a_00001");
+	put(3);
+	wait_until_packed("a_00002");
+	finish();
+	assert_string_equal(list(), "a_00003 ");
+	assert_true(has("a_00003", ".pcapng.gz"));
+	output_free(world.out);
+	memset(world.events, 0, sizeof(world.events));
+	world.cfg.postrotate = (char *)"true";
+	open_output();
+	put(4);
+	finish();
+	assert_string_equal(list(), "a_00004 ");
+}
+
 /* When each is complete. */
 static void the_names_of_files_are_printed(void **state)
 {
@@ -615,6 +659,7 @@ int main(void)
 		TEST(a_file_is_told_of_when_it_is_kept),
 		TEST(the_oldest_files_go),
 		TEST(a_program_is_run_on_each_file),
+		TEST(what_is_compressed_is_still_of_the_set),
 		TEST(the_names_of_files_are_printed),
 		TEST(a_file_goes_after_the_next_one_is_kept),
 		TEST(a_link_that_was_planted_is_not_followed),

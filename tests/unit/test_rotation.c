@@ -196,7 +196,8 @@ static void names_are_made_and_found_again(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct file_names names = {cases[i].path, cases[i].time_first};
+		const struct file_names names = {.path = cases[i].path,
+						 .time_first = cases[i].time_first};
 		char *made = file_names_make(&names, cases[i].number, NOON * S);
 
 		assert_string_equal(made, cases[i].name);
@@ -208,8 +209,9 @@ static void names_are_made_and_found_again(void **state)
 
 static void other_files_are_none_of_the_set(void **state)
 {
-	static const struct file_names names = {"d/a.pcap", false}, timed = {"d/a%H.pcap", false},
-				       bare = {"d/%Y-%m-%d.pcap", false};
+	static const struct file_names names = {.path = "d/a.pcap"},
+				       bare = {.path = "d/%Y-%m-%d.pcap"};
+	struct file_names timed = {.path = "d/a%H.pcap"};
 	static const char *const others[] = {
 		"a.pcap",
 		"a_00001.pcap",
@@ -230,6 +232,13 @@ static void other_files_are_none_of_the_set(void **state)
 	assert_int_equal(file_names_number(&timed, "b12_00003.pcap"), 0);
 	assert_int_equal(file_names_number(&timed, "a12_3.pcap"), 0);
 	assert_int_equal(file_names_number(&timed, "aX_00003.pcap"), 0);
+	assert_int_equal(file_names_number(&timed, "a12_00003.pcap.gz"), 0);
+	timed.packed = true;
+	assert_int_equal(file_names_number(&timed, "a12_00003.pcap"), 3);
+	assert_int_equal(file_names_number(&timed, "a12_00003.pcap.gz"), 3);
+	assert_int_equal(file_names_number(&timed, "a12_00003.pcap.zst"), 3);
+	assert_int_equal(file_names_number(&timed, "a12_00003.pcap.gz.gz"), 0);
+	assert_int_equal(file_names_number(&timed, ".gz"), 0);
 	assert_int_equal(file_names_number(&bare, "2026-11-30_00004.pcap"), 4);
 	assert_int_equal(file_names_number(&bare, "web-2026-11-30_00004.pcap"), 0);
 }
