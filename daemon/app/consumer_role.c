@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "app/change.h"
+#include "app/consumer_output.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config_ref.h"
@@ -33,7 +34,7 @@
 
 /* ---- the end ---- */
 
-static void end(struct role *s, int status)
+void consumer_role_end(struct role *s, int status)
 {
 	if (status)
 		s->status = status;
@@ -66,7 +67,7 @@ static void report_stopped(struct role *s)
  * Written first and committed then; what has to wait for its reader calls on_drained(), what has to
  * wait for its name on_settled().
  */
-static void close_consumer(struct role *s)
+void consumer_role_close(struct role *s)
 {
 	if (s->closing || output_is_settling(s->output))
 		return;
@@ -74,41 +75,6 @@ static void close_consumer(struct role *s)
 		return;
 	s->closing = true;
 	consumer_close(s->consumer);
-}
-
-/* ---- the output ---- */
-
-static void on_drained(void *ctx)
-{
-	struct role *s = ctx;
-
-	if (!packet_filter_is_waiting(s->filter))
-		consumer_resume(s->consumer);
-	if (s->stopping)
-		close_consumer(s);
-}
-
-static void on_output_ended(void *ctx, int status)
-{
-	struct role *s = ctx;
-
-	s->reader_gone = status == 0;
-	end(s, status);
-	if (s->stopping)
-		close_consumer(s);
-}
-
-static void on_settled(void *ctx)
-{
-	close_consumer(ctx);
-}
-
-static void tell_origin(void *ctx, struct pretty_origin *out)
-{
-	struct role *s = ctx;
-
-	out->topic = s->opt.cfg->topic;
-	consumer_origin(s->consumer, &out->partition, &out->offset);
 }
 
 /* ---- the consumer ---- */
@@ -148,7 +114,7 @@ static int take(void *ctx, const struct packet *pkt)
 	}
 	s->bytes += pkt->caplen;
 	if (limit && output_taken(s->output) >= limit)
-		end(s, 0);
+		consumer_role_end(s, 0);
 	return 0;
 }
 
@@ -171,7 +137,7 @@ static int take_block(void *ctx, const struct block *b)
 	s->bytes += plain.bytes;
 	s->last_us = plain.last_us;
 	if (limit && output_taken(s->output) >= limit)
-		end(s, 0);
+		consumer_role_end(s, 0);
 	return 0;
 }
 
@@ -193,7 +159,7 @@ static bool flush(void *ctx)
 
 static void on_end(void *ctx)
 {
-	end(ctx, 0);
+	consumer_role_end(ctx, 0);
 }
 
 static void on_failed(void *ctx, const char *why)
@@ -201,7 +167,7 @@ static void on_failed(void *ctx, const char *why)
 	struct role *s = ctx;
 
 	snprintf(s->why, sizeof(s->why), "%s", why);
-	end(s, 1);
+	consumer_role_end(s, 1);
 }
 
 static void on_many(void *ctx)
@@ -243,7 +209,7 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 			 const struct consumer_position *resume, size_t n_resume, char *why,
 			 size_t size)
 {
-	const struct consumer_options opt = {
+	struct consumer_options opt = {
 		.loop = s->opt.loop,
 		.cfg = cfg,
 		.resume = resume,
@@ -265,6 +231,7 @@ static int open_consumer(struct role *s, struct consumer **out, const struct con
 	};
 	char text[2048];
 
+	consumer_output_join(s, &opt);
 	kafkashow_describe(text, sizeof(text), cfg);
 	log_debug("Connecting to Kafka; %s", text);
 	return consumer_new(out, &opt);
@@ -288,6 +255,7 @@ static void retire(struct role *s, struct consumer *fresh)
 	s->retired = s->consumer;
 	s->consumer = fresh;
 	keep_left_out(s);
+	consumer_output_retire(s);
 	consumer_close(s->retired);
 }
 
@@ -342,22 +310,6 @@ static void role_free(struct role *s)
 	free(s);
 }
 
-static int open_output(struct role *s)
-{
-	const struct output_options opt = {
-		.loop = s->opt.loop,
-		.cfg = s->opt.cfg,
-		.origin = tell_origin,
-		.on_drained = on_drained,
-		.on_ended = on_output_ended,
-		.on_enough = on_end,
-		.on_settled = on_settled,
-		.ctx = s,
-	};
-
-	return output_new(&s->output, &opt);
-}
-
 static int open_filter(struct role *s)
 {
 	const struct packet_filter_options opt = {
@@ -386,7 +338,7 @@ static int role_new(struct role **out, const struct role_options *opt)
 	s->tell_end.data = s->renew.data = s;
 	s->began_ms = (int64_t)(ev_now(opt->loop) * 1e3);
 	report_init(&s->report, CONFIG_MODE_CONSUMER, ev_now(opt->loop));
-	r = open_output(s);
+	r = consumer_output_open(s);
 	if (r == 0)
 		r = open_filter(s);
 	if (r == 0)
@@ -445,7 +397,7 @@ static void role_stop(struct role *s)
 	consumer_stop(s->consumer);
 	packet_filter_stop(s->filter);
 	output_finish(s->output, !s->cut_short && !s->reader_gone && !s->status);
-	close_consumer(s);
+	consumer_role_close(s);
 }
 
 static void role_abandon(struct role *s)

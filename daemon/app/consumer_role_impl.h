@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a consuming instance, for its own files: consumer_role.c is its life,
- * consumer_report.c what it counts and what is said of that.
+ * consumer_output.c what becomes of its output, consumer_report.c what it counts and what is said
+ * of that.
  */
 #pragma once
 
@@ -45,6 +46,12 @@ struct role {
 
 	struct report report;
 };
+
+/* Nothing more is taken; with a status other than 0 it has failed. Legal from anywhere, again too.
+ */
+void consumer_role_end(struct role *s, int status);
+/* Once it is stopping: leaves Kafka when the output is done. */
+void consumer_role_close(struct role *s);
 
 void consumer_report_measure(struct role *s, struct progress *out);
 /* The counters as they are now. */

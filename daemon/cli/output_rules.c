@@ -84,11 +84,7 @@ static void check_ring(struct config_builder *builder)
 	if (file_limits_parse_ring(&limits, cfg->ring_buffer, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, where, "%s%s", in_file ? "ring-buffer: " : "",
 				  why);
-	if (cfg->start.offset == CONFIG_OFFSET_STORED)
-		config_faults_add(builder->faults, where,
-				  "many files and the offsets of a group do not go together: leave "
-				  "out -o stored");
-	else if (cfg->pretty_print && (prints_to(&limits, "-") || prints_to(&limits, "stdout")))
+	if (cfg->pretty_print && (prints_to(&limits, "-") || prints_to(&limits, "stdout")))
 		config_faults_add(builder->faults, where,
 				  "%s--pretty-print writes to standard output, where the names of "
 				  "files cannot go too: print them to a file",

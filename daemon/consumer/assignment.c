@@ -32,7 +32,8 @@
  *	lost      any   -        any    any    the group gives it again: not done, and resumed where
  *	                                       librdkafka still has it paused, -> flowing
  *
- * From flowing, held or ended the group takes it: what was written is stored, -> lost.
+ * From flowing, held or ended the group takes it: what was written is stored, -> lost
+ * (assignment_group.c).
  */
 #include "consumer/assignment.h"
 
@@ -45,10 +46,11 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "config/time_range.h"
+#include "consumer/assignment_group.h"
+#include "consumer/assignment_impl.h"
 #include "consumer/client_users.h"
 #include "consumer/consumer_calls.h"
 #include "consumer/ends.h"
-#include "consumer/group_log.h"
 #include "consumer/lag.h"
 #include "consumer/learn.h"
 #include "consumer/offset_lookup.h"
@@ -56,54 +58,9 @@
 #include "consumer/range_log.h"
 #include "kafka/hints.h"
 
-struct assignment {
-	struct assignment_options opt;
-	char *topic; /* outlives the settings it came from, as a closing client does */
-	struct positions resume;
-	struct offset_lookup *lookup;
-	struct worker *worker; /* consumer_calls, all of them */
-	struct partitions partitions;
-	struct pause pause;
-	bool group;
-	bool complete;               /* all partitions there are, are known */
-	bool closed;                 /* a range is over, and where it ends in each is known */
-	bool subscribed;             /* group: asked to join */
-	bool joined;                 /* group: has been assigned something, or nothing */
-	rd_kafka_resp_err_t trouble; /* what the last look-up said */
-	enum topic_clock clock;      /* with a range of time */
-	uint64_t found;              /* partitions, over all look-ups */
-};
-
 const struct partitions *assignment_partitions(const struct assignment *a)
 {
 	return &a->partitions;
-}
-
-static void fail(struct assignment *a, const char *what, const char *why)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "cannot %s topic %s: %s", what, a->topic, why);
-	log_error("%s", text);
-	a->opt.on_failed(a->opt.ctx, text);
-}
-
-static void on_not_given(void *ctx, int r)
-{
-	fail(ctx, "read", strerror(-r));
-}
-
-/* `list` is handed over; what librdkafka says comes to `done`. */
-static void give(struct assignment *a, enum consumer_calls_kind kind,
-		 rd_kafka_topic_partition_list_t *list,
-		 void (*done)(void *ctx, const struct consumer_calls *call))
-{
-	const struct consumer_calls call = {
-		.kind = kind, .rk = a->opt.rk, .list = list, .done = done, .ctx = a};
-	int r = consumer_calls_give(a->worker, &call);
-
-	if (r < 0)
-		on_not_given(a, r);
 }
 
 /* ---- the flow ---- */
@@ -163,26 +120,6 @@ void assignment_nudge(struct assignment *a, int32_t partition)
 	pause_nudge(&a->pause, partition);
 }
 
-static bool is_unstored(const struct partition *p)
-{
-	return p->assigned && p->next >= 0 && partition_position(p) != p->stored;
-}
-
-void assignment_store(struct assignment *a)
-{
-	rd_kafka_topic_partition_list_t *list;
-
-	if (!a->group)
-		return;
-	list = partitions_list(&a->partitions, a->topic, is_unstored);
-	if (list->cnt)
-		rd_kafka_offsets_store(a->opt.rk, list);
-	for (int i = 0; i < list->cnt; i++)
-		if (!list->elems[i].err)
-			a->partitions.all[list->elems[i].partition].stored = list->elems[i].offset;
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
 /* ---- without a group ---- */
 
 static bool is_new(const struct partition *p)
@@ -195,7 +132,7 @@ static void on_assigned(void *ctx, const struct consumer_calls *call)
 	struct assignment *a = ctx;
 
 	if (call->error)
-		fail(a, "read", rd_kafka_error_string(call->error));
+		assignment_fail(a, "read", rd_kafka_error_string(call->error));
 	pause_apply(&a->pause);
 }
 
@@ -213,87 +150,7 @@ static void assign_new(struct assignment *a)
 		a->opt.on_assigning(a->opt.ctx, list->elems[i].partition);
 		a->partitions.all[list->elems[i].partition].assigned = true;
 	}
-	give(a, CONSUMER_CALLS_ASSIGN, list, on_assigned);
-}
-
-/* ---- with a group ---- */
-
-static void on_subscribed(void *ctx, const struct consumer_calls *call)
-{
-	if (call->error)
-		fail(ctx, "subscribe to", rd_kafka_error_string(call->error));
-}
-
-static void subscribe(struct assignment *a)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-
-	offset_lookup_stop(a->lookup);
-	rd_kafka_topic_partition_list_add(list, a->topic, RD_KAFKA_PARTITION_UA);
-	a->subscribed = true;
-	give(a, CONSUMER_CALLS_SUBSCRIBE, list, on_subscribed);
-}
-
-static void gain(struct assignment *a, rd_kafka_topic_partition_list_t *list)
-{
-	for (int i = 0; i < list->cnt; i++) {
-		rd_kafka_topic_partition_t *elem = &list->elems[i];
-		struct partition *p = partitions_get(&a->partitions, elem->partition);
-		int64_t resume = positions_find(&a->resume, elem->partition);
-
-		if (!p)
-			continue;
-		if (!p->known && a->opt.cfg->exit_at_end)
-			p->end = 0;
-		p->assigned = true;
-		p->done = false;
-		p->next = resume;
-		p->stored = -1;
-		if (resume >= 0)
-			elem->offset = resume;
-	}
-	/* Later on the group knows better. */
-	positions_clear(&a->resume);
-	a->joined = true;
-}
-
-static void lose(struct assignment *a, const rd_kafka_topic_partition_list_t *list)
-{
-	if (!rd_kafka_assignment_lost(a->opt.rk))
-		a->opt.on_losing(a->opt.ctx);
-	for (int i = 0; i < list->cnt; i++) {
-		struct partition *p = partitions_find(&a->partitions, list->elems[i].partition);
-
-		if (p)
-			p->assigned = false;
-	}
-	a->opt.on_lost(a->opt.ctx);
-}
-
-static void on_rebalanced(void *ctx, const struct consumer_calls *call)
-{
-	struct assignment *a = ctx;
-
-	if (call->error)
-		group_log_trouble(rd_kafka_error_string(call->error));
-	pause_apply(&a->pause);
-}
-
-void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
-			  rd_kafka_topic_partition_list_t *list)
-{
-	bool gained = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-
-	if (!gained && err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
-		group_log_trouble(rd_kafka_err2str(err));
-	group_log_rebalance(a->topic, gained, list);
-	if (gained)
-		gain(a, list);
-	else
-		lose(a, list);
-	give(a, gained ? CONSUMER_CALLS_GAIN : CONSUMER_CALLS_LOSE,
-	     rd_kafka_topic_partition_list_copy(list), on_rebalanced);
-	a->opt.on_change(a->opt.ctx);
+	assignment_give(a, CONSUMER_CALLS_ASSIGN, list, on_assigned);
 }
 
 /* ---- what the look-ups say ---- */
@@ -347,7 +204,7 @@ static void on_lookup(void *ctx, const struct offset_lookup_result *result)
 	if (!a->group && (a->complete || !a->opt.cfg->exit_at_end))
 		assign_new(a);
 	else if (a->complete && !a->subscribed)
-		subscribe(a);
+		assignment_subscribe(a);
 	if (changed)
 		a->opt.on_change(a->opt.ctx);
 }
@@ -370,7 +227,7 @@ static int open_pause(struct assignment *a)
 		.topic = a->topic,
 		.partitions = &a->partitions,
 		.on_changed = on_flow,
-		.on_failed = on_not_given,
+		.on_failed = assignment_not_given,
 		.ctx = a,
 	};
 
@@ -490,6 +347,8 @@ bool assignment_free(struct assignment *a, unsigned int wait_ms, void (*gone)(vo
 	if (!a)
 		return true;
 	ended = end_calls(a, wait_ms, gone, arg);
+	if (a->going)
+		rd_kafka_topic_partition_list_destroy(a->going);
 	partitions_clear(&a->partitions);
 	positions_clear(&a->resume);
 	free(a->topic);

@@ -4,14 +4,16 @@
  *
  * Without a group, all those that the look-ups find, from the offsets they give. With one, those
  * that the group assigns, from what is committed there; offsets of what was written are stored,
- * and committed by librdkafka from time to time.
+ * and committed by librdkafka from time to time; or, where being written does not make it safe,
+ *they are committed when it is.
  *
  * What waits for librdkafka's main thread is a job: the functions here return at once, and what
  * they asked for is in force later, in the order it was asked for.
  *	A partition counts as ours from when it is asked for or given by the group; its messages
  *	come once librdkafka has been told.
  *	A partition that the group takes is not ours from its callback on: what comes of it until
- *	librdkafka has been told is dropped. What was written of it is stored before.
+ *	librdkafka has been told is dropped. What was written of it is stored before; what is to
+ *	become safe first is waited for, and the group with it.
  *	While a pause is on its way, nobody may fetch (assignment_is_pausing()); of a pause and its
  *	end that follow each other only the last counts.
  *	An error is told by on_failed(), later too.
@@ -19,40 +21,17 @@
  */
 #pragma once
 
-#include <ev.h>
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
+#include "consumer/assignment_options.h"
 #include "consumer/partitions.h"
 #include "consumer/position.h"
 
 struct assignment;
 struct kafkastats;
-
-struct assignment_options {
-	struct ev_loop *loop;
-	const struct config *cfg; /* borrowed until assignment_free() */
-	rd_kafka_t *rk;           /* borrowed until assignment_free() says it is gone */
-	const struct consumer_position *resume; /* copied; start here instead of by cfg->start */
-	size_t n_resume;
-
-	/* Without a group: the partition is going to be read. */
-	void (*on_assigning)(void *ctx, int32_t partition);
-	/* Partitions came, went, or are in trouble. */
-	void (*on_change)(void *ctx);
-	/* Partitions are about to go: write what can be written, and store it. */
-	void (*on_losing)(void *ctx);
-	/* They are gone: their messages are somebody else's now. */
-	void (*on_lost)(void *ctx);
-	/* Partitions were paused, or flow again; assignment_is_pausing() may have changed. */
-	void (*on_flow)(void *ctx);
-	/* It cannot work at all (logged); `why` in words. */
-	void (*on_failed)(void *ctx, const char *why);
-	void *ctx;
-};
 
 /* Starts to look. Returns 0 or -errno (logged). */
 int assignment_new(struct assignment **out, const struct assignment_options *opt);
@@ -85,14 +64,6 @@ bool assignment_is_busy(const struct assignment *a);
  * another call is on its way.
  */
 void assignment_nudge(struct assignment *a, int32_t partition);
-
-/* Everything taken so far is written, but for what waits (struct partition): tells the group, if
- * there is one. */
-void assignment_store(struct assignment *a);
-
-/* For kafka_options.on_rebalance, and the events of a closing client. */
-void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
-			  rd_kafka_topic_partition_list_t *list);
 
 /* Looks for nothing any more. */
 void assignment_stop(struct assignment *a);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/config_ref.h"
+#include "consumer/assignment_group.h"
 #include "consumer/consumer_flow.h"
 #include "kafka/kafkaconf.h"
 
@@ -97,11 +98,22 @@ static void on_flow(void *ctx)
 	consumer_flow_update(ctx);
 }
 
-static void on_losing(void *ctx)
+static bool on_losing(void *ctx)
 {
 	struct consumer *c = ctx;
 
 	consumer_flow_settle(c);
+	if (!c->opt.is_safe || c->withheld)
+		return false;
+	intake_mark(&c->intake);
+	return c->opt.secure(c->opt.ctx);
+}
+
+static void on_committed(void *ctx)
+{
+	const struct consumer *c = ctx;
+
+	c->opt.on_committed(c->opt.ctx);
 }
 
 static void on_lost(void *ctx)
@@ -222,6 +234,7 @@ static int open_assignment(struct consumer *c)
 		.on_flow = on_flow,
 		.on_losing = on_losing,
 		.on_lost = on_lost,
+		.on_committed = on_committed,
 		.on_failed = on_failed,
 		.ctx = c,
 	};
@@ -285,6 +298,23 @@ void consumer_stop(struct consumer *c)
 void consumer_withhold(struct consumer *c)
 {
 	c->withheld = true;
+	assignment_let_go(c->assignment);
+}
+
+void consumer_mark(struct consumer *c)
+{
+	intake_mark(&c->intake);
+	assignment_mark(c->assignment);
+}
+
+bool consumer_kept(struct consumer *c)
+{
+	if (c->withheld)
+		return false;
+	/* What was taken meanwhile, and was nothing to write. */
+	if (c->opt.is_safe(c->opt.ctx))
+		consumer_mark(c);
+	return assignment_commit(c->assignment);
 }
 
 void consumer_close(struct consumer *c)
@@ -300,7 +330,8 @@ void consumer_close(struct consumer *c)
 	};
 
 	consumer_stop(c);
-	on_losing(c);
+	consumer_flow_settle(c);
+	assignment_let_go(c->assignment);
 	intake_clear(&c->intake);
 	group_leave_begin(&c->leave, &opt);
 }
@@ -343,7 +374,7 @@ int consumer_positions(struct consumer *c, struct consumer_position **out)
 	*out = NULL;
 	intake_drain(&c->intake);
 	intake_mark(&c->intake);
-	if (c->group && !c->withheld && assignment_is_known(c->assignment) &&
+	if (c->group && !c->withheld && !c->opt.is_safe && assignment_is_known(c->assignment) &&
 	    c->opt.flush(c->opt.ctx))
 		return 0;
 	return assignment_positions(c->assignment, out);

@@ -39,6 +39,13 @@ void consumer_stop(struct consumer *c);
  * be, and is to be read again. Legal from within take(). Idempotent.
  */
 void consumer_withhold(struct consumer *c);
+/* With is_safe(): what was taken up to now is being made safe. Legal from within take(). */
+void consumer_mark(struct consumer *c);
+/*
+ * What was marked last is safe, and the group may know. Returns true when it is told of something:
+ * on_committed() follows, and a kill before has that written again.
+ */
+bool consumer_kept(struct consumer *c);
 /* Stops, commits, leaves the group without blocking; on_closed follows from the loop. */
 void consumer_close(struct consumer *c);
 

@@ -40,6 +40,8 @@ static rd_kafka_error_t *make(const struct consumer_calls *call)
 	case CONSUMER_CALLS_GAIN:
 	case CONSUMER_CALLS_LOSE:
 		return rebalance(call, call->kind == CONSUMER_CALLS_GAIN);
+	case CONSUMER_CALLS_COMMIT:
+		return error_of(rd_kafka_commit(call->rk, call->list, 0));
 	case CONSUMER_CALLS_NUDGE:
 		rd_kafka_offsets_for_times(call->rk, call->list, NUDGE_MS);
 		break;

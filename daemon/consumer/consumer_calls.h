@@ -16,6 +16,7 @@ enum consumer_calls_kind {
 	CONSUMER_CALLS_ASSIGN, /* more partitions, for who has no group */
 	CONSUMER_CALLS_GAIN,   /* what a rebalance gives */
 	CONSUMER_CALLS_LOSE,   /* and takes */
+	CONSUMER_CALLS_COMMIT, /* offsets, up to the answer */
 	CONSUMER_CALLS_NUDGE,  /* asks the broker for what is not there; so its thread wakes */
 };
 

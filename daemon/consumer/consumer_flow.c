@@ -13,6 +13,7 @@
 #include "consumer/consumer_flow.h"
 
 #include "config/time_range.h"
+#include "consumer/assignment_group.h"
 
 /* ---- what it is doing ---- */
 
@@ -160,8 +161,15 @@ static void store(struct consumer *c)
 {
 	if (!c->drained || c->withheld)
 		return;
+	if (c->opt.is_safe && !c->opt.is_safe(c->opt.ctx))
+		return;
 	intake_mark(&c->intake);
-	assignment_store(c->assignment);
+	if (!c->opt.is_safe) {
+		assignment_store(c->assignment);
+		return;
+	}
+	assignment_mark(c->assignment);
+	assignment_commit(c->assignment);
 }
 
 void consumer_flow_tick(struct consumer *c)

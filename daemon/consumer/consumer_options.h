@@ -45,6 +45,18 @@ struct consumer_options {
 	 */
 	bool (*flush)(void *ctx);
 	/*
+	 * If not NULL: that it is written does not make it safe, as in a file that has no name yet.
+	 * Returns whether all that was ever taken is safe.
+	 */
+	bool (*is_safe)(void *ctx);
+	/*
+	 * With is_safe(): the group takes partitions, which wait for what was taken of them. Ends
+	 * what is being written, whatever its time; returns whether consumer_kept() follows.
+	 */
+	bool (*secure)(void *ctx);
+	/* With is_safe(): what was given the group to commit is answered, however. */
+	void (*on_committed)(void *ctx);
+	/*
 	 * All was taken that was asked for: with cfg->exit_at_end, of the topic as it was at the
 	 * start; with a range that ended ahead, of the topic as it was when the clock had passed
 	 * it.

@@ -14,6 +14,15 @@ void group_log_trouble(const char *text)
 	log_warn("group: %s%s%s", text, hint.mark, hint.advice);
 }
 
+void group_log_uncommitted(const char *topic, const char *text)
+{
+	const struct hint hint = hints_behind(text, ": ");
+
+	log_warn("group: offsets of topic %s are not committed: %s%s%s (pycapa tries again; after "
+		 "a crash, these packets are written again)",
+		 topic, text, hint.mark, hint.advice);
+}
+
 void group_log_rebalance(const char *topic, bool gained,
 			 const rd_kafka_topic_partition_list_t *list)
 {

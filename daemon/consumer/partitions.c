@@ -20,7 +20,8 @@ struct partition *partitions_get(struct partitions *ps, int32_t id)
 		all[i] = (struct partition){.start = -1,
 					    .next = -1,
 					    .end = PARTITION_NO_END,
-					    .stored = -1};
+					    .stored = -1,
+					    .marked = -1};
 	ps->all = all;
 	ps->n = id + 1;
 	return &ps->all[id];

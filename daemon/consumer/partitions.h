@@ -18,10 +18,12 @@ struct partition {
 	bool paused;    /* librdkafka was asked to stop it, which outlasts an assignment */
 	bool passed;    /* of a range of time: nothing, up to a record at `start` stamped later */
 	bool late_end;  /* the last one before `end` counts only if it holds what is asked for */
+	bool going;     /* the group takes it, see marks.h */
 	int64_t start;  /* where its reading starts; -1 not known */
 	int64_t next;   /* offset after the last one taken, or where to start; -1 not known */
 	int64_t end;    /* messages from here on are not taken */
 	int64_t stored; /* what was last given to the group to commit; -1 nothing */
+	int64_t marked; /* what may be stored next, see marks.h; -1 nothing */
 	bool waits;     /* of what was taken, something waits for its turn (intake_mark()) */
 	int64_t waits_from; /* and this is its lowest offset */
 };

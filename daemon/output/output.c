@@ -141,12 +141,16 @@ static void on_rotated(void *ctx)
 		o->opt.on_rotated(o->opt.ctx);
 }
 
-static void on_kept(void *ctx)
+static bool on_kept(void *ctx)
 {
 	const struct output *o = ctx;
 
-	if (o->opt.on_kept)
-		o->opt.on_kept(o->opt.ctx);
+	return o->opt.on_kept && o->opt.on_kept(o->opt.ctx);
+}
+
+struct recording *output_recording(const struct output *o)
+{
+	return o->recording;
 }
 
 /* ---- packets ---- */

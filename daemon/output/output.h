@@ -16,6 +16,7 @@
 #include "packet/pretty.h"
 
 struct output;
+struct recording;
 
 #define OUTPUT_E_LEFT_OUT 2 /* a packet that this capture cannot hold; counted and logged */
 
@@ -39,7 +40,7 @@ struct output_options {
 	/* Of a set of files: all packets that were put are in files that have ended; those files
 	 * are on the disk under their names. One follows the other. NULL is legal. */
 	void (*on_rotated)(void *ctx);
-	void (*on_kept)(void *ctx);
+	bool (*on_kept)(void *ctx); /* as recording_options has it */
 	void *ctx;
 };
 
@@ -77,6 +78,8 @@ bool output_is_settling(const struct output *o);
 void output_abandon(struct output *o);
 /* What it settles is done but for this command; NULL: it is not. */
 const char *output_program(const struct output *o);
+/* The set of files that it writes; NULL: it writes none. */
+struct recording *output_recording(const struct output *o);
 /* Where a file was left that is not whole; NULL: there is none. */
 const char *output_part(const struct output *o);
 

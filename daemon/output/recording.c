@@ -6,7 +6,8 @@
  *	open       x       any          a packet, or the clock, for which it is due: -> ending
  *	ending     x       any          its end is written and nothing settles: it settles, -> none
  *
- * While it is ending no packet is taken: on_drained() tells when there is a file again.
+ * While it is ending no packet is taken: on_drained() tells when there is a file again. One that
+ * has settled still counts as settling while it is `held`.
  */
 #include "output/recording.h"
 
@@ -44,6 +45,7 @@ struct recording {
 	bool ending;           /* the current one */
 	bool waits;            /* a packet does, for a file */
 	bool full;             /* there is no space */
+	bool held;             /* on_kept() said so */
 	bool finishing, failed, abandoned;
 };
 
@@ -95,7 +97,7 @@ static void retire(struct recording *rec, struct capture_file **file)
 static void keep(struct recording *rec)
 {
 	retire(rec, &rec->settling);
-	rec->opt.on_kept(rec->opt.ctx);
+	rec->held = rec->opt.on_kept(rec->opt.ctx);
 	file_set_add(rec->set, rec->settling_path);
 	printed_names_add(rec->names, rec->settling_path);
 	file_program_add(rec->program, rec->settling_path);
@@ -135,7 +137,7 @@ static int end_file(struct recording *rec)
 	if (!rec->current)
 		return 0;
 	rec->ending = true;
-	if (rec->failed || rec->settling)
+	if (rec->failed || rec->settling || (rec->held && !rec->finishing))
 		return STREAM_E_BLOCKED;
 	r = capture_file_end(rec->current, false);
 	if (r == STREAM_E_BLOCKED)
@@ -196,6 +198,14 @@ static void on_settled(void *ctx, int err)
 		go_on(rec);
 	}
 	tell_settled(rec);
+}
+
+void recording_go_on(struct recording *rec)
+{
+	if (!rec->held)
+		return;
+	rec->held = false;
+	go_on(rec);
 }
 
 /* ---- a file ---- */
@@ -316,6 +326,19 @@ int recording_flush(struct recording *rec)
 }
 
 /* ---- the end ---- */
+
+bool recording_is_safe(const struct recording *rec)
+{
+	return !rec->settling && (!rec->current || !rec->rotation.packets);
+}
+
+bool recording_rotate(struct recording *rec)
+{
+	if (rec->failed || rec->abandoned || rec->full)
+		return false;
+	end_file(rec);
+	return !recording_is_safe(rec) && !rec->failed && !rec->full;
+}
 
 void recording_finish(struct recording *rec)
 {

@@ -28,8 +28,9 @@ struct recording_options {
 	void (*on_closed)(void *ctx, int err);
 	/* All that was put is in files that have ended, the last of them just now. */
 	void (*on_rotated)(void *ctx);
-	/* And these are on the disk under their names. */
-	void (*on_kept)(void *ctx);
+	/* And these are on the disk under their names. Returns true when no other file is to get
+	 * its name before recording_go_on(), but for the last of the run. */
+	bool (*on_kept)(void *ctx);
 	/* The last file that --autostop lets there be has ended: no packet is taken any more. */
 	void (*on_enough)(void *ctx);
 	/* recording_finish() is done. */
@@ -53,6 +54,14 @@ struct capture_file *recording_current(const struct recording *rec);
 
 /* As byte_stream_flush(). */
 int recording_flush(struct recording *rec);
+
+/* All that was put is on the disk, in files that have their names. */
+bool recording_is_safe(const struct recording *rec);
+/* Ends the file, whatever its rules, so that it becomes so. Returns true when on_kept() follows;
+ * false too where that cannot be waited for, as on a full disk. */
+bool recording_rotate(struct recording *rec);
+/* After on_kept(). */
+void recording_go_on(struct recording *rec);
 
 /* No packet comes any more; on_settled() follows where recording_is_settling() then says so. */
 void recording_finish(struct recording *rec);

@@ -3,6 +3,8 @@
 import os
 import re
 
+import pytest
+
 from harness import captures, wait
 from harness.daemon import pycapa
 from harness.proc import run
@@ -80,3 +82,60 @@ def test_what_makes_no_files_is_refused(tmp_path):
         argv = argv if '-w' in argv else (*argv, '-w', f'{tmp_path}/a.pcap')
         process = pycapa('-c', '-t', 'x', *argv)
         assert process.status == 2 and process.grep(why), process.describe()
+
+
+def recorded(directory):
+    """The numbers of all packets that are in whole files."""
+    return sorted(n for name in files(directory) for n in packets(directory, name))
+
+
+def is_writing(directory, number):
+    """The file of that number has been begun, and has no name yet."""
+    return any(name.startswith(f'.a_{number:05}_') for name in os.listdir(directory))
+
+
+def recorder(consumer, topic, directory, *argv):
+    directory.mkdir(exist_ok=True)
+    return consumer(topic, '-o', 'stored', '-X', f'group.id=group-{topic.name}',
+                    '-w', f'{directory}/a.pcapng', *argv)
+
+
+@pytest.mark.library
+def test_a_recorder_that_is_killed_goes_on_behind_its_last_file(topic, consumer, tmp_path):
+    """Committed is what is in a file that has its name; the rest is read again."""
+    out, group = tmp_path / 'files', f'group-{topic.name}'
+    argv = ('-b', 'packets:10', '-X', f'group.instance.id={group}')
+    first = recorder(consumer, topic, out, *argv)
+    topic.produce(captures.sample(25, size=100))
+    wait.until(lambda: topic.group_offsets(group, [0]) == {0: 20} and is_writing(out, 3), 30,
+               first.describe)
+    assert recorded(out) == list(range(20))
+    first.kill()
+    second = recorder(consumer, topic, out, *argv)
+    second.wait_line(r'removed .*/\.a_00003_.* its packets are read again', 30)
+    topic.produce(captures.sample(35, size=100)[25:])
+    wait.until(lambda: len(recorded(out)) == 30, 30, second.describe)
+    assert second.stop() == 0, second.describe()
+    assert recorded(out) == list(range(35))
+    assert topic.group_offsets(group, [0]) == {0: 35}
+
+
+@pytest.mark.library
+def test_recorders_of_a_group_hand_over_without_a_hole(make_topic, consumer, tmp_path):
+    """What the first has taken is in a file of its own before the second gets a partition."""
+    topic = make_topic(2)
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    sample = captures.sample(400, size=100)
+    first = recorder(consumer, topic, one, '-b', 'packets:1000')
+    for part in (0, 1):
+        topic.produce(sample[part * 100:(part + 1) * 100], partition=part)
+    wait.until(lambda: is_writing(one, 1), 30, first.describe)
+    second = recorder(consumer, topic, two, '-b', 'packets:1000')
+    second.wait_line(r'group: reading 1 partition', 30)
+    assert files(one) and not files(two), first.describe()
+    for part in (0, 1):
+        topic.produce(sample[(2 + part) * 100:(3 + part) * 100], partition=part)
+    wait.until(lambda: is_writing(two, 1), 30, second.describe)
+    assert second.stop() == 0 and first.stop() == 0, second.describe()
+    assert sorted(recorded(one) + recorded(two)) == list(range(400))
+    assert recorded(two)

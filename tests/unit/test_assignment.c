@@ -15,6 +15,7 @@
 
 #include "base/worker.h"
 #include "consumer/assignment.h"
+#include "consumer/assignment_group.h"
 #include "consumer/consumer_calls.h"
 #include "consumer/gaps.h"
 #include "consumer/offset_lookup.h"
@@ -30,7 +31,10 @@ static struct {
 	void *gone_arg[2];
 	struct consumer_calls calls[CALLS_MAX]; /* given to the worker, those that ended too */
 	size_t n_calls, ended;
-	bool lost; /* what rd_kafka_assignment_lost() says */
+	bool unsafe; /* what was taken is in no file yet that has its name */
+	bool commits_nothing;
+	int committed; /* on_committed() */
+	bool lost;     /* what rd_kafka_assignment_lost() says */
 	int changes, losing, losts, flows, failures, client_gone;
 	int assigning;
 	char stored[128]; /* "partition:offset " of the last rd_kafka_offsets_store() */
@@ -121,6 +125,19 @@ rd_kafka_resp_err_t rd_kafka_offsets_store(rd_kafka_t *rk, rd_kafka_topic_partit
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *rk)
+{
+	return NULL;
+}
+
+rd_kafka_conf_res_t rd_kafka_conf_get(const rd_kafka_conf_t *conf, const char *name, char *dest,
+				      size_t *size)
+{
+	assert_string_equal(name, "enable.auto.commit");
+	snprintf(dest, *size, "%s", world.commits_nothing ? "false" : "true");
+	return RD_KAFKA_CONF_OK;
+}
+
 /* A partition that is going to be read, before it is asked for. */
 static void on_assigning(void *ctx, int32_t partition)
 {
@@ -132,15 +149,23 @@ static void on_change(void *ctx)
 	world.changes++;
 }
 
-static void on_losing(void *ctx)
+static bool on_losing(void *ctx)
 {
 	world.losing++;
+	if (world.unsafe)
+		return true;
 	assignment_store(*(struct assignment **)ctx);
+	return false;
 }
 
 static void on_lost(void *ctx)
 {
 	world.losts++;
+}
+
+static void on_committed(void *ctx)
+{
+	world.committed++;
 }
 
 static void on_flow(void *ctx)
@@ -170,6 +195,7 @@ static void open_with(enum config_offset offset, bool exit_at_end,
 		.on_change = on_change,
 		.on_losing = on_losing,
 		.on_lost = on_lost,
+		.on_committed = on_committed,
 		.on_flow = on_flow,
 		.on_failed = on_failed,
 		.ctx = &a,
@@ -668,6 +694,157 @@ static void test_only_what_is_new_is_stored(void **state)
 	close_it();
 }
 
+/* ---- what is committed when it is safe ---- */
+
+/* It was given partitions 0 to n - 1, and has taken them up to 5, 6, … */
+static void open_member(int32_t n)
+{
+	open_group(false);
+	rebalance(true, 0, n);
+	end_call(CONSUMER_CALLS_GAIN, n == 1 ? "0:-1001 " : "0:-1001 1:-1001 ");
+	for (int32_t i = 0; i < n; i++)
+		partition(i)->next = 5 + i;
+}
+
+static void test_what_is_marked_is_committed_once_and_nothing_behind_it(void **state)
+{
+	open_member(2);
+	assert_false(assignment_commit(a));
+	partition(1)->waits = true;
+	partition(1)->waits_from = 4;
+	assignment_mark(a);
+	partition(0)->next = 7;
+	assert_true(assignment_commit(a));
+	assert_int_equal(world.committed, 0);
+	end_call(CONSUMER_CALLS_COMMIT, "0:5 1:4 ");
+	assert_int_equal(world.committed, 1);
+	assert_false(assignment_commit(a));
+	assignment_mark(a);
+	assert_true(assignment_commit(a));
+	end_call(CONSUMER_CALLS_COMMIT, "0:7 ");
+	assert_string_equal(world.stored, "");
+	close_it();
+}
+
+static void test_a_commit_that_is_refused_is_given_again(void **state)
+{
+	open_member(1);
+	lines_catch();
+	for (int i = 0; i < 2; i++) {
+		assignment_mark(a);
+		assert_true(assignment_commit(a));
+		end_call_with(CONSUMER_CALLS_COMMIT, "0:5 ",
+			      rd_kafka_error_new(RD_KAFKA_RESP_ERR__TIMED_OUT, "too late"));
+	}
+	assert_int_equal(lines_with("offsets of topic pcap are not committed: too late"), 1);
+	lines_release();
+	assert_int_equal(world.committed, 2);
+	assert_true(assignment_commit(a));
+	end_call(CONSUMER_CALLS_COMMIT, "0:5 ");
+	close_it();
+}
+
+/* -X enable.auto.commit=false; what is about to go does not wait for what never comes. */
+static void test_who_commits_nothing_commits_nothing(void **state)
+{
+	open_member(1);
+	world.commits_nothing = world.unsafe = true;
+	rebalance(false, 0, 1);
+	assignment_mark(a);
+	assert_false(assignment_commit(a));
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 ");
+	close_it();
+}
+
+/* librdkafka is told behind the commit of all that was taken of them. */
+static void test_partitions_go_when_what_was_taken_is_committed(void **state)
+{
+	open_member(2);
+	assignment_mark(a); /* of the file before */
+	partition(0)->next = 7;
+	world.unsafe = true;
+	rebalance(false, 0, 2);
+	assert_int_equal(world.losts, 1);
+	assert_int_equal(assignment_count(a), 0);
+	expect_no_call();
+	assignment_commit(a);
+	end_call(CONSUMER_CALLS_COMMIT, "0:5 1:6 ");
+	expect_no_call();
+	assignment_mark(a);
+	assignment_commit(a);
+	end_call(CONSUMER_CALLS_COMMIT, "0:7 ");
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 1:-1001 ");
+	assignment_mark(a);
+	assert_false(assignment_commit(a));
+	close_it();
+}
+
+/* It waited for a place in the order, was not given on, and is somebody else's. */
+static void test_what_waited_when_partitions_went_is_not_committed(void **state)
+{
+	open_member(1);
+	partition(0)->waits = true;
+	partition(0)->waits_from = 3;
+	world.unsafe = true;
+	rebalance(false, 0, 1);
+	partition(0)->waits = false; /* it is dropped */
+	assignment_mark(a);
+	assignment_commit(a);
+	end_call(CONSUMER_CALLS_COMMIT, "0:3 ");
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 ");
+	close_it();
+}
+
+static void test_partitions_that_are_lost_already_are_not_waited_for(void **state)
+{
+	open_member(1);
+	assignment_mark(a);
+	world.unsafe = world.lost = true;
+	rebalance(false, 0, 1);
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 ");
+	assert_false(assignment_commit(a));
+	assignment_mark(a);
+	assert_false(assignment_commit(a));
+	close_it();
+}
+
+/* A disk that is full, or the end. */
+static void test_what_is_waited_for_no_longer_is_not_committed(void **state)
+{
+	open_member(1);
+	world.unsafe = true;
+	rebalance(false, 0, 1);
+	assignment_mark(a);
+	assignment_let_go(a);
+	assignment_let_go(a);
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 ");
+	assert_false(assignment_commit(a));
+	expect_no_call();
+	close_it();
+}
+
+/* The group has its way, and librdkafka is told in order. */
+static void test_what_comes_while_partitions_go_comes_behind(void **state)
+{
+	open_member(1);
+	world.unsafe = true;
+	rebalance(false, 0, 1);
+	rebalance(true, 0, 1);
+	end_call(CONSUMER_CALLS_LOSE, "0:-1001 ");
+	end_call(CONSUMER_CALLS_GAIN, "0:-1001 ");
+	assignment_mark(a);
+	assert_false(assignment_commit(a));
+	close_it();
+}
+
+static void test_partitions_that_are_going_end_with_it(void **state)
+{
+	open_member(1);
+	world.unsafe = true;
+	rebalance(false, 0, 1);
+	close_it();
+}
+
 /* ---- the end ---- */
 
 static void test_the_last_call_that_hangs_takes_the_client_along(void **state)
@@ -722,6 +899,15 @@ int main(void)
 		cmocka_unit_test(
 			test_one_that_was_paused_when_it_was_lost_flows_when_it_comes_again),
 		cmocka_unit_test(test_only_what_is_new_is_stored),
+		cmocka_unit_test(test_what_is_marked_is_committed_once_and_nothing_behind_it),
+		cmocka_unit_test(test_a_commit_that_is_refused_is_given_again),
+		cmocka_unit_test(test_who_commits_nothing_commits_nothing),
+		cmocka_unit_test(test_partitions_go_when_what_was_taken_is_committed),
+		cmocka_unit_test(test_what_waited_when_partitions_went_is_not_committed),
+		cmocka_unit_test(test_partitions_that_are_lost_already_are_not_waited_for),
+		cmocka_unit_test(test_what_is_waited_for_no_longer_is_not_committed),
+		cmocka_unit_test(test_what_comes_while_partitions_go_comes_behind),
+		cmocka_unit_test(test_partitions_that_are_going_end_with_it),
 		cmocka_unit_test(test_the_last_call_that_hangs_takes_the_client_along),
 	};
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "consumer/assignment.h"
+#include "consumer/assignment_group.h"
 #include "consumer/consumer.h"
 #include "consumer/group_leave.h"
 #include "consumer/intake.h"
@@ -35,7 +36,9 @@ static struct {
 	bool paused, pausing, busy, settled, subscribed, ended, hangs, at_end;
 	rd_kafka_resp_err_t trouble;
 	const char *error;
-	int count, stored, stopped, closings;
+	int count, stored, marked, committed, let_go, stopped, closings;
+	bool safe, securing; /* what is_safe() and secure() say */
+	int secured, answered;
 	void (*gone)(void *arg);
 	void *gone_arg;
 	/* what the intake does */
@@ -217,6 +220,22 @@ void assignment_store(struct assignment *a)
 	world.stored++;
 }
 
+void assignment_mark(struct assignment *a)
+{
+	world.marked++;
+}
+
+bool assignment_commit(struct assignment *a)
+{
+	world.committed++;
+	return true;
+}
+
+void assignment_let_go(struct assignment *a)
+{
+	world.let_go++;
+}
+
 void assignment_rebalance(struct assignment *a, rd_kafka_resp_err_t err,
 			  rd_kafka_topic_partition_list_t *list)
 {
@@ -388,6 +407,22 @@ static bool flush(void *ctx)
 	return world.written;
 }
 
+static bool is_safe(void *ctx)
+{
+	return world.safe;
+}
+
+static bool secure(void *ctx)
+{
+	world.secured++;
+	return world.securing;
+}
+
+static void on_committed(void *ctx)
+{
+	world.answered++;
+}
+
 static void on_end(void *ctx)
 {
 	world.ends++;
@@ -426,6 +461,9 @@ static void reopen_consumer(size_t n_resume)
 		.on_failed = on_failed,
 		.on_state = on_state,
 		.on_closed = on_closed,
+		.is_safe = cfg.ring_buffer ? is_safe : NULL,
+		.secure = secure,
+		.on_committed = on_committed,
 	};
 
 	memset(&world, 0, sizeof(world));
@@ -904,6 +942,75 @@ static void test_what_the_group_takes_is_written_and_stored_first(void **state)
 	assert_int_equal(world.stored, 1);
 }
 
+/* ---- that it is written does not make it safe ---- */
+
+static void open_recorder(void)
+{
+	cfg = (struct config){.start.offset = CONFIG_OFFSET_STORED, .ring_buffer = topic};
+	reopen_consumer(0);
+	world.subscribed = true;
+	world.assignment.on_change(world.assignment.ctx);
+}
+
+static void test_what_is_not_safe_is_committed_when_it_is(void **state)
+{
+	struct consumer_position *positions;
+
+	open_recorder();
+	tick(loop);
+	assert_int_equal(consumer_positions(c, &positions), 4);
+	assert_int_equal(world.marked + world.committed, 0);
+	consumer_mark(c);
+	assert_int_equal(world.marked, 1);
+	assert_true(consumer_kept(c));
+	assert_int_equal(world.marked, 1); /* behind it, something else is unsafe */
+	assert_int_equal(world.committed, 1);
+	world.assignment.on_committed(world.assignment.ctx);
+	assert_int_equal(world.answered, 1);
+	assert_int_equal(world.stored, 0);
+}
+
+/* Such as packets that the filter does not let through. */
+static void test_what_is_nothing_to_write_is_safe(void **state)
+{
+	open_recorder();
+	world.safe = true;
+	tick(loop);
+	assert_int_equal(world.marked, 1);
+	assert_int_equal(world.committed, 1);
+	consumer_kept(c);
+	assert_int_equal(world.marked, 2);
+	assert_int_equal(world.committed, 2);
+	assert_int_equal(world.stored, 0);
+}
+
+static void test_what_the_group_takes_is_made_safe_first(void **state)
+{
+	open_recorder();
+	world.securing = true;
+	assert_true(world.assignment.on_losing(world.assignment.ctx));
+	world.securing = false;
+	assert_false(world.assignment.on_losing(world.assignment.ctx));
+	assert_int_equal(world.secured, 2);
+	world.securing = true;
+	consumer_withhold(c);
+	assert_int_equal(world.let_go, 1);
+	assert_false(world.assignment.on_losing(world.assignment.ctx));
+	assert_false(consumer_kept(c));
+	assert_int_equal(world.secured, 2);
+	assert_int_equal(world.committed, 0);
+}
+
+/* Its files have ended before, or never will. */
+static void test_the_end_waits_for_no_file(void **state)
+{
+	open_recorder();
+	world.securing = true;
+	consumer_close(c);
+	assert_int_equal(world.secured, 0);
+	assert_int_equal(world.let_go, 1);
+}
+
 /* ---- what it says ---- */
 
 static void expect_state(const char *text)
@@ -1069,6 +1176,10 @@ int main(void)
 		TEST(test_a_member_polls_and_stores_by_the_clock),
 		TEST(test_what_is_to_be_read_again_is_not_stored),
 		TEST(test_what_the_group_takes_is_written_and_stored_first),
+		TEST(test_what_is_not_safe_is_committed_when_it_is),
+		TEST(test_what_is_nothing_to_write_is_safe),
+		TEST(test_what_the_group_takes_is_made_safe_first),
+		TEST(test_the_end_waits_for_no_file),
 		TEST(test_its_state_in_words),
 		TEST(test_an_error_instead_of_messages_shows_until_some_come),
 		TEST(test_the_end_of_a_partition_ends_an_error_too),

@@ -23,6 +23,7 @@
 #include "deadline.h"
 #include "lines.h"
 #include "output/output.h"
+#include "output/recording.h"
 
 #define NOON UINT64_C(1772280000000000)
 
@@ -33,6 +34,7 @@ static struct {
 	char directory[64], path[96];
 	char events[256]; /* r: rotated, k: kept, s: settled, d: drained, e: ended, n: enough */
 	bool full;        /* the disk */
+	bool holds;       /* what on_kept() says */
 	int syncs;
 	int fewest; /* files of the set that there were while one was synced */
 } world;
@@ -99,9 +101,10 @@ static void on_rotated(void *ctx)
 	note('r');
 }
 
-static void on_kept(void *ctx)
+static bool on_kept(void *ctx)
 {
 	note('k');
+	return world.holds;
 }
 
 static void on_enough(void *ctx)
@@ -324,6 +327,56 @@ static void a_file_is_told_of_when_it_is_kept(void **state)
 	assert_string_equal(list(), "a_00001 ");
 	finish();
 	assert_string_equal(world.events, "rkrks");
+}
+
+/* A commit is on its way: a kill has one file written again at most, beside the one that is open.
+ */
+static void the_next_file_ends_when_the_commit_is_answered(void **state)
+{
+	const struct packet pkt = {.time_us = NOON, .linktype = 1};
+
+	world.holds = true;
+	open_output();
+	for (uint32_t i = 1; i <= 4; i++)
+		put(i);
+	wait_for('k', 1);
+	assert_int_equal(output_put(world.out, &pkt), PACKET_E_FULL);
+	assert_false(output_flush(world.out));
+	assert_string_equal(world.events, "rk");
+	recording_go_on(output_recording(world.out));
+	assert_string_equal(world.events, "rkrd");
+	assert_int_equal(output_put(world.out, &pkt), 0);
+	wait_for('k', 2);
+	/* Nobody is left to say so, and one commit is for both. */
+	finish();
+	assert_string_equal(list(), "a_00001 a_00002 a_00003 ");
+}
+
+/* The group takes partitions: what was taken of them is to be on the disk first. */
+static void a_file_ends_when_somebody_waits_for_it(void **state)
+{
+	struct recording *rec;
+
+	open_output();
+	rec = output_recording(world.out);
+	assert_true(recording_is_safe(rec));
+	assert_false(recording_rotate(rec));
+	put(1);
+	assert_false(recording_is_safe(rec));
+	assert_true(recording_rotate(rec));
+	assert_false(recording_is_safe(rec));
+	put(2);
+	assert_true(recording_rotate(rec)); /* both */
+	wait_for('k', 2);
+	assert_true(recording_is_safe(rec));
+	assert_string_equal(list(), "a_00001 a_00002 ");
+	put(3);
+	world.full = true;
+	assert_false(recording_rotate(rec));
+	assert_false(recording_is_safe(rec));
+	world.full = false;
+	wait_for('k', 3);
+	assert_true(recording_is_safe(rec));
 }
 
 static void the_oldest_files_go(void **state)
@@ -657,6 +710,8 @@ int main(void)
 		TEST(a_classic_pcap_rotates_too),
 		TEST(a_set_goes_on_after_a_reload),
 		TEST(a_file_is_told_of_when_it_is_kept),
+		TEST(the_next_file_ends_when_the_commit_is_answered),
+		TEST(a_file_ends_when_somebody_waits_for_it),
 		TEST(the_oldest_files_go),
 		TEST(a_program_is_run_on_each_file),
 		TEST(what_is_compressed_is_still_of_the_set),

@@ -14,6 +14,7 @@
 #include "consumer/consumer.h"
 #include "kafka/kafkashow.h"
 #include "output/output.h"
+#include "output/recording.h"
 
 struct consumer {
 	struct consumer_options opt;
@@ -24,7 +25,8 @@ struct consumer {
 
 static struct {
 	struct consumer consumers[3];
-	int n, put;
+	int n, put, went_on;
+	bool records; /* a set of files */
 } world;
 
 int consumer_new(struct consumer **out, const struct consumer_options *opt)
@@ -61,6 +63,35 @@ void consumer_counts(const struct consumer *c, struct consumer_counts *out)
 void consumer_withhold(struct consumer *c)
 {
 	c->withheld = true;
+}
+
+void consumer_mark(struct consumer *c)
+{
+}
+
+bool consumer_kept(struct consumer *c)
+{
+	return false;
+}
+
+struct recording *output_recording(const struct output *o)
+{
+	return world.records ? (struct recording *)&world : NULL;
+}
+
+bool recording_is_safe(const struct recording *rec)
+{
+	return false;
+}
+
+bool recording_rotate(struct recording *rec)
+{
+	return true;
+}
+
+void recording_go_on(struct recording *rec)
+{
+	world.went_on++;
 }
 
 void consumer_drain(struct consumer *c)
@@ -301,12 +332,40 @@ static void test_the_group_keeps_what_a_bounded_read_left_out(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* What is in no file that has its name is committed by who goes on, and a file waits for no commit
+ * of who went. */
+static void test_who_goes_on_commits_what_is_in_the_open_file(void **state)
+{
+	const struct config cfg = {.mode = CONFIG_MODE_CONSUMER, .topic = topic}, next = cfg;
+	struct ev_loop *loop = ev_loop_new(0);
+	const struct role_options opt = {.loop = loop, .cfg = &cfg};
+	const struct consumer *old = &world.consumers[0], *fresh = &world.consumers[1];
+	struct role *s = NULL;
+	char why[160] = "";
+
+	memset(&world, 0, sizeof(world));
+	world.records = true;
+	assert_int_equal(consumer_role_ops.new(&s, &opt), 0);
+	assert_false(old->opt.is_safe(old->opt.ctx));
+	assert_true(old->opt.secure(old->opt.ctx));
+	assert_int_equal(consumer_role_ops.reload(s, &next, why, sizeof(why)), 0);
+	assert_true(old->withheld && old->closing);
+	assert_false(fresh->withheld);
+	assert_int_equal(world.went_on, 1);
+	fresh->opt.on_committed(fresh->opt.ctx);
+	assert_int_equal(world.went_on, 2);
+	consumer_role_ops.free(s);
+	world.records = false;
+	ev_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_retired_client_is_freed_when_it_is_closed),
 		cmocka_unit_test(test_a_reload_lets_go_of_the_old_settings),
 		cmocka_unit_test(test_the_group_keeps_what_a_bounded_read_left_out),
+		cmocka_unit_test(test_who_goes_on_commits_what_is_in_the_open_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
