@@ -8,7 +8,8 @@
 
 /*
  * Checks where the consumer of `cfg` would write: a capture is for no terminal, and not for the
- * journal. Returns 0, or -EINVAL after one line that says what to do instead.
+ * journal, and a service has few places where it may write. Returns 0, or -EINVAL after one line
+ * that says what to do instead.
  */
 int output_check(const struct config *cfg);
 
