@@ -303,5 +303,6 @@ def test_install_into_a_destdir(tmp_path):
                  'share/bash-completion/completions/pycapa',
                  'share/doc/pycapa/examples/example.cfg',
                  'share/doc/pycapa/examples/fanout.cfg',
+                 'share/doc/pycapa/examples/recorder.cfg',
                  'share/doc/pycapa/security.md', 'share/doc/pycapa/spool.md'):
         assert f'usr/{name}' in files, sorted(files)

@@ -234,7 +234,7 @@ def test_all_faults_are_reported_each_with_its_line(tmp_path):
 
 
 def test_shipped_examples_are_valid():
-    for name in ('example.cfg', 'fanout.cfg', 'minimal.cfg'):
+    for name in ('example.cfg', 'fanout.cfg', 'minimal.cfg', 'recorder.cfg'):
         path = os.path.join(daemon.TREE, 'conf', name)
         done = subprocess.run([daemon.BINARY, '-C', path, '--check-config'], capture_output=True,
                               text=True, timeout=30, check=False,
