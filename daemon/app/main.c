@@ -25,7 +25,7 @@
 #include "extcap/extcap.h"
 #include "extcap/extcap_call.h"
 #include "extcap/extcap_words.h"
-#include "kafka/kafka.h"
+#include "kafka/kafkalibrary.h"
 #include "kafka/kafkashow.h"
 #include "kafka/kafkawarn.h"
 #include "kafka/kinit.h"
@@ -61,9 +61,11 @@ static void print_allocator(void)
 
 static int print_version(void)
 {
-	printf("pycapa %s\n%s\nlibrdkafka %s\nlibev %d.%d\nlibmicrohttpd %s\n", PYCAPA_VERSION,
-	       capture_library_version(), kafka_library_version(), ev_version_major(),
-	       ev_version_minor(), http_server_library_version());
+	printf("pycapa %s\n%s\n", PYCAPA_VERSION, capture_library_version());
+	printf("librdkafka %s, %s, %s\n", kafkalibrary_version(), KAFKALIBRARY_LICENCE,
+	       kafkalibrary_file());
+	printf("libev %d.%d\nlibmicrohttpd %s\n", ev_version_major(), ev_version_minor(),
+	       http_server_library_version());
 	print_allocator();
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "app/counters_text.h"
 #include "app/http_server.h"
 #include "capture/capture.h"
-#include "kafka/kafka.h"
+#include "kafka/kafkalibrary.h"
 #include "version.h"
 
 static const char *const states[] = {
@@ -40,7 +40,7 @@ static void put_build(struct exposition *e)
 {
 	const struct exposition_label labels[] = {
 		{"version", PYCAPA_VERSION},
-		{"librdkafka", kafka_library_version()},
+		{"librdkafka", kafkalibrary_version()},
 		{"libpcap", capture_library_version()},
 		{"libmicrohttpd", http_server_library_version()},
 	};

@@ -490,8 +490,3 @@ const char *kafka_last_error(const struct kafka *k)
 {
 	return kafkalog_last_error(k->log);
 }
-
-const char *kafka_library_version(void)
-{
-	return rd_kafka_version_str();
-}

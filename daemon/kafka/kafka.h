@@ -135,6 +135,3 @@ void kafka_abandon(struct kafka *k);
 
 /* After kafka_abandon(), instead of kafka_free(), on any thread: destroys the client, and waits. */
 void kafka_free_abandoned(struct kafka *k);
-
-/* The version of librdkafka in use now, "2.0.2". */
-const char *kafka_library_version(void);

@@ -58,6 +58,9 @@ def test_information_goes_to_stdout(option):
     if option == '-V':
         assert [line.split()[0] for line in lines] == ['pycapa', 'libpcap', 'librdkafka', 'libev',
                                                        'libmicrohttpd', 'jemalloc']
+        loaded = re.search(r'librdkafka\S* => (\S+)',
+                           run('ldd', daemon.BINARY, env=daemon.environment()).stdout)[1]
+        assert re.fullmatch(rf'librdkafka [\d.]+, BSD-2-Clause, {re.escape(loaded)}', lines[2])
     elif option == '-D':
         assert any(re.match(r'\d+\.lo\b', line) for line in lines), lines
     else:

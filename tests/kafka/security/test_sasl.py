@@ -57,4 +57,5 @@ def test_the_loader_chooses_the_library():
     """One binary, two versions of librdkafka."""
     for which, expected in (("debian", "librdkafka 2.0."), ("current", "librdkafka 2.12.1")):
         env = daemon.environment(LD_LIBRARY_PATH=library(which))
-        assert expected in run(daemon.BINARY, "--version", env=env).stdout
+        said = run(daemon.BINARY, "--version", env=env).stdout
+        assert expected in said and f", {library(which)}/" in said
