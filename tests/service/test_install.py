@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fresh hosts, both ways to install of the README as they stand, and the life of the package."""
-import contextlib
 import json
 import os
 import re
@@ -9,48 +8,15 @@ import tempfile
 
 import pytest
 
-import tree
+from fresh import SHELL, fresh_host, readme_commands
 from harness import daemon, wait
 from harness.proc import run
 from host import Host, Link
 from instance import Instance
 from outer import numbers, send
 
-# We are root, and this is the one edit.
-SHELL = """sudo() { "$@"; }
-editor() { sed -i 's/localhost:9092/%s/; s/"eth0"/"eth7"/' "$1"; }
-"""
 BUILT = '/root/pycapa.deb'
 ENABLED = "find /etc/systemd/system -name '*pycapa*'"
-
-
-def readme_commands(heading):
-    with open(os.path.join(daemon.TREE, 'README.md')) as f:
-        block = re.search(rf'^#+ {heading}\n+```sh\n(.*?)^```$', f.read(), re.M | re.S)
-    assert block, f'README.md has no section {heading} that begins with its commands'
-    return block.group(1)
-
-
-@contextlib.contextmanager
-def fresh_host():
-    """A host with the tree of this project in /root/pycapa."""
-    # The host sees this machine's package database: not while something is being installed here.
-    wait.until(lambda: not os.listdir('/var/lib/dpkg/updates'), 300, 'no dpkg runs')
-    with Host() as h:
-        h.connect()
-        h.confdir = '/etc/pycapa'
-        # Where this machine is a container, it may forbid packages to start and restart services.
-        h.run('rm', '-f', '/usr/sbin/policy-rc.d')
-        # As an automation has it: nobody is there to answer.
-        h.write('/etc/dpkg/dpkg.cfg.d/automation', 'force-confold\n')
-        h.shell('echo debconf debconf/frontend select Noninteractive | debconf-set-selections')
-        # Nor is there anybody to search the manuals: dpkg would index those of this whole machine.
-        h.run('rm', '-f', '/var/lib/man-db/auto-update')
-        with tempfile.TemporaryFile() as f:
-            tree.write(f)
-            h.run('sh', '-e', '-c', 'mkdir /root/pycapa; tar -C /root/pycapa -xf -', stdin=f)
-        assert h.run('sh', '-c', 'command -v pycapa', check=False).returncode != 0
-        yield h
 
 
 @pytest.fixture(scope='module')
@@ -155,6 +121,31 @@ def test_an_upgrade_restarts_what_runs_once_and_keeps_an_edited_file(packaged, c
     deliver(packaged.link, topic, first=500)
 
 
+def librdkafka_of(host, program):
+    """The file, as the program says it."""
+    said = host.run(program, '--version').stdout
+    return re.search(r'^librdkafka [\d.]+, BSD-2-Clause, (.*)$', said, re.M)[1]
+
+
+def test_a_librdkafka_for_pycapa_alone_is_used_while_it_is_there(packaged, capture):
+    """Any package that holds one; test_librdkafka.py has the real one. Each time one restart."""
+    packaged.shell(r"""cd /root; mkdir -p own/DEBIAN own/usr/lib/pycapa
+        cp "$(ldd /usr/bin/pycapa | awk '/librdkafka/ { print $3 }')" own/usr/lib/pycapa
+        printf '%s\n' 'Package: own' 'Version: 1' 'Architecture: all' 'Description: x' \
+            'Maintainer: x <x@example.org>' >own/DEBIAN/control
+        dpkg-deb -Znone -b own own.deb""")
+    for options, place in ((('-i', '/root/own.deb'), '/usr/lib/pycapa/'), (('-r', 'own'), '/lib/')):
+        pid, capture.cursor = capture.pid, packaged.cursor()
+        dpkg(packaged, *options)
+        packaged.sync_journal()
+        assert capture.wait_active(not_pid=pid)
+        assert len(capture.messages('^Started ')) == 1, capture.story()
+        file = librdkafka_of(packaged, '/usr/bin/pycapa')
+        assert file.startswith(place)
+        mapped = packaged.shell(f"grep -o '/[^ ]*librdkafka.*' /proc/{capture.pid}/maps").stdout
+        assert set(mapped.split()) == {packaged.run('realpath', file).stdout.strip()}
+
+
 def spool(i, link):
     """Packets wait in the spool of an instance whose Kafka is away; lists its files."""
     i.configure(kafka_broker='127.0.0.1:1')
@@ -244,7 +235,8 @@ def test_lists_of_packages_and_versions_agree():
             return f.read()
 
     def libraries(text):
-        return set(re.findall(r'\b[\w.-]+-dev\b', text)) - {'libc6-dev'}
+        always = re.sub(r'\S+ <pkg\.pycapa\.\w+>', '', text)
+        return set(re.findall(r'\b[\w.-]+-dev\b', always)) - {'libc6-dev'}
     readme = libraries(readme_commands('Without a package'))
     assert readme == libraries(read('debian/control').partition('Package:')[0])
     assert readme == libraries(re.search(r'packages_build=\((.*?)\)', read('tests/lib/packages'),
