@@ -186,12 +186,12 @@ def real_time(bench):
 
 # ---- bytes ----
 
-def made_up(path, content, count):
+def made_up(path, content, count, flows=FLOWS):
     """A savefile of packets of 385 bytes: words, as of logs and names; or random bytes."""
     rng = random.Random(1)
     with open(__file__) as f:
         text = ' '.join(rng.choices(f.read().split(), k=200000)).encode()
-    packets = captures.sample(count, size=385, flows=FLOWS)
+    packets = captures.sample(count, size=385, flows=flows)
     for i, p in enumerate(packets):
         at = rng.randrange(len(text) - 335)
         tail = rng.randbytes(335) if content == 'random' else text[at:at + 335]

@@ -307,5 +307,6 @@ def test_install_into_a_destdir(tmp_path):
                  'share/doc/pycapa/examples/example.cfg',
                  'share/doc/pycapa/examples/fanout.cfg',
                  'share/doc/pycapa/examples/recorder.cfg',
-                 'share/doc/pycapa/security.md', 'share/doc/pycapa/spool.md'):
+                 'share/doc/pycapa/security.md', 'share/doc/pycapa/sizing.md',
+                 'share/doc/pycapa/spool.md'):
         assert f'usr/{name}' in files, sorted(files)

@@ -54,3 +54,23 @@ def state(samples):
              if name.startswith('pycapa_state{') and value == 1]
     assert len(found) == 1, found
     return re.search('"(.*)"', found[0]).group(1)
+
+
+def quantile(samples, family, q, since=None):
+    """
+    As Prometheus' histogram_quantile(): within the class that holds it, by its share; of all, or
+    since an earlier scrape.
+    """
+    classes = []
+    for name, value in samples.items():
+        bound = re.match(re.escape(family) + r'_bucket\{le="([^"]+)"\}$', name)
+        if bound:
+            classes.append((float(bound[1]), value - (since or {}).get(name, 0)))
+    classes.sort()
+    rank, low, below = q * classes[-1][1], 0, 0
+    for bound, count in classes:
+        if count >= rank and count > below:
+            share = (rank - below) / (count - below)
+            return low if bound == float('inf') else low + (bound - low) * share
+        low, below = bound, count
+    return 0
