@@ -281,6 +281,7 @@ void producer_replace(struct producer *p, const struct config *cfg, struct outcl
 		p->replacing = true;
 		p->replaced = ev_now(p->opt.loop);
 		p->give_up = p->replaced + REPLACE_WAIT_S;
+		p->lost_until = p->replaced + REPLACE_LOST_S;
 		p->seen = p->counters.delivered;
 		outclient_send_open(p->client);
 		kafka_flush_start(outclient_kafka(p->client));

@@ -871,6 +871,24 @@ static void a_reload_waits_for_a_client_that_recovers(void **state)
 	assert_int_equal(counters(p).doubled, 0);
 }
 
+/* Where the next client gets through before the first look. */
+static void a_reload_waits_for_a_client_that_comes_back_later(void **state)
+{
+	struct producer *p = *state;
+
+	replace_in_outage(p);
+	world.connected = false;
+	world.next_connected = true;
+	tick(p, 0.2);
+	tick(p, 29);
+	assert_int_equal(world.purges, 0);
+	world.connected = true;
+	report(p, 1, 2, 0);
+	tick(p, 0);
+	assert_int_equal(p->state, RUNNING);
+	assert_int_equal(counters(p).doubled, 0);
+}
+
 /* The connection stays, and nothing is answered. */
 static void a_reload_waits_for_a_broker_that_hangs(void **state)
 {
@@ -1187,6 +1205,7 @@ int main(void)
 		CASE(a_reload_takes_back_the_queue_of_a_client_that_is_well),
 		CASE(a_reload_waits_for_a_client_that_may_recover),
 		CASE(a_reload_waits_for_a_client_that_recovers),
+		CASE(a_reload_waits_for_a_client_that_comes_back_later),
 		CASE(a_reload_waits_for_a_broker_that_hangs),
 		CASE(a_reload_waits_for_the_next_client_to_connect),
 		CASE(a_reload_of_the_brokers_waits_for_none),
