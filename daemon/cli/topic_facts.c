@@ -37,24 +37,33 @@ static void estimate(struct topic_facts *f)
 	}
 }
 
-/* What a part of the sample is of as many offsets. */
-static uint64_t part_of(uint64_t n, const struct survey_part *part, int64_t offsets)
+/* Packets and blocks. */
+static bool is_mixed(const struct survey_partition *p)
 {
-	return part->records ? scale(n, (uint64_t)offsets, part->records) : 0;
+	bool mixed = false;
+
+	for (size_t i = 1; i < p->n_parts; i++)
+		mixed |= survey_part_is_packets(&p->parts[i]) !=
+			 survey_part_is_packets(&p->parts[0]);
+	return mixed;
 }
 
-/* Where the kind of records turns, each kind is reckoned by itself. */
+/* Where the kind of records turns, each part is reckoned by itself. */
 static void estimate_parts(struct topic_facts *f, const struct survey_partition *p)
 {
-	int64_t early = p->turn - p->begin, late = p->end - p->turn;
-
-	if (!p->turn)
+	if (!is_mixed(p))
 		return;
-	f->packets = part_of(p->early.packets, &p->early, early) +
-		     part_of(p->late.packets, &p->late, late);
-	f->size =
-		part_of(p->early.bytes, &p->early, early) + part_of(p->late.bytes, &p->late, late);
+	f->packets = f->size = 0;
 	f->about_packets = true;
+	for (size_t i = 0; i < p->n_parts; i++) {
+		const struct survey_part *part = &p->parts[i];
+		int64_t end = i + 1 < p->n_parts ? p->parts[i + 1].begin : p->end;
+
+		if (part->records == 0)
+			continue;
+		f->packets += scale(part->packets, (uint64_t)(end - part->begin), part->records);
+		f->size += scale(part->bytes, (uint64_t)(end - part->begin), part->records);
+	}
 }
 
 void topic_facts_of_partition(struct topic_facts *f, const struct survey_partition *p)

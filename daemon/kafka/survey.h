@@ -11,22 +11,29 @@
 
 #include "kafka/record_sample.h"
 
-/* What some of the records that were looked at hold. */
+#define SURVEY_PARTS 5
+
+/* Records from an offset on, up to the next part, and what those that were looked at hold. */
 struct survey_part {
+	int64_t begin;
 	uint64_t records, packets, bytes;
 };
+
+/* Or of blocks. */
+static inline bool survey_part_is_packets(const struct survey_part *p)
+{
+	return p->packets <= p->records;
+}
 
 struct survey_partition {
 	int32_t id, leader;      /* leader: a broker's id, -1: none */
 	rd_kafka_resp_err_t err; /* why the offsets are not known */
 	int64_t begin, end; /* what can be read now: offsets from begin, up to but without end */
 	struct record_sample sample;
-	/*
-	 * Where its beginning and its end are of different kinds, packets and blocks: about the
-	 * first offset of the later kind, and what the sample has of each. 0: all is of one kind.
-	 */
-	int64_t turn;
-	struct survey_part early, late;
+	/* Of the sample; one of packets begins about where blocks before it end, or the other way
+	 * round. */
+	struct survey_part parts[SURVEY_PARTS];
+	size_t n_parts;
 	rd_kafka_resp_err_t sample_err; /* why the sample is not complete */
 	bool again;                     /* private: to be asked about (again) */
 	bool gaps; /* not every offset is a record: the sample, or the topic's settings, tell */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A window of partitions is read at a time, in one queue: each from its first record, and after a
- * few of them from a few before its end. A batch comes whole, so each costs one or two of them.
- * Where those hold packets and blocks, a record in the middle, and in the middle of what is then
- * left, tells where the one kind turned into the other.
+ * A window of partitions is read at a time, in one queue: each from its first record, after a few
+ * of them from some places between, and from a few before its end. A batch comes whole, so each
+ * place costs one or two of them. Where one place has packets and the next one blocks, a record in
+ * the middle, and in the middle of what is then left, tells where the one kind turned into the
+ * other.
  *
  * What is left in the queue of before a jump, or of a partition that was stopped, librdkafka drops;
- * what it may let through has an offset below the one that is waited for.
+ * what it may let through of before a jump forward has an offset below the one that is waited for,
+ * or is what is waited for.
  */
 #include "kafka/survey_reader.h"
 
@@ -17,23 +19,29 @@
 #include "base/thread.h"
 
 #define RECORDS 32 /* of a partition's beginning, and of its end */
+#define BETWEEN 8  /* of each place between */
+#define LAST    (SURVEY_PARTS - 1)
 #define WINDOW  128
 #define BATCH   256
 #define WAIT_MS 100
 #define STRAYS  (2 * BATCH) /* of before a jump: more than are at hand */
 
-/* The turn is looked for to this part of a partition. */
+/* A turn is looked for to this part of a partition. */
 #define PRECISION 256
 
-/* One partition on its way: WAITS, HEAD, perhaps TAIL, perhaps TURN, ENDED. */
-enum phase { WAITS, HEAD, TAIL, TURN, ENDED };
+/* One partition on its way: WAITS, SAMPLE for each place, perhaps TURN between two, ENDED. */
+enum phase { WAITS, SAMPLE, TURN, ENDED };
 
 struct reading {
 	struct survey_partition *p;
 	enum phase phase;
-	int64_t next; /* the least offset that may come now */
-	int64_t left; /* records of this phase */
-	/* TURN: it lies between these; what is at `after` and beyond is of before a jump. */
+	int place;              /* SAMPLE: 0 to LAST */
+	int64_t next;           /* the least offset that may come now */
+	int64_t left;           /* records of this place */
+	int64_t ends[LAST + 1]; /* of each part: behind what was looked at */
+	/* TURN, of a part into the next: it lies between these; what is at `after` and beyond is of
+	 * before a jump. */
+	size_t part;
 	int64_t before, after;
 	unsigned int strays; /* of those */
 };
@@ -52,6 +60,7 @@ struct reader {
 	size_t n;
 	size_t turn, next_topic; /* the next to begin: partition number `turn` of that topic */
 	size_t open;             /* begun and not ended */
+	int step;                /* from place to place: fewer, where there are many partitions */
 	bool all_begun;
 };
 
@@ -85,9 +94,10 @@ static void begin_reading(struct reader *r, struct topic_reading *t, struct read
 		p->sample_err = rd_kafka_last_error();
 		return;
 	}
-	rd->phase = HEAD;
-	rd->next = p->begin;
-	/* With so few there is no tail apart. */
+	rd->phase = SAMPLE;
+	rd->next = p->parts[0].begin = p->begin;
+	p->n_parts = 1;
+	/* With so few they are all read. */
 	rd->left = there <= 2L * RECORDS ? there : RECORDS;
 	r->open++;
 }
@@ -140,34 +150,41 @@ static struct reading *find_reading(const struct topic_reading *t, int32_t parti
 	return bsearch(&partition, t->readings, t->n, sizeof(*t->readings), compare_ids);
 }
 
-/* Jumps to the middle of what is left; or that is little enough. */
-static void halve(struct reader *r, struct topic_reading *t, struct reading *rd)
+static void jump(struct reader *r, struct topic_reading *t, struct reading *rd, int64_t to)
 {
-	struct survey_partition *p = rd->p;
-
-	if (rd->after - rd->before <= (p->end - p->begin) / PRECISION + 1) {
-		p->turn = rd->after;
-		end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
-		return;
-	}
-	rd->phase = TURN;
-	rd->strays = 0;
-	rd->next = rd->before + (rd->after - rd->before) / 2;
-	if (rd_kafka_seek(t->rkt, p->id, rd->next, 0))
+	rd->next = to;
+	if (rd_kafka_seek(t->rkt, rd->p->id, to, 0))
 		end_reading(r, t, rd, rd_kafka_last_error());
 }
 
-static bool is_packets(const struct survey_part *part)
+/* Whether a part and the next are of two kinds; where offsets are missing that stays so. */
+static bool is_turn(const struct survey_partition *p, size_t part)
 {
-	return part->packets <= part->records;
+	return !p->gaps && survey_part_is_packets(&p->parts[part]) !=
+				   survey_part_is_packets(&p->parts[part + 1]);
 }
 
-/* Head and tail are known, and what lies between is not; where offsets are missing it stays so. */
-static bool has_turn(const struct reading *rd)
+/* Jumps to the middle of what is left, until that is little enough; then to the next turn. */
+static void find_turns(struct reader *r, struct topic_reading *t, struct reading *rd)
 {
-	const struct survey_partition *p = rd->p;
+	struct survey_partition *p = rd->p;
 
-	return rd->before < rd->after && !p->gaps && is_packets(&p->early) != is_packets(&p->late);
+	for (; rd->part + 1 < p->n_parts; rd->part++) {
+		if (rd->phase != TURN) {
+			rd->before = rd->ends[rd->part];
+			rd->after = p->parts[rd->part + 1].begin;
+		}
+		rd->phase = TURN;
+		if (is_turn(p, rd->part) &&
+		    rd->after - rd->before > (p->end - p->begin) / PRECISION + 1) {
+			rd->strays = 0;
+			jump(r, t, rd, rd->before + (rd->after - rd->before) / 2);
+			return;
+		}
+		p->parts[rd->part + 1].begin = rd->after;
+		rd->phase = SAMPLE;
+	}
+	end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 /* One record of between: of which kind it is. */
@@ -183,56 +200,59 @@ static void take_middle(struct reader *r, struct topic_reading *t, struct readin
 		return;
 	}
 	record_sample_add(&one, msg);
-	if ((one.packets <= 1) == is_packets(&rd->p->early))
+	if ((one.packets <= 1) == survey_part_is_packets(&rd->p->parts[rd->part]))
 		rd->before = msg->offset + 1;
 	else
 		rd->after = rd->next;
 	record_sample_clear(&one);
-	halve(r, t, rd);
+	find_turns(r, t, rd);
 }
 
-static void after_head(struct reader *r, struct topic_reading *t, struct reading *rd)
+static int64_t place_of(const struct survey_partition *p, int place)
+{
+	return place == LAST ? p->end - RECORDS : p->begin + (p->end - p->begin) / LAST * place;
+}
+
+/* One is done; those between that are in another are left out. */
+static void next_place(struct reader *r, struct topic_reading *t, struct reading *rd)
 {
 	struct survey_partition *p = rd->p;
-	int64_t tail = p->end - RECORDS;
+	int64_t tail = place_of(p, LAST), at;
 
-	if (rd->phase == TAIL && has_turn(rd)) {
-		halve(r, t, rd);
+	rd->ends[p->n_parts - 1] = rd->next;
+	do {
+		rd->place += r->step;
+		at = place_of(p, rd->place);
+	} while (rd->place < LAST && (at <= rd->next || at + BETWEEN > tail));
+	if (rd->place > LAST || rd->next >= p->end) {
+		find_turns(r, t, rd);
 		return;
 	}
-	if (rd->phase == TAIL || rd->next >= p->end) {
-		end_reading(r, t, rd, RD_KAFKA_RESP_ERR_NO_ERROR);
-		return;
-	}
-	rd->phase = TAIL;
-	rd->left = RECORDS;
-	rd->before = rd->next;
-	rd->after = tail;
-	if (tail <= rd->next)
-		return; /* it goes on there */
-	rd->next = tail;
-	if (rd_kafka_seek(t->rkt, p->id, tail, 0))
-		end_reading(r, t, rd, rd_kafka_last_error());
+	rd->left = rd->place == LAST ? RECORDS : BETWEEN;
+	p->parts[p->n_parts++].begin = at > rd->next ? at : rd->next;
+	if (at > rd->next) /* else it goes on there */
+		jump(r, t, rd, at);
 }
 
 static void take_record(struct reader *r, struct topic_reading *t, struct reading *rd,
 			const rd_kafka_message_t *msg)
 {
 	struct survey_partition *p = rd->p;
-	struct survey_part *part = rd->phase == TAIL ? &p->late : &p->early;
+	struct survey_part *part = &p->parts[p->n_parts - 1];
 	uint64_t packets = p->sample.packets;
 
 	if (msg->offset < rd->next)
 		return;
 	p->gaps |= msg->offset > rd->next;
 	rd->next = msg->offset + 1;
-	if (msg->offset < p->end) /* else it came meanwhile */
+	if (msg->offset < p->end) { /* else it came meanwhile */
 		record_sample_add(&p->sample, msg);
-	part->records++;
-	part->packets += p->sample.packets - packets;
-	part->bytes += msg->key_len + msg->len;
+		part->records++;
+		part->packets += p->sample.packets - packets;
+		part->bytes += msg->key_len + msg->len;
+	}
 	if (--rd->left <= 0 || rd->next >= p->end)
-		after_head(r, t, rd);
+		next_place(r, t, rd);
 }
 
 static void take_end(struct reader *r, struct topic_reading *t, struct reading *rd,
@@ -284,6 +304,8 @@ static void read_some(struct reader *r)
 
 static bool prepare(struct reader *r, struct survey *s)
 {
+	size_t partitions = 0;
+
 	r->topics = calloc(s->n + 1, sizeof(*r->topics));
 	r->queue = rd_kafka_queue_new(r->rk);
 	if (!r->topics || !r->queue)
@@ -299,7 +321,9 @@ static bool prepare(struct reader *r, struct survey *s)
 		t->n = s->topics[i].n;
 		for (size_t j = 0; j < t->n; j++)
 			t->readings[j].p = &s->topics[i].partitions[j];
+		partitions += t->n;
 	}
+	r->step = partitions <= WINDOW ? 1 : LAST / 2;
 	r->all_begun = r->n == 0;
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the first and the last few records of partitions.
+ * Reads a few records of partitions: the first, the last, and some between.
  */
 #pragma once
 

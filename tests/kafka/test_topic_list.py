@@ -138,12 +138,14 @@ def test_blocks_count_by_their_packets(topic):
 
 
 def test_packets_and_blocks_are_reckoned_by_kind(topic):
-    sample = captures.sample(3000 + 200 * 40, size=64)
+    """Packets, blocks, and packets again."""
+    sample = captures.sample(3000 + 200 * 40 + 1000, size=64)
     topic.produce(sample[:3000])
     topic.produce_raw([captures.block_record(sample[i:i + 40]) for i in range(3000, 11000, 40)])
+    topic.produce(sample[11000:])
     row = row_of(listed(topic, topic.name), topic.name)
-    assert (row['records'], row['packets_exact'], row['error']) == (3200, False, None)
-    assert 9900 < row['packets'] < 12100
+    assert (row['records'], row['packets_exact'], row['error']) == (4200, False, None)
+    assert 10500 < row['packets'] < 13500
 
 
 def test_it_leaves_nothing_behind_and_says_at_once_what_is_not_there(own_broker, tmp_path):

@@ -29,6 +29,7 @@ struct fake_partition {
 	int64_t begin, end;
 	int64_t step; /* records lie at each so many offsets; 0: 1 */
 	int64_t turn; /* from here on they are blocks, up to it packets; 0: all are packets */
+	int64_t back; /* and from here on again what they were; 0: nowhere */
 	bool turned;  /* the other way round */
 	bool marker;  /* the last offset is no record: a transaction ended */
 	bool deleted; /* what was at the beginning, before it could be read */
@@ -265,7 +266,8 @@ int record_decode(const rd_kafka_message_t *msg, packet_fn take, void *ctx,
 {
 	const struct fake_partition *p = &((struct fake_topic *)msg->rkt)->p[msg->partition];
 	const struct packet pkt = {.time_us = T0 + (uint64_t)msg->offset};
-	bool block = p->turn && (msg->offset >= p->turn) != p->turned;
+	bool between = msg->offset >= p->turn && (!p->back || msg->offset < p->back);
+	bool block = p->turn && between != p->turned;
 
 	*why = '\0';
 	for (int i = 0; i < (block ? BLOCK : 1); i++)
@@ -350,6 +352,33 @@ static void test_packets_of_a_mixed_topic_are_reckoned_by_kind(void **state)
 	}
 }
 
+/* The beginning and the end are of one kind, and what lies between is not. */
+static void test_a_topic_that_turned_twice_is_reckoned_by_kind(void **state)
+{
+	static const struct {
+		int64_t turn, back;
+	} turns[] = {{40, 99960}, {10000, 30000}, {40000, 60000}, {60000, 99000}};
+
+	for (size_t i = 0; i < 2 * sizeof(turns) / sizeof(turns[0]); i++) {
+		struct fake_topic *t = add_topic("a", 1, 100000);
+		uint64_t between = (uint64_t)(turns[i / 2].back - turns[i / 2].turn), packets;
+		struct topic_facts f;
+
+		t->p[0].turn = 100 + turns[i / 2].turn;
+		t->p[0].back = 100 + turns[i / 2].back;
+		t->p[0].turned = i % 2;
+		packets = i % 2 ? BLOCK * (100000 - between) + between
+				: BLOCK * between + (100000 - between);
+		topic_facts_of_topic(&f, ask(NULL));
+		assert_true(f.about_packets);
+		assert_int_equal(f.err, 0);
+		assert_in_range(f.packets, packets - packets / 5, packets + packets / 5);
+		assert_in_range(t->p[0].seeks, 4, 18);
+		topic_facts_clear(&f);
+		forget(NULL);
+	}
+}
+
 static void test_the_first_and_the_last_records_are_read(void **state)
 {
 	struct fake_topic *t = add_topic("a", 1, 1000000);
@@ -363,7 +392,7 @@ static void test_the_first_and_the_last_records_are_read(void **state)
 	assert_int_equal(p->sample.last_us, T0 + 1000099);
 	assert_false(p->gaps);
 	assert_int_equal(t->p[0].starts, 1);
-	assert_int_equal(t->p[0].seeks, 1);
+	assert_int_equal(t->p[0].seeks, 4);
 	assert_in_range(p->sample.records, 10, 100);
 }
 
@@ -529,6 +558,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_packets_of_a_mixed_topic_are_reckoned_by_kind,
+					  forget),
+		cmocka_unit_test_teardown(test_a_topic_that_turned_twice_is_reckoned_by_kind,
 					  forget),
 		cmocka_unit_test_teardown(test_the_first_and_the_last_records_are_read, forget),
 		cmocka_unit_test_teardown(test_a_short_partition_is_read_once, forget),
