@@ -33,7 +33,7 @@ struct file_program {
 	char *words;
 	char **argv; /* of them, the path, NULL */
 	size_t n_words;
-	STAILQ_HEAD(, job) jobs; /* the first is the one that runs, while `pid` */
+	STAILQ_HEAD(job_list, job) jobs; /* the first is the one that runs, while `pid` */
 	size_t n;
 	uint64_t left_out;
 	pid_t pid; /* 0: none runs */
