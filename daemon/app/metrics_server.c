@@ -9,6 +9,7 @@
 
 #include "app/http_server.h"
 #include "app/metrics_file.h"
+#include "base/listen_socket.h"
 
 /* What is served of one setting. */
 struct place {
@@ -105,25 +106,20 @@ static void close_place(struct place *place, bool keep)
 static const char *advice(int place, int err)
 {
 	static const struct {
-		int place, err;
+		int err;
 		const char *text;
 	} rows[] = {
-		{LISTEN, EADDRINUSE,
-		 ": another program or instance listens there; each needs an address of its own"},
-		{LISTEN, EADDRNOTAVAIL, ": this host has no such address; 0.0.0.0 is all it has"},
-		{LISTEN, EACCES, ": take a port from 1024 on, or a folder that pycapa may write"},
-		{LISTEN, EEXIST, ": something else than a socket has this name"},
-		{LISTEN, ENOENT, ": its folder is not there"},
-		{TEXTFILE, ENOENT, ": its folder is not there"},
-		{TEXTFILE, EACCES, ": pycapa may not write its folder"},
-		{TEXTFILE, EROFS,
-		 ": in a service, ReadWritePaths= of the unit has to name its folder"},
-		{TEXTFILE, EISDIR, ": name a file in it"},
-		{TEXTFILE, EEXIST, ": something else than a file has this name"},
+		{ENOENT, ": its directory does not exist"},
+		{EACCES, ": pycapa may not write to its directory"},
+		{EROFS, ": in a service, ReadWritePaths= of the unit has to name its directory"},
+		{EISDIR, ": name a file in it"},
+		{EEXIST, ": something other than a file has this name"},
 	};
 
+	if (place == LISTEN)
+		return listen_socket_advice(err);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].place == place && rows[i].err == err)
+		if (rows[i].err == err)
 			return rows[i].text;
 	return "";
 }

@@ -30,3 +30,24 @@ int listen_socket(const struct sockaddr *addr, socklen_t len, mode_t mode, int b
 		return unix_listen(un->sun_path, SOCK_STREAM, mode, backlog);
 	return listen_tcp(addr, len, backlog);
 }
+
+const char *listen_socket_advice(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return ": another program or instance listens there; each needs an address of its "
+		       "own";
+	case EADDRNOTAVAIL:
+		return ": this host has no such address; 0.0.0.0 is all that it has";
+	case EACCES:
+		return ": use a port from 1024 on, or a directory that pycapa may write to";
+	case EROFS:
+		return ": in a service, ReadWritePaths= of the unit has to name its directory";
+	case EEXIST:
+		return ": something other than a socket has this name";
+	case ENOENT:
+		return ": its directory does not exist";
+	default:
+		return "";
+	}
+}

@@ -12,3 +12,7 @@
  * -EACCES, … or what unix_listen() says.
  */
 int listen_socket(const struct sockaddr *addr, socklen_t len, mode_t mode, int backlog);
+
+/* What to do about a positive errno of listen_socket(), as the end of a line; "": no more is known.
+ */
+const char *listen_socket_advice(int err);

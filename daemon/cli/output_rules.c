@@ -87,11 +87,11 @@ static void check_ring(struct config_builder *builder)
 	if (cfg->pretty_print && (prints_to(&limits, "-") || prints_to(&limits, "stdout")))
 		config_faults_add(builder->faults, where,
 				  "%s--pretty-print writes to standard output, where the names of "
-				  "files cannot go too: print them to a file",
+				  "files cannot go too: give printname: a file",
 				  in_file ? "ring-buffer: " : "");
 	if (!cfg->write_file)
 		config_faults_add(builder->faults, where,
-				  "a ring buffer is of files: give --write-file a file");
+				  "a ring buffer needs the name of its files: give --write-file");
 	else if (file_names_check(cfg->write_file, why, sizeof(why)) < 0)
 		config_faults_add(builder->faults, where_of(builder, "write-file"), "%s: %s",
 				  cfg->write_file, why);

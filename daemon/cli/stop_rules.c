@@ -19,14 +19,15 @@ static void check_files(struct config_builder *builder, const struct file_limits
 	const struct config *cfg = builder->cfg;
 
 	if (cfg->mode == CONFIG_MODE_PRODUCER)
-		refuse(builder, "a producer writes no files: it stops after duration: or packets:");
+		refuse(builder, "a producer writes no files: use duration: or packets:");
 	else if (limits->files && !cfg->ring_buffer)
-		refuse(builder, "files: counts those of a ring buffer: give --ring-buffer");
+		refuse(builder, "files: needs --ring-buffer, whose files it counts");
 	else if (limits->bytes && cfg->ring_buffer)
-		refuse(builder, "filesize: ends the run; for many files of that size give it to "
-				"--ring-buffer, and files: here");
+		refuse(builder,
+		       "filesize: stops a run that writes one file; with --ring-buffer, give "
+		       "filesize: there and files: here");
 	else if (limits->bytes && !cfg->write_file && (cfg->pretty_print || cfg->listen))
-		refuse(builder, "filesize: is that of a capture: give --write-file a file");
+		refuse(builder, "filesize: needs a capture to measure: give --write-file");
 }
 
 /* Packets are those of --max-packets: the smaller number counts. */

@@ -28,14 +28,16 @@ enum name {
 #define STOP_LIST  "duration:S, filesize:KB, packets:N or files:N"
 
 static const struct {
-	const char *name;
+	const char *name, *counts;
 	int64_t max;
 	bool stops; /* a run, too */
 } names[] = {
-	[DURATION] = {"duration", 366L * DAY_S, true},  [INTERVAL] = {"interval", DAY_S, false},
-	[FILESIZE] = {"filesize", 1000000000000, true}, /* a PB */
-	[PACKETS] = {"packets", INT64_MAX, true},       [FILES] = {"files", 1000000, true},
-	[NAMETIMENUM] = {"nametimenum", 2, false},
+	[DURATION] = {"duration", "seconds without a unit", 366L * DAY_S, true},
+	[INTERVAL] = {"interval", "seconds without a unit", DAY_S, false},
+	[FILESIZE] = {"filesize", "kB without a unit", 1000000000000, true}, /* a PB */
+	[PACKETS] = {"packets", "packets", INT64_MAX, true},
+	[FILES] = {"files", "files", 1000000, true},
+	[NAMETIMENUM] = {"nametimenum", NULL, 2, false},
 };
 
 /* Seconds with up to six decimals into microseconds. */
@@ -81,6 +83,25 @@ static void put(struct file_limits *out, enum name name, int64_t value)
 		out->time_first = n == 2;
 }
 
+static int refuse_value(enum name name, const char *value, char *why, size_t size)
+{
+	const char *called = names[name].name, *counts = names[name].counts;
+
+	if (name == DURATION)
+		snprintf(why, size, "%s:%s is not a number of %s, such as duration:60", called,
+			 value, counts);
+	else if (name == NAMETIMENUM)
+		snprintf(why, size, "%s:%s is neither 1, the number first, nor 2, the time first",
+			 called, value);
+	else if (names[name].max == INT64_MAX)
+		snprintf(why, size, "%s:%s is not a number of %s, 1 or more", called, value,
+			 counts);
+	else
+		snprintf(why, size, "%s:%s is not a number of %s, 1 to %lld", called, value, counts,
+			 (long long)names[name].max);
+	return -EINVAL;
+}
+
 static int take_value(struct file_limits *out, enum name name, const char *value, char *why,
 		      size_t size)
 {
@@ -94,15 +115,7 @@ static int take_value(struct file_limits *out, enum name name, const char *value
 		put(out, name, n);
 		return 0;
 	}
-	if (name == DURATION)
-		snprintf(why, size, "duration:%s is no number of seconds, such as duration:60",
-			 value);
-	else if (names[name].max == INT64_MAX)
-		snprintf(why, size, "%s:%s is no number from 1 on", names[name].name, value);
-	else
-		snprintf(why, size, "%s:%s is no number from 1 to %lld", names[name].name, value,
-			 (long long)names[name].max);
-	return -EINVAL;
+	return refuse_value(name, value, why, size);
 }
 
 static int take_word(struct file_limits *out, bool stop, const char *word, char *why, size_t size)
@@ -156,8 +169,8 @@ int file_limits_parse_ring(struct file_limits *out, const char *text, char *why,
 	if (r == 0 && text && !out->duration_us && !out->interval_s && !out->bytes &&
 	    !out->packets) {
 		snprintf(why, size,
-			 "says not when a file is full: add duration:, interval:, "
-			 "filesize: or packets:");
+			 "nothing here ends a file: add duration:, interval:, filesize: or "
+			 "packets:");
 		return -EINVAL;
 	}
 	return r;
@@ -168,7 +181,7 @@ int file_limits_parse_stop(struct file_limits *out, const char *text, char *why,
 	int r = parse(out, true, text, why, size);
 
 	if (r == 0 && text && !out->duration_us && !out->bytes && !out->packets && !out->files) {
-		snprintf(why, size, "says not when to stop: add %s", STOP_LIST);
+		snprintf(why, size, "nothing here stops the run: add %s", STOP_LIST);
 		return -EINVAL;
 	}
 	return r;

@@ -300,7 +300,7 @@ int file_program_new(struct file_program **out, const struct file_program_option
 	if (r == 0)
 		r = find(fp->argv[0]);
 	if (r < 0) {
-		log_error("cannot run %s: %s", opt->command, strerror(-r));
+		log_error("postrotate: cannot run %s: %s", opt->command, strerror(-r));
 		file_program_free(fp);
 		return r;
 	}

@@ -175,13 +175,15 @@ static int open_address(struct listening *l)
 static void log_failure(const struct listening *l, bool systemd, int err)
 {
 	if (!systemd)
-		log_error("cannot listen on %s: %s", l->opt.where, strerror(-err));
+		log_error("cannot listen on %s: %s%s", l->opt.where, strerror(-err),
+			  listen_socket_advice(-err));
 	else if (err == -ENOENT)
-		log_error("listen is systemd, and systemd has passed no socket: start the .socket "
-			  "unit of this service");
+		log_error(
+			"listen is systemd, but systemd passed no socket: start the .socket unit, "
+			"not the service");
 	else
-		log_error("the sockets that systemd has passed: %s; at most %d are taken, of "
-			  "ListenStream=, with Accept=no",
+		log_error("cannot use the sockets that systemd passed: %s; at most %d, each by "
+			  "ListenStream= with Accept=no",
 			  strerror(-err), SOCKETS_MAX);
 }
 

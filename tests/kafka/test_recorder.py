@@ -75,9 +75,9 @@ def test_a_run_stops_as_it_is_told(topic, tmp_path):
 
 
 def test_what_makes_no_files_is_refused(tmp_path):
-    for argv, why in ((('-b', 'files:3'), 'not when a file is full'),
+    for argv, why in ((('-b', 'files:3'), 'nothing here ends a file'),
                       (('-b', 'size:3'), 'is not one of duration:S'),
-                      (('-b', 'packets:3', '-w', '-'), 'is of files'),
+                      (('-b', 'packets:3', '-w', '-'), 'needs the name of its files'),
                       (('-b', 'packets:3', '-w', f'{tmp_path}/%Y/a.pcap'), 'directory')):
         argv = argv if '-w' in argv else (*argv, '-w', f'{tmp_path}/a.pcap')
         process = pycapa('-c', '-t', 'x', *argv)

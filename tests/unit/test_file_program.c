@@ -138,7 +138,7 @@ static void what_is_not_there_is_told_at_the_start(void **state)
 
 	lines_catch();
 	assert_int_equal(file_program_new(&world.program, &opt), -ENOENT);
-	assert_int_equal(lines_with("cannot run no-such-program -x: No such file"), 1);
+	assert_int_equal(lines_with("postrotate: cannot run no-such-program -x: No such f"), 1);
 	opt.command = "/etc/passwd";
 	assert_int_equal(file_program_new(&world.program, &opt), -EACCES);
 	opt.command = " ";

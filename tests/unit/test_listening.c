@@ -119,10 +119,14 @@ static void a_place_that_is_taken_is_named(void **state)
 	assert_true(other >= 0);
 	lines_catch();
 	assert_int_equal(listen_on(world.path), -EADDRINUSE);
-	snprintf(line, sizeof(line), "cannot listen on %s: Address already in use", world.path);
+	snprintf(line, sizeof(line), "cannot listen on %s: Address already in use: another",
+		 world.path);
 	assert_int_equal(lines_with(line), 1);
 	assert_int_equal(access(world.path, F_OK), 0);
 	close(other);
+	assert_int_equal(listen_on("192.0.2.1:1"), -EADDRNOTAVAIL);
+	assert_int_equal(lines_with("192.0.2.1:1: Cannot assign requested address: this host has "),
+			 1);
 }
 
 /* Without a descriptor left the loop must not spin, and they are let in when there are some. */
@@ -180,7 +184,7 @@ static void systemd_that_passes_none_is_told(void **state)
 	unsetenv("LISTEN_FDS");
 	lines_catch();
 	assert_int_equal(listen_on("systemd"), -ENOENT);
-	assert_int_equal(lines_with("systemd has passed no socket: start the .socket unit"), 1);
+	assert_int_equal(lines_with("systemd passed no socket: start the .socket unit"), 1);
 }
 
 int main(void)

@@ -289,8 +289,8 @@ static void a_place_that_is_not_to_be_had_is_explained(void **state)
 	} cases[] = {
 		{world.paths[SOCKET], NULL, -EADDRINUSE, "a: Address already in use: another"},
 		{(char[]){"192.0.2.1:1"}, NULL, -EADDRNOTAVAIL, "this host has no such address"},
-		{(char[]){"/nowhere/x"}, NULL, -ENOENT, "its folder is not there"},
-		{NULL, (char[]){"/nowhere/x"}, -ENOENT, "its folder is not there"},
+		{(char[]){"/nowhere/x"}, NULL, -ENOENT, "its directory does not exist"},
+		{NULL, (char[]){"/nowhere/x"}, -ENOENT, "its directory does not exist"},
 		{NULL, world.dir, -EISDIR, "Is a directory: name a file in it"},
 	};
 	struct metrics_server_options opt = {.loop = world.loop, .read = read_values};
