@@ -218,6 +218,9 @@ static void plan_producer(struct plan *plan, const struct user_properties *given
 	/* What follows a batch that is refused, and sent again, must not overtake it. */
 	if (is_idempotent(plan, given))
 		plan_default(plan, given, "enable.gapless.guarantee", "true");
+	/* What is longer is not copied into a request: a block goes from where it lies. */
+	if (cfg->record == CONFIG_RECORD_BLOCK)
+		plan_default(plan, given, "message.copy.max.bytes", "4096");
 	yield_backoff(plan, given);
 	yield_linger(plan, given);
 	if (user_properties_find(given, "topic.metadata.refresh.interval.ms") == NULL)

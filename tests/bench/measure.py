@@ -27,7 +27,8 @@ TOLD = 'statistics.interval.ms=600000'
 PRODUCER = ['client.id=bench', 'enable.idempotence=true', 'message.timeout.ms=0',
             'queue.buffering.max.messages=131072', 'queue.buffering.max.kbytes=98304',
             'linger.ms=5', 'socket.keepalive.enable=true', TOLD]
-BARE = {'bare': 'bare_producer', 'bare blocks': 'bare_blocks'}
+BLOCKS = ['message.copy.max.bytes=4096']
+BARE = {'bare': ('bare_producer', PRODUCER), 'bare blocks': ('bare_blocks', PRODUCER + BLOCKS)}
 CONSUMER = ['group.id=bench', 'fetch.wait.max.ms=100', 'queued.max.messages.kbytes=65536']
 
 
@@ -50,8 +51,9 @@ class Bench:
         """
         interface = (pair or self.pair).inside
         if kind in BARE:
-            return [self.bare(BARE[kind]), interface, self.broker.bootstrap, topic, count,
-                    self.flows, *PRODUCER]
+            program, properties = BARE[kind]
+            return [self.bare(program), interface, self.broker.bootstrap, topic, count,
+                    self.flows, *properties]
         argv = ['--record', 'block'] if kind == 'block' else ['--partition', kind]
         return [BINARY, '-p', '-i', interface, '-k', self.broker.bootstrap, '-t', topic,
                 '-m', count, *argv, *more]

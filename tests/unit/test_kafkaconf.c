@@ -98,6 +98,11 @@ static void test_values_in_force(void **state)
 		{"kafka-config = (\"message.send.max.retries=00\");", "enable.idempotence",
 		 "false"},
 		{"kafka-config = (\"queuing.strategy= FIFO\");", "enable.idempotence", "true"},
+		/* A block goes from where it lies, and is not copied into a request. */
+		{"", "message.copy.max.bytes", "65535"},
+		{"record = \"block\";", "message.copy.max.bytes", "4096"},
+		{"record = \"block\"; kafka-config = (\"message.copy.max.bytes=9\");",
+		 "message.copy.max.bytes", "9"},
 		{CONSUMER, "group.id", "pycapa"},
 		{CONSUMER "kafka-config = (\"group.id=g\");", "group.id", "g"},
 		{CONSUMER, "enable.auto.offset.store", "false"},
