@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests/bench/figures measures of block records: one function a figure."""
+import collections
 import glob
 import os
 import random
@@ -9,7 +10,7 @@ import time
 from harness import captures, traffic, wait
 from harness.daemon import BINARY, environment
 from harness.proc import Process, run
-from measure import (FLOWS, PACE, PRODUCER, SIZES, finish, latency_of, produce_paced,
+from measure import (FLOWS, PACE, PRODUCER, SIZES, callgrind, finish, latency_of, produce_paced,
                      produce_watched)
 
 BLOCK_TIME = RETIRE = 20  # ms, as pycapa has them
@@ -48,6 +49,17 @@ def paced(bench):
             for kind, values in produce_paced(bench, list(us), size).items():
                 us[kind] += values
         add_ratio(bench, us, 'block', 'bare', f'{size} bytes, {PACE}/s', 0.80)
+
+
+def instructions(bench):
+    """As measure.instructions() counts them; at its rate a block holds some 30 packets."""
+    for size in (64, 1500):
+        for kind in ('bare blocks', 'block'):
+            runs = [callgrind(bench, kind, count, size) for count in (4000, 24000)]
+            whole, capturing, _ = ((b - a) / 20000 for a, b in zip(*runs))
+            bench.add(f'instructions, {kind}, {size} bytes', [whole], 'a packet')
+            bench.add(f'instructions, {kind}, capturing thread, {size} bytes', [capturing],
+                      'a packet')
 
 
 # ---- consumers ----
@@ -140,12 +152,50 @@ def lost_by_tcpdump(bench, cores, count, pps, size):
         os.unlink(path)
 
 
-def lost_by(bench, cores, kind, count, pps, size):
+def threads(process):
+    """CPU seconds of its threads so far, by what they are called."""
+    seconds = collections.Counter()
+    for task in glob.glob(f'/proc/{process.pid}/task/*'):
+        try:
+            with open(f'{task}/comm') as comm, open(f'{task}/schedstat') as stat:
+                name = re.sub(r'[-#:/]?[0-9]+.*', '', comm.read().strip())
+                seconds[name] += int(stat.read().split()[0]) / 1e9
+        except OSError:  # it has ended
+            pass
+    return seconds
+
+
+class Shares:
+    """What the threads of the producer and of the broker had of their core, while it lasted."""
+
+    def __init__(self, bench, producer):
+        self.processes = {'pycapa': producer, 'broker': bench.broker.process}
+
+    def __enter__(self):
+        self.start = time.monotonic()
+        self.before = {name: threads(p) for name, p in self.processes.items()}
+        return self
+
+    def __exit__(self, *_):
+        wall = time.monotonic() - self.start
+        self.of = {(name, thread): (seconds - self.before[name][thread]) / wall
+                   for name, p in self.processes.items() for thread, seconds in threads(p).items()}
+
+    def add(self, bench, where):
+        for (name, thread), share in sorted(self.of.items(), key=lambda s: -s[1]):
+            if share >= 0.01:
+                bench.add(f'share of the core, {where}, {name}: {thread}', [share])
+
+
+def lost_by(bench, cores, kind, count, pps, size, show=''):
     """Packets that did not come to Kafka."""
     topic = bench.topic()
     p = bench.start_producer(bench.producer_argv(kind, topic, 0, '--stats-interval', '0'))
     try:
-        rate = cores.send(count, pps, size)
+        with Shares(bench, p) as shares:
+            rate = cores.send(count, pps, size)
+        if show:
+            shares.add(bench, show)
         assert p.stop() == 0, p.describe()
         delivered = int(re.search(r"'(\d+)' packet\(s\) out", p.stderr).group(1))
     finally:
@@ -173,7 +223,8 @@ def real_time(bench):
             bench.add(f'tcpdump without loss beside the generator in real time, {size} bytes',
                       [most], 'packets/s')
             for kind in ('block', 'flow'):
-                missing = lost_by(bench, cores, kind, pps * 2, pps, size)[0]
+                missing = lost_by(bench, cores, kind, pps * 2, pps, size,
+                                  f'{kind}, {size} bytes')[0]
                 bench.add(f'lost there, of {pps * 2}, {kind}', [missing],
                           bar=0 if kind == 'block' else None)
                 rate = most
@@ -233,5 +284,6 @@ def compression(bench):
                 bench.add(f"broker's CPU, {where}", broker, 'us/packet')
 
 
-FIGURES = {'blocks': producer, 'blocks_paced': paced, 'blocks_consumer': consumer,
-           'blocks_latency': latency, 'blocks_rate': real_time, 'blocks_disk': compression}
+FIGURES = {'blocks': producer, 'blocks_paced': paced, 'blocks_instructions': instructions,
+           'blocks_consumer': consumer, 'blocks_latency': latency, 'blocks_rate': real_time,
+           'blocks_disk': compression}
