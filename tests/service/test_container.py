@@ -79,49 +79,51 @@ def status_of(pid):
         return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
 
 
-class Resolver(socketserver.ThreadingTCPServer):
-    """A name server that answers with 127.0.0.1, by TCP alone: by UDP it says that this is so."""
+TRUNCATED = 0x200
+
+
+def dns_answer(query, flags, address=None):
+    """The answer to a query of one name: the address, where it asks for one of IPv4."""
+    end = query.index(b'\0', 12) + 5
+    kind = struct.unpack('!H', query[end - 4:end - 2])[0]
+    records = (b'\xc0\x0c' + struct.pack('!HHIH', 1, 1, 1, 4) + socket.inet_aton(address)
+               if address and kind == 1 else b'')
+    return (query[:2] + struct.pack('!HHHHH', 0x8180 | flags, 1, 1 if records else 0, 0, 0) +
+            query[12:end] + records)
+
+
+class ByUdp(socketserver.UDPServer):
+    """A name server that sends everybody to its TCP port."""
+
+    def finish_request(self, request, client_address):
+        query, sending = request
+        sending.sendto(dns_answer(query, TRUNCATED), client_address)
+
+
+class ByTcp(socketserver.ThreadingTCPServer):
+    """There, each name is 127.0.0.1."""
     allow_reuse_address = daemon_threads = True
-
-    def __init__(self, address):
-        super().__init__((address, 53), None)
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((address, 53))
-        self.asked = []
-        for target in (self.serve_forever, self.refer):
-            threading.Thread(target=target, daemon=True).start()
-
-    @staticmethod
-    def answer(query, flags, address=None):
-        end = query.index(b'\0', 12) + 5
-        kind = struct.unpack('!H', query[end - 4:end - 2])[0]
-        records = (b'\xc0\x0c' + struct.pack('!HHIH', 1, 1, 1, 4) + socket.inet_aton(address)
-                   if address and kind == 1 else b'')
-        return (query[:2] + struct.pack('!HHHHH', 0x8180 | flags, 1, 1 if records else 0, 0, 0) +
-                query[12:end] + records)
-
-    def refer(self):
-        while True:
-            query, sender = self.udp.recvfrom(4096)
-            self.udp.sendto(self.answer(query, 0x200), sender)
+    asked = b''
 
     def finish_request(self, request, client_address):
         stream = request.makefile('rwb')
         while size := stream.read(2):
             query = stream.read(struct.unpack('!H', size)[0])
-            self.asked.append(query)
-            reply = self.answer(query, 0, '127.0.0.1')
+            self.asked += query
+            reply = dns_answer(query, 0, '127.0.0.1')
             stream.write(struct.pack('!H', len(reply)) + reply)
             stream.flush()
 
 
 @pytest.fixture
-def resolver():
-    """(its resolv.conf, what it was asked by TCP)"""
-    address = f'127.53.{os.getpid() % 250}.{1 + os.getpid() // 250 % 250}'
-    with Resolver(address) as server:
-        yield f'nameserver {address}\noptions timeout:2 attempts:2\n', server.asked
-        server.shutdown()
+def name_server():
+    address = f'127.53.{os.getpid() % 250}.{1 + os.getpid() // 250 % 250}', 53
+    with ByUdp(address, None) as udp, ByTcp(address, None) as tcp:
+        for server in (udp, tcp):
+            threading.Thread(target=server.serve_forever, args=(.05,), daemon=True).start()
+        yield tcp
+        for server in (udp, tcp):
+            server.shutdown()
 
 
 def test_the_image_is_small_and_whole(image):
@@ -158,7 +160,8 @@ def test_a_sensor_captures_and_drains(start, pair, broker, topic, tmp_path):
     assert f"'{sent}' packet(s) in, '{sent}' packet(s) out" in messages(sensor)
 
 
-def test_a_container_sends_what_the_last_one_spooled(start, pair, broker, topic, resolver, tmp_path):
+def test_a_container_sends_what_the_last_one_spooled(start, pair, broker, topic, name_server,
+                                                     tmp_path):
     """The second one finds the broker by its name, and is told to reload."""
     port, away = free_port(), free_port()
     spool = tmp_path / 'spool'
@@ -170,14 +173,14 @@ def test_a_container_sends_what_the_last_one_spooled(start, pair, broker, topic,
     assert first.terminate() == 0, first.describe()
     assert [os.stat(path).st_mode & 0o777 for path in spool.glob('*.pcapng')] == [0o600]
 
-    text, asked = resolver
-    (tmp_path / 'resolv.conf').write_text(text)
+    (tmp_path / 'resolv.conf').write_text(f'nameserver {name_server.server_address[0]}\n'
+                                          'options timeout:2 attempts:2\n')
     port_of_kafka = broker.bootstrap.split(':')[1]
     second = start(container.Sensor, spool, tmp_path / 'resolv.conf',
                    kafka_broker=f'kafka.kafka.svc:{port_of_kafka}', **settings)
     wait_ready(second, port)
     topic.wait_count(3000)
-    assert any(b'\5kafka\5kafka\3svc\0' in query for query in asked)
+    assert b'\5kafka\5kafka\3svc\0' in name_server.asked
     assert second.exec('/usr/bin/pycapa', '--reload', 'sensor').returncode == 0
     traffic.send(pair, 1000, 5000, first=3000)
     assert second.terminate() == 0, second.describe()
