@@ -110,6 +110,8 @@ def test_a_recorder_that_is_killed_goes_on_behind_its_last_file(topic, consumer,
     wait.until(lambda: topic.group_offsets(group, [0]) == {0: 20} and is_writing(out, 3), 30,
                first.describe)
     assert recorded(out) == list(range(20))
+    # Nor does the clock commit what is in the open file.
+    wait.stays(lambda: topic.group_offsets(group, [0]) == {0: 20}, 1.5, first.describe)
     first.kill()
     second = recorder(consumer, topic, out, *argv)
     second.wait_line(r'removed .*/\.a_00003_.* its packets are read again', 30)
