@@ -279,23 +279,25 @@ static const struct setting table[] = {
 	 .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "nowhere",
 	 .check = listen_address_or_systemd_check,
 	 .once = "one run listens on one address; a .socket unit can have several",
-	 .help = "Send the capture to every client that connects here (pcap over IP), instead of "
-		 "to standard output: 127.0.0.1:57012, [::1]:57012, or the path of a UNIX socket. "
-		 "A port alone is that of 127.0.0.1; systemd is the socket of the service's "
-		 ".socket unit. Nothing is encrypted, and nobody is asked who they are."},
+	 .help = "Serve the capture to every client that connects to this address (pcap over "
+		 "IP), instead of writing it to standard output: 127.0.0.1:57012, [::1]:57012, "
+		 "or the path of a UNIX socket. A port alone listens on 127.0.0.1; systemd takes "
+		 "the socket of the service's .socket unit. There is no encryption and no "
+		 "authentication."},
 	{.name = "ring-buffer", .short_name = "b", .metavar = "LIMIT", FIELD(ring_buffer, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1,
 	 .shown = "one file", .joined = true,
-	 .help = "Write many files instead of one, and go on to the next after duration:SECONDS, "
-		 "filesize:KB, packets:N, or at each interval:SECONDS of the day; files:N keeps "
-		 "the last N. Repeat the option for several limits."},
+	 .help = "Write a series of files. Start the next one after duration:SECONDS, "
+		 "filesize:KB or packets:N, or at each multiple of interval:SECONDS since "
+		 "midnight; files:N keeps the newest N. Repeat the option to combine limits."},
 	{.name = "disk-full", .metavar = "ACTION", FIELD(disk_full, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "wait", .choices = disk_fulls,
-	 .help = "With --ring-buffer, on a full disk: wait for space, or remove the oldest files."},
+	 .help = "With --ring-buffer, when the disk is full: wait for space, or remove the "
+		 "oldest files."},
 	{.name = "postrotate", .short_name = "z", .metavar = "COMMAND", FIELD(postrotate, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "none",
 	 .once = "one command is run on each file",
-	 .help = "With --ring-buffer: run COMMAND on each file that is complete, its path as the "
+	 .help = "With --ring-buffer: run COMMAND on each complete file, with its path as the "
 		 "last argument."},
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
@@ -317,9 +319,8 @@ static const struct setting table[] = {
 		 "them, a consumer writes them."},
 	{.name = "autostop", .short_name = "a", .metavar = "LIMIT", FIELD(autostop, STRING), IN_RUN,
 	 .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "no limit", .joined = true,
-	 .help = "Stop after duration:SECONDS or packets:N; a consumer also when its file has "
-		 "filesize:KB, or after files:N of --ring-buffer. Repeat the option for several "
-		 "limits."},
+	 .help = "Stop after duration:SECONDS or packets:N; a consumer also after filesize:KB "
+		 "or, of a series of files, after files:N. Repeat the option to combine limits."},
 	{.name = "max-packets", .short_name = "m", .metavar = "N", FIELD(max_packets, INTEGER),
 	 IN_RUN, .change = CONFIG_CHANGE_NOW, .initial = "0", .max = INT64_MAX, .old = true,
 	 .help = "Stop after this many packets; 0 means no limit."},
@@ -335,12 +336,12 @@ static const struct setting table[] = {
 	 .help = "Minimum severity to log."},
 	{.name = "log-format", .metavar = "FORMAT", FIELD(log_format, ENUM), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "text", .choices = log_formats,
-	 .help = "How log lines are written to standard error: as text, or as one JSON object a "
-		 "line, with the time and the fields of the journal. The journal itself gets the "
-		 "same either way."},
+	 .help = "Format of the log on standard error: text, or json for one JSON object a line, "
+		 "with the time and the journal's fields. What goes to the journal does not "
+		 "change."},
 	{.name = "log-time", FIELD(log_time, BOOL), IN_RUN, .change = CONFIG_CHANGE_NOW,
 	 .initial = "false",
-	 .help = "Put the time before each log line of text: RFC 3339, in UTC."},
+	 .help = "Start each log line of text with the time in UTC (RFC 3339)."},
 	{.name = "stats-interval", .metavar = "TIME", TIME(stats_interval_ms, "s", SECOND), IN_RUN,
 	 .change = CONFIG_CHANGE_NOW, .initial = "1m", .max = DAY,
 	 .help = "How often to log the counters; 0 means never."},

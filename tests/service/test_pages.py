@@ -96,7 +96,7 @@ def test_example_has_every_key_with_help_range_and_reload():
                'read-file, exit-at-end, autostop, max-packets, from or to',
                'unless -o': 'unless kafka-offset', 'as -e does': 'as exit-at-end does',
                'With --': 'With ',
-               'Repeat the option for several limits': 'Several limits stand in one string'}
+               'Repeat the option to combine limits': 'Combine limits in one string'}
     for key in settings():
         if key['scope'] == 'option':
             continue
