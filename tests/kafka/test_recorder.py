@@ -2,6 +2,7 @@
 """A capture as many files (--ring-buffer): what other programs find, while it is written and after."""
 import os
 import re
+import signal
 
 import pytest
 
@@ -141,3 +142,28 @@ def test_recorders_of_a_group_hand_over_without_a_hole(make_topic, consumer, tmp
     assert second.stop() == 0 and first.stop() == 0, second.describe()
     assert sorted(recorded(one) + recorded(two)) == list(range(400))
     assert recorded(two)
+
+
+def test_a_reload_with_a_new_client_goes_on_in_the_open_file(topic, spawn, tmp_path):
+    """What the old client took, and is in no file that has its name yet, the new one commits."""
+    out, group, path = tmp_path / 'files', f'group-{topic.name}', tmp_path / 'recorder.cfg'
+    out.mkdir()
+
+    def configure(milliseconds):
+        path.write_text(f'mode = "consumer"; kafka-broker = "{topic.broker.bootstrap}";\n'
+                        f'kafka-topic = "{topic.name}"; kafka-offset = "stored";\n'
+                        f'write-file = "{out}/a.pcapng"; ring-buffer = "packets:10";\n'
+                        f'kafka-config = ("group.id={group}", '
+                        f'"fetch.wait.max.ms={milliseconds}");\n')
+    configure(100)
+    process = spawn('-C', path)
+    topic.produce(captures.sample(25, size=100))
+    wait.until(lambda: len(recorded(out)) == 20 and is_writing(out, 3), 30, process.describe)
+    configure(101)
+    process.send_signal(signal.SIGHUP)
+    process.wait_line('Reloaded', 30)
+    topic.produce(captures.sample(35, size=100)[25:])
+    wait.until(lambda: len(recorded(out)) == 30, 60, process.describe)
+    assert process.stop() == 0, process.describe()
+    assert recorded(out) == list(range(35))
+    assert topic.group_offsets(group, [0]) == {0: 35}
