@@ -38,7 +38,7 @@ const char *listen_socket_advice(int err)
 		return ": another program or instance listens there; each needs an address of its "
 		       "own";
 	case EADDRNOTAVAIL:
-		return ": this host has no such address; 0.0.0.0 is all that it has";
+		return ": this host has no such address; 0.0.0.0 stands for all that it has";
 	case EACCES:
 		return ": use a port from 1024 on, or a directory that pycapa may write to";
 	case EROFS:
