@@ -142,8 +142,9 @@ def test_any_leaves_out_our_own_connections(topic, pair, spawn):
 
 def test_reloads_between_them_lose_and_double_nothing(topic, pair, spawn, tmp_path):
     path = tmp_path / 'instance.cfg'
+    # In immediate mode each packet takes as much of the ring as the largest may.
     keys = {'interface': f'"{pair.inside}"', 'kafka-broker': f'"{topic.broker.bootstrap}"',
-            'kafka-topic': f'"{topic.name}"'}
+            'kafka-topic': f'"{topic.name}"', 'snaplen': '2048'}
 
     def write(**more):
         path.write_text(''.join(f'{k} = {v};\n' for k, v in {**keys, **more}.items()))
