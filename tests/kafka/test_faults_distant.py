@@ -2,7 +2,6 @@
 """A broker far away refuses batches while others are on their way to it: the order holds."""
 import os
 import signal
-import struct
 import time
 
 import pytest
@@ -214,13 +213,14 @@ def test_first_packet_refused_for_a_moment(distant_broker, pair, spawn, tmp_path
     first = Firsts(distant_broker, spawn)
     process = first.capture(pair, True)
     packet = captures.udp(0, 200, 1)[26:]
-    answer = first.topic.name.encode() + struct.pack('!II', 1, 0)
-    # A damaged record is refused with error 2.
+    # A damaged record is refused with error 2: of one partition, the first, in an answer of the
+    # older versions or of those from 9 on.
+    answers = [first.topic.name.encode() + one + bytes(4) for one in (bytes([0, 0, 0, 1]), b'\2')]
     distant_broker.proxy.swaps = {packet: packet[::-1],
-                                  answer + b'\0\x02': answer + b'\0\x06'}
+                                  **{a + b'\0\2': a + b'\0\6' for a in answers}}
     first.send(pair, tmp_path / 'first.pcap', 1, 200, 1)
     wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
-    assert distant_broker.proxy.swaps == {}
+    assert len(distant_broker.proxy.swaps) == 1, 'one of the answers'
     assert process.stop(timeout=30) == 0, process.describe()
     got = [captures.sequence(p) for r in first.topic.records()
            for p in captures.packets_in(r.value, r.headers)]

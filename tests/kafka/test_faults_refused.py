@@ -9,7 +9,7 @@ import pytest
 
 from harness import captures, faults, wait
 from harness.broker import Broker
-from harness.faults import COUNT, JAVA, OUTAGE, PARTITIONS, PPS, Trial
+from harness.faults import JAVA, OUTAGE, PARTITIONS, PPS, Trial
 from harness.witness import Topic, key_time
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures('record')]
@@ -180,10 +180,10 @@ def full_warnings(process):
 
 def fill(trial, broker):
     """An outage until the disk takes no more."""
-    trial.send()
+    trial.send(30 * PPS)
     trial.wait_flowing()
     broker.kill()
-    wait.until(lambda: full_warnings(trial.process), OUTAGE + 10, trial.process.describe)
+    wait.until(lambda: full_warnings(trial.process), 30, trial.process.describe)
 
 
 def test_disk_full_then_freed(outage_broker, pair, spawn, full_disk, queue):
@@ -225,7 +225,7 @@ def test_sigterm_while_the_disk_is_full(outage_broker, pair, spawn, full_disk, q
     trial.start('--spool-segment', '4M', '--shutdown-timeout', '2', '--buffer-size', '2M', *queue)
     fill(trial, broker)
     # What memory holds is full, too.
-    whole = trial.wait_stats(lambda s: s['dropped_kernel'] > PPS, OUTAGE + 10)
+    whole = trial.wait_stats(lambda s: s['dropped_kernel'] > PPS, 30)
     assert trial.process.stop(signal.SIGTERM) == 1, trial.process.describe()
     stats = faults.assert_ended(trial.process)
     maybe, again = faults.unanswered(trial.process), faults.sent_again(trial.process)
@@ -239,7 +239,7 @@ def test_sigterm_while_the_disk_is_full(outage_broker, pair, spawn, full_disk, q
     second = trial.wait_stats(lambda s: s['queued'] == s['spooled'] == 0, 60)
     assert trial.process.stop() == 0, trial.process.describe()
     assert second['recovered'] == stats['spooled'] + again, (stats, again, second)
-    got = faults.content(trial.topic, COUNT)
+    got = faults.content(trial.topic, trial.sent)
     # What the disk has not taken is lost, and nothing before it.
     first = whole['received'] - stats['dropped'] - stats['failed'] - PPS // 2
     assert got.counts.find(0) >= first, (got.counts.find(0), whole, stats)
