@@ -5,7 +5,7 @@
  * Without a group, all those that the look-ups find, from the offsets they give. With one, those
  * that the group assigns, from what is committed there; offsets of what was written are stored,
  * and committed by librdkafka from time to time; or, where being written does not make it safe,
- *they are committed when it is.
+ * they are committed when it is.
  *
  * What waits for librdkafka's main thread is a job: the functions here return at once, and what
  * they asked for is in force later, in the order it was asked for.
