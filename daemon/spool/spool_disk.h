@@ -26,11 +26,10 @@ void spool_disk_free(struct spool_disk *d);
 
 /* The numbers of the packets there: [first, end). Those of earlier runs, after _new(). */
 uint64_t spool_disk_first(const struct spool_disk *d);
+/* For any thread. */
 uint64_t spool_disk_end(const struct spool_disk *d);
 /* Files of earlier runs that are no spool's, or damaged at their start (logged): they stay. */
 unsigned int spool_disk_unreadable(const struct spool_disk *d);
-/* The end, for any thread: all packets below it are in files. */
-uint64_t spool_disk_written(const struct spool_disk *d);
 /* spool_sync_steps(), for any thread. */
 uint64_t spool_disk_sync_steps(const struct spool_disk *d);
 /* How many files there are, for any thread. */

@@ -35,7 +35,8 @@ struct spool_list {
 	uint64_t last_number;           /* the highest of any file there was */
 	_Atomic unsigned int files;     /* in the list, for any thread */
 	unsigned int unreadable;        /* files that are none of a spool's, or damaged */
-	uint64_t first, end;            /* packet numbers: not delivered yet, next to be written */
+	uint64_t first;                 /* number of the first packet that is not delivered yet */
+	_Atomic uint64_t end;           /* of the next to be written, for any thread */
 };
 
 /*

@@ -481,7 +481,7 @@ uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
 	while (t->flush)
 		if (!spool_patience_wait(&t->patience, &w, spool_disk_sync_steps(t->disk)))
 			break;
-	n = t->patience.hangs ? end - spool_disk_written(t->disk) : t->discarded;
+	n = t->patience.hangs ? end - spool_disk_end(t->disk) : t->discarded;
 	pthread_mutex_unlock(&t->lock);
 	return n;
 }
