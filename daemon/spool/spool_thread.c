@@ -41,14 +41,14 @@ struct spool_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t work;     /* for the thread */
 	struct spool_queue todo; /* given; the thread alone takes batches out */
-	uint64_t given_to;       /* the number after the last packet that was given */
 	uint64_t passed;         /* the loop has read all below, some of it from memory */
 	struct spool_queue ahead;
 	size_t ahead_bytes;
 	uint64_t read_to; /* all packets below are in `ahead`, or were, or are lost */
 	uint64_t told_to; /* what the loop knows of that */
 	uint64_t below;   /* all packets below are delivered */
-	bool more, flush, stop, new_limits;
+	bool news;        /* something to do has come since the thread last looked */
+	bool flush, stop, new_limits;
 	void (*release)(void *ctx);
 	void *release_ctx;
 	uint32_t new_sync_ms;
@@ -63,14 +63,19 @@ struct spool_thread {
 	struct log_limit refused_limit;
 };
 
+/* Under the lock: the thread has something to do. */
+static void wake(struct spool_thread *t)
+{
+	t->news = true;
+	pthread_cond_signal(&t->work);
+}
+
 static void note_refusal(struct spool_thread *t, int r)
 {
 	uint64_t held;
 
 	t->retry_at = thread_now_ms() + RETRY_MS;
-	if (atomic_exchange(&t->refused, true))
-		return;
-	if (!log_limit_pass(&t->refused_limit, 60, &held))
+	if (atomic_exchange(&t->refused, true) || !log_limit_pass(&t->refused_limit, 60, &held))
 		return;
 	t->refused_told = true;
 	log_write_event(LOG_LEVEL_WARN, LOG_EVENT_DROPPED, NULL, 0,
@@ -207,18 +212,22 @@ static void read_ahead(struct spool_thread *t)
 	}
 }
 
-/* Gives up what the disk does not take, at the end of a flush. How many packets. */
-static uint64_t discard(struct spool_thread *t)
+/* The end of a flush: gives up what the disk has not taken. */
+static void end_flush(struct spool_thread *t)
 {
 	uint64_t n = 0;
 	struct spool_batch *b;
 
+	spool_disk_sync(t->disk);
 	while ((b = first_to_write(t))) {
 		n += b->left;
 		drop_first(t);
 	}
 	atomic_store(&t->refused, false); /* there is nothing left that could show it */
-	return n;
+	pthread_mutex_lock(&t->lock);
+	t->discarded = n;
+	t->flush = false;
+	pthread_mutex_unlock(&t->lock);
 }
 
 /* One round: all that is to be done now. */
@@ -237,7 +246,7 @@ static void work(struct spool_thread *t, uint64_t below, uint64_t passed, bool f
 	if (!flush && thread_now_ms() >= t->reread_at)
 		read_ahead(t);
 	if (flush)
-		spool_disk_sync(t->disk);
+		end_flush(t);
 	if ((!first_to_write(t) || atomic_load(&t->refused)) &&
 	    atomic_exchange(&t->want_signal, false))
 		tell(t);
@@ -273,24 +282,16 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
-		uint64_t below = t->below, passed = t->passed, given_to = t->given_to;
-		uint64_t discarded = 0;
+		uint64_t below = t->below, passed = t->passed;
 		bool flush = t->flush;
 
-		t->more = false;
+		t->news = false;
 		pthread_mutex_unlock(&t->lock);
 		take_limits(t);
 		work(t, below, passed, flush);
-		if (flush)
-			discarded = discard(t);
 		pthread_mutex_lock(&t->lock);
-		if (flush) {
-			t->discarded = discarded;
-			t->flush = false;
-		}
 		spool_patience_step(&t->patience);
-		if (t->given_to == given_to && t->below == below && !t->more && !t->flush &&
-		    !t->new_limits && !t->stop)
+		if (!t->news)
 			wait_for_work(t);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -298,17 +299,6 @@ static void *run(void *arg)
 	if (spool_patience_end(&t->patience))
 		destroy(t);
 	return NULL;
-}
-
-static int start(struct spool_thread *t)
-{
-	int r = -pthread_mutex_init(&t->lock, NULL);
-
-	if (r == 0)
-		r = thread_cond_init(&t->work);
-	if (r == 0)
-		r = spool_patience_start(&t->patience, &t->lock, run, t);
-	return r;
 }
 
 int spool_thread_new(struct spool_thread **out, const struct spool_thread_options *opt)
@@ -325,10 +315,13 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	t->ctx = opt->ctx;
 	t->below = t->done_below = spool_disk_first(opt->disk);
 	t->read_to = t->told_to = spool_disk_first(opt->disk);
-	t->given_to = spool_disk_end(opt->disk);
 	t->on_disk = spool_disk_bytes(opt->disk);
 	t->want_readable = true;
-	r = start(t);
+	r = -pthread_mutex_init(&t->lock, NULL);
+	if (r == 0)
+		r = thread_cond_init(&t->work);
+	if (r == 0)
+		r = spool_patience_start(&t->patience, &t->lock, run, t);
 	if (r < 0) {
 		destroy(t);
 		return r;
@@ -337,26 +330,20 @@ int spool_thread_new(struct spool_thread **out, const struct spool_thread_option
 	return 0;
 }
 
-/* False: it does not end. */
-static bool stop_thread(struct spool_thread *t)
-{
-	pthread_mutex_lock(&t->lock);
-	t->stop = true;
-	t->on_event = NULL;
-	pthread_cond_signal(&t->work);
-	pthread_mutex_unlock(&t->lock);
-	return spool_patience_join(&t->patience);
-}
-
 void spool_thread_free(struct spool_thread *t, void (*release)(void *ctx), void *ctx)
 {
 	if (!t) {
 		release(ctx);
 		return;
 	}
+	pthread_mutex_lock(&t->lock);
 	t->release = release;
 	t->release_ctx = ctx;
-	if (stop_thread(t))
+	t->stop = true;
+	t->on_event = NULL;
+	wake(t);
+	pthread_mutex_unlock(&t->lock);
+	if (spool_patience_join(&t->patience))
 		destroy(t);
 }
 
@@ -365,24 +352,31 @@ void spool_thread_give(struct spool_thread *t, struct spool_batch *b, uint64_t b
 	pthread_mutex_lock(&t->lock);
 	if (b) {
 		b->left = pktbuf_count(b->packets);
-		t->given_to = spool_batch_end(b);
 		spool_queue_push(&t->todo, b);
 	}
 	t->below = below;
-	pthread_cond_signal(&t->work);
+	wake(t);
 	pthread_mutex_unlock(&t->lock);
+}
+
+/* Under the lock: the batch of this packet, when that is still to be written. */
+static const struct spool_batch *find_unwritten(const struct spool_thread *t, uint64_t packet)
+{
+	const struct spool_batch *b = t->todo.head;
+
+	if (!b || packet < b->first)
+		return NULL;
+	while (b && packet >= spool_batch_end(b))
+		b = b->next;
+	return b;
 }
 
 /* Under the lock: a copy of what is still to be written, when nothing unread is before it. */
 static struct spool_batch *copy_unwritten(struct spool_thread *t, uint64_t from)
 {
-	struct spool_batch *b = t->todo.head, *copy;
+	const struct spool_batch *b = find_unwritten(t, from);
+	struct spool_batch *copy = b ? spool_batch_copy(b, from, READ_SIZE) : NULL;
 
-	if (!b || from < b->first)
-		return NULL;
-	while (b && from >= spool_batch_end(b))
-		b = b->next;
-	copy = b ? spool_batch_copy(b, from, READ_SIZE) : NULL;
 	if (copy)
 		t->passed = spool_batch_end(copy);
 	return copy;
@@ -396,10 +390,8 @@ static struct spool_batch *take_ahead(struct spool_thread *t)
 	if (!b)
 		return NULL;
 	t->ahead_bytes -= b->bytes;
-	if (t->ahead_bytes < AHEAD_MAX / 2) {
-		t->more = true;
-		pthread_cond_signal(&t->work);
-	}
+	if (t->ahead_bytes < AHEAD_MAX / 2)
+		wake(t);
 	return b;
 }
 
@@ -425,8 +417,7 @@ bool spool_thread_has(struct spool_thread *t, uint64_t from)
 	bool has;
 
 	pthread_mutex_lock(&t->lock);
-	has = t->ahead.head || t->read_to != t->told_to ||
-	      (t->todo.head && from >= t->todo.head->first && from < t->given_to);
+	has = t->ahead.head || t->read_to != t->told_to || find_unwritten(t, from);
 	if (has)
 		atomic_store(&t->want_readable, false);
 	pthread_mutex_unlock(&t->lock);
@@ -477,7 +468,7 @@ uint64_t spool_thread_flush(struct spool_thread *t, uint64_t end)
 
 	pthread_mutex_lock(&t->lock);
 	t->flush = true;
-	pthread_cond_signal(&t->work);
+	wake(t);
 	while (t->flush)
 		if (!spool_patience_wait(&t->patience, &w, spool_disk_sync_steps(t->disk)))
 			break;
@@ -497,6 +488,6 @@ void spool_thread_set_limits(struct spool_thread *t, uint64_t segment_size, uint
 	t->new_limits = true;
 	t->new_segment_size = segment_size;
 	t->new_sync_ms = sync_ms;
-	pthread_cond_signal(&t->work);
+	wake(t);
 	pthread_mutex_unlock(&t->lock);
 }
