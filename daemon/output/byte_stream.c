@@ -16,10 +16,9 @@
 #include "base/log.h"
 #include "output/descriptor.h"
 #include "output/target.h"
+#include "output/write_buffer.h"
 
-#define BUFFER_SIZE (STREAM_LIMIT + STREAM_RECORD_MAX)
-#define RECORDS_MAX (BUFFER_SIZE / 16) /* no record is shorter than a pcap record's header */
-#define RETRY_SEC   0.1 /* how often a FIFO without a reader, or a full disk, is tried */
+#define RETRY_SEC 0.1 /* how often a FIFO without a reader, or a full disk, is tried */
 
 struct byte_stream {
 	struct ev_loop *loop;
@@ -34,15 +33,7 @@ struct byte_stream {
 	bool blocked;   /* the last write did not take all: `writable` runs */
 	bool announced; /* the caller waits for on_drained */
 
-	uint8_t *buf;
-	size_t head; /* first byte that waits */
-	size_t tail; /* one past the last */
-	size_t base; /* where in the stream buf[0] is */
-	size_t header_len;
-	uint32_t *ends;  /* where in buf each record that waits ends */
-	size_t n_ends;   /* records in buf, written ones included until the next reset */
-	size_t n_done;   /* how many of those are written */
-	uint64_t before; /* records written before those */
+	struct write_buffer buffer;
 
 	void (*on_drained)(void *ctx);
 	void (*on_closed)(void *ctx, int err);
@@ -64,106 +55,56 @@ bool byte_stream_is_stream(const struct byte_stream *sf)
 
 size_t byte_stream_waiting(const struct byte_stream *sf)
 {
-	return sf->tail - sf->head;
+	return write_buffer_waiting(&sf->buffer);
 }
 
 uint64_t byte_stream_size(const struct byte_stream *sf)
 {
-	return sf->base + sf->tail;
+	return write_buffer_put(&sf->buffer);
 }
 
 uint64_t byte_stream_written(const struct byte_stream *sf)
 {
-	return sf->before + sf->n_done;
-}
-
-/* The bytes before head are written: forget them, and the records they held. */
-static void compact(struct byte_stream *sf)
-{
-	if (sf->head == 0)
-		return;
-	memmove(sf->buf, sf->buf + sf->head, sf->tail - sf->head);
-	memmove(sf->ends, sf->ends + sf->n_done, (sf->n_ends - sf->n_done) * sizeof(*sf->ends));
-	sf->n_ends -= sf->n_done;
-	for (size_t i = 0; i < sf->n_ends; i++)
-		sf->ends[i] -= (uint32_t)sf->head;
-	sf->before += sf->n_done;
-	sf->n_done = 0;
-	sf->base += sf->head;
-	sf->tail -= sf->head;
-	sf->head = 0;
+	return write_buffer_records(&sf->buffer);
 }
 
 uint8_t *byte_stream_reserve(struct byte_stream *sf, size_t len)
 {
-	if (byte_stream_waiting(sf) > STREAM_LIMIT || len > STREAM_RECORD_MAX) {
+	uint8_t *room = write_buffer_reserve(&sf->buffer, len);
+
+	if (!room)
 		sf->announced = true;
-		return NULL;
-	}
-	if (sf->tail + len > BUFFER_SIZE || sf->n_ends == RECORDS_MAX) {
-		compact(sf);
-		if (sf->n_ends == RECORDS_MAX) {
-			sf->announced = true;
-			return NULL;
-		}
-	}
-	return sf->buf + sf->tail;
+	return room;
 }
 
 void byte_stream_commit(struct byte_stream *sf, size_t len)
 {
-	sf->tail += len;
-	sf->ends[sf->n_ends++] = (uint32_t)sf->tail;
-}
-
-void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len)
-{
-	memcpy(sf->buf + sf->tail, data, len);
-	sf->tail += len;
-	sf->header_len = len;
-}
-
-uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
-{
-	size_t written = sf->base + sf->head;
-
-	if (written != 0 && (written != sf->header_len || !descriptor_can_rewrite(&sf->desc)))
-		return NULL;
-	written = sf->header_len - sf->base; /* where in buf the header ends */
-	*len = sf->tail - written;
-	return sf->buf + written;
-}
-
-bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len)
-{
-	if (sf->base + sf->head > 0)
-		return descriptor_can_rewrite(&sf->desc) &&
-		       pwrite(sf->desc.fd, data, len, sf->desc.start) == (ssize_t)len;
-	if (sf->tail < len)
-		return false;
-	memcpy(sf->buf, data, len);
-	return true;
+	write_buffer_commit(&sf->buffer, len);
 }
 
 void byte_stream_append(struct byte_stream *sf, size_t len)
 {
-	sf->tail += len;
+	write_buffer_append(&sf->buffer, len);
 }
 
-/* Takes note of `n` bytes that were written. */
-static void advance(struct byte_stream *sf, size_t n)
+void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len)
 {
-	sf->head += n;
-	if (sf->head == sf->tail)
-		sf->n_done = sf->n_ends;
-	while (sf->n_done < sf->n_ends && sf->ends[sf->n_done] <= sf->head)
-		sf->n_done++;
-	if (sf->head < sf->tail)
-		return;
-	sf->before += sf->n_done;
-	sf->n_done = sf->n_ends = 0;
-	sf->base += sf->head;
-	sf->head = sf->tail = 0;
+	write_buffer_put_header(&sf->buffer, data, len);
+}
+
+bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len)
+{
+	if (write_buffer_written(&sf->buffer) > 0)
+		return descriptor_can_rewrite(&sf->desc) &&
+		       pwrite(sf->desc.fd, data, len, sf->desc.start) == (ssize_t)len;
+	return write_buffer_replace_header(&sf->buffer, data, len);
+}
+
+uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
+{
+	if (write_buffer_written(&sf->buffer) > 0 && !descriptor_can_rewrite(&sf->desc))
+		return NULL;
+	return write_buffer_body(&sf->buffer, len);
 }
 
 static void stop_watchers(struct byte_stream *sf)
@@ -176,15 +117,13 @@ static void stop_watchers(struct byte_stream *sf)
 /* A regular file that holds part of a record (disk full) gets its last bytes cut off again. */
 static void cut_partial_record(struct byte_stream *sf)
 {
-	size_t whole = sf->n_done ? sf->ends[sf->n_done - 1] : 0;
+	size_t partial = write_buffer_partial(&sf->buffer);
 	off_t end;
 
-	if (whole == 0 && sf->base == 0)
-		whole = sf->header_len;
-	if (sf->desc.kind != DESCRIPTOR_FILE || sf->head <= whole)
+	if (sf->desc.kind != DESCRIPTOR_FILE || !partial)
 		return;
 	end = lseek(sf->desc.fd, 0, SEEK_CUR);
-	if (end < 0 || ftruncate(sf->desc.fd, end - (off_t)(sf->head - whole)))
+	if (end < 0 || ftruncate(sf->desc.fd, end - (off_t)partial))
 		log_warn("%s ends in an incomplete record", byte_stream_name(sf));
 }
 
@@ -226,6 +165,8 @@ static int wait_for_space(struct byte_stream *sf)
 
 int byte_stream_flush(struct byte_stream *sf)
 {
+	const uint8_t *data;
+	size_t len;
 	ssize_t n = 0;
 
 	if (sf->failed)
@@ -234,12 +175,12 @@ int byte_stream_flush(struct byte_stream *sf)
 		sf->announced = true;
 		return byte_stream_waiting(sf) || sf->desc.fd < 0 ? STREAM_E_BLOCKED : 0;
 	}
-	if (sf->target && sf->head < sf->tail)
+	if (sf->target && byte_stream_waiting(sf))
 		n = target_begin(sf->target, sf->desc.fd);
 	if (n < 0)
 		return fail(sf, (int)n);
-	while (sf->head < sf->tail) {
-		n = descriptor_write(&sf->desc, sf->buf + sf->head, byte_stream_waiting(sf));
+	while ((data = write_buffer_peek(&sf->buffer, &len))) {
+		n = descriptor_write(&sf->desc, data, len);
 		if (n == -EAGAIN) {
 			sf->blocked = true;
 			sf->announced = true;
@@ -250,7 +191,7 @@ int byte_stream_flush(struct byte_stream *sf)
 			return wait_for_space(sf);
 		if (n < 0)
 			return fail(sf, (int)n);
-		advance(sf, (size_t)n);
+		write_buffer_consume(&sf->buffer, (size_t)n);
 	}
 	return 0;
 }
@@ -464,9 +405,7 @@ int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *
 	ev_init(&sf->hangup, on_hangup);
 	ev_timer_init(&sf->retry, on_retry, RETRY_SEC, RETRY_SEC);
 	sf->writable.data = sf->hangup.data = sf->retry.data = sf;
-	sf->buf = malloc(BUFFER_SIZE);
-	sf->ends = malloc(RECORDS_MAX * sizeof(*sf->ends));
-	r = sf->buf && sf->ends ? 0 : -ENOMEM;
+	r = write_buffer_init(&sf->buffer);
 	if (r == 0 && opt->path)
 		r = make_target(sf, opt);
 	if (r == 0)
@@ -490,7 +429,6 @@ void byte_stream_free(struct byte_stream *sf)
 	if (r < 0 && !sf->failed)
 		log_error("cannot close %s: %s", byte_stream_name(sf), strerror(-r));
 	target_free(sf->target);
-	free(sf->ends);
-	free(sf->buf);
+	write_buffer_clear(&sf->buffer);
 	free(sf);
 }

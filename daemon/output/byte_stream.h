@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the bytes of a capture or of text go: owns the output's errors and its pace; target.h its
- * name, descriptor.h what is known of the descriptor.
+ * name, descriptor.h what is known of the descriptor, write_buffer.h what waits.
  *
  * Records are put into one buffer and leave it many at a time, by writes that never block: a
  * reader that is slow shows as STREAM_E_BLOCKED, one that is gone as STREAM_E_CLOSED. Others
@@ -14,16 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "output/write_buffer.h"
+
 struct byte_stream;
 struct worker;
 
 #define STREAM_E_BLOCKED 1 /* some bytes have to wait; on_drained follows */
 #define STREAM_E_CLOSED  2 /* the reader is gone: nothing more can be written */
-
-/* More than this many bytes waiting, and byte_stream_reserve() gives no more room. */
-#define STREAM_LIMIT (1024 * 1024)
-/* The longest record. */
-#define STREAM_RECORD_MAX (1024 * 1024)
 
 struct byte_stream_options {
 	struct ev_loop *loop;
@@ -59,7 +56,8 @@ const char *byte_stream_name(const struct byte_stream *sf);
 /* False for a regular file and the like, which nobody waits at. */
 bool byte_stream_is_stream(const struct byte_stream *sf);
 
-/* Room for a record of up to `len` bytes, or NULL when too much is waiting already. */
+/* Room for a record of up to `len` bytes, or NULL when more than STREAM_LIMIT bytes wait, or the
+ * record is longer than STREAM_RECORD_MAX. */
 uint8_t *byte_stream_reserve(struct byte_stream *sf, size_t len);
 /* The record in the room last reserved is complete, with `len` bytes. */
 void byte_stream_commit(struct byte_stream *sf, size_t len);
