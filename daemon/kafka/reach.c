@@ -13,7 +13,8 @@
  *	doubted		-> lost		by a request that failed, or an error: it could not connect
  *	lost		-> connected	by an answer with packets, or when one without is not
  *					followed by an error: an address of --kafka-broker may
- * answer while those that the cluster advertises cannot be reached
+ *					answer while those that the cluster advertises
+ *					cannot be reached
  */
 #include "kafka/reach.h"
 
