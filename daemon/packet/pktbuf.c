@@ -7,22 +7,29 @@
 
 /*
  * A stored packet: this head, its bytes, the names of its host and interface; padded so that the
- * next head is aligned.
+ * next head is aligned. The order is that of the list, so that sorting moves nothing.
  */
 struct entry {
-	uint64_t tag;
-	struct packet pkt; /* its pointers are not set while stored */
+	struct entry *next;
+	struct chunk *chunk;
+	uint64_t tag, time_us, dropcount;
+	uint32_t caplen, wirelen;
+	uint16_t nanos, linktype;
+	uint8_t host_len, interface_len;
+	bool left_out;
 };
 
 struct chunk {
-	struct chunk *next;
-	size_t size, used, read;
+	struct chunk *next, *prev;
+	size_t size, used;
+	uint64_t entries; /* those that were not popped */
 	uint8_t bytes[] __attribute__((aligned(8)));
 };
 
 struct pktbuf {
 	size_t chunk_size;
-	struct chunk *head, *tail;
+	struct chunk *newest, *oldest;
+	struct entry *first, *last;
 	uint64_t count;
 	size_t memory;
 };
@@ -38,23 +45,22 @@ int pktbuf_new(struct pktbuf **out, size_t chunk_size)
 	return 0;
 }
 
-static void drop_head(struct pktbuf *b)
+static void drop_chunk(struct pktbuf *b, struct chunk *c)
 {
-	struct chunk *c = b->head;
-
-	b->head = c->next;
-	if (!b->head)
-		b->tail = NULL;
+	*(c->prev ? &c->prev->next : &b->oldest) = c->next;
+	*(c->next ? &c->next->prev : &b->newest) = c->prev;
 	b->memory -= sizeof(*c) + c->size;
 	free(c);
 }
 
 void pktbuf_free(struct pktbuf *b)
 {
-	if (!b)
-		return;
-	while (b->head)
-		drop_head(b);
+	struct chunk *next;
+
+	for (struct chunk *c = b ? b->oldest : NULL; c; c = next) {
+		next = c->next;
+		free(c);
+	}
 	free(b);
 }
 
@@ -65,14 +71,53 @@ static int add_chunk(struct pktbuf *b, size_t need)
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct chunk){.size = size};
-	if (b->tail)
-		b->tail->next = c;
-	else
-		b->head = c;
-	b->tail = c;
+	*c = (struct chunk){.size = size, .prev = b->newest};
+	*(b->newest ? &b->newest->next : &b->oldest) = c;
+	b->newest = c;
 	b->memory += sizeof(*c) + size;
 	return 0;
+}
+
+/* The packet of an entry, borrowed from it. */
+static void show(const struct entry *e, struct packet *pkt)
+{
+	const char *names = (const char *)(e + 1) + e->caplen;
+
+	*pkt = (struct packet){
+		.data = (const uint8_t *)(e + 1),
+		.caplen = e->caplen,
+		.wirelen = e->wirelen,
+		.time_us = e->time_us,
+		.nanos = e->nanos,
+		.linktype = e->linktype,
+		.host_len = e->host_len,
+		.interface_len = e->interface_len,
+		.left_out = e->left_out,
+		.host = e->host_len ? names : NULL,
+		.interface = e->interface_len ? names + e->host_len : NULL,
+		.dropcount = e->dropcount,
+	};
+}
+
+static void fill(struct entry *e, const struct packet *pkt)
+{
+	uint8_t *to = (uint8_t *)(e + 1);
+
+	e->time_us = pkt->time_us;
+	e->dropcount = pkt->dropcount;
+	e->caplen = pkt->caplen;
+	e->wirelen = pkt->wirelen;
+	e->nanos = pkt->nanos;
+	e->linktype = pkt->linktype;
+	e->host_len = pkt->host_len;
+	e->interface_len = pkt->interface_len;
+	e->left_out = pkt->left_out;
+	if (pkt->caplen)
+		memcpy(to, pkt->data, pkt->caplen);
+	if (pkt->host_len)
+		memcpy(to + pkt->caplen, pkt->host, pkt->host_len);
+	if (pkt->interface_len)
+		memcpy(to + pkt->caplen + pkt->host_len, pkt->interface, pkt->interface_len);
 }
 
 static size_t entry_size(const struct packet *pkt)
@@ -81,162 +126,119 @@ static size_t entry_size(const struct packet *pkt)
 	       ~(size_t)7;
 }
 
-/* The packet of an entry, borrowed from it. */
-static void show(const struct entry *e, struct packet *pkt)
-{
-	const char *names = (const char *)(e + 1) + e->pkt.caplen;
-
-	*pkt = e->pkt;
-	pkt->data = (const uint8_t *)(e + 1);
-	if (pkt->host_len)
-		pkt->host = names;
-	if (pkt->interface_len)
-		pkt->interface = names + pkt->host_len;
-}
-
-static void copy_names(uint8_t *to, const struct packet *pkt)
-{
-	if (pkt->host_len)
-		memcpy(to, pkt->host, pkt->host_len);
-	if (pkt->interface_len)
-		memcpy(to + pkt->host_len, pkt->interface, pkt->interface_len);
-}
-
 int pktbuf_push(struct pktbuf *b, const struct packet *pkt, uint64_t tag)
 {
 	size_t need = entry_size(pkt);
+	struct chunk *c = b->newest;
 	struct entry *e;
 
-	if (!b->tail || b->tail->size - b->tail->used < need) {
+	if (!c || c->size - c->used < need) {
 		int r = add_chunk(b, need);
 
 		if (r < 0)
 			return r;
+		c = b->newest;
 	}
-	e = (struct entry *)(void *)(b->tail->bytes + b->tail->used);
-	*e = (struct entry){.tag = tag, .pkt = *pkt};
-	e->pkt.host = e->pkt.interface = NULL;
-	if (pkt->caplen)
-		memcpy(e + 1, pkt->data, pkt->caplen);
-	if (pkt->host_len | pkt->interface_len)
-		copy_names((uint8_t *)(e + 1) + pkt->caplen, pkt);
-	b->tail->used += need;
+	e = (struct entry *)(void *)(c->bytes + c->used);
+	e->next = NULL;
+	e->chunk = c;
+	e->tag = tag;
+	fill(e, pkt);
+	c->used += need;
+	c->entries++;
+	*(b->count ? &b->last->next : &b->first) = e;
+	b->last = e;
 	b->count++;
 	return 0;
 }
 
 bool pktbuf_peek(struct pktbuf *b, struct packet *pkt, uint64_t *tag)
 {
-	const struct entry *e;
-
 	if (!b->count)
 		return false;
-	e = (const struct entry *)(const void *)(b->head->bytes + b->head->read);
-	show(e, pkt);
+	show(b->first, pkt);
 	if (tag)
-		*tag = e->tag;
+		*tag = b->first->tag;
 	return true;
 }
 
 void pktbuf_pop(struct pktbuf *b)
 {
-	struct chunk *c = b->head;
-	const struct entry *e = (const struct entry *)(const void *)(c->bytes + c->read);
+	struct chunk *c = b->first->chunk;
 
-	c->read += entry_size(&e->pkt);
+	b->first = b->first->next;
 	b->count--;
-	if (c->read == c->used)
-		drop_head(b);
+	if (--c->entries == 0)
+		drop_chunk(b, c);
 }
 
 bool pktbuf_next(const struct pktbuf *b, struct pktbuf_walk *walk, struct packet *pkt,
 		 uint64_t *tag)
 {
-	const struct chunk *c = walk->chunk;
-	const struct entry *e;
+	const struct entry *last = walk->last, *e = last ? last->next : b->first;
 
-	if (!c) {
-		c = b->head;
-		walk->at = c ? c->read : 0;
-	}
-	if (c && walk->at == c->used) {
-		c = c->next;
-		if (c)
-			walk->at = 0; /* else it stays at the end */
-	}
-	if (!c)
+	if (!b->count || !e)
 		return false;
-	walk->chunk = c;
-	e = (const struct entry *)(const void *)(c->bytes + walk->at);
-	walk->at += entry_size(&e->pkt);
+	walk->last = e;
 	show(e, pkt);
 	*tag = e->tag;
 	return true;
 }
 
-/* Where a packet stands now; `at` keeps the sort stable. */
-struct place {
-	uint64_t tag;
-	size_t at;
-	const struct entry *e;
-};
-
-static int compare_places(const void *a, const void *b)
+/* Two lists in order; of one tag those of `a` come first. */
+static struct entry *merge(struct entry *a, struct entry *b)
 {
-	const struct place *x = a, *y = b;
+	struct entry *first = NULL, **to = &first;
 
-	if (x->tag != y->tag)
-		return x->tag < y->tag ? -1 : 1;
-	return x->at < y->at ? -1 : 1;
+	while (a && b) {
+		struct entry **from = b->tag < a->tag ? &b : &a;
+
+		*to = *from;
+		to = &(*to)->next;
+		*from = *to;
+	}
+	*to = a ? a : b;
+	return first;
 }
 
-static bool collect(const struct pktbuf *b, struct place *places)
+/* Takes the entries at the front of the list that are in order. */
+static struct entry *take_run(struct entry **list)
 {
-	bool sorted = true;
-	size_t n = 0;
+	struct entry *first = *list, *e = first;
 
-	for (const struct chunk *c = b->head; c; c = c->next) {
-		for (size_t at = c->read; at < c->used;) {
-			const struct entry *e = (const struct entry *)(const void *)(c->bytes + at);
-
-			places[n] = (struct place){e->tag, n, e};
-			if (n && places[n - 1].tag > e->tag)
-				sorted = false;
-			n++;
-			at += entry_size(&e->pkt);
-		}
-	}
-	return sorted;
+	while (e->next && e->next->tag >= e->tag)
+		e = e->next;
+	*list = e->next;
+	e->next = NULL;
+	return first;
 }
 
-int pktbuf_sort(struct pktbuf *b)
+/*
+ * Merges runs, which are long: librdkafka gives back one partition after the other. merged[i] is
+ * of 2^i of them, all older than those below it.
+ */
+void pktbuf_sort(struct pktbuf *b)
 {
-	struct pktbuf sorted = {.chunk_size = b->chunk_size};
-	struct place *places = malloc((b->count + 1) * sizeof(*places));
-	int r = 0;
+	struct entry *merged[64] = {NULL}, *list = b->count ? b->first : NULL;
 
-	if (!places)
-		return -ENOMEM;
-	if (!collect(b, places)) {
-		qsort(places, b->count, sizeof(*places), compare_places);
-		for (uint64_t i = 0; i < b->count && r == 0; i++) {
-			struct packet pkt;
+	while (list) {
+		struct entry *run = take_run(&list);
+		size_t i = 0;
 
-			show(places[i].e, &pkt);
-			r = pktbuf_push(&sorted, &pkt, places[i].tag);
+		for (; merged[i]; i++) {
+			run = merge(merged[i], run);
+			merged[i] = NULL;
 		}
-		/* On failure drop the copy, on success the original. */
-		if (r == 0) {
-			struct pktbuf old = *b;
-
-			*b = sorted;
-			sorted = old;
-		}
-		while (sorted.head)
-			drop_head(&sorted);
+		merged[i] = run;
 	}
-	free(places);
-	return r;
+	for (size_t i = 0; i < sizeof(merged) / sizeof(merged[0]); i++)
+		list = merge(merged[i], list);
+	if (!list)
+		return;
+	b->first = list;
+	while (list->next)
+		list = list->next;
+	b->last = list;
 }
 
 uint64_t pktbuf_count(const struct pktbuf *b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packets kept in memory, in order: a FIFO of chunks that each hold many packets.
+ * Packets kept in memory, in order: a FIFO. Its memory comes in chunks that each hold many packets.
  *
  * Used where packets must wait outside librdkafka: between the savefile reader's thread and the
  * loop (a chunk at a time), and for what has to be sent again. Not thread-safe. Pure.
@@ -31,14 +31,13 @@ void pktbuf_pop(struct pktbuf *b);
  * the next change of the buffer. False: no more.
  */
 struct pktbuf_walk {
-	const void *chunk;
-	size_t at;
+	const void *last; /* the packet that it has shown; NULL: none */
 };
 bool pktbuf_next(const struct pktbuf *b, struct pktbuf_walk *walk, struct packet *pkt,
 		 uint64_t *tag);
 
-/* Puts the packets in the order of their tags (stable). 0 or -ENOMEM (order unchanged). */
-int pktbuf_sort(struct pktbuf *b);
+/* Puts the packets in the order of their tags (stable), without further memory. */
+void pktbuf_sort(struct pktbuf *b);
 
 uint64_t pktbuf_count(const struct pktbuf *b); /* packets */
 size_t pktbuf_bytes(const struct pktbuf *b);   /* memory in use, bytes */

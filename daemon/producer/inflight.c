@@ -225,9 +225,9 @@ uint64_t inflight_kept(const struct inflight *f)
 	return pktbuf_count(f->again);
 }
 
-int inflight_sort(struct inflight *f)
+void inflight_sort(struct inflight *f)
 {
-	return pktbuf_sort(f->again);
+	pktbuf_sort(f->again);
 }
 
 bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *topic)
@@ -309,8 +309,7 @@ int inflight_copy(struct inflight *f, inflight_fn fn, void *ctx)
 	pass_settled(f);
 	if (f->copied == f->next)
 		return 0;
-	if (inflight_sort(f) < 0)
-		return -ENOMEM;
+	inflight_sort(f);
 	walk_to(f, &w, f->copied);
 	while (f->copied < f->next && r == 0) {
 		r = show(f, &w, fn, ctx);

@@ -49,8 +49,8 @@ uint64_t inflight_settled_below(const struct inflight *f);
 /* Keeps a copy; `topic`: an index of outtopics. 0 or -ENOMEM. */
 int inflight_keep(struct inflight *f, const struct packet *pkt, uint64_t seq, int topic);
 uint64_t inflight_kept(const struct inflight *f);
-/* Reports of a purge are not in the order of the packets: this makes it. 0 or -ENOMEM. */
-int inflight_sort(struct inflight *f);
+/* Reports of a purge are not in the order of the packets: this makes it. */
+void inflight_sort(struct inflight *f);
 /* The first one, borrowed until it is dropped; false: none. */
 bool inflight_first(struct inflight *f, struct packet *pkt, uint64_t *seq, int *topic);
 /* Somebody has it again (nobody: it has failed). */

@@ -134,8 +134,7 @@ static void renew(struct producer *p)
 	inflight_set_blocks(p->inflight, outclient_has_blocks(fresh));
 	p->state = RESENDING;
 	p->replacing = p->delivers = p->lost = false;
-	if (inflight_sort(p->inflight) < 0)
-		log_warn("Out of memory: packets that are sent again may be reordered");
+	inflight_sort(p->inflight);
 	if (p->draining)
 		kafka_flush_start(outclient_kafka(p->client));
 	producer_advance(p);

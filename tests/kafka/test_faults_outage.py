@@ -217,14 +217,19 @@ def assert_all_of_it(trial):
 
 
 @pytest.mark.parametrize('spool', [False, True])
-def test_memory_of_a_full_queue_that_is_refused(outage_broker, pair, spawn, tmp_path, spool):
-    # The queue fills while the broker stands still; then all its batches are too large.
+def test_memory_of_a_full_queue_that_is_refused(outage_broker, pair, spawn, tmp_path, spool,
+                                                record):
+    """
+    The queue fills while the broker stands still; then all its batches are too large. A queue of
+    blocks holds more small packets than one of packets, and each is kept by itself meanwhile.
+    """
+    count, size = (200000, 1400) if record == 'packet' else (800000, 128)
     name = outage_broker.topic(PARTITIONS, max_message_bytes=65536)
     trial = Trial(outage_broker, pair, spawn, name, tmp_path / 'spool' if spool else None)
     process = trial.start()
     outage_broker.pause()
-    trial.sent = traffic.send(pair, 200000, 0, size=1400, flows=faults.FLOWS)
-    trial.wait_stats(lambda s: s['queued'] + s['spooled'] > 50000, 60)
+    trial.sent = traffic.send(pair, count, 0, size=size, flows=faults.FLOWS)
+    trial.wait_stats(lambda s: s['queued'] + s['spooled'] > count / 4, 60)
     outage_broker.resume()
     trial.wait_stats(lambda s: process.grep(r'^WARN.*max\.message\.bytes'), 60)
     assert_all_of_it(trial)

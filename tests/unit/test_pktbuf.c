@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -158,7 +159,7 @@ static void sorts(void **state)
 		push(b, tag, length_of(tag), tag / 2);
 	}
 	expect(b, 7, 7, 0);
-	assert_int_equal(pktbuf_sort(b), 0);
+	pktbuf_sort(b);
 	assert_int_equal(pktbuf_count(b), n);
 	for (uint32_t tag = 0; tag < n; tag += 2) {
 		/* Where in the order of pushing the two of this tag came. */
@@ -189,7 +190,7 @@ static void sorts(void **state)
 static void walks(void **state)
 {
 	struct pktbuf *b = *state;
-	struct pktbuf_walk walk = {.at = 0};
+	struct pktbuf_walk walk = {NULL};
 	struct packet pkt;
 	uint64_t tag;
 
@@ -198,7 +199,7 @@ static void walks(void **state)
 		push(b, i, length_of(i), i);
 	for (uint32_t i = 0; i < 3; i++)
 		pktbuf_pop(b);
-	walk = (struct pktbuf_walk){.at = 0};
+	walk = (struct pktbuf_walk){NULL};
 	for (uint32_t i = 3; i < 500; i++) {
 		struct packet want = make(i, length_of(i));
 
@@ -213,14 +214,39 @@ static void walks(void **state)
 		expect(b, i, length_of(i), i);
 }
 
+/* As what four partitions give back, one after the other, of a full queue: it has no room twice. */
+static void sorts_without_memory(void **state)
+{
+	struct pktbuf *b = *state;
+	const uint32_t n = 100000;
+	struct rlimit old, none = {.rlim_cur = 0};
+	size_t bytes;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t number = i % (n / 4) * 4 + i / (n / 4);
+
+		push(b, number, 100, number);
+	}
+	bytes = pktbuf_bytes(b);
+	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+	none.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	pktbuf_sort(b);
+	assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+	assert_int_equal(pktbuf_bytes(b), bytes);
+	for (uint32_t i = 0; i < n; i++)
+		expect(b, i, 100, i);
+	assert_int_equal(pktbuf_bytes(b), 0);
+}
+
 static void sorts_what_is_sorted_or_empty(void **state)
 {
 	struct pktbuf *b = *state;
 
-	assert_int_equal(pktbuf_sort(b), 0);
+	pktbuf_sort(b);
 	for (uint32_t i = 0; i < 50; i++)
 		push(b, i, 300, i);
-	assert_int_equal(pktbuf_sort(b), 0);
+	pktbuf_sort(b);
 	push(b, 50, 300, 50);
 	for (uint32_t i = 0; i <= 50; i++)
 		expect(b, i, 300, i);
@@ -237,6 +263,7 @@ int main(void)
 		PKTBUF_TEST(an_empty_packet),
 		PKTBUF_TEST(walks),
 		PKTBUF_TEST(sorts),
+		PKTBUF_TEST(sorts_without_memory),
 		PKTBUF_TEST(sorts_what_is_sorted_or_empty),
 	};
 
