@@ -147,6 +147,7 @@ static void end_trouble(struct delivery *d)
 	*d->trouble = '\0';
 	d->looks = 0;
 	d->knows_why = false;
+	outclient_forget_why(producer_client(d->producer));
 }
 
 /*

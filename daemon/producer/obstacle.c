@@ -11,6 +11,7 @@
 struct obstacle {
 	struct worker *worker;
 	char words[256];
+	bool outdated; /* what is being asked is of before obstacle_forget() */
 };
 
 struct question {
@@ -31,7 +32,9 @@ static void done(void *ctx, void *arg)
 	const struct question *q = arg;
 	struct obstacle *o = ctx;
 
-	snprintf(o->words, sizeof(o->words), "%s", q->words);
+	if (!o->outdated)
+		snprintf(o->words, sizeof(o->words), "%s", q->words);
+	o->outdated = false;
 }
 
 static void drop(void *arg)
@@ -65,6 +68,12 @@ void obstacle_ask(struct obstacle *o, rd_kafka_t *rk, const char *topic)
 const char *obstacle_words(const struct obstacle *o)
 {
 	return o->words;
+}
+
+void obstacle_forget(struct obstacle *o)
+{
+	*o->words = '\0';
+	o->outdated = worker_pending(o->worker) > 0;
 }
 
 int obstacle_new(struct obstacle **out, struct ev_loop *loop)

@@ -99,6 +99,12 @@ void outclient_ask_why(struct outclient *c)
 		obstacle_ask(c->obstacle, c->rk, rd_kafka_topic_name(c->topic));
 }
 
+void outclient_forget_why(struct outclient *c)
+{
+	if (c->obstacle)
+		obstacle_forget(c->obstacle);
+}
+
 void outclient_brake(struct outclient *c)
 {
 	kafka_brake(c->kafka, rd_kafka_topic_name(c->topic));

@@ -48,6 +48,8 @@ void outclient_waiting_for(const struct outclient *c, const struct config *cfg, 
  */
 void outclient_ask_why(struct outclient *c);
 bool outclient_knows_why(const struct outclient *c);
+/* It takes packets again: what was wrong is no answer to what may be wrong later. */
+void outclient_forget_why(struct outclient *c);
 
 /* Every few seconds: its threads are not to spin for a broker that hangs (hung_broker_apply). */
 void outclient_brake(struct outclient *c);

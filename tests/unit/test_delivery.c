@@ -158,6 +158,11 @@ void outclient_ask_why(struct outclient *c)
 	world.questions++;
 }
 
+void outclient_forget_why(struct outclient *c)
+{
+	world.why = NULL;
+}
+
 bool outclient_knows_why(const struct outclient *c)
 {
 	return world.why != NULL;
@@ -317,6 +322,11 @@ static void what_the_cluster_tells_later_is_told_once_more(void **state)
 	look();
 	assert_logged(3, LOG_EVENT_BROKER_BACK);
 	assert_int_equal(world.questions, 3);
+	/* The next trouble may be another. */
+	world.producer.queued = 1;
+	look();
+	assert_string_equal(world.said,
+			    "No packet has been delivered for 5 s: waiting for topic pcap");
 }
 
 static void nothing_is_asked_while_packets_are_delivered_or_no_broker_is_there(void **state)

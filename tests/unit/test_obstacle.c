@@ -103,6 +103,28 @@ static void test_the_last_answer_stays(void **state)
 	assert_int_equal(world.handles, 0);
 }
 
+/* Nor does an answer count that comes when all is well again. */
+static void test_what_is_over_is_forgotten(void **state)
+{
+	ask();
+	wait_for("answer 1");
+	obstacle_forget(world.obstacle);
+	assert_string_equal(obstacle_words(world.obstacle), "");
+	world.hangs = true;
+	ask();
+	sem_wait(&world.began);
+	sem_wait(&world.began);
+	obstacle_forget(world.obstacle);
+	sem_post(&world.go);
+	while (world.handles)
+		ev_run(world.loop, EVRUN_ONCE);
+	assert_string_equal(obstacle_words(world.obstacle), "");
+	world.hangs = false;
+	ask();
+	wait_for("answer 3");
+	assert_true(obstacle_free(world.obstacle, DEADLINE_S * 1000, on_gone, &world.gone));
+}
+
 static void test_one_question_at_a_time(void **state)
 {
 	world.hangs = true;
@@ -140,9 +162,8 @@ static void test_none_was_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_the_last_answer_stays),
-		TEST(test_one_question_at_a_time),
-		TEST(test_a_question_that_hangs_is_left),
+		TEST(test_the_last_answer_stays),  TEST(test_what_is_over_is_forgotten),
+		TEST(test_one_question_at_a_time), TEST(test_a_question_that_hangs_is_left),
 		TEST(test_none_was_asked),
 	};
 
