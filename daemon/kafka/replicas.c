@@ -45,6 +45,14 @@ static void explain_short(const rd_kafka_metadata_partition_t *p, int n, int all
 {
 	char needed[80] = "perhaps fewer than min.insync.replicas";
 
+	if (min > p->replica_cnt) {
+		snprintf(buf, size,
+			 "%d of %d partitions have too few replicas: partition %d has %d, "
+			 "min.insync.replicas is %d (NOT_ENOUGH_REPLICAS); lower that, or give the "
+			 "topic more replicas",
+			 n, all, p->id, p->replica_cnt, min);
+		return;
+	}
 	if (min > 0)
 		snprintf(needed, sizeof(needed), "min.insync.replicas is %d (NOT_ENOUGH_REPLICAS)",
 			 min);

@@ -102,6 +102,16 @@ static void test_not_enough_in_sync(void **state)
 		"follow");
 }
 
+/* All brokers are there, and yet it can never be. */
+static void test_more_than_there_are(void **state)
+{
+	for (int i = 0; i < PARTITIONS; i++)
+		world.partitions[i].replica_cnt = world.partitions[i].isr_cnt = 1;
+	assert_told(
+		"4 of 4 partitions have too few replicas: partition 0 has 1, min.insync.replicas "
+		"is 2 (NOT_ENOUGH_REPLICAS); lower that, or give the topic more replicas");
+}
+
 /* Who may not read the settings of the topic. */
 static void test_a_limit_that_is_not_told(void **state)
 {
@@ -145,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_topic_that_is_well),
 		TEST(test_not_enough_in_sync),
+		TEST(test_more_than_there_are),
 		TEST(test_a_limit_that_is_not_told),
 		TEST(test_no_leader),
 		TEST(test_no_answer),
