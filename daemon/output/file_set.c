@@ -53,11 +53,11 @@ char *file_set_next(struct file_set *s, uint64_t first_us)
 
 struct removal {
 	char *path;
-	bool packed; /* it may be there under another name */
+	bool packed; /* it may be there under another name, too */
 	int err;
 };
 
-/* What a program has compressed meanwhile. */
+/* What a program has compressed meanwhile, or is at: both files are there then. */
 static void remove_packed(const char *path)
 {
 	const char *suffix;
@@ -75,11 +75,9 @@ static void run_removal(void *arg)
 {
 	struct removal *removal = arg;
 
-	if (unlink(removal->path) == 0)
-		return;
-	if (errno != ENOENT)
+	if (unlink(removal->path) < 0 && errno != ENOENT)
 		removal->err = errno;
-	else if (removal->packed)
+	if (removal->packed)
 		remove_packed(removal->path);
 }
 

@@ -132,8 +132,10 @@ static int end_file(struct recording *rec)
 {
 	int r;
 
-	if (rec->current && !rec->rotation.packets)
-		retire(rec, &rec->current); /* nothing is in it */
+	if (rec->current && !rec->rotation.packets) {
+		retire(rec, &rec->current); /* nothing is in it, and it does not count */
+		rec->left++;
+	}
 	if (!rec->current)
 		return 0;
 	rec->ending = true;

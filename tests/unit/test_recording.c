@@ -518,6 +518,40 @@ static void what_is_compressed_is_still_of_the_set(void **state)
 	assert_string_equal(list(), "a_00004 ");
 }
 
+static int unfinished(const char *name)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", world.directory, name);
+	f = fopen(path, "w");
+	return f ? fclose(f) : -1;
+}
+
+/* As by a program that is slower than the files come: it removes what it packs when it is done. */
+static void what_is_being_compressed_goes_with_its_file(void **state)
+{
+	char name[NAME_MAX + 1] = "";
+	const struct dirent *entry;
+	DIR *dir;
+
+	world.cfg.ring_buffer = (char *)"packets:1 files:1";
+	world.cfg.postrotate = (char *)"true";
+	open_output();
+	put(1);
+	put(2);
+	wait_for('k', 1);
+	dir = opendir(world.directory);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] == 'a')
+			snprintf(name, sizeof(name), "%.200s.gz", entry->d_name);
+	closedir(dir);
+	assert_int_equal(unfinished(name), 0);
+	put(3);
+	finish();
+	assert_string_equal(list(), "a_00003 ");
+}
+
 /* When each is complete. */
 static void the_names_of_files_are_printed(void **state)
 {
@@ -567,6 +601,28 @@ static void so_many_files_are_enough(void **state)
 	assert_ptr_equal(strchr(world.events, 'n'), strrchr(world.events, 'n'));
 }
 
+/* Its first packet did not fit, and then somebody waited for it to be safe. */
+static void a_file_without_a_packet_is_not_one_of_them(void **state)
+{
+	struct packet pkt = {.data = (const uint8_t *)"late",
+			     .caplen = 4,
+			     .wirelen = 4,
+			     .linktype = 1,
+			     .time_us = UINT64_C(5000000000000000)};
+
+	world.cfg.format = CONFIG_FORMAT_PCAP;
+	world.cfg.autostop = (char *)"files:1";
+	open_output();
+	assert_int_equal(output_put(world.out, &pkt), OUTPUT_E_LEFT_OUT);
+	assert_false(recording_rotate(output_recording(world.out)));
+	pkt.time_us = NOON;
+	assert_int_equal(output_put(world.out, &pkt), 0);
+	put(2);
+	wait_for('n', 1);
+	finish();
+	assert_string_equal(list(), "a_00001 ");
+}
+
 static void the_clock_ends_the_last_file_too(void **state)
 {
 	world.cfg.ring_buffer = (char *)"duration:1";
@@ -605,16 +661,6 @@ static void a_quiet_topic_ends_a_file(void **state)
 	put(1); /* long ago */
 	wait_for('k', 1);
 	assert_string_equal(packets_of("a_00001"), "1 ");
-}
-
-static int unfinished(const char *name)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", world.directory, name);
-	f = fopen(path, "w");
-	return f ? fclose(f) : -1;
 }
 
 static void what_a_dead_process_left_is_kept_or_dropped(void **state)
@@ -715,11 +761,13 @@ int main(void)
 		TEST(the_oldest_files_go),
 		TEST(a_program_is_run_on_each_file),
 		TEST(what_is_compressed_is_still_of_the_set),
+		TEST(what_is_being_compressed_goes_with_its_file),
 		TEST(the_names_of_files_are_printed),
 		TEST(a_file_goes_after_the_next_one_is_kept),
 		TEST(a_link_that_was_planted_is_not_followed),
 		TEST(what_was_cut_counts_while_its_file_settles),
 		TEST(so_many_files_are_enough),
+		TEST(a_file_without_a_packet_is_not_one_of_them),
 		TEST(the_clock_ends_the_last_file_too),
 		TEST(a_file_alone_has_its_size),
 		TEST(without_a_packet_there_is_no_file),
