@@ -36,7 +36,7 @@ struct broadcast {
 	struct client *clients[BROADCAST_CLIENTS_MAX];
 	unsigned int n;
 	uint64_t cut_off;
-	struct ev_timer patience; /* runs while it is held */
+	struct ev_timer look; /* at the clients, while it is held */
 	struct log_limit lines, turned_away, left_out;
 	void (*on_drained)(void *ctx);
 	void *ctx;
@@ -145,7 +145,7 @@ static bool hold_unless(struct broadcast *b, bool free)
 		b->held = true;
 		for (unsigned int i = 0; i < b->n; i++)
 			client_watch(b->clients[i]);
-		ev_timer_again(b->loop, &b->patience);
+		ev_timer_again(b->loop, &b->look);
 	}
 	return free;
 }
@@ -157,7 +157,7 @@ static void settle(struct broadcast *b)
 	if (!b->held || !may_go_on(b))
 		return;
 	b->held = false;
-	ev_timer_stop(b->loop, &b->patience);
+	ev_timer_stop(b->loop, &b->look);
 	b->on_drained(b->ctx);
 }
 
@@ -166,12 +166,12 @@ static void on_event(void *ctx)
 	settle(ctx);
 }
 
-static void on_impatient(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_look(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct broadcast *b = w->data;
 
 	for (unsigned int i = 0; i < b->n; i++)
-		client_give_up(b->clients[i]);
+		client_look(b->clients[i]);
 	settle(b);
 }
 
@@ -323,9 +323,10 @@ int broadcast_new(struct broadcast **out, const struct broadcast_options *opt)
 	b->live = opt->cfg->start.offset == CONFIG_OFFSET_END;
 	b->on_drained = opt->on_drained;
 	b->ctx = opt->ctx;
-	ev_timer_init(&b->patience, on_impatient, 0.,
-		      opt->patience_s > 0 ? opt->patience_s : BROADCAST_PATIENCE_S);
-	b->patience.data = b;
+	ev_timer_init(&b->look, on_look, 0.,
+		      (opt->patience_s > 0 ? opt->patience_s : BROADCAST_PATIENCE_S) /
+			      CLIENT_LOOKS);
+	b->look.data = b;
 	r = listening_new(&b->listening, &listening);
 	if (r < 0) {
 		broadcast_free(b);
@@ -341,7 +342,7 @@ void broadcast_free(struct broadcast *b)
 {
 	if (!b)
 		return;
-	ev_timer_stop(b->loop, &b->patience);
+	ev_timer_stop(b->loop, &b->look);
 	listening_free(b->listening);
 	config_unref(b->cfg);
 	for (unsigned int i = 0; i < b->n; i++) {

@@ -8,8 +8,8 @@
  *
  * A read that starts at the end of the topic is live: it goes on at its own pace, and what nobody
  * is there for is gone. Any other read waits while nobody is connected, and goes at the pace of
- * the fastest client; one that then takes nothing for BROADCAST_PATIENCE_S, or twice that, is cut
- * off. So it is at the end, when all are waited for.
+ * the fastest client; one that then takes nothing for BROADCAST_PATIENCE_S, or a fifth longer, is
+ * cut off. So it is at the end, when all are waited for.
  */
 #pragma once
 

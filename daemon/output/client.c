@@ -31,6 +31,7 @@ struct client {
 	uint64_t packets, left_out;
 	enum encoder_refusal refusal; /* of the last of these */
 	uint64_t sent, looked;        /* bytes; those when it was last looked at */
+	unsigned int idle;            /* looks in a row that found it taking nothing */
 };
 
 const char *client_name(const struct client *c)
@@ -231,13 +232,15 @@ void client_finish(struct client *c)
 void client_watch(struct client *c)
 {
 	c->looked = c->sent;
+	c->idle = 0;
 }
 
-void client_give_up(struct client *c)
+void client_look(struct client *c)
 {
-	if (c->state == CLIENT_SERVED && client_waiting(c) && c->sent == c->looked)
+	if (!client_waiting(c) || c->sent != c->looked)
+		client_watch(c);
+	else if (++c->idle == CLIENT_LOOKS && c->state == CLIENT_SERVED)
 		end(c, CLIENT_STUCK);
-	client_watch(c);
 }
 
 /* ---- life ---- */

@@ -20,6 +20,8 @@ struct client;
 /* A client with more than this waiting, bytes, is too slow. */
 #define CLIENT_BACKLOG_MAX ((size_t)32 * 1024 * 1024)
 
+#define CLIENT_LOOKS 5
+
 /* Packets were put, but this one not: its capture cannot hold it; client_encoder() says why. */
 #define CLIENT_E_LEFT_OUT 1
 
@@ -28,7 +30,7 @@ enum client_state {
 	CLIENT_DONE,     /* it has all, to the end of the capture */
 	CLIENT_LEFT,     /* it has closed the connection, or the network has */
 	CLIENT_TOO_SLOW, /* more than CLIENT_BACKLOG_MAX waited */
-	CLIENT_STUCK,    /* client_give_up() */
+	CLIENT_STUCK,    /* client_look() */
 	CLIENT_NO_MEMORY,
 };
 
@@ -70,10 +72,10 @@ void client_note_losses(struct client *c, const struct packet *pkt);
 void client_flush(struct client *c);
 /* No packet comes any more: puts the end; CLIENT_DONE once all is sent. */
 void client_finish(struct client *c);
-/* From now on it is watched: client_give_up() makes it CLIENT_STUCK if bytes wait, and none was
- * taken since the last of these calls. */
+/* From now on it is looked at, at equal intervals: CLIENT_STUCK when bytes wait, and none was taken
+ * for CLIENT_LOOKS of them. */
 void client_watch(struct client *c);
-void client_give_up(struct client *c);
+void client_look(struct client *c);
 
 /* Closes the connection; what waits is lost. NULL is legal. */
 void client_free(struct client *c);
