@@ -93,14 +93,16 @@ static void run_writing(void *arg)
 	w->err = r;
 }
 
-static struct writing *new_writing(const char *path)
+/* What is made beside it is called so with `suffix`: a trial that hung may go on beside a writing.
+ */
+static struct writing *new_writing(const char *path, const char *suffix)
 {
 	struct writing *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return NULL;
 	w->path = strdup(path);
-	if (!w->path || asprintf(&w->beside, "%s.new", path) < 0) {
+	if (!w->path || asprintf(&w->beside, "%s%s", path, suffix) < 0) {
 		w->beside = NULL;
 		free_writing(w);
 		return NULL;
@@ -176,7 +178,8 @@ static int run_within(struct writing *w, void (*run)(void *w), unsigned int ms)
 static void tell(struct metrics_file *f, int err)
 {
 	if (err < 0 && !f->failing)
-		log_warn("metrics-textfile %s: %s; it is tried again", f->path, strerror(-err));
+		log_warn("metrics-textfile %s: %s; it is tried again", f->path,
+			 err == -ETIMEDOUT ? "the disk does not answer" : strerror(-err));
 	if (err == 0 && f->failing)
 		log_info("metrics-textfile %s: written again", f->path);
 	f->failing = err < 0;
@@ -192,7 +195,7 @@ static void on_written(void *ctx, void *arg)
 /* With the text of now. NULL: no memory. */
 static struct writing *render(const struct metrics_file *f)
 {
-	struct writing *w = new_writing(f->path);
+	struct writing *w = new_writing(f->path, ".new");
 
 	if (!w)
 		return NULL;
@@ -209,8 +212,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct metrics_file *f = timer->data;
 	struct worker_job job = {run_writing, on_written, free_writing, NULL};
 
-	if (worker_pending(f->worker) > 0)
+	if (worker_pending(f->worker) > 0) {
+		tell(f, -ETIMEDOUT);
 		return;
+	}
 	job.arg = render(f);
 	if (job.arg)
 		worker_add(f->worker, &job);
@@ -221,7 +226,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 int metrics_file_new(struct metrics_file **out, const struct metrics_file_options *opt)
 {
 	struct metrics_file *f;
-	int r = run_within(new_writing(opt->path), run_trial, TRIAL_MS);
+	int r = run_within(new_writing(opt->path, ".try"), run_trial, TRIAL_MS);
 
 	if (r < 0 && r != -ETIMEDOUT)
 		return r;
@@ -259,7 +264,7 @@ void metrics_file_free(struct metrics_file *f, bool keep)
 	ev_timer_stop(f->opt.loop, &f->timer);
 	if (worker_free(f->worker, HANG_MS) && started) {
 		now = thread_now_ms();
-		run_within(keep ? render(f) : new_writing(f->path),
+		run_within(keep ? render(f) : new_writing(f->path, ".new"),
 			   keep ? run_writing : run_removal,
 			   now < until ? (unsigned int)(until - now) : 0);
 	}
