@@ -63,7 +63,8 @@ static void explain_short(const rd_kafka_metadata_partition_t *p, int n, int all
 		n, all, p->id, p->isr_cnt, p->replica_cnt, needed);
 }
 
-bool replicas_explain(const rd_kafka_metadata_topic_t *topic, int min, char *buf, size_t size)
+/* What is wrong, in one line; nothing when nothing is. `min`: min.insync.replicas; 0: not known. */
+static void explain(const rd_kafka_metadata_topic_t *topic, int min, char *buf, size_t size)
 {
 	const rd_kafka_metadata_partition_t *p = NULL;
 	int first = 0, n = count_without_leader(topic, &first);
@@ -74,12 +75,11 @@ bool replicas_explain(const rd_kafka_metadata_topic_t *topic, int min, char *buf
 			"%d of %d partitions, partition %d first, have no leader: the brokers that "
 			"hold all of their records are away",
 			n, topic->partition_cnt, first);
-		return true;
+		return;
 	}
 	n = count_short(topic, min, &p);
 	if (n > 0)
 		explain_short(p, n, topic->partition_cnt, min, buf, size);
-	return n > 0;
 }
 
 static void take_setting(void *ctx, const char *topic, const char *name, const char *value)
@@ -105,6 +105,6 @@ void replicas_ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, char *buf, size_t siz
 		return;
 	topic_config_ask(rk, &question, take_setting, &min);
 	if (told->topic_cnt == 1)
-		replicas_explain(&told->topics[0], min, buf, size);
+		explain(&told->topics[0], min, buf, size);
 	rd_kafka_metadata_destroy(told);
 }

@@ -12,13 +12,8 @@
 #include <stddef.h>
 
 /*
- * What is wrong, in one line. `min`: min.insync.replicas; 0: not known. False: nothing, or the
- * cluster does not tell of the topic.
- */
-bool replicas_explain(const rd_kafka_metadata_topic_t *topic, int min, char *buf, size_t size);
-
-/*
- * Asks, and waits for some seconds at most: for a thread. `buf` is "" when nothing is wrong, or
- * there is no answer. min.insync.replicas is known with the permission DescribeConfigs alone.
+ * Asks, and waits for some seconds at most: for a thread. `buf` says what is wrong, in one line; ""
+ * when nothing is, the cluster does not tell of the topic, or there is no answer.
+ * min.insync.replicas is known with the permission DescribeConfigs alone.
  */
 void replicas_ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, char *buf, size_t size);

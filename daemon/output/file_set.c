@@ -34,7 +34,7 @@ struct file_set {
 	size_t first, n, room;
 };
 
-uint64_t file_set_count(const struct file_set *s)
+static uint64_t count(const struct file_set *s)
 {
 	return s->n - s->first;
 }
@@ -141,8 +141,7 @@ static int add(struct file_set *s, uint64_t number, char *path)
 
 static void trim(struct file_set *s)
 {
-	while (s->opt.limits->files && file_set_count(s) > s->opt.limits->files &&
-	       file_set_remove_oldest(s))
+	while (s->opt.limits->files && count(s) > s->opt.limits->files && file_set_remove_oldest(s))
 		;
 }
 

@@ -42,7 +42,6 @@ bool file_set_remove_oldest(struct file_set *s);
 
 /* What syncs and removes the files, in this order. */
 struct worker *file_set_worker(const struct file_set *s);
-uint64_t file_set_count(const struct file_set *s);
 
 /* Does not wait for the disk. NULL is legal. */
 void file_set_free(struct file_set *s);

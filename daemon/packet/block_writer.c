@@ -83,6 +83,7 @@ static uint32_t flags_of(const struct packet *pkt)
 	return pkt->linktype == PACKET_LINKTYPE_DEFAULT ? 0 : packet_direction(pkt);
 }
 
+/* By how many bytes the block grows. 0: it takes no more interfaces. */
 static size_t need(const struct block_writer *w, const struct packet *pkt, uint32_t interface)
 {
 	size_t n = pcapng_packet_size(pkt, flags_of(pkt));
@@ -92,13 +93,6 @@ static size_t need(const struct block_writer *w, const struct packet *pkt, uint3
 	if (interface == w->n_interfaces)
 		n += pcapng_interface_size(pkt);
 	return interface < BLOCK_WRITER_INTERFACES_MAX ? n : 0;
-}
-
-size_t block_writer_need(const struct block_writer *w, const struct packet *pkt)
-{
-	const struct packet whole = cut(pkt);
-
-	return need(w, &whole, find(w, &whole));
 }
 
 size_t block_writer_size_alone(const struct packet *pkt)

@@ -38,14 +38,11 @@ struct block_writer {
 /* An empty block in `buf`, borrowed. */
 void block_writer_init(struct block_writer *w, uint8_t *buf, size_t room);
 
-/*
- * By how many bytes the block grows with this packet. A packet is cut to PACKET_MAX_LEN, and keeps
- * its length on the wire. 0: it does not fit, whatever the room, as there are too many interfaces.
- */
-size_t block_writer_need(const struct block_writer *w, const struct packet *pkt);
-
 /* What a block that holds this packet alone takes. */
 size_t block_writer_size_alone(const struct packet *pkt);
 
-/* False: there is no room for it, and the block is as it was. */
+/*
+ * A packet is cut to PACKET_MAX_LEN, and keeps its length on the wire. False: there is no room for
+ * it, or there are too many interfaces; the block is as it was.
+ */
 bool block_writer_put(struct block_writer *w, const struct packet *pkt);

@@ -17,9 +17,6 @@
 #define PCAPFILE_HEADER_LEN 24
 #define PCAPFILE_RECORD_LEN 16 /* before the bytes of each packet */
 
-/* The longest record there is, its header included. */
-#define PCAPFILE_RECORD_MAX (PCAPFILE_RECORD_LEN + PACKET_MAX_LEN)
-
 /*
  * Writes the file header; snaplen is PACKET_MAX_LEN, since a topic has no snaplen of its own.
  * `nano`: times are in nanoseconds, not in microseconds.

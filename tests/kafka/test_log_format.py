@@ -8,7 +8,6 @@ import signal
 
 import pytest
 
-from harness import wait
 from harness.daemon import STATS, pycapa
 
 EVERY_BYTE = bytes(b for b in range(1, 256) if b != ord('/'))

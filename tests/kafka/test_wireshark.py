@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import captures, daemon, wait
-from harness.daemon import Pycapa, pycapa
+from harness.daemon import pycapa
 from harness.net import free_port
 from harness.proc import Process, run
 

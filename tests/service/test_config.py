@@ -21,7 +21,6 @@ TEXTS = {'kafka-broker': 'kafka1:9092,kafka2', 'kafka-topic': 'a.topic_name-1', 
          'from': '2026-11-23', 'to': '-15m', 'partitions': '0-3,7',
          'metrics-listen': '127.0.0.1:9100', 'metrics-textfile': '/tmp/pycapa.prom',
          'listen': 'systemd'}
-BYTES = {'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 
 
 def table():

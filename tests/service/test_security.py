@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import host as hosts
-from harness import authtable, captures, daemon, wait
+from harness import authtable, captures, wait
 from harness.witness import Topic
 from outer import numbers, send
 

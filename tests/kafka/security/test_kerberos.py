@@ -413,7 +413,6 @@ def test_a_wrapper_that_cannot_be_run_is_told(secure, client, pcap, pair, tmp_pa
 
 # ---- past the ticket's lifetime ----
 
-LIFE = 60
 CUT = 90
 
 
