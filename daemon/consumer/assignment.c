@@ -317,7 +317,7 @@ int64_t assignment_lag(const struct assignment *a, const struct kafkastats *stat
 
 int assignment_positions(const struct assignment *a, struct consumer_position **out)
 {
-	return positions_after(&a->resume, &a->partitions, out);
+	return positions_after(&a->resume, &a->partitions, a->group, out);
 }
 
 /* Without memory the client lives on. */

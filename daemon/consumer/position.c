@@ -26,7 +26,7 @@ int64_t positions_find(const struct positions *ps, int32_t partition)
 	return -1;
 }
 
-int positions_after(const struct positions *ps, const struct partitions *partitions,
+int positions_after(const struct positions *ps, const struct partitions *partitions, bool group,
 		    struct consumer_position **out)
 {
 	struct consumer_position *all = calloc((size_t)partitions->n + ps->n + 1, sizeof(*all));
@@ -35,7 +35,7 @@ int positions_after(const struct positions *ps, const struct partitions *partiti
 	if (!all)
 		return -ENOMEM;
 	for (int32_t i = 0; i < partitions->n; i++)
-		if (partitions->all[i].next >= 0)
+		if (partitions->all[i].next >= 0 && (!group || partitions->all[i].assigned))
 			all[n++] =
 				(struct consumer_position){i,
 							   partition_position(&partitions->all[i])};

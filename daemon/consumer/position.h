@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,10 @@ int64_t positions_find(const struct positions *ps, int32_t partition);
 
 /*
  * Where to go on after what was taken of `partitions`, and where `ps` says where nothing was taken
- * yet. Returns how many, `*out` is malloc()ed; or -ENOMEM.
+ * yet. Of a `group` those that are ours alone: in what it took, another member may be ahead.
+ * Returns how many, `*out` is malloc()ed; or -ENOMEM.
  */
-int positions_after(const struct positions *ps, const struct partitions *partitions,
+int positions_after(const struct positions *ps, const struct partitions *partitions, bool group,
 		    struct consumer_position **out);
 
 void positions_clear(struct positions *ps);

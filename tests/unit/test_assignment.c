@@ -795,6 +795,26 @@ static void test_what_waited_when_partitions_went_is_not_committed(void **state)
 	close_it();
 }
 
+/* Whoever has them now may be ahead. */
+static void test_who_goes_on_for_a_member_has_what_was_its_own(void **state)
+{
+	struct consumer_position *after;
+
+	open_with(CONFIG_OFFSET_STORED, false, NULL, 0);
+	look_up(2);
+	rebalance(true, 0, 2);
+	partition(0)->next = 15;
+	partition(1)->next = 16;
+	rebalance(false, 0, 2);
+	rebalance(true, 1, 2);
+	partition(1)->next = 17;
+	assert_int_equal(assignment_positions(a, &after), 1);
+	assert_int_equal(after[0].partition, 1);
+	assert_int_equal(after[0].offset, 17);
+	free(after);
+	close_it();
+}
+
 static void test_partitions_that_are_lost_already_are_not_waited_for(void **state)
 {
 	open_member(1);
@@ -904,6 +924,7 @@ int main(void)
 		cmocka_unit_test(test_who_commits_nothing_commits_nothing),
 		cmocka_unit_test(test_partitions_go_when_what_was_taken_is_committed),
 		cmocka_unit_test(test_what_waited_when_partitions_went_is_not_committed),
+		cmocka_unit_test(test_who_goes_on_for_a_member_has_what_was_its_own),
 		cmocka_unit_test(test_partitions_that_are_lost_already_are_not_waited_for),
 		cmocka_unit_test(test_what_is_waited_for_no_longer_is_not_committed),
 		cmocka_unit_test(test_what_comes_while_partitions_go_comes_behind),
