@@ -80,6 +80,7 @@ static void on_committed(void *ctx, const struct consumer_calls *call)
 		group_log_uncommitted(a->topic, rd_kafka_error_string(call->error));
 	a->refused = call->error;
 	a->opt.on_committed(a->opt.ctx);
+	pause_apply(&a->pause); /* what was wanted meanwhile */
 }
 
 /* Who says that nothing is to be committed means these commits too. */

@@ -744,6 +744,24 @@ static void test_a_commit_that_is_refused_is_given_again(void **state)
 	close_it();
 }
 
+/* Both ways: one is not asked for while another call is on its way. */
+static void test_a_pause_comes_behind_a_commit(void **state)
+{
+	open_member(1);
+	assignment_mark(a);
+	assignment_commit(a);
+	assignment_pause(a, true);
+	end_call(CONSUMER_CALLS_COMMIT, "0:5 ");
+	end_call(CONSUMER_CALLS_PAUSE, "0:5 ");
+	partition(0)->next = 6;
+	assignment_mark(a);
+	assignment_commit(a);
+	assignment_pause(a, false);
+	end_call(CONSUMER_CALLS_COMMIT, "0:6 ");
+	end_call(CONSUMER_CALLS_RESUME, "0:6 ");
+	close_it();
+}
+
 /* -X enable.auto.commit=false; what is about to go does not wait for what never comes. */
 static void test_who_commits_nothing_commits_nothing(void **state)
 {
@@ -921,6 +939,7 @@ int main(void)
 		cmocka_unit_test(test_only_what_is_new_is_stored),
 		cmocka_unit_test(test_what_is_marked_is_committed_once_and_nothing_behind_it),
 		cmocka_unit_test(test_a_commit_that_is_refused_is_given_again),
+		cmocka_unit_test(test_a_pause_comes_behind_a_commit),
 		cmocka_unit_test(test_who_commits_nothing_commits_nothing),
 		cmocka_unit_test(test_partitions_go_when_what_was_taken_is_committed),
 		cmocka_unit_test(test_what_waited_when_partitions_went_is_not_committed),
