@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "config/file_limits.h"
 #include "config/file_names.h"
 #include "config/settings_value.h"
+#include "version.h"
 
 static enum config_builder_source source_of(const struct config_builder *builder, const char *name)
 {
@@ -51,15 +51,27 @@ static void refuse_comments(struct config_builder *builder)
 static void decide_format(struct config_builder *builder)
 {
 	struct config *cfg = builder->cfg;
-	const char *dot = cfg->write_file != NULL ? strrchr(cfg->write_file, '.') : NULL;
-	const char *suffix = dot != NULL ? dot : "";
+	const char *name = cfg->write_file != NULL ? cfg->write_file : "";
 	bool chosen = source_of(builder, "format") != CONFIG_BUILDER_DEFAULT;
 
-	if (!chosen && (strcasecmp(suffix, ".pcapng") == 0 ||
-			(cfg->comment_offsets && strcasecmp(suffix, ".pcap") != 0)))
+	if (!chosen &&
+	    (file_names_is_pcapng(name) || (cfg->comment_offsets && !file_names_is_pcap(name))))
 		cfg->format = CONFIG_FORMAT_PCAPNG;
 	if (cfg->comment_offsets && cfg->format != CONFIG_FORMAT_PCAPNG)
 		refuse_comments(builder);
+}
+
+static void check_compression(struct config_builder *builder)
+{
+#if !PYCAPA_ZSTD
+	const char *name = builder->cfg->write_file;
+
+	if (name != NULL && file_names_is_zstd(name))
+		config_faults_add(builder->faults, where_of(builder, "write-file"),
+				  "%s: this pycapa was built without zstd; give a name that does "
+				  "not end in .zst",
+				  name);
+#endif
 }
 
 static bool prints_to(const struct file_limits *limits, const char *where)
@@ -101,5 +113,6 @@ void output_rules_decide(struct config_builder *builder)
 {
 	decide_file(builder);
 	decide_format(builder);
+	check_compression(builder);
 	check_ring(builder);
 }

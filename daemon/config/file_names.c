@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define DIGITS_MIN 5
@@ -25,11 +26,45 @@ static const char *base_of(const char *path)
 	return path + file_names_directory(path);
 }
 
+#define ZSTD_SUFFIX ".zst"
+
+/* Whether the first `len` bytes of a path end so. */
+static bool ends_in(const char *path, size_t len, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return len >= n && strncasecmp(path + len - n, suffix, n) == 0;
+}
+
+bool file_names_is_zstd(const char *path)
+{
+	return ends_in(path, strlen(path), ZSTD_SUFFIX);
+}
+
+/* How long the path is without the suffix of what compresses it. */
+static size_t plain_length(const char *path)
+{
+	return strlen(path) - (file_names_is_zstd(path) ? sizeof(ZSTD_SUFFIX) - 1 : 0);
+}
+
+bool file_names_is_pcapng(const char *path)
+{
+	return ends_in(path, plain_length(path), ".pcapng");
+}
+
+bool file_names_is_pcap(const char *path)
+{
+	return ends_in(path, plain_length(path), ".pcap");
+}
+
 /* Where the suffix begins, its dot included; the end without one, or where it holds a time. */
 static const char *suffix_of(const char *base)
 {
+	size_t plain = plain_length(base);
 	const char *dot = strrchr(base, '.');
 
+	if (plain < strlen(base) && (file_names_is_pcap(base) || file_names_is_pcapng(base)))
+		dot = memrchr(base, '.', plain);
 	return dot && dot > base && !strchr(dot, '%') ? dot : base + strlen(base);
 }
 

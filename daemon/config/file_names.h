@@ -5,6 +5,7 @@
  *	dir/name.pcapng			dir/name_00001_20261130124500.pcapng, as dumpcap's
  *	the same, nametimenum:2		dir/name_20261130124500_00001.pcapng
  *	dir/name-%Y-%m-%dT%H.pcapng	dir/name-2026-11-30T12_00001.pcapng, by strftime(3)
+ *	dir/name.pcapng.zst		dir/name_00001_20261130124500.pcapng.zst
  *
  * The time is the local one of a file's first packet. The number goes up by one from file to file;
  * it has five digits, or more when they do not suffice.
@@ -23,6 +24,11 @@ struct file_names {
 
 /* Whether there can be a set of that name: 0, or -EINVAL with one line in `why`. */
 int file_names_check(const char *path, char *why, size_t size);
+
+/* Whether a name asks for compression by zstd (.zst); and for which format, before that. */
+bool file_names_is_zstd(const char *path);
+bool file_names_is_pcapng(const char *path);
+bool file_names_is_pcap(const char *path);
 
 /* The path of a file; malloc()ed, NULL: out of memory, or too long a name. */
 char *file_names_make(const struct file_names *names, uint64_t number, uint64_t time_us);

@@ -273,8 +273,9 @@ static const struct setting table[] = {
 	{.name = "write-file", .short_name = "w", .metavar = "FILE", FIELD(write_file, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "standard output",
 	 .once = "one run writes one file",
-	 .help = "Write the capture to FILE (- is standard output). A run that has an end replaces "
-		 "FILE once the capture is complete; an endless one empties it at the start."},
+	 .help = "Write the capture to FILE (- is standard output), compressed by zstd if its name "
+		 "ends in .zst. A run that has an end replaces FILE once the capture is complete; "
+		 "an endless one empties it at the start."},
 	{.name = "listen", .metavar = "ADDRESS:PORT", FIELD(listen, STRING), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "nowhere",
 	 .check = listen_address_or_systemd_check,
@@ -302,8 +303,8 @@ static const struct setting table[] = {
 	{.name = "format", .metavar = "FORMAT", FIELD(format, ENUM), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "pcap",
 	 .choices = formats,
-	 .help = "Format of the capture. If it is not set, a file name that ends in .pcapng "
-		 "selects pcapng. Only pcapng can hold several link types, host and interface "
+	 .help = "Format of the capture. If it is not set, a file name that ends in .pcapng or "
+		 ".pcapng.zst selects pcapng. Only pcapng can hold several link types, host and interface "
 		 "names, and the nanoseconds of every packet."},
 	{.name = "comment-offsets", FIELD(comment_offsets, BOOL), IN_CONSUMER,
 	 .change = CONFIG_CHANGE_RESTART, .initial = "false",

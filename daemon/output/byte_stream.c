@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "output/descriptor.h"
+#include "output/packer.h"
 #include "output/target.h"
 #include "output/write_buffer.h"
 
@@ -34,6 +35,8 @@ struct byte_stream {
 	bool announced; /* the caller waits for on_drained */
 
 	struct write_buffer buffer;
+	struct packer *packer; /* NULL: it goes as it is */
+	bool finished;         /* nothing follows it */
 
 	void (*on_drained)(void *ctx);
 	void (*on_closed)(void *ctx, int err);
@@ -92,19 +95,26 @@ void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len
 	write_buffer_put_header(&sf->buffer, data, len);
 }
 
+/* What is packed, or written for good. */
+static bool is_fixed(const struct byte_stream *sf)
+{
+	if (sf->packer)
+		return packer_has_begun(sf->packer);
+	return write_buffer_written(&sf->buffer) > 0 && !descriptor_can_rewrite(&sf->desc);
+}
+
 bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len)
 {
+	if (is_fixed(sf))
+		return false;
 	if (write_buffer_written(&sf->buffer) > 0)
-		return descriptor_can_rewrite(&sf->desc) &&
-		       pwrite(sf->desc.fd, data, len, sf->desc.start) == (ssize_t)len;
+		return pwrite(sf->desc.fd, data, len, sf->desc.start) == (ssize_t)len;
 	return write_buffer_replace_header(&sf->buffer, data, len);
 }
 
 uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len)
 {
-	if (write_buffer_written(&sf->buffer) > 0 && !descriptor_can_rewrite(&sf->desc))
-		return NULL;
-	return write_buffer_body(&sf->buffer, len);
+	return is_fixed(sf) ? NULL : write_buffer_body(&sf->buffer, len);
 }
 
 static void stop_watchers(struct byte_stream *sf)
@@ -114,10 +124,12 @@ static void stop_watchers(struct byte_stream *sf)
 	ev_timer_stop(sf->loop, &sf->retry);
 }
 
-/* A regular file that holds part of a record (disk full) gets its last bytes cut off again. */
+/* A regular file that holds part of a record (disk full) gets its last bytes cut off again; one
+ * that is packed those of a piece, which cannot be unpacked in part. */
 static void cut_partial_record(struct byte_stream *sf)
 {
-	size_t partial = write_buffer_partial(&sf->buffer);
+	size_t partial =
+		sf->packer ? packer_partial(sf->packer) : write_buffer_partial(&sf->buffer);
 	off_t end;
 
 	if (sf->desc.kind != DESCRIPTOR_FILE || !partial)
@@ -163,24 +175,43 @@ static int wait_for_space(struct byte_stream *sf)
 	return STREAM_E_BLOCKED;
 }
 
+void byte_stream_finish(struct byte_stream *sf)
+{
+	sf->finished = true;
+}
+
+static bool has_more(const struct byte_stream *sf)
+{
+	return byte_stream_waiting(sf) ||
+	       (sf->packer && sf->finished && !packer_is_done(sf->packer));
+}
+
+/* Returns how many of the bytes that wait are written now, or -errno. */
+static ssize_t write_some(struct byte_stream *sf)
+{
+	size_t len;
+	const uint8_t *data = write_buffer_peek(&sf->buffer, &len);
+
+	return sf->packer ? packer_write(sf->packer, &sf->desc, data, len, sf->finished)
+			  : descriptor_write(&sf->desc, data, len);
+}
+
 int byte_stream_flush(struct byte_stream *sf)
 {
-	const uint8_t *data;
-	size_t len;
 	ssize_t n = 0;
 
 	if (sf->failed)
 		return sf->failed;
 	if (sf->blocked || sf->desc.fd < 0) {
 		sf->announced = true;
-		return byte_stream_waiting(sf) || sf->desc.fd < 0 ? STREAM_E_BLOCKED : 0;
+		return has_more(sf) || sf->desc.fd < 0 ? STREAM_E_BLOCKED : 0;
 	}
-	if (sf->target && byte_stream_waiting(sf))
+	if (sf->target && has_more(sf))
 		n = target_begin(sf->target, sf->desc.fd);
 	if (n < 0)
 		return fail(sf, (int)n);
-	while ((data = write_buffer_peek(&sf->buffer, &len))) {
-		n = descriptor_write(&sf->desc, data, len);
+	while (has_more(sf)) {
+		n = write_some(sf);
 		if (n == -EAGAIN) {
 			sf->blocked = true;
 			sf->announced = true;
@@ -406,6 +437,8 @@ int byte_stream_new(struct byte_stream **out, const struct byte_stream_options *
 	ev_timer_init(&sf->retry, on_retry, RETRY_SEC, RETRY_SEC);
 	sf->writable.data = sf->hangup.data = sf->retry.data = sf;
 	r = write_buffer_init(&sf->buffer);
+	if (r == 0 && opt->pack)
+		r = packer_new(&sf->packer);
 	if (r == 0 && opt->path)
 		r = make_target(sf, opt);
 	if (r == 0)
@@ -429,6 +462,7 @@ void byte_stream_free(struct byte_stream *sf)
 	if (r < 0 && !sf->failed)
 		log_error("cannot close %s: %s", byte_stream_name(sf), strerror(-r));
 	target_free(sf->target);
+	packer_free(sf->packer);
 	write_buffer_clear(&sf->buffer);
 	free(sf);
 }

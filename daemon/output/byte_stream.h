@@ -31,6 +31,7 @@ struct byte_stream_options {
 	struct worker *worker;
 	void (*on_full)(void *ctx);
 	bool drop_part; /* what is not whole is not kept */
+	bool pack;      /* what is written is compressed (packer.h) */
 	int fd;         /* with path NULL: an open descriptor, duplicated; 1 is guarded */
 
 	/* All that waited is written. Only after STREAM_E_BLOCKED or a NULL of _reserve(). */
@@ -66,7 +67,7 @@ void byte_stream_commit(struct byte_stream *sf, size_t len);
 void byte_stream_put_header(struct byte_stream *sf, const void *data, size_t len);
 /*
  * Changes the header, which keeps its length. Possible while it waits in the buffer and in a
- * regular file that is not opened for appending. Returns false when it is too late.
+ * regular file that is neither opened for appending nor packed. Returns false when it is too late.
  */
 bool byte_stream_replace_header(struct byte_stream *sf, const void *data, size_t len);
 /* All that follows the header, to be changed in place: while none of it is written, and the header
@@ -75,6 +76,9 @@ uint8_t *byte_stream_unwritten(struct byte_stream *sf, size_t *len);
 
 /* `len` bytes are in the room last reserved, which are no record: not counted as one. */
 void byte_stream_append(struct byte_stream *sf, size_t len);
+
+/* Nothing is put any more: what is packed gets its end, by the next flush. */
+void byte_stream_finish(struct byte_stream *sf);
 
 /*
  * Writes what waits, as far as that does not block.
@@ -102,7 +106,7 @@ const char *byte_stream_part(const struct byte_stream *sf);
 
 /* Bytes that wait. Cheap: a caller may ask for each packet, and flush when it is many. */
 size_t byte_stream_waiting(const struct byte_stream *sf);
-/* Bytes that were put, those that wait included. */
+/* Bytes that were put, those that wait included; before they are packed. */
 uint64_t byte_stream_size(const struct byte_stream *sf);
 /* Records that were written whole. */
 uint64_t byte_stream_written(const struct byte_stream *sf);

@@ -49,6 +49,8 @@ static int write_out(struct capture_file *cf)
 		if (r)
 			return r;
 	}
+	if (cf->finished)
+		byte_stream_finish(cf->stream);
 	return byte_stream_flush(cf->stream);
 }
 
@@ -225,7 +227,9 @@ static int begin(struct capture_file *cf, const struct capture_file_options *opt
 		ev_timer_start(cf->loop, &cf->hold);
 		return 0;
 	}
-	cf->untouched = opt->stream.path && opt->stream.has_end && !stream;
+	/* What is packed cannot be changed when the first packet has come. */
+	cf->untouched = opt->stream.path && !stream &&
+			(opt->stream.has_end || (opt->stream.pack && cf->encoder->ops->revise));
 	if (cf->untouched)
 		return 0;
 	r = byte_stream_flush(cf->stream);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config_ref.h"
 #include "config/file_limits.h"
+#include "config/file_names.h"
 #include "config/run_end.h"
 #include "output/broadcast.h"
 #include "output/byte_stream.h"
@@ -381,6 +382,7 @@ static struct byte_stream_options stream_options(struct output *o, const char *p
 		.loop = o->opt.loop,
 		.path = path,
 		.has_end = run_end_is_set(o->opt.cfg),
+		.pack = path && file_names_is_zstd(path),
 		.fd = STDOUT_FILENO,
 		.on_drained = on_drained,
 		.on_closed = on_closed,

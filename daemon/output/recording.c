@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "config/config_ref.h"
+#include "config/file_names.h"
 #include "output/file_program.h"
 #include "output/file_set.h"
 #include "output/printed_names.h"
@@ -249,6 +250,7 @@ static int open_file(struct recording *rec, uint64_t us)
 			   .has_end = true,
 			   .worker = file_set_worker(rec->set),
 			   .on_full = on_full,
+			   .pack = file_names_is_zstd(cfg->write_file),
 			   .drop_part = cfg->start.offset == CONFIG_OFFSET_STORED,
 			   .on_drained = on_drained,
 			   .on_closed = on_closed,

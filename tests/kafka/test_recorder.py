@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A capture as many files (--ring-buffer): what other programs find, while it is written and after."""
+import glob
 import os
 import re
 import signal
@@ -57,6 +58,27 @@ def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
     assert [len(packets(out, name)) for name in files(out)] == [10, 10]
     assert process.stop() == 0, process.describe()
     assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]
+
+
+def test_compressed_files_open_as_they_are(topic, consumer, tmp_path):
+    """Complete ones, and what is written of the next: all that a process leaves when it is killed."""
+    out = tmp_path / 'files'
+    out.mkdir()
+    argv = ('-o', 'begin', '-w', f'{out}/a.pcapng.zst', '-b', 'packets:10')
+    process = consumer(topic, *argv)
+    topic.produce(captures.sample(25, size=100))
+
+    def unfinished():
+        # Its frame has no end: the packets are read, then an error tells so.
+        return [run('tshark', '-r', path, '-T', 'fields', '-e', 'frame.number',
+                    check=False).stdout.split() for path in glob.glob(f'{out}/.a_00003_*')]
+    wait.until(lambda: len(files(out)) == 2, 20, process.describe)
+    wait.until(lambda: unfinished() == [['1', '2', '3', '4', '5']], 20, process.describe)
+    process.kill()
+    told = run('capinfos', '-TmQrc', *(f'{out}/{name}' for name in files(out))).stdout
+    assert [line.split(',')[-1].strip('"') for line in told.splitlines()] == ['10', '10']
+    run('mergecap', '-F', 'pcap', '-w', f'{tmp_path}/all.pcap', *(f'{out}/{n}' for n in files(out)))
+    assert packets(tmp_path, 'all.pcap') == list(range(20))
 
 
 def test_a_run_stops_as_it_is_told(topic, tmp_path):

@@ -633,6 +633,7 @@ static void test_refused(void **state)
 		{"-c --comment-offsets --format pcap -w f",
 		 "--comment-offsets: a classic pcap has no comments; give --format pcapng"},
 		{"-c --comment-offsets -w f.pcap", "--comment-offsets: a classic pcap has no"},
+		{"-c --comment-offsets -w f.pcap.zst", "--comment-offsets: a classic pcap has"},
 		{"-p -r f -i eth0", "either a file or an interface: leave out -r or -i"},
 		{"-c -e edge", "filter 'edge': can't parse filter expression: syntax error; did "
 			       "you mean -t edge?"},

@@ -24,6 +24,11 @@
 #include "lines.h"
 #include "output/output.h"
 #include "output/recording.h"
+#include "version.h"
+
+#if PYCAPA_ZSTD
+#include "unzstd.h"
+#endif
 
 #define NOON UINT64_C(1772280000000000)
 
@@ -223,6 +228,24 @@ static const char *list(void)
 	return text;
 }
 
+#if PYCAPA_ZSTD
+/* libpcap reads none that is compressed: in its place one that is not. */
+static void unpack(char path[512])
+{
+	bool whole;
+	size_t len;
+	uint8_t *plain = unzstd_file(path, &len, &whole);
+	FILE *f;
+
+	assert_true(whole);
+	snprintf(path, 512, "%s/plain", world.directory);
+	f = fopen(path, "w");
+	assert_int_equal(fwrite(plain, 1, len, f), len);
+	fclose(f);
+	free(plain);
+}
+#endif
+
 /* The packets of the file of that number, as libpcap finds them. */
 static const char *packets_of(const char *number)
 {
@@ -238,6 +261,10 @@ static const char *packets_of(const char *number)
 		if (!strncmp(entry->d_name, number, strlen(number)))
 			snprintf(path, sizeof(path), "%s/%s", world.directory, entry->d_name);
 	closedir(dir);
+#if PYCAPA_ZSTD
+	if (file_names_is_zstd(path))
+		unpack(path);
+#endif
 	p = pcap_open_offline(path, why);
 	if (!p)
 		fail_msg("%s: %s", path, why);
@@ -712,6 +739,54 @@ static void a_full_disk_is_waited_for(void **state)
 	assert_null(strchr(world.events, 'e'));
 }
 
+#if PYCAPA_ZSTD
+/* Each file is a frame of its own, also when its end had to wait for space. */
+static void a_set_is_compressed(void **state)
+{
+	snprintf(world.path, sizeof(world.path), "%s/a.pcapng.zst", world.directory);
+	open_output();
+	for (uint32_t i = 1; i <= 3; i++)
+		put(i);
+	wait_for('k', 1);
+	assert_true(output_flush(world.out));
+	world.full = true;
+	output_finish(world.out, true);
+	assert_true(output_is_settling(world.out));
+	ev_run(world.loop, EVRUN_ONCE); /* it is tried again */
+	assert_string_equal(list(), "a_00001 ");
+	world.full = false;
+	wait_for('s', 1);
+	assert_string_equal(packets_of("a_00001"), "1 2 ");
+	assert_string_equal(packets_of("a_00002"), "3 ");
+}
+
+/* The first packet decides, though the topic is read for ever, and what is packed is final. */
+static void a_compressed_pcap_waits_for_its_first_packet(void **state)
+{
+	struct packet pkt = {.data = (const uint8_t *)"\0\0\0\5",
+			     .caplen = 4,
+			     .wirelen = 4,
+			     .linktype = 113};
+	char why[PCAP_ERRBUF_SIZE], path[512];
+	pcap_t *p;
+
+	world.cfg.ring_buffer = NULL;
+	world.cfg.format = CONFIG_FORMAT_PCAP;
+	snprintf(world.path, sizeof(world.path), "%s/a.pcap.zst", world.directory);
+	open_output();
+	output_flush(world.out);
+	assert_int_equal(output_put(world.out, &pkt), 0);
+	finish();
+	assert_true(output_flush(world.out));
+	snprintf(path, sizeof(path), "%s", world.path);
+	unpack(path);
+	p = pcap_open_offline(path, why);
+	assert_non_null(p);
+	assert_int_equal(pcap_datalink(p), 113);
+	pcap_close(p);
+}
+#endif
+
 static void a_full_disk_has_the_oldest_removed_if_asked(void **state)
 {
 	world.cfg.disk_full = CONFIG_DISK_FULL_REMOVE;
@@ -775,6 +850,10 @@ int main(void)
 		TEST(what_a_dead_process_left_is_kept_or_dropped),
 		TEST(a_set_is_of_one_process),
 		TEST(a_full_disk_is_waited_for),
+#if PYCAPA_ZSTD
+		TEST(a_set_is_compressed),
+		TEST(a_compressed_pcap_waits_for_its_first_packet),
+#endif
 		TEST(a_full_disk_has_the_oldest_removed_if_asked),
 		TEST(a_run_that_is_given_up_leaves_no_file_of_the_set),
 	};

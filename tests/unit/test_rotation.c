@@ -193,6 +193,10 @@ static void names_are_made_and_found_again(void **state)
 		{"/a-%Y-%m-%dT%H.pcap", false, 42, "/a-2026-02-28T13_00042.pcap"},
 		{"x_%s", false, 7, "x_1772280000_00007"},
 		{"log.%Y", false, 7, "log.2026_00007"},
+		{"a.pcapng.zst", false, 1, "a_00001_20260228130000.pcapng.zst"},
+		{"a-%H.pcap.ZST", false, 1, "a-13_00001.pcap.ZST"},
+		{"log.%Y.zst", false, 7, "log.2026_00007.zst"},
+		{"10.0.0.1.zst", false, 7, "10.0.0.1_00007_20260228130000.zst"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -243,6 +247,16 @@ static void other_files_are_none_of_the_set(void **state)
 	assert_int_equal(file_names_number(&bare, "web-2026-11-30_00004.pcap"), 0);
 }
 
+static void names_say_how_a_file_is_written(void **state)
+{
+	assert_true(file_names_is_zstd("d/a.pcapng.zst") && file_names_is_zstd("a.ZST"));
+	assert_false(file_names_is_zstd("a.zst.pcap") || file_names_is_zstd("/dev/stdout"));
+	assert_true(file_names_is_pcapng("a.pcapng") && file_names_is_pcapng("a.PcapNG.zst"));
+	assert_false(file_names_is_pcapng("a.pcap.zst") || file_names_is_pcapng("a.pcapng.gz"));
+	assert_true(file_names_is_pcap("a.pcap") && file_names_is_pcap("a.pcap.zst"));
+	assert_false(file_names_is_pcap("a.zst") || file_names_is_pcap("pcap"));
+}
+
 static void names_that_make_no_set_are_refused(void **state)
 {
 	char why[256];
@@ -266,6 +280,7 @@ int main(void)
 		cmocka_unit_test(summer_time_makes_days_of_23_and_25_hours),
 		cmocka_unit_test(names_are_made_and_found_again),
 		cmocka_unit_test(other_files_are_none_of_the_set),
+		cmocka_unit_test(names_say_how_a_file_is_written),
 		cmocka_unit_test(names_that_make_no_set_are_refused),
 	};
 
