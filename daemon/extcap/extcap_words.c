@@ -189,7 +189,7 @@ static void refuse_time(struct maker *m, enum extcap_arg_id id, const char *text
 }
 
 /* Wireshark writes seconds since the epoch; a person what --from takes. */
-static void add_time(struct maker *m, const char *option, enum extcap_arg_id id)
+static void add_time(struct maker *m, const char *option, enum extcap_arg_id id, int64_t now_s)
 {
 	const char *value = m->call->values[id];
 	bool epoch = value && strspn(value, "0123456789.") == strlen(value);
@@ -201,7 +201,7 @@ static void add_time(struct maker *m, const char *option, enum extcap_arg_id id)
 		fail(m,
 		     id == EXTCAP_ARG_STARTTIME ? "no start time is given" : "no end time is given",
 		     WHERE_TO_SET);
-	else if (!point_in_time_parse(text, 0, &us))
+	else if (!point_in_time_parse(text, now_s * 1000000, &us))
 		refuse_time(m, id, text);
 	else
 		add(m, "--%s=%s", option, text);
@@ -216,14 +216,14 @@ static void add_range(struct maker *m, int64_t now_s)
 	check_choice(m, EXTCAP_ARG_END);
 	if (is(m, EXTCAP_ARG_END, "time")) {
 		if (timed)
-			add_time(m, "from", EXTCAP_ARG_STARTTIME);
+			add_time(m, "from", EXTCAP_ARG_STARTTIME, now_s);
 		else if (is(m, EXTCAP_ARG_START, "now"))
 			add(m, "--from=@%" PRId64, now_s);
-		add_time(m, "to", EXTCAP_ARG_ENDTIME);
+		add_time(m, "to", EXTCAP_ARG_ENDTIME, now_s);
 		return;
 	}
 	if (timed)
-		add_time(m, "kafka-offset", EXTCAP_ARG_STARTTIME);
+		add_time(m, "kafka-offset", EXTCAP_ARG_STARTTIME, now_s);
 	else
 		add(m, "--kafka-offset=%s", is(m, EXTCAP_ARG_START, "now") ? "end" : "begin");
 	add(m, is(m, EXTCAP_ARG_END, "end") ? "--exit-at-end" : "--no-exit-at-end");

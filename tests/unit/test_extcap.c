@@ -180,6 +180,9 @@ static void test_where_to_start_and_to_stop(void **state)
 		{"--start time --starttime 1700000000.5 --end time --endtime 2026-11-23",
 		 "--from=@1700000000.5 --to=2026-11-23"},
 		{"--start begin --end time --endtime 1700000000", "--to=@1700000000"},
+		{"--start time --starttime -15m", "--kafka-offset=-15m --no-exit-at-end"},
+		{"--start time --starttime -1h30m --end time --endtime -5m",
+		 "--from=-1h30m --to=-5m"},
 		{"--end time --endtime 1800000000", "--from=@1700000000 --to=@1800000000"},
 		/* A time that is not chosen has no effect: the dialog always passes one. */
 		{"--starttime 1 --endtime 2", "--kafka-offset=end --no-exit-at-end"},
