@@ -25,6 +25,14 @@ enum place {
 	PLACE_COMMENT, /* between slash-star and star-slash */
 };
 
+/* Where a list stands that may go on in another file. */
+struct list {
+	unsigned int brackets; /* how many are open */
+	bool after_string;     /* nothing but blanks and comments since a string */
+	size_t comma; /* 1 + where the last one is in the text, after a string, with nothing
+		       * behind it; 0: there is none */
+};
+
 /* One file at hand. */
 struct reader {
 	struct cfgtext *text;
@@ -37,10 +45,9 @@ struct reader {
 	unsigned int line;
 	unsigned int depth;
 	enum place place;
-	unsigned int begun;    /* the line in which that string or comment began */
-	size_t begun_text;     /* the same as a line of the whole text */
-	unsigned int brackets; /* how many lists are open */
-	bool after_string;     /* nothing but blanks and comments since a string */
+	unsigned int begun; /* the line in which that string or comment began */
+	size_t begun_text;  /* the same as a line of the whole text */
+	struct list list;
 };
 
 static int include(struct reader *from, const char *line, bool *taken);
@@ -118,8 +125,9 @@ static bool is_number(const char *line, const char *p)
 /* libconfig makes one text of two that follow each other: of two Kafka properties, the first. */
 static void open_string(struct reader *r)
 {
-	if (r->after_string && r->brackets > 0)
+	if (r->list.after_string && r->list.brackets > 0)
 		fault_here(r, "a comma is missing before a string in this list", "");
+	r->list.comma = 0;
 	r->place = PLACE_STRING;
 	r->begun = r->line;
 	r->begun_text = r->text->n_lines;
@@ -128,19 +136,30 @@ static void open_string(struct reader *r)
 static void close_string(struct reader *r)
 {
 	r->place = PLACE_CODE;
-	r->after_string = true;
+	r->list.after_string = true;
 	if (r->begun_text < r->text->n_lines)
 		r->text->lines[r->text->n_lines - 1].closes = (unsigned int)r->begun_text;
 }
 
+/* libconfig 1.5 takes no comma before the end of a list: it gets a blank instead. */
+static void close_bracket(struct reader *r)
+{
+	if (r->list.comma > 0)
+		r->text->text[r->list.comma - 1] = ' ';
+	if (r->list.brackets > 0)
+		r->list.brackets--;
+}
+
 static void note_code(struct reader *r, char c)
 {
+	if (isspace((unsigned char)c))
+		return;
 	if (c == '(' || c == '[')
-		r->brackets++;
-	else if ((c == ')' || c == ']') && r->brackets > 0)
-		r->brackets--;
-	if (!isspace((unsigned char)c))
-		r->after_string = false;
+		r->list.brackets++;
+	else if (c == ')' || c == ']')
+		close_bracket(r);
+	r->list.comma = c == ',' && r->list.after_string ? r->text->len + 1 : 0;
+	r->list.after_string = false;
 }
 
 /* Copies code up to the next string or comment; returns the byte after it, NULL: an error. */
@@ -159,7 +178,7 @@ static const char *copy_code(struct reader *r, const char *line, const char *p, 
 	} else if (is_number(line, p)) {
 		int len = copy_number(r, p);
 
-		r->after_string = false;
+		r->list = (struct list){.brackets = r->list.brackets};
 		*e = len < 0 ? len : 0;
 		return len < 0 ? NULL : p + len;
 	} else {
@@ -323,7 +342,8 @@ static int include(struct reader *from, const char *line, bool *taken)
 	struct reader r = {.text = from->text,
 			   .faults = from->faults,
 			   .from = from,
-			   .depth = from->depth + 1};
+			   .depth = from->depth + 1,
+			   .list = from->list};
 	char *path;
 	int e;
 
@@ -346,6 +366,7 @@ static int include(struct reader *from, const char *line, bool *taken)
 		return no_memory(from);
 	r.path = path;
 	e = read_path(&r);
+	from->list = r.list;
 	free(path);
 	return e;
 }

@@ -57,6 +57,13 @@ def test_fragments_are_valid_and_of_effect(mode, tmp_path):
             assert f'{name}={value}'.lower() in map(str.lower, shown), (fragment, name)
 
 
+def test_a_fragment_can_be_all_there_is(tmp_path):
+    """As the examples in those that need no login show it."""
+    for fragment in ('msk-serverless.cfg', 'no-idempotence.cfg', 'object-store.cfg'):
+        checked = pycapa('-C', write(tmp_path / 'x.cfg', fragment), '--check-config')
+        assert checked.status == 0, checked.describe()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize('fragments', [['event-hubs-producer.cfg'],
                                        ['event-hubs-producer.cfg', 'no-idempotence.cfg'],

@@ -232,6 +232,32 @@ static void test_syntax(void **state)
 	}
 }
 
+/* conf/kafka: each property there has a comma, whatever follows the @include. */
+static void test_a_list_may_end_with_a_comma(void **state)
+{
+	static const char *const lists[] = {
+		"(\"client.id=a\",)",
+		"[ \"client.id=a\" , ]",
+		"(\"client.id=a\", # one, \"two\",\n/* , */\n)",
+		"(\"client.id=a\",\n\"acks=1\",\n);\nfilter = \"tcp, (udp,)\"",
+	};
+	const struct config *cfg;
+	struct kept kept;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		snprintf(text, sizeof(text), "kafka-config = %s;\n", lists[i]);
+		if (load_text(&cfg, &kept, text) > 0)
+			fail_msg("'%s' said: %s", text, kept.text);
+		assert_string_equal(cfg->properties.list[0].value, "a");
+		config_unref(cfg);
+	}
+	assert_int_equal(load_text(&cfg, &kept, "kafka-config = (\"acks=1\",,);"), 1);
+	config_unref(cfg);
+	assert_int_equal(load_text(&cfg, &kept, "kafka-config = (,);"), 1);
+	config_unref(cfg);
+}
+
 /* Includes count from the file that they stand in, and faults name the file that they are in. */
 static void test_includes(void **state)
 {
@@ -551,6 +577,45 @@ static void test_spool_in_a_service(void **state)
 	}
 }
 
+/* What is said of the file with `list`, which includes properties: "" when nothing is. */
+static void check_list_over_files(const char *dir, const char *list, const char *properties,
+				  const char *wanted)
+{
+	char path[128];
+	struct kept kept;
+	struct config_builder builder;
+
+	put_cfg(dir, "a.cfg", list);
+	put_cfg(dir, "b.cfg", properties);
+	snprintf(path, sizeof(path), "%s/a.cfg", dir);
+	kept_start(&kept);
+	assert_int_equal(config_builder_start(&builder, &kept.faults, NOW_MS), 0);
+	cfgfile_load(&builder, path);
+	config_unref(config_builder_take(&builder));
+	if (wanted[0] == '\0' ? kept.text[0] != '\0' : strstr(kept.text, wanted) == NULL)
+		fail_msg("'%s' with '%s' said: %s", list, properties, kept.text);
+}
+
+static void test_a_list_over_files(void **state)
+{
+	char dir[] = "/tmp/pycapa-test-XXXXXX", path[128];
+
+	assert_non_null(mkdtemp(dir));
+	check_list_over_files(dir, "kafka-config = (\n@include \"b.cfg\"\n);\n",
+			      "\"client.id=a\",\n# no more\n", "");
+	check_list_over_files(dir, "kafka-config = (\n@include \"b.cfg\"\n\"acks=1\");\n",
+			      "\"client.id=a\",\n", "");
+	check_list_over_files(dir, "kafka-config = (\"acks=1\"\n@include \"b.cfg\"\n);\n",
+			      "\"client.id=a\",\n", "b.cfg:1: a comma is missing before a string");
+	check_list_over_files(dir, "kafka-config = (\n@include \"b.cfg\"\n\"acks=1\");\n",
+			      "\"client.id=a\"\n", "a.cfg:3: a comma is missing before a string");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%c.cfg", dir, "ab"[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +623,8 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_all_faults),
 		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_a_list_may_end_with_a_comma),
+		cmocka_unit_test(test_a_list_over_files),
 		cmocka_unit_test(test_includes),
 		cmocka_unit_test(test_brokers),
 		cmocka_unit_test(test_long_interface),
