@@ -61,7 +61,7 @@ def job(broker, tmp_path):
     return go
 
 
-def row(age, seq, source='10.1.0.1', vlan=False, raw=False, host=None, lost=0):
+def row(age, seq, source='10.1.0.1', vlan=False, raw=False, wifi=False, host=None, lost=0):
     """A record of `age` seconds ago, as produce_raw() takes it; `raw`: without Ethernet."""
     frame = captures.udp(seq)
     frame = frame[:26] + bytes(map(int, source.split('.'))) + frame[30:]
@@ -70,7 +70,7 @@ def row(age, seq, source='10.1.0.1', vlan=False, raw=False, host=None, lost=0):
     if raw:
         frame = frame[14:]
     at = int((time.time() - age) * 1000000)
-    headers = [('linktype', b'101')] if raw else []
+    headers = [('linktype', b'101' if raw else b'127')] if raw or wifi else []
     headers += [('host', host.encode()), ('interface', b'eth0')] if host else []
     headers += [('dropcount', str(lost).encode())] if lost else []
     return struct.pack('!Q', at), frame, headers, at // 1000
@@ -125,8 +125,8 @@ def test_into_zeek_and_suricata(topic, job, tmp_path):
 
 def test_ethernet_alone_into_suricata(topic, job, tmp_path):
     *_, ethernet = blocks('From a topic into Zeek and Suricata')
-    topic.produce_raw([row(3700, 0), row(3000, 1, raw=True), row(2000, 2), row(1000, 3, vlan=True),
-                       row(5, 4, raw=True)])
+    topic.produce_raw([row(3700, 0), row(3000, 1, raw=True), row(2500, 5, wifi=True), row(2000, 2),
+                       row(1000, 3, vlan=True), row(5, 4, raw=True)])
     job(ethernet, pcap=topic)
     assert sequences(tmp_path / 'ethernet.pcap') == [2, 3]
     assert (tmp_path / 'fast.log').read_text().count('UDP') == 2
