@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "config/settings.h"
 #include "config/time_range.h"
 #include "output/output.h"
 
@@ -175,16 +176,23 @@ static bool lacked_memory(const struct config *cfg, const struct consumer_counts
  */
 static void log_late(const struct config *cfg, const struct consumer_counts *counts)
 {
-	char reorder[32], why[160];
+	char reorder[32], longest[32], why[160];
+	uint64_t max_ms = settings_find("reorder")->max;
 
 	if (!counts->late || !cfg->reorder_ms)
 		return;
 	units_format_time(reorder, sizeof(reorder), cfg->reorder_ms);
+	units_format_time(longest, sizeof(longest), max_ms);
 	if (lacked_memory(cfg, counts))
 		snprintf(why, sizeof(why),
 			 "memory does not hold all that comes in --reorder %s; with less to sort "
 			 "(--partitions, a filter) it lasts longer",
 			 reorder);
+	else if (counts->late_ns > max_ms * UINT64_C(1000000))
+		snprintf(why, sizeof(why),
+			 "they came later than the longest --reorder (%s); reordercap(1) sorts a "
+			 "capture",
+			 longest);
 	else
 		snprintf(why, sizeof(why),
 			 "they came later than --reorder %s allows; a longer --reorder waits for "

@@ -443,6 +443,15 @@ static void test_why_packets_are_late(void **state)
 	assert_int_equal(late_lines(&counts, true, 0, "out of order"), 0);
 	counts.full = true;
 	assert_int_equal(late_lines(&counts, false, 50, memory), 1);
+	counts.full = false;
+	counts.late_ns = UINT64_C(3600001000000); /* no --reorder is that long */
+	assert_int_equal(late_lines(&counts, false, 50,
+				    "later than the longest --reorder (1h); "
+				    "reordercap(1) sorts a capture\n"),
+			 1);
+	assert_int_equal(late_lines(&counts, true, 600000, "a longer --reorder"), 0);
+	counts.late_ns = UINT64_C(3600000000000);
+	assert_int_equal(late_lines(&counts, true, 600000, "a longer --reorder"), 1);
 }
 
 int main(void)
