@@ -78,8 +78,9 @@ void packet_message_taken(const rd_kafka_message_t *m);
 /*
  * Of a message in a report without an error and without an offset: nothing shows that Kafka has it.
  * librdkafka takes the answer to a later batch for one to this batch as well, whose own was an
- * error. A broker that has taken something of this client in the partition before does refuse what
- * comes after a gap; one that has not takes it (first_batch.h), and these packets are lost.
+ * error (rd_kafka_dr_implicit_ack(), in 2.12.1 as in 2.0.2; confluent-kafka-go#921). A broker that
+ * has taken something of this client in the partition before does refuse what comes after a gap;
+ * one that has not takes it (first_batch.h), and these packets are lost.
  */
 bool packet_message_is_unproven(const rd_kafka_message_t *m);
 
