@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define DIGITS_MIN 5
+#define DIGITS_MAX 12 /* fewer than a time has */
 #define TIME_LEN   14 /* %Y%m%d%H%M%S */
 
 size_t file_names_directory(const char *path)
@@ -135,18 +136,50 @@ char *file_names_make(const struct file_names *names, uint64_t number, uint64_t 
 	return n < 0 ? NULL : path;
 }
 
-/* How many digits strftime() makes of a conversion; 0: that depends, or none. */
-static unsigned int width_of(char conversion)
+/* What strftime() makes of a conversion, `d` a digit; NULL: that depends. */
+static const char *shape_of(char conversion)
 {
-	if (conversion == 'Y')
-		return 4;
-	if (conversion == 'j')
-		return 3;
-	return strchr("mdHMSyC", conversion) ? 2 : 0;
+	static const struct {
+		const char *conversions, *shape;
+	} all[] = {
+		{"Y", "dddd"},       {"G", "dddd"},          {"j", "ddd"},
+		{"F", "dddd-dd-dd"}, {"T", "dd:dd:dd"},      {"R", "dd:dd"},
+		{"uw", "d"},         {"mdHMSyCIUVWg", "dd"}, {"%", "%"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strchr(all[i].conversions, conversion))
+			return all[i].shape;
+	return NULL;
 }
 
 #define DIGIT  "[0-9]"
-#define WIDEST (4 * (sizeof(DIGIT) - 1)) /* of the pattern of a conversion */
+#define WIDEST (10 * (sizeof(DIGIT) - 1)) /* of the pattern of a conversion */
+
+static char *put_shape(char *out, const char *shape)
+{
+	for (; shape && *shape; shape++) {
+		if (*shape == 'd')
+			out = stpcpy(out, DIGIT);
+		else
+			*out++ = *shape;
+	}
+	if (!shape)
+		*out++ = '*';
+	return out;
+}
+
+/* How long a conversion is, with flags, a width and a modifier: `%-d`, `%Ey`. */
+static size_t length_of(const char *text, size_t len)
+{
+	size_t n = 1;
+
+	while (n < len && strchr("_-0^#+123456789", text[n]))
+		n++;
+	if (n + 1 < len && strchr("EO", text[n]))
+		n++;
+	return n + 1;
+}
 
 /*
  * A pattern for fnmatch(3) of what strftime() makes of `len` bytes, as narrow as it can be: what
@@ -156,13 +189,10 @@ static void put_pattern(char *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '%' && i + 1 < len) {
-			unsigned int width = width_of(text[i + 1]);
+			size_t n = length_of(text + i, len - i);
 
-			i += strchr("EO", text[i + 1]) && i + 2 < len ? 2 : 1;
-			for (unsigned int n = 0; n < width; n++)
-				out = stpcpy(out, DIGIT);
-			if (width == 0)
-				*out++ = '*';
+			out = put_shape(out, n == 2 ? shape_of(text[i + 1]) : NULL);
+			i += n - 1;
 		} else {
 			*out++ = '\\';
 			*out++ = text[i];
@@ -191,7 +221,7 @@ static uint64_t take_number(const char *name, size_t *end)
 
 	while (at > 0 && isdigit((unsigned char)name[at - 1]))
 		at--;
-	if (at == 0 || name[at - 1] != '_' || *end - at < DIGITS_MIN || *end - at > 18)
+	if (at == 0 || name[at - 1] != '_' || *end - at < DIGITS_MIN || *end - at > DIGITS_MAX)
 		return 0;
 	for (size_t i = at; i < *end; i++)
 		n = n * 10 + (uint64_t)(name[i] - '0');

@@ -257,6 +257,27 @@ static void names_say_how_a_file_is_written(void **state)
 	assert_false(file_names_is_pcap("a.zst") || file_names_is_pcap("pcap"));
 }
 
+/* Of another set in the directory, whose name begins as that of this one. */
+static void a_time_is_no_number_and_no_name(void **state)
+{
+	static const char *const paths[] = {"d/a-%F.pcap",   "d/a-%F-%T.pcap", "d/a-%R.pcap",
+					    "d/a-%G%V.pcap", "d/a-%b.pcap",    "d/a-%-d.pcap",
+					    "d/a-%s.pcap",   "d/a-%Ey.pcap",   "d/a-%^03Ob.pcap"};
+	static const char others[][40] = {"a-x_00001_20261130124500.pcap",
+					  "a-x_20261130124500_00001.pcap"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const struct file_names names = {.path = paths[i]};
+		char *made = file_names_make(&names, 7, NOON * S);
+
+		assert_int_equal(file_names_number(&names, made + 2), 7);
+		free(made);
+		assert_int_equal(file_names_number(&names, others[0]), 0);
+		if (i < 4) /* nobody knows what a month is called, or how long a day is */
+			assert_int_equal(file_names_number(&names, others[1]), 0);
+	}
+}
+
 static void names_that_make_no_set_are_refused(void **state)
 {
 	char why[256];
@@ -281,6 +302,7 @@ int main(void)
 		cmocka_unit_test(names_are_made_and_found_again),
 		cmocka_unit_test(other_files_are_none_of_the_set),
 		cmocka_unit_test(names_say_how_a_file_is_written),
+		cmocka_unit_test(a_time_is_no_number_and_no_name),
 		cmocka_unit_test(names_that_make_no_set_are_refused),
 	};
 
