@@ -6,8 +6,8 @@
  * With idempotence, librdkafka (2.0.2 and 2.12.1) asks to be woken at once for messages that an
  * unanswered request before them holds back, and so polls without a pause until that request times
  * out, after socket.timeout.ms. It does not while another request waits for its turn on that
- * connection, and one does when as many are in flight as may be, which is five. So a broker that
- * owes us answers for some seconds is asked as many small things, which it answers when it is
+ * connection, and one does when as many are in flight as may be, which is five at most. So a broker
+ * that owes us answers for some seconds is asked as many small things, which it answers when it is
  * back: nothing has to be taken back then, and no message is touched.
  */
 #pragma once

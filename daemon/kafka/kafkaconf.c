@@ -28,6 +28,8 @@
 /* Round trips and a consumer's end offsets come from them; each wakes two threads. */
 #define STATISTICS_INTERVAL "5000"
 
+#define IN_FLIGHT "max.in.flight.requests.per.connection"
+
 struct pair {
 	const char *name;
 	const char *value;
@@ -114,7 +116,7 @@ static bool contradicts(const struct user_properties *given, const char *real_na
 {
 	if (strcmp(real_name, "request.required.acks") == 0)
 		return user_properties_number(given, real_name) != -1;
-	if (strcmp(real_name, "max.in.flight.requests.per.connection") == 0)
+	if (strcmp(real_name, IN_FLIGHT) == 0)
 		return user_properties_number(given, real_name) > 5;
 	if (strcmp(real_name, "message.send.max.retries") == 0)
 		return user_properties_number(given, real_name) == 0;
@@ -130,7 +132,7 @@ static void find_conflict(struct conflict *out, const struct user_properties *gi
 {
 	const struct kafkaprops *props = user_properties_props(given);
 
-	out->own_in_flight = user_properties_find(given, "max.in.flight") != NULL;
+	out->own_in_flight = user_properties_find(given, IN_FLIGHT) != NULL;
 	out->prop = NULL;
 	for (size_t i = 0; i < cfg->properties.n; i++) {
 		const struct config_property *prop = &cfg->properties.list[i];
@@ -215,9 +217,16 @@ static void plan_producer(struct plan *plan, const struct user_properties *given
 		if (plan->conflict.prop == NULL || strcmp(d->name, "enable.idempotence") != 0)
 			plan_default(plan, given, d->name, d->value);
 	}
-	/* What follows a batch that is refused, and sent again, must not overtake it. */
-	if (is_idempotent(plan, given))
+	/*
+	 * What follows a batch that is refused, and sent again, must not overtake it. Nor must it
+	 * be on its way already: if the broker refuses it for the gap, librdkafka (2.0.2
+	 * and 2.12.1) sends everything unanswered once more, as new, also what brokers have
+	 * (librdkafka#4953).
+	 */
+	if (is_idempotent(plan, given)) {
 		plan_default(plan, given, "enable.gapless.guarantee", "true");
+		plan_default(plan, given, IN_FLIGHT, "1");
+	}
 	/* What is longer is not copied into a request: a block goes from where it lies. */
 	if (cfg->record == CONFIG_RECORD_BLOCK)
 		plan_default(plan, given, "message.copy.max.bytes", "4096");
@@ -229,7 +238,7 @@ static void plan_producer(struct plan *plan, const struct user_properties *given
 		return;
 	plan_default(plan, given, "enable.idempotence", "false");
 	/* Without idempotence a retry may overtake: one request at a time keeps the order. */
-	plan_default(plan, given, "max.in.flight.requests.per.connection", "1");
+	plan_default(plan, given, IN_FLIGHT, "1");
 }
 
 /* Those that this version of librdkafka knows; they go before what holds otherwise. */
@@ -355,22 +364,6 @@ void kafkaconf_for_many(rd_kafka_conf_t *conf, const struct config *cfg)
 	user_properties_free(given);
 }
 
-static void warn_roles(const struct kafkaprops *props, const struct config *cfg)
-{
-	bool producer = cfg->mode == CONFIG_MODE_PRODUCER;
-
-	for (size_t i = 0; i < cfg->properties.n; i++) {
-		const char *name = cfg->properties.list[i].name;
-
-		if (kafkaprops_wrong_role(props, name, cfg->mode))
-			log_warn("%s: the Kafka property %s is for a %s and has no effect in this "
-				 "%s",
-				 cfg->properties.list[i].origin, name,
-				 producer ? "consumer" : "producer",
-				 producer ? "producer" : "consumer");
-	}
-}
-
 static void warn_conflict(const struct user_properties *given, const struct config *cfg)
 {
 	struct plan plan;
@@ -403,16 +396,19 @@ static void warn_yielded(const struct user_properties *given, const struct confi
 	}
 }
 
-/* Our own partitioner is a callback, and that goes before the property. */
-static void warn_partitioner(const struct user_properties *given, const struct config *cfg)
+/* The user chose several requests at a time: what the default is for can happen (plan_producer). */
+static void warn_in_flight(const struct user_properties *given, const struct config *cfg)
 {
-	const struct config_property *prop = user_properties_find(given, "partitioner");
+	const struct config_property *prop = user_properties_find(given, IN_FLIGHT);
+	struct plan plan;
 
-	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
-	    cfg->partition != CONFIG_PARTITION_KEY)
-		log_warn("%s: the Kafka property partitioner has no effect: it needs partition = "
-			 "key (--partition key)",
-			 prop->origin);
+	if (prop == NULL || cfg->mode != CONFIG_MODE_PRODUCER)
+		return;
+	plan_make(&plan, given, cfg);
+	if (is_idempotent(&plan, given) && user_properties_number(given, IN_FLIGHT) > 1)
+		log_warn("%s=%s: when a cluster loses brokers, packets can get there twice without "
+			 "being counted (librdkafka#4953); the default, 1, prevents it",
+			 prop->name, prop->value);
 }
 
 void kafkaconf_warn(const struct config *cfg)
@@ -421,10 +417,9 @@ void kafkaconf_warn(const struct config *cfg)
 
 	if (given == NULL)
 		return;
-	warn_roles(user_properties_props(given), cfg);
 	warn_conflict(given, cfg);
+	warn_in_flight(given, cfg);
 	warn_yielded(given, cfg);
-	warn_partitioner(given, cfg);
 	user_properties_free(given);
 }
 

@@ -28,8 +28,8 @@ int kafkaconf_new(rd_kafka_conf_t **conf, rd_kafka_topic_conf_t **topic_conf,
 void kafkaconf_for_many(rd_kafka_conf_t *conf, const struct config *cfg);
 
 /*
- * Logs a warning for each property that has no effect in this mode, and for each default of ours
- * that gives way. Apart from kafkaconf_new(), as a client may be made anew many times.
+ * Logs a warning for each default of ours that gives way, if packets may come twice by that or
+ * another one changes. Apart from kafkaconf_new(), as a client may be made anew many times.
  */
 void kafkaconf_warn(const struct config *cfg);
 

@@ -42,24 +42,55 @@ static void warn_exposed(const struct config *cfg)
 	}
 }
 
-static void warn_mechanism(const struct config *cfg)
+static void warn_roles(const struct user_properties *given, const struct config *cfg)
 {
-	struct user_properties *given = user_properties_new(cfg);
-	const char *mechanism, *warning;
-	char buf[64];
+	const struct kafkaprops *props = user_properties_props(given);
+	bool producer = cfg->mode == CONFIG_MODE_PRODUCER;
 
-	if (given == NULL)
-		return;
-	mechanism = user_properties_text(given, "sasl.mechanisms", buf, sizeof(buf));
-	warning = hints_for_mechanism(mechanism, rd_kafka_version());
+	for (size_t i = 0; i < cfg->properties.n; i++) {
+		const char *name = cfg->properties.list[i].name;
+
+		if (kafkaprops_wrong_role(props, name, cfg->mode))
+			log_warn("%s: the Kafka property %s is for a %s and has no effect in this "
+				 "%s",
+				 cfg->properties.list[i].origin, name,
+				 producer ? "consumer" : "producer",
+				 producer ? "producer" : "consumer");
+	}
+}
+
+/* Our own partitioner is a callback, and that goes before the property. */
+static void warn_partitioner(const struct user_properties *given, const struct config *cfg)
+{
+	const struct config_property *prop = user_properties_find(given, "partitioner");
+
+	if (prop != NULL && cfg->mode == CONFIG_MODE_PRODUCER &&
+	    cfg->partition != CONFIG_PARTITION_KEY)
+		log_warn("%s: the Kafka property partitioner has no effect: it needs partition = "
+			 "key (--partition key)",
+			 prop->origin);
+}
+
+static void warn_mechanism(const struct user_properties *given)
+{
+	char buf[64];
+	const char *mechanism = user_properties_text(given, "sasl.mechanisms", buf, sizeof(buf));
+	const char *warning = hints_for_mechanism(mechanism, rd_kafka_version());
+
 	if (warning)
 		log_warn("sasl.mechanism=%s: %s", mechanism, warning);
-	user_properties_free(given);
 }
 
 void kafkawarn(const struct config *cfg)
 {
-	kafkaconf_warn(cfg);
-	warn_mechanism(cfg);
+	struct user_properties *given = user_properties_new(cfg);
+
+	if (given != NULL) {
+		warn_roles(given, cfg);
+		kafkaconf_warn(cfg);
+		warn_partitioner(given, cfg);
+		warn_mechanism(given);
+	}
+	user_properties_free(given);
 	warn_exposed(cfg);
 }

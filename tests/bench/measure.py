@@ -26,7 +26,7 @@ REPLAYED = 400000
 TOLD = 'statistics.interval.ms=600000'
 PRODUCER = ['client.id=bench', 'enable.idempotence=true', 'message.timeout.ms=0',
             'queue.buffering.max.messages=131072', 'queue.buffering.max.kbytes=98304',
-            'linger.ms=5', 'socket.keepalive.enable=true', TOLD]
+            'linger.ms=5', 'max.in.flight=1', 'socket.keepalive.enable=true', TOLD]
 BLOCKS = ['message.copy.max.bytes=4096']
 BARE = {'bare': ('bare_producer', PRODUCER), 'bare blocks': ('bare_blocks', PRODUCER + BLOCKS)}
 CONSUMER = ['group.id=bench', 'fetch.wait.max.ms=100', 'queued.max.messages.kbytes=65536']

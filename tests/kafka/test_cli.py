@@ -88,6 +88,7 @@ def assert_no_such_interface(process):
 
 @pytest.mark.parametrize('given,warning', [
     ('acks=1', 'enable.idempotence switched off because acks=1 is set'),
+    ('max.in.flight=2', 'max.in.flight=2: when a cluster loses brokers, packets can get there'),
     ('queue.buffering.backpressure.threshold=10', 'enable.idempotence switched off because '),
     ('reconnect.backoff.ms=1000',
      'reconnect.backoff.max.ms is 1000 now because reconnect.backoff.ms=1000 is set'),

@@ -119,7 +119,7 @@ def test_two_brokers_killed(cluster, load):
         cluster.nodes[node].kill()
     process.wait_line(r'^WARN.*No packet has been delivered for \d+ s: waiting for topic '
                       rf'{name}: 4 of 4 partitions lack replicas in sync: partition 0 has 1 of 3, '
-                      r'min\.insync\.replicas is 2 \(NOT_ENOUGH_REPLICAS\)', 60)
+                      r'min\.insync\.replicas is 2 \(NOT_ENOUGH_REPLICAS\)', 120)
     gone = process.stats()
     load.wait_stats(lambda s: s['spooled'] > gone['spooled'] + 5 * PPS, 60)
     assert process.stats()['delivered'] == gone['delivered'], 'nothing can be acknowledged'

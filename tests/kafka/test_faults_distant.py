@@ -15,6 +15,7 @@ from harness.witness import Topic
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures('record')]
 DAY_US = 86400 * 1000000
 LARGE = 20000  # bytes
+MANY = ('-X', 'max.in.flight=5')  # requests on their way, as is not the default
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +24,16 @@ def limit():
 
 
 @pytest.fixture(scope='module')
-def distant_broker(tmp_path_factory):
+def distant_broker_of_all(tmp_path_factory):
     with faults.DistantBroker(tmp_path_factory.mktemp('distant')) as b:
         yield b
+
+
+@pytest.fixture
+def distant_broker(distant_broker_of_all):
+    distant_broker_of_all.proxy.delay = faults.DISTANCE
+    distant_broker_of_all.proxy.swaps = {}
+    return distant_broker_of_all
 
 
 @pytest.mark.parametrize('count', [2200, 2400])
@@ -33,14 +41,15 @@ def test_small_batches_only_with_more_on_the_way(distant_broker, spawn, tmp_path
     # The last batch of each round is a small one behind a large one that is refused.
     topic = Topic(distant_broker, distant_broker.topic(1, max_message_bytes=65536))
     path = captures.write(tmp_path / 'all.pcap', captures.sample(count, size=100, flows=1))
-    process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name)
+    process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name,
+                    *MANY)
     assert process.wait(60) == 0, process.describe()
     assert_all_in_order(process, topic, count)
 
 
 def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, spawn):
     trial = Trial(distant_broker, pair, spawn, distant_broker.topic(1))
-    process = trial.start('-X', 'linger.ms=20', '-X', 'batch.size=100000')
+    process = trial.start('-X', 'linger.ms=20', '-X', 'batch.size=100000', *MANY)
     traffic.send(pair, 100, 0, flows=1, size=100)
     trial.wait_stats(lambda s: s['delivered'] == 100, 30)
     distant_broker.configure_topic(trial.topic.name, max_message_bytes=65536)
@@ -97,8 +106,7 @@ def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_pat
 def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
     # Some 400 packets a second reach the broker: those that wait would hold the capture for 12 s.
     count = 16000
-    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 'batch.size=60000',
-                     'max.in.flight.requests.per.connection=1')
+    trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 'batch.size=60000')
     generator = traffic.start(pair, count, 2000, size=1400, flows=1)
     wait.until(lambda: trial.process.stats()['queued'] > 5000, 30, trial.process.describe)
     trial.reload(51)
@@ -109,6 +117,22 @@ def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path)
     wait.until(lambda: trial.process.stats()['received'] == count, 10, trial.process.describe)
     assert trial.process.stats()['queued'] > 5000, 'what it did not wait for'
     assert trial.process.stats()['dropped_kernel'] == 0
+
+
+# Errors of Kafka; a damaged record is CORRUPT.
+NONE, CORRUPT, NOT_LEADER, TIMED_OUT, NOT_ENOUGH_REPLICAS = 0, 2, 6, 7, 19
+
+
+def damaged(frame):
+    """For the proxy: a packet."""
+    return {frame[26:]: frame[:25:-1]}
+
+
+def answered(topic, old, new):
+    """For the proxy: an answer for partition 0 alone, of older versions or of those from 9 on."""
+    offset = b'\xff' * 4 if old else bytes(4)  # the beginning of one
+    before = [topic.encode() + one + bytes(5) for one in (b'\0\0\0\1', b'\2')]
+    return {b + bytes([old]) + offset: b + bytes([new]) + offset for b in before}
 
 
 class Firsts:
@@ -122,7 +146,7 @@ class Firsts:
         packets = [captures.Packet(stamp(i), captures.udp(i, size, i % flows), size)
                    for i, size in enumerate(sizes)]
         process = self.spawn('-p', '-r', captures.write(path, packets), '-k',
-                             self.broker.bootstrap, '-t', self.topic.name, *argv)
+                             self.broker.bootstrap, '-t', self.topic.name, *MANY, *argv)
         assert process.wait(60) == 0, process.describe()
         return process
 
@@ -131,8 +155,8 @@ class Firsts:
         pair.run('ip', 'link', 'set', pair.outside, 'mtu', '65535')
         run('ip', 'link', 'set', pair.inside, 'mtu', '65535')
         process = self.spawn('-p', '-i', pair.inside, '-k', self.broker.bootstrap, '-t',
-                             self.topic.name, '-X', 'linger.ms=20', '-X', 'debug=topic',
-                             '-ll', 'DEBUG').wait_capturing()
+                             self.topic.name, *MANY, '-X', 'linger.ms=20', '-X',
+                             'debug=topic', '-ll', 'DEBUG').wait_capturing()
         if known:
             process.wait_line(rf'PARTCNT: .*{self.topic.name} partition count')
         return process
@@ -182,7 +206,7 @@ def test_first_batch_of_a_spool_too_large(distant_broker, pair, spawn, tmp_path,
     def start(brokers, topic):
         return spawn('-p', '-i', pair.inside, '-k', brokers, '-t', topic, '--spool-directory',
                      tmp_path / 'spool', '--shutdown-timeout', '1', '-X',
-                     'batch.num.messages=4', '-X', 'linger.ms=1000').wait_capturing()
+                     'batch.num.messages=4', '-X', 'linger.ms=1000', *MANY).wait_capturing()
     process = start(f'127.0.0.1:{free_port()}', first.topic.name)
     traffic.send(pair, 4, 0, flows=1, size=1400)
     traffic.send(pair, 40, 0, flows=1, size=100, first=4)
@@ -212,12 +236,8 @@ def test_first_packet_refused_for_a_moment(distant_broker, pair, spawn, tmp_path
     # and librdkafka takes its answer for one to the first, too.
     first = Firsts(distant_broker, spawn)
     process = first.capture(pair, True)
-    packet = captures.udp(0, 200, 1)[26:]
-    # A damaged record is refused with error 2: of one partition, the first, in an answer of the
-    # older versions or of those from 9 on.
-    answers = [first.topic.name.encode() + one + bytes(4) for one in (bytes([0, 0, 0, 1]), b'\2')]
-    distant_broker.proxy.swaps = {packet: packet[::-1],
-                                  **{a + b'\0\2': a + b'\0\6' for a in answers}}
+    distant_broker.proxy.swaps = {**damaged(captures.udp(0, 200, 1)),
+                                  **answered(first.topic.name, CORRUPT, NOT_LEADER)}
     first.send(pair, tmp_path / 'first.pcap', 1, 200, 1)
     wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
     assert len(distant_broker.proxy.swaps) == 1, 'one of the answers'
@@ -226,6 +246,27 @@ def test_first_packet_refused_for_a_moment(distant_broker, pair, spawn, tmp_path
            for p in captures.packets_in(r.value, r.headers)]
     assert set(got) == set(range(44)), process.describe()
     assert len(got) - 44 <= faults.assert_ended(process)['doubled'], process.describe()
+
+
+def test_nothing_twice_while_replicas_are_missing(distant_broker, pair, spawn, tmp_path):
+    # Of three packets in a row Kafka keeps the first, but answers too late, and has no replicas
+    # for the second. If the third is on its way by then, it is refused for the gap, and librdkafka
+    # sends all three as new.
+    topic = Topic(distant_broker, distant_broker.topic(1))
+    process = spawn('-p', '-i', pair.inside, '-k', distant_broker.bootstrap, '-t',
+                    topic.name).wait_capturing()
+    traffic.send(pair, 1, 0, flows=1, size=200)
+    wait.until(lambda: process.stats()['delivered'] == 1, 30, process.describe)
+    distant_broker.proxy.delay = .25
+    distant_broker.proxy.swaps = {**damaged(captures.udp(2, 200)),
+                                  **answered(topic.name, NONE, TIMED_OUT),
+                                  **answered(topic.name, CORRUPT, NOT_ENOUGH_REPLICAS)}
+    traffic.send(pair, 3, 10, flows=1, size=200, first=1)
+    wait.until(lambda: process.stats()['delivered'] == 4, 30, process.describe)
+    assert len(distant_broker.proxy.swaps) == 2, 'one of the answers each'
+    distant_broker.proxy.delay = 0
+    assert process.stop(timeout=30) == 0, process.describe()
+    assert_all_in_order(process, topic, 4)
 
 
 def test_a_broker_that_hangs_holds_no_large_packets_up(distant_broker, pair, spawn, tmp_path):

@@ -54,6 +54,13 @@ static void test_values_in_force(void **state)
 		{"kafka-config = (\"enable.gapless.guarantee=false\");", "enable.gapless.guarantee",
 		 "false"},
 		{"kafka-config = (\"acks=1\");", "request.required.acks", "1"},
+		/* With several on their way, librdkafka can send one twice as new. */
+		{"", "max.in.flight", "1"},
+		{"record = \"block\";", "max.in.flight", "1"},
+		{"kafka-config = (\"enable.idempotence=true\");", "max.in.flight", "1"},
+		{"kafka-config = (\"max.in.flight=5\");", "max.in.flight", "5"},
+		{"kafka-config = (\"max.in.flight=5\");", "enable.idempotence", "true"},
+		{"kafka-config = (\"enable.idempotence=false\");", "max.in.flight", "1000000"},
 		{"kafka-config = (\"acks=1\");", "max.in.flight", "1"},
 		{"kafka-config = (\"acks=1\", \"max.in.flight=9\");", "max.in.flight", "9"},
 		{"kafka-config = (\"acks=1\", \"acks=all\");", "enable.idempotence", "true"},

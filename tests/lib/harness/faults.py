@@ -256,12 +256,15 @@ class FarBroker(Broker):
         self.pair.remove()
 
 
+DISTANCE = 0.05  # seconds
+
+
 class DistantBroker(Broker):
     """A broker to which a packet travels for 50 ms: much is on its way when a refusal comes."""
 
     def __init__(self, directory):
         super().__init__(directory, java=JAVA)
-        self.proxy = Proxy(self.port, delay=0.05)
+        self.proxy = Proxy(self.port, delay=DISTANCE)
         self.bootstrap = f'127.0.0.1:{self.proxy.port}'
         self.configure(**{'advertised.listeners': f'PLAINTEXT://{self.bootstrap}'})
 
