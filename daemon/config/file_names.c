@@ -81,11 +81,32 @@ static size_t expand(char out[NAME_MAX + 1], const char *text, size_t len, const
 }
 #pragma GCC diagnostic pop
 
+/*
+ * The first conversion that is not one of strftime(3), or that would not be found again in a name:
+ * one with a flag or a width. Returns how long it is, 0: there is none.
+ */
+static size_t find_wrong(const char *text, const char **wrong)
+{
+	for (const char *at = text; (at = strchr(at, '%')); at++) {
+		bool modified = at[1] && strchr("EO", at[1]);
+		const char *known = "aAbBcCdDeFgGhHIjklmMpPrRsSTuUVwWxXyYzZ%";
+
+		if (modified)
+			known = at[1] == 'E' ? "cCxXyY" : "deHImMSuUVwWy";
+		*wrong = at;
+		at += modified ? 2 : 1;
+		if (!*at || !strchr(known, *at))
+			return (size_t)(at - *wrong) + (*at != '\0');
+	}
+	return 0;
+}
+
 int file_names_check(const char *path, char *why, size_t size)
 {
 	char text[NAME_MAX + 1];
 	struct tm day = {.tm_mday = 1, .tm_year = 126};
-	size_t n = file_names_directory(path);
+	size_t n = file_names_directory(path), len;
+	const char *wrong;
 
 	if (memchr(path, '%', n)) {
 		snprintf(why, size,
@@ -95,6 +116,14 @@ int file_names_check(const char *path, char *why, size_t size)
 	}
 	if (!path[n]) {
 		snprintf(why, size, "names a directory; add a name, such as capture.pcapng");
+		return -EINVAL;
+	}
+	len = find_wrong(path + n, &wrong);
+	if (len) {
+		snprintf(why, size,
+			 "'%.*s' is no conversion of strftime(3) that a name can have (write %%%% "
+			 "for a percent sign)",
+			 (int)len, wrong);
 		return -EINVAL;
 	}
 	if (strchr(path + n, '%') &&

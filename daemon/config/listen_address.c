@@ -75,6 +75,15 @@ static bool parse_host_and_port(struct listen_address *out, const char *text)
 	return parse_host(out, host, brackets, port);
 }
 
+/* It has a number where the port is to be, which is none. */
+static bool has_wrong_port(const char *text)
+{
+	const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
+	in_port_t ignored;
+
+	return *port && !port[strspn(port, "0123456789")] && !parse_port(port, &ignored);
+}
+
 int listen_address_parse(struct listen_address *out, const char *text, char *why, size_t size)
 {
 	memset(out, 0, sizeof(*out));
@@ -82,6 +91,10 @@ int listen_address_parse(struct listen_address *out, const char *text, char *why
 		return parse_path(out, text, why, size);
 	if (parse_host_and_port(out, text))
 		return 0;
+	if (has_wrong_port(text)) {
+		snprintf(why, size, "'%s': a port is a number from 1 to 65535", text);
+		return -EINVAL;
+	}
 	snprintf(why, size,
 		 "'%s' is no address to listen on: write ADDRESS:PORT, as in 127.0.0.1:9917 or "
 		 "[::1]:9917, or the path of a UNIX socket",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/brokers.h"
+#include "config/command.h"
 #include "config/listen_address.h"
 #include "config/partition_set.h"
 #include "config/topic_name.h"
@@ -297,6 +298,7 @@ static const struct setting table[] = {
 		 "oldest files."},
 	{.name = "postrotate", .short_name = "z", .metavar = "COMMAND", FIELD(postrotate, STRING),
 	 IN_CONSUMER, .change = CONFIG_CHANGE_RESTART, .min = 1, .shown = "none",
+	 .check = command_check,
 	 .once = "one command is run on each file",
 	 .help = "With --ring-buffer: run COMMAND on each complete file, with its path as the "
 		 "last argument."},

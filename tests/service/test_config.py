@@ -86,7 +86,7 @@ BAD_TEXTS = {
     'ring-buffer': ['', 'files:3', 'packets', 'packets:0', 'size:5'],
     'autostop': ['', 'files:3', 'packets', 'duration:0', 'interval:60'],
     'metrics-listen': ['', '127.0.0.1:99999', 'a:b:c'], 'listen': ['', '99999', 'systemd2'],
-    'metrics-textfile': [''], 'postrotate': [''],
+    'metrics-textfile': [''], 'postrotate': ['', 'gzip | cat', 'cat >x', "sh -c 'gzip $1'"],
     'kafka-offset': ['', 'yesterday', '-0', '@-1', '-15x', '99999999999999999999',
                      '2026-02-29T00:00:00Z']}
 BAD_LISTS = {'kafka-config': [['linger.ms=-1'], [''], ['=1'], ['acks=2000'], ['linger.ms=900001'],

@@ -280,12 +280,23 @@ static void a_time_is_no_number_and_no_name(void **state)
 
 static void names_that_make_no_set_are_refused(void **state)
 {
+	/* Of one with a flag or a width it would not be known which files are of the set. */
+	static const char *const unknown[] = {"%Q.pcap", "a%",  "a%.pcap", "a-%-d", "%5Y",
+					      "%EQ",     "%Ed", "a%O",     "%f",    "%H%q.zst"};
 	char why[256];
 
 	assert_int_equal(file_names_check("d/a-%F.pcap", why, sizeof(why)), 0);
 	assert_true(file_names_check("%Y/a.pcap", why, sizeof(why)) < 0);
 	assert_true(file_names_check("d/", why, sizeof(why)) < 0);
 	assert_true(file_names_check("d/a-%D.pcap", why, sizeof(why)) < 0); /* 02/28/26 */
+	assert_int_equal(file_names_check("a-%Ey%OH%%%s.pcap", why, sizeof(why)), 0);
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		if (!file_names_check(unknown[i], why, sizeof(why)))
+			fail_msg("'%s' was taken", unknown[i]);
+		assert_non_null(strstr(why, "is no conversion of strftime(3)"));
+	}
+	file_names_check("a%EQ-%H", why, sizeof(why));
+	assert_int_equal(strncmp(why, "'%EQ' is", 8), 0);
 }
 
 int main(void)
