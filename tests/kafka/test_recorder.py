@@ -2,6 +2,7 @@
 """A capture as many files (--ring-buffer): what other programs find, while it is written and after."""
 import glob
 import os
+import pathlib
 import re
 import signal
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness import captures, wait
 from harness.daemon import pycapa
+from harness.faults import Ext4
 from harness.proc import run
 
 
@@ -189,3 +191,45 @@ def test_a_reload_with_a_new_client_goes_on_in_the_open_file(topic, spawn, tmp_p
     assert process.stop() == 0, process.describe()
     assert recorded(out) == list(range(35))
     assert topic.group_offsets(group, [0]) == {0: 35}
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Ext4(tmp_path, 64)
+    yield made
+    made.remove()
+
+
+@pytest.mark.long
+def test_a_power_failure_takes_nothing_that_is_committed(topic, consumer, disk):
+    """The packets, and the name of the file: nothing has synced the disk since the commit."""
+    out, group = f'{disk.path}/files', f'group-{topic.name}'
+    os.mkdir(out)
+    run('sync', '-f', out)
+    process = recorder(consumer, topic, pathlib.Path(out), '-b', 'packets:10')
+    topic.produce(captures.sample(25, size=100))
+    wait.until(lambda: topic.group_offsets(group, [0]) == {0: 20}, 30, process.describe)
+    disk.cut_power()
+    process.kill()
+    assert topic.group_offsets(group, [0]) == {0: 20}
+    disk.restore()
+    assert recorded(out) == list(range(20)), os.listdir(out)
+
+
+@pytest.mark.long
+def test_a_power_failure_amid_files_leaves_no_hole(topic, consumer, disk):
+    """20,000 packets, 100 a file: it fails while files are synced, named and committed."""
+    out, group = f'{disk.path}/files', f'group-{topic.name}'
+    os.mkdir(out)
+    run('sync', '-f', out)
+    process = recorder(consumer, topic, pathlib.Path(out), '-b', 'packets:100')
+    topic.produce(captures.sample(20000, size=100))
+    wait.until(lambda: len(files(out)) >= 20, 30, process.describe)
+    disk.cut_power()
+    process.kill()
+    committed = topic.group_offsets(group, [0])[0]
+    disk.restore()
+    found = recorded(out)
+    print(f'{committed} packets committed, {len(found)} of them in {len(files(out))} files')
+    assert 1000 <= committed < 20000, process.describe()
+    assert found == list(range(len(found))) and len(found) >= committed, os.listdir(out)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the fault tests share: a producer under traffic, its account, and what the topic holds."""
+import fcntl
 import os
 import re
+import struct
 import time
 from collections import namedtuple
 
@@ -294,6 +296,35 @@ class Tmpfs:
         self.path = str(path)
         os.makedirs(self.path)
         run('mount', '-t', 'tmpfs', '-o', f'size={megabytes}m', 'tmpfs', self.path)
+
+    def remove(self):
+        run('umount', '-l', self.path, check=False)
+
+
+class Ext4:
+    """A disk whose power can be cut: what is not synced is gone then. Nothing else writes it out."""
+    SHUTDOWN, NO_LOG_FLUSH = 0x8004587d, 2  # ext4's ioctl, and of its kinds that of a power failure
+
+    def __init__(self, directory, megabytes):
+        self.image, self.path = f'{directory}/image', f'{directory}/disk'
+        os.mkdir(self.path)
+        with open(self.image, 'wb') as f:
+            f.truncate(megabytes << 20)
+        run('mkfs.ext4', '-q', '-F', self.image)
+        self.mount()
+
+    def mount(self):
+        run('mount', '-o', 'loop,commit=300', self.image, self.path)
+
+    def cut_power(self):
+        fd = os.open(self.path, os.O_RDONLY)
+        fcntl.ioctl(fd, self.SHUTDOWN, struct.pack('I', self.NO_LOG_FLUSH))
+        os.close(fd)
+
+    def restore(self):
+        """Once nobody has a file of it open: its journal is replayed."""
+        run('umount', self.path)
+        self.mount()
 
     def remove(self):
         run('umount', '-l', self.path, check=False)
