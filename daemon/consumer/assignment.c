@@ -157,8 +157,10 @@ static void assign_new(struct assignment *a)
 
 static void learn(struct assignment *a, const struct offset_lookup_result *result)
 {
+	struct gaps gaps = {0};
 	const struct learn_options opt = {.cfg = a->opt.cfg,
 					  .resume = &a->resume,
+					  .gaps = &gaps,
 					  .group = a->group,
 					  .closing = result->closing};
 
@@ -168,6 +170,7 @@ static void learn(struct assignment *a, const struct offset_lookup_result *resul
 		if (p)
 			learn_partition(p, &result->partitions[i], &opt);
 	}
+	gaps_log_starts(&gaps, a->topic);
 	if (result->n)
 		a->clock = result->clock;
 	a->found += result->n;

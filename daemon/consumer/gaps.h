@@ -11,8 +11,24 @@
 
 #include "consumer/offset_lookup.h"
 
-/* A partition is going to be read: says where it starts if that is not what was wanted. */
-void gaps_log_start(const char *topic, const struct offset_lookup_partition *found, bool group);
+/* Partitions that do not start where they were to, of one kind. All zero: there are none. */
+struct gaps_starts {
+	int32_t n;
+	struct offset_lookup_partition first;
+	int64_t records; /* that are gone, of all */
+};
+
+/* Of the partitions that a look-up found; a topic may have hundreds. All zero: none yet. */
+struct gaps {
+	struct gaps_starts gone, ahead;
+};
+
+/* A partition is going to be read: keeps where it starts if that is not what was wanted. */
+void gaps_note_start(struct gaps *gaps, const char *topic,
+		     const struct offset_lookup_partition *found, bool group);
+
+/* Says it, in one line for each kind. */
+void gaps_log_starts(const struct gaps *gaps, const char *topic);
 
 /*
  * A record, or the end of the partition, is not at `next`. Offsets that a transaction or compaction

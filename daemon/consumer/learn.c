@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/learn.h"
 
-#include "consumer/gaps.h"
-
 /* Who goes on for another consumer reads a partition that one did not know from its beginning. */
 static int64_t start_of(const struct offset_lookup_partition *found, const struct positions *resume)
 {
@@ -25,7 +23,7 @@ static void learn_start(struct partition *p, const struct offset_lookup_partitio
 	p->known = true;
 	p->added = found->added;
 	if (opt->resume->n == 0)
-		gaps_log_start(opt->cfg->topic, found, opt->group);
+		gaps_note_start(opt->gaps, opt->cfg->topic, found, opt->group);
 	if (opt->cfg->exit_at_end && found->added)
 		p->end = 0;
 	else if (opt->cfg->exit_at_end)

@@ -896,20 +896,58 @@ static void test_the_last_call_that_hangs_takes_the_client_along(void **state)
 	assert_int_equal(world.client_gone, 1);
 }
 
+/* How many lines have `text`, of partitions that are like this one. */
+static int start_lines(struct offset_lookup_partition found, int32_t n, const char *text)
+{
+	struct gaps gaps = {0};
+	int count;
+
+	lines_catch();
+	for (int32_t i = 0; i < n; i++, found.id++)
+		gaps_note_start(&gaps, "pcap", &found, false);
+	gaps_log_starts(&gaps, "pcap");
+	count = (int)lines_with(text);
+	assert_int_equal(lines_with("WARNING"), count);
+	lines_release();
+	return count;
+}
+
 static void test_an_offset_that_looks_like_a_time_gets_a_hint(void **state)
 {
 	struct offset_lookup_partition found = {.id = 3, .high = 17, .wanted = 1545562210};
 
-	lines_catch();
-	gaps_log_start("pcap", &found, false);
-	assert_int_equal(lines_with("topic pcap: partition 3 ends at 17: offset 1545562210 is not "
-				    "there yet; reading from its end (a time would be "
-				    "@1545562210)\n"),
+	assert_int_equal(start_lines(found, 1,
+				     "topic pcap: partition 3 ends at 17: offset 1545562210 is not "
+				     "there yet; reading from its end (a time would be "
+				     "@1545562210)\n"),
 			 1);
+	found.wanted = 1545562210007;
+	assert_int_equal(start_lines(found, 1, "its end (a time would be @1545562210.007)\n"), 1);
 	found.wanted = 1000;
-	gaps_log_start("pcap", &found, false);
-	assert_int_equal(lines_with("offset 1000 is not there yet; reading from its end\n"), 1);
-	lines_release();
+	assert_int_equal(start_lines(found, 1,
+				     "offset 1000 is not there yet; reading from its end\n"),
+			 1);
+}
+
+static void test_partitions_that_start_elsewhere_share_a_line(void **state)
+{
+	struct offset_lookup_partition found = {.low = 20, .high = 30, .wanted = 1000};
+
+	assert_int_equal(
+		start_lines(found, 200,
+			    "partition 0 ends at 30: offset 1000 is not there yet; reading "
+			    "from its end (199 more partition(s) like it)\n"),
+		1);
+	found.wanted = 5;
+	assert_int_equal(
+		start_lines(found, 3,
+			    "partition 0 starts at 20: 15 records are gone; they were "
+			    "deleted before they were read (2 more partition(s) like it, 45 "
+			    "records in all)\n"),
+		1);
+	assert_int_equal(start_lines(found, 1, "deleted before they were read\n"), 1);
+	found.wanted = 25;
+	assert_int_equal(start_lines(found, 3, "WARNING"), 0);
 }
 
 int main(void)
@@ -926,6 +964,7 @@ int main(void)
 		cmocka_unit_test(test_who_goes_on_for_another_starts_where_that_stopped),
 		cmocka_unit_test(test_a_range_that_is_over_gets_its_ends),
 		cmocka_unit_test(test_an_offset_that_looks_like_a_time_gets_a_hint),
+		cmocka_unit_test(test_partitions_that_start_elsewhere_share_a_line),
 		cmocka_unit_test(test_a_range_that_is_over_before_anything_is_known),
 		cmocka_unit_test(test_what_is_to_be_read_is_counted_from_the_start),
 		cmocka_unit_test(test_a_record_that_hides_a_range_is_read),
