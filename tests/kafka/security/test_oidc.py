@@ -11,7 +11,7 @@ from harness.witness import Topic
 from libraries import library
 from token_server import AUDIENCE, ISSUER, TokenServer
 
-pytestmark = pytest.mark.long  # it builds a librdkafka with an HTTP client
+pytestmark = pytest.mark.long  # a broker of its own, and a file that lasts 8 s
 
 OAUTH = "org.apache.kafka.common.security.oauthbearer"
 SECRET = "right-Secret"
@@ -68,7 +68,7 @@ def cluster(tmp_path_factory):
 
 
 def pycapa(*argv):
-    return daemon.pycapa(*argv, env={"LD_LIBRARY_PATH": library("oidc")})
+    return daemon.pycapa(*argv, env={"LD_LIBRARY_PATH": library("current")})
 
 
 def test_packets_go_on_when_a_token_ends(cluster, tmp_path):
