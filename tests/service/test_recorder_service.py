@@ -105,6 +105,7 @@ def test_a_recorder_that_is_killed_and_has_no_space_leaves_no_hole(instances, br
     """
     1,000,000 packets at 20,000 a second into files of 10 MB, killed five times, once of them while
     the disk is full: every packet is there, once, or twice in what was not committed at the kill.
+    The program sees no file twice, and misses none but those that it was due on at a kill.
     """
     place, copies = f'/srv/{name}', tmp_path / 'copies'
     copies.mkdir()
@@ -112,7 +113,10 @@ def test_a_recorder_that_is_killed_and_has_no_space_leaves_no_hole(instances, br
     host.shell(f'mkdir -p {place}; mount -t tmpfs -o size=160M tmpfs {place}; chown pycapa {place}')
     i = instances(name, broker, topic.name, mode='consumer', kafka_offset='stored',
                   kafka_config=[f'group.id={name}', f'group.instance.id={name}'],
-                  write_file=f'{place}/a.pcapng', ring_buffer=f'filesize:10000 files:{FILES}')
+                  write_file=f'{place}/a.pcapng', ring_buffer=f'filesize:10000 files:{FILES}',
+                  postrotate=f'sh /srv/{name}.sh')
+    # Elsewhere than on the disk that is full.
+    host.write(f'/srv/{name}.sh', 'echo "${1##*/}" >>"$STATE_DIRECTORY/seen"\n', mode='0644')
     allow(host, i.unit, place)
     i.start()
     inside = f'/proc/{host.pid}/root{place}'
@@ -142,6 +146,11 @@ def test_a_recorder_that_is_killed_and_has_no_space_leaves_no_hole(instances, br
     assert i.stop().ended_well(), i.story()
     assert topic.group_offsets(name, [0]) == {0: PACKETS}
     judge(collector, tmp_path, i)
+    seen = collections.Counter(host.run('cat', f'/var/lib/pycapa/{name}/seen').stdout.split())
+    missed = sorted(set(os.listdir(copies)) - set(seen))
+    print(f'the program saw {len(seen)} files; not {missed}')
+    assert set(seen.values()) == {1} and set(seen) <= set(os.listdir(copies)), seen
+    assert len(missed) <= 2 * 5  # that which it was run on, and that which was getting its name
 
 
 def judge(collector, tmp_path, i):
