@@ -231,5 +231,5 @@ def test_a_power_failure_amid_files_leaves_no_hole(topic, consumer, disk):
     disk.restore()
     found = recorded(out)
     print(f'{committed} packets committed, {len(found)} of them in {len(files(out))} files')
-    assert 1000 <= committed < 20000, process.describe()
+    assert committed >= 1000, process.describe()
     assert found == list(range(len(found))) and len(found) >= committed, os.listdir(out)
