@@ -122,7 +122,9 @@ static void describe_part(char *buf, size_t size, const struct role *s)
 	const char *part = output_part(s->output);
 
 	*buf = '\0';
-	if (part)
+	if (part && s->opt.cfg->ring_buffer) /* most are in the files before it */
+		snprintf(buf, size, "; the last file is %s", part);
+	else if (part)
 		snprintf(buf, size, "; %" PRIu64 " packet(s) are in %s", output_written(s->output),
 			 part);
 }
@@ -210,6 +212,14 @@ static bool lacks(const struct role *s, const struct consumer_counts *counts)
 	return counts->gone && (cfg->exit_at_end || time_range_ends_ahead(cfg));
 }
 
+/* Why the output did not take all that was read. */
+static const char *why_missing(const struct role *s)
+{
+	if (s->status && !*s->why)
+		return "the output failed";
+	return s->opt.cfg->ring_buffer ? "the disk took no more" : "the reader was too slow";
+}
+
 /* Why it ended with 1; the last line names what caused the others. */
 static void log_failures(const struct role *s, bool interrupted,
 			 const struct consumer_counts *counts)
@@ -220,8 +230,7 @@ static void log_failures(const struct role *s, bool interrupted,
 	describe_part(part, sizeof(part), s);
 	output_log_left_out(s->output);
 	if (missing)
-		log_error("%" PRIu64 " packet(s) not written: %s", missing,
-			  s->status && !*s->why ? "the output failed" : "the reader was too slow");
+		log_error("%" PRIu64 " packet(s) not written: %s", missing, why_missing(s));
 	if (lacks(s, counts))
 		log_error("Not all was read: %" PRIu64
 			  " record(s) of topic %s were deleted before they were read",

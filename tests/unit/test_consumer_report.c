@@ -298,6 +298,9 @@ static void test_packets_that_are_not_written(void **state)
 
 	world.written = 90;
 	assert_close(&s, false, 1, "7 packet(s) not written: the reader was too slow");
+	world.cfg.ring_buffer = (char[]){"packets:50"};
+	assert_close(&s, false, 1, "7 packet(s) not written: the disk took no more");
+	world.cfg.ring_buffer = NULL;
 	s.status = 1;
 	assert_close(&s, false, 1, "7 packet(s) not written: the output failed");
 	world.written = 97;
@@ -360,6 +363,9 @@ static void test_where_the_packets_are_that_were_read(void **state)
 	s.status = 1;
 	snprintf(s.why, sizeof(s.why), "no such group");
 	assert_close(&s, false, 1, "Given up: no such group; 97 packet(s) are in out.pcap.part\n");
+	world.cfg.ring_buffer = (char[]){"packets:50"}; /* most are in the files before it */
+	assert_close(&s, false, 1, "Given up: no such group; the last file is out.pcap.part\n");
+	world.cfg.ring_buffer = NULL;
 	s.status = 0;
 	*s.why = '\0';
 	s.reader_gone = true; /* of the text beside it */
