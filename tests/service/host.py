@@ -130,6 +130,11 @@ class Host:
                  'chmod "$1" "$0.new"; chgrp "$2" "$0.new"; mv "$0.new" "$0"',
                  path, mode, group, stdin=self.stdin(text))
 
+    def copy_file(self, path, to):
+        """Copies a file of this machine inside."""
+        with open(path, 'rb') as f:
+            self.run('sh', '-c', 'cat >"$0"', to, stdin=f)
+
     @staticmethod
     def stdin(text):
         f = tempfile.TemporaryFile('w+')

@@ -8,6 +8,7 @@ import pytest
 
 import host as hosts
 from fresh import SHELL, fresh_host, readme_commands
+from harness import captures
 from harness.daemon import TREE
 from harness.proc import run
 from harness.witness import Topic
@@ -15,12 +16,16 @@ from instance import Instance
 from outer import numbers, send
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../kafka/security'))
+from oidc_cluster import OidcCluster  # noqa: E402
 from secure_cluster import SecureCluster  # noqa: E402
 
 pytestmark = pytest.mark.long  # it builds both packages, for minutes
 
 OWN = '/usr/lib/pycapa/librdkafka.so.1'
 CA = '/etc/pycapa/ca.crt'
+KEYTAB = '/etc/pycapa/keytab'
+# All of the host but its network: a token endpoint is on this machine's loopback.
+ON_THIS_NETWORK = ('-m', '-u', '-i', '-p', '-C')
 
 
 @pytest.fixture(scope='module')
@@ -50,8 +55,7 @@ def topic(secure, name):
 @pytest.fixture
 def scram(packaged, secure, topic):
     """A running instance that logs in with SCRAM, at a broker of Kafka 4."""
-    with open(secure.ca.cert) as f:
-        packaged.write(CA, f.read())
+    packaged.copy_file(secure.ca.cert, CA)
     options = secure.sasl('SCRAM-SHA-512', **{'ssl.ca.location': CA})
     i = Instance(packaged, 'capture', topic=topic.name, interface='eth7', shutdown_timeout='1s',
                  kafka_broker=options[options.index('-k') + 1],
@@ -102,6 +106,44 @@ def test_what_is_in_it(packaged):
     assert 'LICENSE.snappy' in licence
     features = packaged.run('pycapa', '-p', '-X', 'dump', '-X', 'sasl.oauthbearer.method=oidc')
     assert 'sasl.oauthbearer.method=oidc' in features.stdout
+
+
+def pycapa(host, *argv, **kwargs):
+    """The installed program, as somebody at a shell starts it."""
+    return run(*host.command('/usr/bin/pycapa', *argv, namespaces=ON_THIS_NETWORK), text=False,
+               errors=None, **kwargs)
+
+
+def there_and_back(host, topic, options, tmp_path):
+    """Packets in by one way to log in, and out by the same, without a word about it."""
+    file = captures.write(tmp_path / 'in.pcap', captures.sample(10))
+    with open(file, 'rb') as f:
+        sent = pycapa(host, '-p', '-r', '-', '-t', topic.name, *options, stdin=f)
+    read = pycapa(host, '-c', '-e', '-t', topic.name, *options)
+    assert captures.parse(read.stdout) == captures.read(file)
+    for said in (sent.stderr.decode(), read.stderr.decode()):
+        assert not re.search('^(WARNING|ERROR)', said, re.M), said
+    version = pycapa(host, '--version').stdout.decode()
+    assert f'librdkafka 2.12.1, BSD-2-Clause, {OWN}\n' in version
+
+
+@pytest.mark.parametrize('mechanism', ['GSSAPI', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])
+def test_it_logs_in(packaged, secure, topic, tmp_path, mechanism):
+    if mechanism == 'GSSAPI':
+        packaged.write('/etc/krb5.conf', secure.kdc.krb5_conf.read_text())
+        packaged.copy_file(secure.keytabs['pycapa'], KEYTAB)
+        options = secure.gssapi(**{'sasl.kerberos.keytab': KEYTAB})
+    else:
+        packaged.copy_file(secure.ca.cert, CA)
+        options = secure.sasl(mechanism, **{'ssl.ca.location': CA})
+    there_and_back(packaged, topic, options, tmp_path)
+
+
+def test_it_logs_in_with_oidc(packaged, tmp_path):
+    with OidcCluster(tmp_path, life=300) as cluster:
+        there_and_back(packaged, Topic(cluster.broker, cluster.broker.topic()), cluster.options(),
+                       tmp_path)
+        assert cluster.tokens.given >= 2
 
 
 def test_scram_works_while_it_is_installed(packaged, scram, topic):

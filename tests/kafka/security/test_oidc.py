@@ -5,66 +5,20 @@ import re
 import pytest
 
 from harness import captures, daemon
-from harness.broker import Broker
-from harness.net import free_port
 from harness.witness import Topic
 from libraries import library
-from token_server import AUDIENCE, ISSUER, TokenServer
+from oidc_cluster import OidcCluster
 
 pytestmark = pytest.mark.long  # a broker of its own, and a file that lasts 8 s
 
-OAUTH = "org.apache.kafka.common.security.oauthbearer"
-SECRET = "right-Secret"
 TOKEN_S = 4
 COUNT = 800
 
 
-class Cluster:
-    """A broker whose listener OAUTH takes tokens alone, and asks for a fresh one when one ends."""
-
-    def __init__(self, directory):
-        self.tokens = TokenServer(directory, "pycapa", SECRET, life=TOKEN_S)
-        keys = f"{self.tokens.url}/keys"
-        self.broker = Broker(directory / "broker", java=[
-            f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys}"])
-        self.address = f"127.0.0.1:{free_port()}"
-        own, p = "listener.name.oauth.", self.broker.properties
-        self.broker.configure(**{
-            "listeners": f"{p['listeners']},OAUTH://{self.address}",
-            "advertised.listeners": f"{p['advertised.listeners']},OAUTH://{self.address}",
-            "listener.security.protocol.map":
-                f"{p['listener.security.protocol.map']},OAUTH:SASL_PLAINTEXT",
-            "inter.broker.listener.name": "PLAINTEXT",
-            "connections.max.reauth.ms": "3600000",  # no later than the token's end
-            own + "sasl.enabled.mechanisms": "OAUTHBEARER",
-            own + "oauthbearer.sasl.jaas.config": f"{OAUTH}.OAuthBearerLoginModule required;",
-            own + "oauthbearer.sasl.server.callback.handler.class":
-                f"{OAUTH}.OAuthBearerValidatorCallbackHandler",
-            own + "sasl.oauthbearer.jwks.endpoint.url": keys,
-            own + "sasl.oauthbearer.expected.audience": AUDIENCE,
-            own + "sasl.oauthbearer.expected.issuer": ISSUER})
-
-    def options(self, secret=SECRET):
-        properties = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
-                      "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "pycapa",
-                      "sasl.oauthbearer.client.secret": secret,
-                      "sasl.oauthbearer.scope": "packets",
-                      "sasl.oauthbearer.token.endpoint.url": f"{self.tokens.url}/token"}
-        options = ["-k", self.address]
-        for pair in properties.items():
-            options += ["-X", "=".join(pair)]
-        return options
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    c = Cluster(tmp_path_factory.mktemp("oidc"))
-    try:
-        c.broker.start()
+    with OidcCluster(tmp_path_factory.mktemp("oidc"), TOKEN_S) as c:
         yield c
-    finally:
-        c.broker.kill()
-        c.tokens.close()
 
 
 def pycapa(*argv):
