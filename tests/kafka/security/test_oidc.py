@@ -13,6 +13,9 @@ pytestmark = pytest.mark.long  # a broker of its own, and a file that lasts 8 s
 
 TOKEN_S = 4
 COUNT = 800
+# librdkafka asks for the next token after 80 % of a life, and logs in again after 90 %. On a busy
+# machine 0.4 s can be too short for that: the broker ends the connection, and the next one works.
+UNEXPECTED = "ERROR(?!.*OAUTHBEARER mechanism handshake failed)|WARNING(?!.*out of reach)"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def test_packets_go_on_when_a_token_ends(cluster, tmp_path):
     file = captures.write(tmp_path / "in.pcap", packets)
     sent = pycapa("-p", "-r", file, "--pace", "1", "-t", topic.name, *cluster.options())
     assert sent.status == 0 and sent.counts() == (COUNT, COUNT), sent.describe()
-    assert cluster.tokens.given >= 2 and not sent.grep("ERROR|WARNING"), sent.describe()
+    assert cluster.tokens.given >= 2 and not sent.grep(UNEXPECTED), sent.describe()
     read = pycapa("-c", "-e", "-t", topic.name, *cluster.options())
     assert read.status == 0, read.describe()
     assert [p.data for p in captures.parse(read.stdout)[1]] == [p.data for p in packets]
