@@ -16,6 +16,7 @@ from instance import Instance
 from outer import numbers, send
 
 BUILT = '/root/pycapa.deb'
+SOCKET = 'pycapa@reader.socket'
 ENABLED = "find /etc/systemd/system -name '*pycapa*'"
 
 
@@ -155,6 +156,22 @@ def spool(i, link):
     i.wait_stats(lambda c: c['RECEIVED'] == 300)
 
 
+def waits_for_client(host, broker, topic):
+    """A consumer whose socket systemd has, and which a client has started; it has left."""
+    reader = Instance(host, 'reader', broker, topic.name, mode='consumer', listen='systemd')
+    reader.configure()
+    host.systemctl('start', SOCKET)
+    assert connect(host) == ''
+    reader.wait_active()
+
+
+def connect(host):
+    """As a client that leaves at once; returns why it cannot."""
+    said = host.run('socat', '-u', '/dev/null', 'UNIX-CONNECT:/run/pycapa-reader.sock',
+                    check=False).stderr
+    return said.strip().rpartition(': ')[2]
+
+
 def spooled(host):
     return host.shell("find /var/lib/pycapa -name 'spool-*' -size +1k").stdout
 
@@ -162,10 +179,14 @@ def spooled(host):
 def test_a_removed_package_keeps_the_spool_and_sends_it_when_it_is_back(packaged, capture, topic,
                                                                         broker):
     spool(capture, packaged.link)
+    waits_for_client(packaged, broker, topic)
     before, enabled = packaged.run('cat', capture.path).stdout, packaged.shell(ENABLED).stdout
     assert 'pycapa@capture.service' in enabled
     dpkg(packaged, '-r', 'pycapa')
     assert capture.show('ActiveState') == 'inactive'
+    assert connect(packaged) == 'Connection refused'
+    assert packaged.show(SOCKET, 'ActiveState', 'Result') == {
+        'ActiveState': 'inactive', 'Result': 'success'}
     assert packaged.run('test', '-e', '/usr/bin/pycapa', check=False).returncode != 0
     assert packaged.run('cat', capture.path).stdout == before
     files = spooled(packaged)
