@@ -131,8 +131,7 @@ def test_any_leaves_out_our_own_connections(topic, pair, spawn):
     process.wait_capturing()
     traffic.send(pair, COUNT, 5000)
     wait.until(lambda: process.stats()['own'] > 0, 20, process.describe)
-    ours = own_ports(process)
-    assert ours
+    ours = wait.until(lambda: own_ports(process), 10, process.describe)
     assert process.stop() == 0, process.describe()
     packets = sent(topic)[1]
     tcp = [struct.unpack_from('!HH', data, 40) for _, data, _ in packets if data[29] == 6]

@@ -5,6 +5,7 @@ import os
 import random
 import socket
 
+from . import wait
 from .proc import Process, run
 
 RUN = os.environ.get('PYCAPA_TEST_RUN', str(os.getpid()))
@@ -87,6 +88,12 @@ class Pair:
             'nud', 'permanent', 'dev', self.inside)
         run('ip', '-n', self.namespace, 'neigh', 'replace', self.inside_address, 'lladdr',
             self.inside_mac, 'nud', 'permanent', 'dev', self.outside)
+        # Until the kernel has told the far end of the carrier, it drops what is sent there.
+        wait.until(self.is_up, 10, f'{self.outside} is up')
+
+    def is_up(self):
+        link = run('ip', '-n', self.namespace, '-brief', 'link', 'show', 'dev', self.outside)
+        return link.stdout.split()[1] == 'UP'
 
     def down(self):
         run('ip', 'link', 'set', self.inside, 'down')
