@@ -399,11 +399,6 @@ size_t recording_waiting(const struct recording *rec)
 	return waiting ? waiting : rec->waits || rec->ending;
 }
 
-bool recording_is_full(const struct recording *rec)
-{
-	return rec->full;
-}
-
 void recording_log_failure(const struct recording *rec)
 {
 	if (rec->settling)

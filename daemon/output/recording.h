@@ -73,8 +73,6 @@ void recording_abandon(struct recording *rec);
 const char *recording_part(const struct recording *rec);
 uint64_t recording_written(const struct recording *rec);
 size_t recording_waiting(const struct recording *rec);
-/* Whether there is no space on the disk. */
-bool recording_is_full(const struct recording *rec);
 void recording_log_failure(const struct recording *rec);
 /* Logs how many files --postrotate was not run on, if there are any. */
 void recording_log_left_out(const struct recording *rec);
