@@ -59,6 +59,7 @@
 
 #include "base/log.h"
 #include "config/config_ref.h"
+#include "producer/disk_health.h"
 #include "producer/runs.h"
 #include "spool/spool.h"
 
@@ -80,10 +81,7 @@ struct relay {
 	uint64_t lost;      /* what the disk had not taken at the end */
 	bool stalled;       /* Kafka does not answer: packets go to disk */
 	bool input_blocked; /* the input was told PACKET_E_FULL */
-	bool refused;       /* the disk takes nothing: until the next look */
-	bool behind;        /* the spool's thread is: since it took something last */
-	bool behind_before; /* and was at the last look */
-	bool hangs;         /* and has been from one look to the next: until there is room */
+	struct disk_health disk;
 	bool ended, emptying;
 	bool empty;      /* to the last packet, not only what is in memory alone */
 	bool abandoned;  /* the producer gives packets up: the spool is not read any more */
@@ -283,7 +281,7 @@ static void on_spool_room(void *ctx)
 {
 	struct relay *r = ctx;
 
-	r->behind = r->behind_before = r->hangs = false;
+	disk_health_recover(&r->disk);
 	unblock_input(r);
 }
 
@@ -294,15 +292,6 @@ void relay_on_room(struct relay *r)
 }
 
 /* ---- does Kafka answer? ---- */
-
-/* What the disk has refused is tried again; a spool that was behind since the last look hangs. */
-static void look_at_disk(struct relay *r)
-{
-	r->refused = false;
-	r->hangs |= r->behind_before;
-	r->behind_before = r->behind;
-	unblock_input(r);
-}
 
 /* Runs while something is queued or waits, so that an idle instance does not wake. */
 static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
@@ -315,8 +304,10 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int revents)
 		relay_on_trouble(r);
 	r->waited = c.queued > 0;
 	r->settled = c.delivered + c.failed;
-	if (!r->abandoned)
-		look_at_disk(r);
+	if (!r->abandoned) {
+		disk_health_look(&r->disk);
+		unblock_input(r);
+	}
 	if (r->emptying)
 		pump(r);
 	producer_read_counters(r->producer, &c);
@@ -349,16 +340,14 @@ static int send_to_spool(struct relay *r, const struct packet *pkt)
 {
 	int err;
 
-	if (r->refused || r->hangs)
+	if (!disk_health_is_good(&r->disk))
 		return SPOOL_E_NOSPACE;
 	err = copy(r);
 	if (err == 0)
 		err = spool_set_topic(r->spool, r->opt.cfg->topic); /* a copy may be for another */
 	if (err == 0)
 		err = spool_append(r->spool, pkt);
-	r->refused = err == SPOOL_E_NOSPACE;
-	r->behind = err == PACKET_E_FULL;
-	r->behind_before &= r->behind;
+	disk_health_note(&r->disk, err);
 	return err;
 }
 
