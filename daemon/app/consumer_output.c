@@ -54,8 +54,9 @@ static void on_rotated(void *ctx)
 
 static bool on_kept(void *ctx)
 {
-	const struct role *s = ctx;
+	struct role *s = ctx;
 
+	s->rotated_files++;
 	return consumer_kept(s->consumer);
 }
 

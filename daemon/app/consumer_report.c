@@ -53,6 +53,7 @@ void consumer_report_read(const struct role *s, struct counters *out)
 		.lag = (uint64_t)consumer_lag(s->consumer), /* -1: COUNTER_UNKNOWN */
 		.clients = COUNTER_UNKNOWN,
 		.cut_off = COUNTER_UNKNOWN,
+		.rotated_files = s->opt.cfg->ring_buffer ? s->rotated_files : COUNTER_UNKNOWN,
 	};
 	output_clients(s->output, &out->clients, &out->cut_off);
 	out->lag_time = lag_time(s, out->lag);

@@ -28,6 +28,7 @@ struct role {
 
 	uint64_t bytes;                /* captured bytes of the packets put */
 	uint64_t foreign;              /* packets that the capture cannot hold */
+	uint64_t rotated_files;        /* whole, under their names */
 	uint64_t last_us;              /* capture time of the last packet, taken or filtered */
 	int64_t began_ms;              /* by the wall clock */
 	int64_t whole;                 /* records of a bounded read, the most that there were */

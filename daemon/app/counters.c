@@ -72,6 +72,8 @@ static const struct counter table[] = {
 	    "Clients of listen that were cut off, as they were too slow."),
 	ROW(CONSUMER, gone, RECORDS, TOTAL, 0,
 	    "Records that were deleted before they could be read."),
+	ROW(CONSUMER, rotated_files, FILES, TOTAL, 0,
+	    "Files of the set that are whole and have their names."),
 	ROW(CONSUMER, bytes, BYTES, TOTAL, RATE,
 	    "Captured bytes of the packets handed to the output."),
 	ROW(CONSUMER, lag, RECORDS, GAUGE, LINE | STATUS,

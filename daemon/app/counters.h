@@ -30,6 +30,7 @@ struct counters {
 	uint64_t buffered, queued_bytes, spool_bytes, spool_files, spool_age;
 	uint64_t read, written, filtered, skipped, late, gone, lag, lag_time; /* of a consumer */
 	uint64_t clients, cut_off; /* of one that listens, else unknown */
+	uint64_t rotated_files;    /* of one that writes a set of files, likewise */
 	uint64_t bytes;            /* of both */
 };
 

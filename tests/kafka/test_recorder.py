@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from harness import captures, wait
+from harness import captures, metrics, wait
 from harness.daemon import pycapa
 from harness.faults import Ext4
 from harness.proc import run
@@ -53,10 +53,11 @@ def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
     out = tmp_path / 'files'
     out.mkdir()
     process = consumer(topic, '-o', 'begin', '-w', f'{out}/a.pcap', '-b', 'packets:10', '-b',
-                       'files:2')
+                       'files:2', '--metrics-listen', f'{tmp_path}/metrics')
     topic.produce(captures.sample(35, size=100))
     wait.until(lambda: [n for n in files(out) if '_00003_' in n], 20, process.describe)
     wait.until(lambda: len(files(out)) == 2, 20, process.describe)
+    assert metrics.scrape(f'{tmp_path}/metrics')['pycapa_rotated_files_total'] == 3
     assert [len(packets(out, name)) for name in files(out)] == [10, 10]
     assert process.stop() == 0, process.describe()
     assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]

@@ -46,6 +46,7 @@ static const struct counters consumer = {
 	.lag_time = 7,
 	.clients = COUNTER_UNKNOWN,
 	.cut_off = COUNTER_UNKNOWN,
+	.rotated_files = 8,
 };
 
 static const enum config_mode modes[] = {CONFIG_MODE_PRODUCER, CONFIG_MODE_CONSUMER};
@@ -242,6 +243,7 @@ static void test_fields_of_the_journal(void **state)
 			       .lag = COUNTER_UNKNOWN,
 			       .clients = COUNTER_UNKNOWN,
 			       .cut_off = COUNTER_UNKNOWN,
+			       .rotated_files = COUNTER_UNKNOWN,
 			       .lag_time = COUNTER_UNKNOWN};
 
 	assert_fields(CONFIG_MODE_PRODUCER, &producer,
@@ -253,7 +255,7 @@ static void test_fields_of_the_journal(void **state)
 		      "PYCAPA_SPOOL_FILES=4 PYCAPA_SPOOL_AGE_US=5 ");
 	assert_fields(CONFIG_MODE_CONSUMER, &consumer,
 		      "PYCAPA_READ=300 PYCAPA_WRITTEN=290 PYCAPA_FILTERED=5 PYCAPA_SKIPPED=10 "
-		      "PYCAPA_LATE=0 PYCAPA_GONE=6 "
+		      "PYCAPA_LATE=0 PYCAPA_GONE=6 PYCAPA_ROTATED_FILES=8 "
 		      "PYCAPA_BYTES=29000 PYCAPA_LAG=42 PYCAPA_LAG_TIME_US=7 ");
 	/* What is not known has none. */
 	assert_fields(CONFIG_MODE_PRODUCER, &now,
@@ -293,7 +295,7 @@ static void test_names_of_metrics(void **state)
 	assert_metrics(CONFIG_MODE_CONSUMER,
 		       "pycapa_read_records pycapa_written_packets pycapa_filtered_packets "
 		       "pycapa_skipped_records pycapa_late_packets pycapa_clients "
-		       "pycapa_cut_off_clients pycapa_gone_records "
+		       "pycapa_cut_off_clients pycapa_gone_records pycapa_rotated_files "
 		       "pycapa_bytes pycapa_lag_records pycapa_lag_time_seconds ");
 }
 
