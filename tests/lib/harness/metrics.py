@@ -5,6 +5,18 @@ import re
 import socket
 
 SAMPLE = re.compile(r'^([a-z_]+)(\{[^}]*\})? (\S+)$')
+# Of the line of counters and of the metrics.
+PRODUCER = {'received': 'pycapa_received_packets_total',
+            'recovered': 'pycapa_recovered_packets_total',
+            'delivered': 'pycapa_delivered_packets_total',
+            'queued': 'pycapa_queued_packets', 'spooled': 'pycapa_spooled_packets',
+            'failed': 'pycapa_failed_packets_total', 'dropped': 'pycapa_dropped_packets_total',
+            'dropped_kernel': 'pycapa_dropped_kernel_packets_total',
+            'dropped_interface': 'pycapa_dropped_interface_packets_total',
+            'own': 'pycapa_own_packets_total', 'doubled': 'pycapa_doubled_packets_total'}
+CONSUMER = {'read': 'pycapa_read_records_total', 'written': 'pycapa_written_packets_total',
+            'filtered': 'pycapa_filtered_packets_total', 'skipped': 'pycapa_skipped_records_total',
+            'late': 'pycapa_late_packets_total', 'lag': 'pycapa_lag_records'}
 
 
 class UnixConnection(http.client.HTTPConnection):
