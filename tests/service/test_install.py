@@ -86,6 +86,12 @@ def test_what_is_in_the_package(packaged):
     named = re.sub(r'\\(&|f.)', '', pages)
     for path in re.findall(r'/usr/(?:share|lib)/[\w/.@]*\w', named):
         assert any(f'{p}/'.startswith(f'{path}/') for p in found), path
+    texts = packaged.shell(
+        "cat $(dpkg -L pycapa | grep -E '/doc/pycapa/.*[.](md|cfg|yml)$')").stdout
+    for path in re.findall(r'/usr/share/doc/pycapa/[\w/.@-]*\w', texts):
+        assert path in found, path
+    for picture in re.findall(r'!\[.*\]\((.*)\)', texts):
+        assert f'/usr/share/doc/pycapa/{picture}' in found, picture
     needs = packaged.run('dpkg-query', '-W', '-f', '${Depends} ${Recommends}', 'pycapa').stdout
     assert 'librdkafka1' in needs and 'shark' not in needs
     build_id = re.search(r'Build ID: (\w\w)(\w+)',
