@@ -9,10 +9,9 @@ import shutil
 
 from harness import daemon
 from harness.proc import run
+from harness.wheel import CACHE
 
 CONTAINERFILE = os.path.join(daemon.TREE, 'conf/container/Containerfile')
-CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache')),
-                     'pycapa-tests')
 # What makes it as Debian's own slim images are: what they leave out, how /usr is merged, and that
 # apt keeps no caches.
 SLIM = [*(f'--dpkgopt=path-exclude=/usr/share/{name}/*' for name in ('doc', 'info', 'locale', 'man')),

@@ -6,7 +6,6 @@ import socket
 import socketserver
 import struct
 import threading
-import zipfile
 
 import pytest
 
@@ -15,7 +14,7 @@ import image as images
 from harness import captures, traffic, wait
 from harness.metrics import get
 from harness.net import Pair, free_port
-from harness.proc import run
+from harness.wheel import unpacked
 from outer import numbers
 
 pytestmark = pytest.mark.long
@@ -199,25 +198,10 @@ def test_a_consumer_needs_no_privilege(start, broker, topic):
     assert len(captures.parse(reader.stdout)[1]) == 200
 
 
-@pytest.fixture(scope='module')
-def schemas(tmp_path_factory):
-    """The folder of Kubernetes' schemas, fetched once."""
-    directory = os.path.join(images.CACHE, SCHEMAS.replace('==', '-'))
-    if not os.path.isdir(directory):
-        fetched = tmp_path_factory.mktemp('schemas')
-        (fetched / 'wanted').write_text(f'{SCHEMAS} --hash=sha256:{SCHEMAS_SHA256}\n')
-        run('/usr/bin/python3', '-m', 'pip', 'download', '-q', '--no-deps', '--require-hashes',
-            '-d', fetched, '-r', fetched / 'wanted', timeout=300)
-        wheel, = fetched.glob('*.whl')
-        with zipfile.ZipFile(wheel) as f:
-            f.extractall(fetched / 'all')
-        os.makedirs(images.CACHE, exist_ok=True)
-        run('mv', '-T', fetched / 'all', directory)
-    return os.path.join(directory, f'kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict')
-
-
-def test_kubernetes_takes_the_manifest(schemas):
+def test_kubernetes_takes_the_manifest():
     import jsonschema  # not there but for a long run
+    schemas = os.path.join(unpacked(SCHEMAS, SCHEMAS_SHA256), 'kubernetes_validate',
+                           'kubernetes-json-schema', f'v{KUBERNETES}-local-strict')
     with open(os.path.join(schemas, '_definitions.json')) as f:
         definitions = {'https://kubernetes.io/api/_definitions.json': json.load(f)}
     for kind, version in (('Namespace', 'v1'), ('ConfigMap', 'v1'), ('DaemonSet', 'apps-v1')):

@@ -8,8 +8,8 @@ import json
 import os
 import re
 
-CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'),
-                     'pycapa-tests')
+from .wheel import CACHE
+
 PATH = os.path.join(CACHE, 'authentication.md')
 HEAD = ['mechanism', 'librdkafka', 'mode', 'credentials', 'result']
 
