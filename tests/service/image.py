@@ -76,8 +76,9 @@ class Image:
             raise
 
     def buildah(self, *argv, timeout=60, **kwargs):
-        return run('buildah', f'--root={self.directory}/images', f'--runroot={self.directory}/run',
-                   '--storage-driver=overlay', *argv, timeout=timeout, **kwargs).stdout.strip()
+        return run('nice', 'buildah', f'--root={self.directory}/images',
+                   f'--runroot={self.directory}/run', '--storage-driver=overlay', *argv,
+                   timeout=timeout, **kwargs).stdout.strip()
 
     def build(self):
         # Packages are kept for the next time, outside of the image.

@@ -26,8 +26,8 @@ def build(directory, *options, wrapper=(), dates=None, **environment):
         os.path.join(directory, 'debian/librdkafka.crate'), timeout=300)
     if dates:
         run('find', directory, '-exec', 'touch', '-d', dates, '{}', '+')
-    run(*wrapper, 'dpkg-buildpackage', '-us', '-uc', '-Ppkg.pycapa.librdkafka', *options,
-        cwd=directory, timeout=1200, env={**os.environ, **environment})
+    run('nice', *wrapper, 'dpkg-buildpackage', '-us', '-uc', '-Ppkg.pycapa.librdkafka', *options,
+        cwd=directory, timeout=1800, env={**os.environ, **environment})
     found = {}
     for name in os.listdir(os.path.dirname(directory)):
         if name.endswith('.deb'):
