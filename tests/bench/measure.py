@@ -11,7 +11,7 @@ import time
 
 from harness import captures, traffic, wait
 from harness.daemon import BINARY, BUILD, Pycapa, environment
-from harness.net import Pair
+from harness.net import Pair, free_port
 from harness.proc import Process, run
 from harness.witness import Topic
 
@@ -233,11 +233,11 @@ def annotated(path):
             sum(int(n.replace(',', '')) for n in share)]
 
 
-def callgrind(bench, kind, count, size):
+def callgrind(bench, kind, count, size, *more):
     """Instructions of a run: of all threads, of the first, and those that find the flow."""
     topic = bench.topic()
-    argv = bench.producer_argv(kind, topic, count, '-X', TOLD)
-    out = os.path.join(bench.directory, f'callgrind-{kind}-{count}-{size}')
+    argv = bench.producer_argv(kind, topic, count, '-X', TOLD, *more)
+    out = os.path.join(bench.directory, f'callgrind-{kind}-{count}-{size}-{len(more)}')
     process = bench.start_producer(['valgrind', '--tool=callgrind', '--separate-threads=yes',
                                     f'--callgrind-out-file={out}', *argv])
     generator = traffic.start(bench.pair, count, 4000, size, FLOWS)
@@ -274,6 +274,16 @@ def instructions(bench):
         if per['flow'][2]:
             bench.add(f'dissection and hash / all instructions, {where}',
                       [per['flow'][2] / per['flow'][0]], bar=0.05)
+
+
+def with_metrics(bench):
+    """What a packet costs beside a server of metrics, and without one."""
+    per = {}
+    for way, more in (('off', ()), ('on', ('--metrics-listen', str(free_port())))):
+        runs = [callgrind(bench, 'flow', count, 385, *more) for count in (4000, 24000)]
+        per[way] = (runs[1][1] - runs[0][1]) / 20000
+    bench.add('instructions, metrics off, capturing thread', [per['off']], 'a packet')
+    bench.add('instructions, metrics on / off', [per['on'] / per['off']], bar=1.01)
 
 
 def loop_once(bench, count, outage, size=385):
@@ -671,4 +681,4 @@ def all_seen(process, count):
 FIGURES = {'producer': producer, 'instructions': instructions, 'loop': loop, 'consumer': consumer,
            'archive': archive, 'order': order, 'order_rate': order_rate,
            'order_memory': order_memory, 'rate': capture_rate, 'latency': latency, 'idle': idle,
-           'memory': memory, 'spool': spool}
+           'memory': memory, 'metrics': with_metrics, 'spool': spool}
