@@ -109,7 +109,6 @@ def test_one_broker_killed(cluster, load):
     load.end('one broker killed')
 
 
-@pytest.mark.packets
 def test_two_brokers_killed(cluster, load):
     name = load.topic.name
     load.begin()
