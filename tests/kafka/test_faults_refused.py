@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import captures, faults, wait
+from harness import captures, faults, traffic, wait
 from harness.broker import Broker
 from harness.faults import JAVA, OUTAGE, PARTITIONS, PPS, Trial
 from harness.witness import Topic, key_time
@@ -152,7 +152,7 @@ class FullDisk:
         self.spool = os.path.join(self.disk.path, 'spool')
         self.filler = os.path.join(self.disk.path, 'filler')
         with open(self.filler, 'wb') as f:
-            f.write(bytes(96 << 20))
+            f.write(bytes(108 << 20))
 
     def fill(self):
         """Takes all that is left."""
@@ -183,10 +183,10 @@ def full_warnings(process):
 
 def fill(trial, broker):
     """An outage until the disk takes no more."""
-    trial.send(30 * PPS)
+    trial.send(60 * PPS)
     trial.wait_flowing()
     broker.kill()
-    wait.until(lambda: full_warnings(trial.process), 30, trial.process.describe)
+    wait.until(lambda: full_warnings(trial.process), 40, trial.process.describe)
 
 
 def test_disk_full_then_freed(outage_broker, pair, spawn, full_disk, queue):
@@ -197,6 +197,7 @@ def test_disk_full_then_freed(outage_broker, pair, spawn, full_disk, queue):
     full = trial.process.stats()
     full_disk.free()
     trial.wait_stats(lambda s: s['spooled'] > full['spooled'] + PPS, 20)
+    trial.sent = traffic.stop(trial.generator)
     broker.start()
     trial.assert_once(trial.finish())
     assert len(full_warnings(trial.process)) == 1, trial.process.describe()
@@ -208,7 +209,7 @@ def test_a_hiccup_while_the_disk_is_full(outage_broker, pair, spawn, full_disk):
     broker = outage_broker
     trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
     trial.start()
-    trial.send(8 * PPS)
+    trial.send(60 * PPS)
     trial.wait_flowing()
     for _ in range(2):
         delivered = trial.process.stats()['delivered']
@@ -216,6 +217,7 @@ def test_a_hiccup_while_the_disk_is_full(outage_broker, pair, spawn, full_disk):
         trial.wait_stats(lambda s: s['queued'] + s['spooled'] > PPS, 20)
         broker.resume()
         trial.wait_stats(lambda s: s['delivered'] > delivered + PPS, 20)
+    trial.sent = traffic.stop(trial.generator)
     stats = trial.wait_stats(lambda s: s['delivered'] == trial.sent, 30)
     assert full_warnings(trial.process), trial.process.describe()
     trial.assert_once(trial.finish())
@@ -225,7 +227,8 @@ def test_a_hiccup_while_the_disk_is_full(outage_broker, pair, spawn, full_disk):
 def test_sigterm_while_the_disk_is_full(outage_broker, pair, spawn, full_disk, queue):
     broker = outage_broker
     trial = Trial(broker, pair, spawn, broker.topic(PARTITIONS), full_disk.spool)
-    trial.start('--spool-segment', '4M', '--shutdown-timeout', '2', '--buffer-size', '2M', *queue)
+    # A ring of 1.3 s: in one of 2 MiB packets are lost before the disk is full on a busy machine.
+    trial.start('--spool-segment', '4M', '--shutdown-timeout', '2', '--buffer-size', '16M', *queue)
     fill(trial, broker)
     # What memory holds is full, too.
     whole = trial.wait_stats(lambda s: s['dropped_kernel'] > PPS, 30)
