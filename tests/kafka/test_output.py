@@ -88,7 +88,7 @@ def test_the_header_goes_out_before_any_broker_is_reached(spawn, offset):
     process = spawn('-c', '-k', f'127.0.0.1:{free_port()}', '-t', 'none', '-o', offset,
                     stdout=pipe.writer)
     pipe.started()
-    assert pipe.read(24, timeout=5)[:4] == captures.header()[:4]
+    assert pipe.read(24, timeout=20)[:4] == captures.header()[:4]
     assert len(pipe.data) == 24 and captures.parse(pipe.data) == (1, [])
     assert process.running(), process.describe()
     pipe.close()

@@ -94,7 +94,7 @@ def test_usr1_prints_the_stats_line_of_a_consumer(topic, consumer):
 
 def test_stats_interval(topic, pair, producer):
     process = producer(pair, topic, '--stats-interval', '1')
-    wait.until(lambda: len(process.grep(r'^INFO:root:.*\breceived=\d+')) >= 3, 6, process.describe)
+    wait.until(lambda: len(process.grep(r'^INFO:root:.*\breceived=\d+')) >= 3, 20, process.describe)
     assert process.stop() == 0, process.describe()
 
 

@@ -20,6 +20,7 @@ from harness.proc import Process, run
 SYSTEM = '/usr/lib/x86_64-linux-gnu/wireshark/extcap'
 HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
                  'sasl.kerberos.kinit.cmd=sleep 1000')
+SOON = 2  # seconds for what waits for nobody: a thread that hangs alone is waited for as long
 
 
 class Window:
@@ -92,7 +93,7 @@ def test_the_list_of_interfaces_contacts_no_broker(tmp_path):
     began = time.monotonic()
     listed = pycapa('--extcap-interfaces', '--extcap-version=4.0',
                     env={'CONFIGURATION_DIRECTORY': str(tmp_path)})
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert listed.status == 0 and listed.stderr == '', listed.describe()
     names = re.findall(r'^interface {value=(.*?)}{display=(.*?)}$', listed.stdout.decode(), re.M)
     assert names == [
@@ -177,14 +178,14 @@ def test_it_stops_at_once_and_says_nothing(capture, window, topic, case, way):
     process = capture(topic.name, *argv, brokers=brokers)
     window.read(100000 if case == 'traffic' else 28)
     if case == 'kinit hangs':
-        wait.until(lambda: run('pgrep', '-P', str(process.pid), check=False).stdout, 5, 'a kinit')
+        wait.until(lambda: run('pgrep', '-P', str(process.pid), check=False).stdout, 20, 'a kinit')
     began = time.monotonic()
     if way == 'SIGTERM':
         process.send_signal(signal.SIGTERM)
     else:
         window.close()
     process.wait(10)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert process.status == 0 and process.stderr == '', process.describe()
 
 
@@ -194,7 +195,7 @@ def test_a_bounded_read_stops_when_its_reader_goes(capture, window):
     began = time.monotonic()
     window.close()
     process.wait(10)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert process.status == 0 and process.stderr == '', process.describe()
 
 

@@ -162,9 +162,9 @@ def test_reloaded_promiscuous_mode_shows_at_the_interface(producer, link, host):
     def promiscuity():
         shown = host.run('ip', '-details', 'link', 'show', link.name).stdout
         return int(re.search(r'promiscuity (\d+)', shown).group(1))
-    wait.until(lambda: promiscuity() == 1, 5, promiscuity)
+    wait.until(lambda: promiscuity() == 1, 20, promiscuity)
     producer.reload(promiscuous_mode=False)
-    wait.until(lambda: promiscuity() == 0, 5, promiscuity)
+    wait.until(lambda: promiscuity() == 0, 20, promiscuity)
 
 
 def test_reloaded_buffer_shows_at_the_socket(producer, host):
@@ -177,7 +177,7 @@ def test_reloaded_buffer_shows_at_the_socket(producer, host):
     first, = ring()
     assert first['blk_size'] * first['blk_nr'] == 64 << 20 and first['tmo'] == 20, first
     producer.reload(buffer_size='16M', buffer_timeout='50ms')
-    wait.until(lambda: len(ring()) == 1, 5, ring)
+    wait.until(lambda: len(ring()) == 1, 20, ring)
     second, = ring()
     assert second['blk_size'] * second['blk_nr'] == 16 << 20 and second['tmo'] == 50, second
 

@@ -328,7 +328,7 @@ def test_a_kinit_without_output_is_bounded_too(secure, client, pcap, sample, sle
                      *secure.gssapi(**{KINIT: f"exec {sleeper} 1000 >/dev/null 2>&1"}))
     pid = wait_sleeping(sleeper, process)
     process.wait_line("^ERROR:root:Kerberos: no ticket: kinit did not end within 15 s", 25)
-    wait.until(lambda: pid not in processes_with(sleeper.name), 5, f"the end of {pid}")
+    wait.until(lambda: pid not in processes_with(sleeper.name), 20, f"the end of {pid}")
     assert process.stop(timeout=20) == 1, process.describe()
     assert process.counts() == (10, 0)
 
