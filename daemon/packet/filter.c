@@ -19,6 +19,10 @@
 #define MAX_DLT      512 /* above all that libpcap knows */
 #define SAY_AFTER_MS 2000
 #define SHOWN        100 /* characters of an expression that may have thousands */
+#define WORD_SHOWN   40
+#define LOCATE_MS    100 /* an expression that took longer is not compiled again */
+#define SYNTAX_ERROR "syntax error"
+#define BLANKS       " \t\r\n"
 
 /* ---- what takes long is said ---- */
 
@@ -76,6 +80,74 @@ static void end_note(struct note *n)
 	clear_note(n);
 }
 
+/* ---- where an expression goes wrong ---- */
+
+struct word {
+	const char *at;
+	size_t len; /* 0: there is none */
+};
+
+static struct word word_of(const char *filter, size_t number)
+{
+	const char *p = filter + strspn(filter, BLANKS);
+
+	while (number--) {
+		p += strcspn(p, BLANKS);
+		p += strspn(p, BLANKS);
+	}
+	return (struct word){.at = p, .len = strcspn(p, BLANKS)};
+}
+
+static size_t count_words(const char *filter)
+{
+	size_t n = 0;
+
+	for (const char *p = filter; *(p += strspn(p, BLANKS)); p += strcspn(p, BLANKS))
+		n++;
+	return n;
+}
+
+/*
+ * Whether so many words of it can begin an expression. libpcap does not say where its parser
+ * stopped, but its scanner refuses "1:2:3" as an address, in other words. The parser asks for
+ * that only when it has taken all that stands before.
+ */
+static bool can_begin(pcap_t *pcap, const char *filter, size_t words)
+{
+	struct word last = words ? word_of(filter, words - 1) : (struct word){.at = filter};
+	size_t len = (size_t)(last.at - filter) + last.len;
+	struct bpf_program program;
+	char *text = NULL;
+
+	if (asprintf(&text, "%.*s 1:2:3", (int)len, filter) < 0)
+		return false;
+	if (pcap_compile(pcap, &program, text, 0, PCAP_NETMASK_UNKNOWN) == 0)
+		pcap_freecode(&program);
+	free(text);
+	return strstr(pcap_geterr(pcap), SYNTAX_ERROR) == NULL;
+}
+
+/* Says it behind libpcap's words. */
+static void locate(pcap_t *pcap, const char *filter, char *why, size_t size)
+{
+	size_t can = 0, cannot = count_words(filter) + 1, used = strlen(why);
+	struct word word;
+
+	if (!can_begin(pcap, filter, 0)) /* a libpcap with other words */
+		return;
+	while (cannot - can > 1) {
+		size_t middle = can + (cannot - can) / 2;
+
+		*(can_begin(pcap, filter, middle) ? &can : &cannot) = middle;
+	}
+	word = word_of(filter, can);
+	if (word.len == 0)
+		snprintf(why + used, size - used, " at its end");
+	else
+		snprintf(why + used, size - used, " at '%.*s' (word %zu)",
+			 (int)(word.len < WORD_SHOWN ? word.len : WORD_SHOWN), word.at, can + 1);
+}
+
 /* ---- compiling ---- */
 
 /* A name that is not known now may be later; how an expression is written stays wrong. */
@@ -88,9 +160,13 @@ static bool is_name_fault(const char *why)
 static int compile(pcap_t *pcap, const char *filter, struct bpf_program *out, char *why,
 		   size_t size)
 {
+	uint64_t began = thread_now_ms();
+
 	if (pcap_compile(pcap, out, filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
 		return 0;
 	snprintf(why, size, "%s", pcap_geterr(pcap));
+	if (strstr(why, SYNTAX_ERROR) != NULL && thread_now_ms() - began < LOCATE_MS)
+		locate(pcap, filter, why, size);
 	return is_name_fault(why) ? FILTER_E_NAME : -EINVAL;
 }
 
@@ -114,7 +190,7 @@ static int check_any(const char *filter, char *why, size_t size)
 	char other[PCAP_ERRBUF_SIZE];
 	int r = check(filter, DLT_EN10MB, why, size);
 
-	if (r != -EINVAL || strstr(why, "syntax error") != NULL)
+	if (r != -EINVAL || strstr(why, SYNTAX_ERROR) != NULL)
 		return r;
 	for (int dlt = 0; dlt < MAX_DLT; dlt++)
 		if (pcap_datalink_val_to_name(dlt) != NULL &&

@@ -57,6 +57,33 @@ static void a_check_that_ends_in_time(void **state)
 	assert_true(thread_may_exit());
 }
 
+static void a_syntax_error_says_where(void **state)
+{
+	static const struct {
+		const char *filter, *said;
+	} cases[] = {
+		{"tcp prot 80", " at 'prot' (word 2)"},
+		{"edge", " at 'edge' (word 1)"},
+		{"tcp port 80 or udp prt 53", " at 'prt' (word 6)"},
+		{"tcp or or udp", " at 'or' (word 3)"},
+		{" \n udp \t port  53) and\nip ", " at '53)' (word 3)"},
+		{"host 10.0.0.1 and", " at its end"},
+		{"udp[10", " at its end"},
+		{"(tcp", " at its end"},
+		{"host no-such-host.invalid or or udp", ""}, /* its name is wrong, too */
+	};
+	char why[256], want[320];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *said = cases[i].said;
+
+		filter_check_expression(cases[i].filter, UINT_MAX, why, sizeof(why));
+		snprintf(want, sizeof(want), "can't parse filter expression: syntax error%s", said);
+		if (strcmp(why, *said ? want : "unknown host 'no-such-host.invalid'") != 0)
+			fail_msg("'%s': %s", cases[i].filter, why);
+	}
+}
+
 /* Each was found in libpcap's source: what its scanner takes for the keyword, and what not. */
 static void the_words_that_ask_for_a_direction(void **state)
 {
@@ -138,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_check_that_ends_in_time),
+		cmocka_unit_test(a_syntax_error_says_where),
 		cmocka_unit_test(the_words_that_ask_for_a_direction),
 		cmocka_unit_test(a_link_type_is_a_file_s),
 		cmocka_unit_test(a_check_that_takes_longer_is_left_to_itself),

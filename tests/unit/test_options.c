@@ -642,8 +642,8 @@ static void test_refused(void **state)
 		{"-c --comment-offsets -w f.pcap", "--comment-offsets: a classic pcap has no"},
 		{"-c --comment-offsets -w f.pcap.zst", "--comment-offsets: a classic pcap has"},
 		{"-p -r f -i eth0", "either a file or an interface: leave out -r or -i"},
-		{"-c -e edge", "filter 'edge': can't parse filter expression: syntax error; did "
-			       "you mean -t edge?"},
+		{"-c -e edge", "filter 'edge': can't parse filter expression: syntax error at "
+			       "'edge' (word 1); did you mean -t edge?"},
 		{"-p -r f --pace fast", "; --pace takes a number, such as --pace 10"},
 		{"-c --partition 0", "only for a producer: leave it out, or use --partitions"},
 		{"-c -s abc", "-s/--snaplen: only for a producer: leave it out, or use -p"},
