@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/consumer_output.h"
 
+#include "config/run_end.h"
 #include "consumer/packet_filter.h"
 #include "output/output.h"
 #include "output/recording.h"
@@ -20,6 +21,7 @@ static void on_output_ended(void *ctx, int status)
 	struct role *s = ctx;
 
 	s->reader_gone = status == 0;
+	s->broken_off = status != 0 && !s->ended && run_end_is_set(s->opt.cfg);
 	consumer_role_end(s, status);
 	if (s->stopping)
 		consumer_role_close(s);

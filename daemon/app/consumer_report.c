@@ -221,6 +221,20 @@ static const char *why_missing(const struct role *s)
 	return s->opt.cfg->ring_buffer ? "the disk took no more" : "the reader was too slow";
 }
 
+/* What was read and is not in the capture; and that more is not, which nobody has counted. */
+static void log_missing(const struct role *s, uint64_t missing)
+{
+	const char *topic = s->opt.cfg->topic;
+	char rest[320] = "";
+
+	if (missing && s->broken_off)
+		snprintf(rest, sizeof(rest), "; topic %s was not read to its end", topic);
+	if (missing)
+		log_error("%" PRIu64 " packet(s) not written: %s%s", missing, why_missing(s), rest);
+	else if (s->broken_off)
+		log_error("Topic %s was not read to its end: %s", topic, why_missing(s));
+}
+
 /* Why it ended with 1; the last line names what caused the others. */
 static void log_failures(const struct role *s, bool interrupted,
 			 const struct consumer_counts *counts)
@@ -230,8 +244,7 @@ static void log_failures(const struct role *s, bool interrupted,
 
 	describe_part(part, sizeof(part), s);
 	output_log_left_out(s->output);
-	if (missing)
-		log_error("%" PRIu64 " packet(s) not written: %s", missing, why_missing(s));
+	log_missing(s, missing);
 	if (lacks(s, counts))
 		log_error("Not all was read: %" PRIu64
 			  " record(s) of topic %s were deleted before they were read",

@@ -38,6 +38,7 @@ struct role {
 	bool reader_gone; /* no failure */
 	bool complete;    /* its time is over */
 	bool cut_short;   /* stopped before all that was asked for was taken */
+	bool broken_off;  /* the output failed before that */
 	int status;
 	char why[512]; /* what failed, but for the output; when cut short: what it waited for */
 	bool stopping; /* app has called stop() */

@@ -303,7 +303,13 @@ static void test_packets_that_are_not_written(void **state)
 	world.cfg.ring_buffer = NULL;
 	s.status = 1;
 	assert_close(&s, false, 1, "7 packet(s) not written: the output failed");
+	s.broken_off = true;
+	assert_close(&s, false, 1,
+		     "7 packet(s) not written: the output failed; topic pcap was not read to its "
+		     "end");
 	world.written = 97;
+	assert_close(&s, false, 1, "Topic pcap was not read to its end: the output failed");
+	s.broken_off = false;
 	s.status = 0;
 	s.foreign = 2;
 	world.left_out = 2;
