@@ -164,9 +164,32 @@ def test_a_topic_with_the_times_of_arrival(make_topic, tmp_path):
                    an_hour(24000, start), tmp_path,
                    lambda p: p.time_us + rng.randrange(10 * MINUTE))
     begin = start + 30 * MINUTE
-    for slack in ('0', '10m'):
-        process = assert_exact(archive, begin, begin + MINUTE, '--slack', slack)
+    for slack, expression in ('0', ''), ('10m', ONE_HOST):
+        process = assert_exact(archive, begin, begin + MINUTE, '--slack', slack,
+                               expression=expression)
         assert process.grep('LogAppendTime'), process.describe()
+
+
+def test_packets_then_blocks_then_packets(make_topic, tmp_path):
+    """From 20:00 to 40:00 the records are blocks."""
+    def third(packet):
+        return (packet.time_us - START) // (20 * MINUTE)
+
+    topic, packets, size = make_topic(PARTITIONS), an_hour(24000), 50
+    for p in range(PARTITIONS):
+        before, middle, after = ([k for k in packets if flow(k) % PARTITIONS == p and third(k) == n]
+                                 for n in range(3))
+        topic.produce(before, partition=p)
+        topic.produce_raw([captures.block_record(middle[i:i + size])
+                           for i in range(0, len(middle), size)], partition=p)
+        topic.produce(after, partition=p)
+    archive = Archive(topic, packets, captures.write(tmp_path / 'all.pcap', packets))
+    for minute in 19, 30, 39:
+        begin = START + minute * MINUTE + 30 * SECOND
+        assert_exact(archive, begin, begin + MINUTE, '--slack', '0')
+        assert_exact(archive, begin, begin + MINUTE, expression=ONE_HOST)
+    process = assert_exact(archive, START + MINUTE, START + HOUR - MINUTE, expression=ONE_HOST)
+    assert not process.grep('skipped'), process.describe()
 
 
 def test_a_compacted_topic(make_topic, tmp_path):
