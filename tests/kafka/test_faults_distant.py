@@ -44,7 +44,8 @@ def test_small_batches_only_with_more_on_the_way(distant_broker, spawn, tmp_path
     process = spawn('-p', '-r', path, '-k', distant_broker.bootstrap, '-t', topic.name,
                     *MANY)
     assert process.wait(60) == 0, process.describe()
-    assert_all_in_order(process, topic, count)
+    # What is half sent when another is refused is broken off, and counts as doubled.
+    assert_all_in_order(process, topic, count, may_double=True)
 
 
 def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, spawn):
@@ -56,7 +57,7 @@ def test_small_batches_from_now_on_with_more_on_the_way(distant_broker, pair, sp
     sent = traffic.send(pair, 900, 0, flows=1, size=100, first=100) + 100
     trial.wait_stats(lambda s: s['delivered'] == sent, 60)
     assert process.stop(timeout=30) == 0, process.describe()
-    assert_all_in_order(process, trial.topic, sent)
+    assert_all_in_order(process, trial.topic, sent, may_double=True)
 
 
 def quoted(text):
