@@ -86,6 +86,8 @@ def test_what_is_in_the_package(packaged):
     named = re.sub(r'\\(&|f.)', '', pages)
     for path in re.findall(r'/usr/(?:share|lib)/[\w/.@]*\w', named):
         assert any(f'{p}/'.startswith(f'{path}/') for p in found), path
+    for path in found:
+        assert not path.endswith('.md') or os.path.basename(path) in named, path
     texts = packaged.shell(
         "cat $(dpkg -L pycapa | grep -E '/doc/pycapa/.*[.](md|cfg|yml)$')").stdout
     for path in re.findall(r'/usr/share/doc/pycapa/[\w/.@-]*\w', texts):
