@@ -61,12 +61,19 @@ static void decide_format(struct config_builder *builder)
 		refuse_comments(builder);
 }
 
+/* A name that promises what is not done is no name for it. */
 static void check_compression(struct config_builder *builder)
 {
-#if !PYCAPA_ZSTD
-	const char *name = builder->cfg->write_file;
+	const char *name = builder->cfg->write_file != NULL ? builder->cfg->write_file : "";
+	const char *other = file_names_other_packed(name);
 
-	if (name != NULL && file_names_is_zstd(name))
+	if (other != NULL)
+		config_faults_add(builder->faults, where_of(builder, "write-file"),
+				  "%s: pycapa does not compress to %s; give a name that ends in "
+				  ".zst, or in neither",
+				  name, other);
+#if !PYCAPA_ZSTD
+	if (file_names_is_zstd(name))
 		config_faults_add(builder->faults, where_of(builder, "write-file"),
 				  "%s: this pycapa was built without zstd; give a name that does "
 				  "not end in .zst",

@@ -296,6 +296,16 @@ static uint64_t number_of(const struct file_names *names, const char *name, size
 	return n && matches(base, stem, name, end) ? n : 0;
 }
 
+const char *file_names_other_packed(const char *path)
+{
+	const char *packed;
+
+	for (size_t i = 0; (packed = file_names_packed(i)); i++)
+		if (strcmp(packed, ZSTD_SUFFIX) != 0 && ends_in(path, strlen(path), packed))
+			return packed;
+	return NULL;
+}
+
 uint64_t file_names_number(const struct file_names *names, const char *name)
 {
 	size_t len = strlen(name);

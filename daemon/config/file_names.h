@@ -27,6 +27,8 @@ int file_names_check(const char *path, char *why, size_t size);
 
 /* Whether a name asks for compression by zstd (.zst); and for which format, before that. */
 bool file_names_is_zstd(const char *path);
+/* The suffix of another compression, which pycapa does not write; NULL: it has none. */
+const char *file_names_other_packed(const char *path);
 bool file_names_is_pcapng(const char *path);
 bool file_names_is_pcap(const char *path);
 

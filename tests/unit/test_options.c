@@ -573,6 +573,9 @@ static void test_refused(void **state)
 		 "-b/--ring-buffer: nothing here ends a file: add duration:, "},
 		{"-c -b packets:4",
 		 "-b/--ring-buffer: a ring buffer needs the name of its files: g"},
+		{"-c -w f.pcapng.gz", "-w/--write-file: f.pcapng.gz: pycapa does not compress to "
+				      ".gz; give a name that ends in .zst, or in neither"},
+		{"-c -w f.XZ -b packets:5", "-w/--write-file: f.XZ: pycapa does not compress to "},
 		{"-c -w %Q.pcap -b packets:5",
 		 "-w/--write-file: %Q.pcap: '%Q' is no conversion of strftime(3) that"},
 		{"-c --listen 127.0.0.1:65536",
