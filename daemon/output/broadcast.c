@@ -313,6 +313,7 @@ int broadcast_new(struct broadcast **out, const struct broadcast_options *opt)
 						    .where = opt->cfg->listen,
 						    .on_client = on_client,
 						    .ctx = b};
+	char where[LISTENING_WHERE_MAX];
 	int r;
 
 	if (!b)
@@ -332,7 +333,8 @@ int broadcast_new(struct broadcast **out, const struct broadcast_options *opt)
 		broadcast_free(b);
 		return r;
 	}
-	log_info("Listening on %s%s", opt->cfg->listen,
+	listening_describe(b->listening, where, sizeof(where));
+	log_info("Listening on %s%s", where,
 		 b->live ? "" : "; the reading waits until a client is there");
 	*out = b;
 	return 0;

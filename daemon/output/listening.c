@@ -43,24 +43,61 @@ struct listening {
 	char *path; /* of a socket that we made; NULL: none */
 };
 
-/* ---- connections ---- */
+/* ---- names ---- */
 
-static void name_peer(char *buf, size_t size, int fd, const struct sockaddr_storage *addr,
-		      socklen_t len)
+static void name_address(char *buf, size_t size, const struct sockaddr_storage *addr, socklen_t len)
 {
 	char host[64] = "?", port[16] = "?";
-	struct ucred peer = {0};
-	socklen_t peer_len = sizeof(peer);
 
-	if (addr->ss_family == AF_UNIX) {
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len);
-		snprintf(buf, size, "process %d", (int)peer.pid);
-		return;
-	}
 	getnameinfo((const struct sockaddr *)addr, len, host, sizeof(host), port, sizeof(port),
 		    NI_NUMERICHOST | NI_NUMERICSERV);
 	snprintf(buf, size, addr->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
+
+static void name_peer(char *buf, size_t size, int fd, const struct sockaddr_storage *addr,
+		      socklen_t len)
+{
+	struct ucred peer = {0};
+	socklen_t peer_len = sizeof(peer);
+
+	if (addr->ss_family != AF_UNIX) {
+		name_address(buf, size, addr, len);
+		return;
+	}
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len);
+	snprintf(buf, size, "process %d", (int)peer.pid);
+}
+
+/* A path, or @NAME for one that is not in the file system. */
+static void name_path(char *buf, size_t size, const struct sockaddr_un *un)
+{
+	const char *path = un->sun_path;
+	bool abstract = *path == '\0';
+
+	snprintf(buf, size, "%s%.*s", abstract ? "@" : "", (int)sizeof(un->sun_path) - abstract,
+		 path + abstract);
+}
+
+void listening_describe(const struct listening *l, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < l->n && at < size; i++) {
+		struct sockaddr_storage addr = {0};
+		socklen_t len = sizeof(addr);
+		char name[sizeof(struct sockaddr_un)];
+
+		getsockname(l->io[i].fd, (struct sockaddr *)&addr, &len);
+		if (addr.ss_family == AF_UNIX)
+			name_path(name, sizeof(name), (const struct sockaddr_un *)&addr);
+		else
+			name_address(name, sizeof(name), &addr, len);
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", name);
+	}
+}
+
+/* ---- connections ---- */
 
 /* A packet goes at once, and a host that is gone is found; what fails of that does no harm. */
 static void tune(int fd)

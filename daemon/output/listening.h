@@ -6,11 +6,14 @@
 #pragma once
 
 #include <ev.h>
+#include <stddef.h>
 
 struct listening;
 
 /* The longest name of a client. */
 #define LISTENING_NAME_MAX 80
+/* The longest text of where it listens; what is longer is cut. */
+#define LISTENING_WHERE_MAX 256
 
 struct listening_options {
 	struct ev_loop *loop;
@@ -22,6 +25,9 @@ struct listening_options {
 
 /* Listens. Returns 0 or -errno (logged). */
 int listening_new(struct listening **out, const struct listening_options *opt);
+
+/* The address and port, or the path, of each socket. */
+void listening_describe(const struct listening *l, char *buf, size_t size);
 
 /* Nobody can connect any more; a UNIX socket of ours is removed. NULL is legal. */
 void listening_free(struct listening *l);

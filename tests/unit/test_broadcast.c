@@ -46,6 +46,11 @@ int listening_new(struct listening **out, const struct listening_options *opt)
 	return 0;
 }
 
+void listening_describe(const struct listening *l, char *buf, size_t size)
+{
+	snprintf(buf, size, "a fake");
+}
+
 void listening_free(struct listening *l)
 {
 	world.listens = false;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where clients of a capture connect: a path, and sockets passed as systemd passes them. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -163,11 +165,14 @@ static void pass_sockets(int n)
 static void sockets_of_systemd_are_taken_and_left(void **state)
 {
 	int fd = unix_listen(world.path, SOCK_STREAM, 0600, 1), client;
+	char where[LISTENING_WHERE_MAX];
 
 	assert_int_equal(dup2(fd, 3), 3);
 	pass_sockets(1);
 	assert_int_equal(listen_on("systemd"), 0);
 	assert_null(getenv("LISTEN_FDS")); /* a kinit is not to have them */
+	listening_describe(world.l, where, sizeof(where));
+	assert_string_equal(where, world.path);
 	client = dial();
 	wait_clients(1);
 	listening_free(world.l);
@@ -176,6 +181,30 @@ static void sockets_of_systemd_are_taken_and_left(void **state)
 	close(client);
 	close(fd);
 	assert_int_equal(fcntl(3, F_GETFD), -1); /* ours is closed */
+}
+
+/* The host too, which a port that was typed alone leaves out. */
+static void where_it_listens_is_told_in_full(void **state)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char where[LISTENING_WHERE_MAX], wanted[32];
+	socklen_t len = sizeof(in);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	assert_int_equal(dup2(fd, 3), 3);
+	pass_sockets(1);
+	assert_int_equal(listen_on("systemd"), 0);
+	listening_describe(world.l, where, sizeof(where));
+	snprintf(wanted, sizeof(wanted), "127.0.0.1:%u", ntohs(in.sin_port));
+	assert_string_equal(where, wanted);
+	listening_free(world.l);
+	assert_int_equal(listen_on(world.path), 0);
+	listening_describe(world.l, where, sizeof(where));
+	assert_string_equal(where, world.path);
+	close(fd);
 }
 
 static void systemd_that_passes_none_is_told(void **state)
@@ -197,6 +226,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clients_are_let_in_when_there_are_descriptors_again,
 						open_world, close_world),
 		cmocka_unit_test_setup_teardown(sockets_of_systemd_are_taken_and_left, open_world,
+						close_world),
+		cmocka_unit_test_setup_teardown(where_it_listens_is_told_in_full, open_world,
 						close_world),
 		cmocka_unit_test_setup_teardown(systemd_that_passes_none_is_told, open_world,
 						close_world),
