@@ -17,8 +17,6 @@
 #include "config/point_in_time.h"
 #include "extcap/extcap_files.h"
 
-#define WHERE_TO_SET "set it in the options of this interface (the gear wheel)"
-
 /* How long a stop waits for Kafka, twice at most (app, consumer): Wireshark's window waits too. */
 #define STOP_MS 250
 
@@ -36,6 +34,29 @@ static void fail(struct maker *m, const char *what, const char *todo)
 	if (m->err == 0)
 		snprintf(m->why, m->size, "%s: %s", what, todo);
 	m->err = m->err ? m->err : -EINVAL;
+}
+
+/* An interface as Wireshark's preferences call it: all but letters, 1 to 9 and _ becomes _. */
+static void name_preference(char *buf, size_t size, const char *interface)
+{
+	size_t n = 0;
+
+	for (; interface && *interface && n + 1 < size; interface++)
+		buf[n++] =
+			isalnum((unsigned char)*interface) && *interface != '0' ? *interface : '_';
+	buf[n] = '\0';
+}
+
+static void fail_missing(struct maker *m, const char *what, enum extcap_arg_id id)
+{
+	char interface[128], todo[320];
+
+	name_preference(interface, sizeof(interface), m->call->interface);
+	snprintf(todo, sizeof(todo),
+		 "set it in the options of this interface (Wireshark: the gear wheel; tshark: "
+		 "-o extcap.%s.%s:VALUE)",
+		 interface, extcap_args()[id].name);
+	fail(m, what, todo);
 }
 
 __attribute__((format(printf, 2, 3))) static void add(struct maker *m, const char *fmt, ...)
@@ -100,8 +121,9 @@ static void add_required(struct maker *m, enum extcap_arg_id id, const char *opt
 	if (value)
 		add(m, "--%s=%s", option, value);
 	else if (!m->in_file)
-		fail(m, id == EXTCAP_ARG_TOPIC ? "no topic is given" : "no brokers are given",
-		     WHERE_TO_SET);
+		fail_missing(m,
+			     id == EXTCAP_ARG_TOPIC ? "no topic is given" : "no brokers are given",
+			     id);
 }
 
 /* A value that begins with '@' would name a file. */
@@ -198,9 +220,10 @@ static void add_time(struct maker *m, const char *option, enum extcap_arg_id id,
 
 	snprintf(text, sizeof(text), "%s%s", epoch ? "@" : "", value ? value : "");
 	if (!value)
-		fail(m,
-		     id == EXTCAP_ARG_STARTTIME ? "no start time is given" : "no end time is given",
-		     WHERE_TO_SET);
+		fail_missing(m,
+			     id == EXTCAP_ARG_STARTTIME ? "no start time is given"
+							: "no end time is given",
+			     id);
 	else if (!point_in_time_parse(text, now_s * 1000000, &us))
 		refuse_time(m, id, text);
 	else

@@ -239,8 +239,13 @@ static void test_a_file_wins_over_the_defaults_of_the_dialog(void **state)
 static void test_what_is_missing_is_one_line(void **state)
 {
 	static const char *const cases[][2] = {
-		{CAPTURE "--brokers b:1", "no topic is given: "},
+		{CAPTURE "--brokers b:1",
+		 "no topic is given: set it in the options of this interface (Wireshark: the "
+		 "gear wheel; tshark: -o extcap.pycapa.topic:VALUE)"},
 		{CAPTURE "--topic t", "no brokers are given: "},
+		{"--capture --extcap-interface pycapa-a.10 --fifo /f --start time",
+		 "no start time is given: set it in the options of this interface (Wireshark: "
+		 "the gear wheel; tshark: -o extcap.pycapa_a_1_.starttime:VALUE)"},
 		{CAPTURE "--topic= --brokers b:1", "no topic is given: "},
 		{CAPTURE GIVEN "--start time", "no start time is given: "},
 		{CAPTURE GIVEN "--end time", "no end time is given: "},
