@@ -156,18 +156,12 @@ struct recording *output_recording(const struct output *o)
 
 /* ---- packets ---- */
 
-/* The file that is written now, or was last; NULL: there is none yet. */
-static struct capture_file *current(const struct output *o)
-{
-	return o->recording ? recording_current(o->recording) : o->capture;
-}
-
 static void note_losses(struct output *o, const struct packet *pkt)
 {
-	struct capture_file *file = current(o);
-
-	if (file)
-		capture_file_note_losses(file, pkt);
+	if (o->recording)
+		recording_note_losses(o->recording, pkt);
+	else if (o->capture)
+		capture_file_note_losses(o->capture, pkt);
 }
 
 void output_note_losses(struct output *o, const struct packet *pkt)

@@ -12,16 +12,19 @@
 #include "output/recording.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/worker.h"
 #include "config/config_ref.h"
 #include "config/file_names.h"
+#include "output/disk_space.h"
 #include "output/file_program.h"
 #include "output/file_set.h"
 #include "output/printed_names.h"
 #include "output/rotation.h"
+#include "output/untold.h"
 
 #define PATIENCE_US  1000000 /* so long nothing comes, before the wall clock counts */
 #define RETRY_SEC    0.1     /* how often it is tried to open a file on a full disk */
@@ -39,13 +42,14 @@ struct recording {
 	struct rotation rotation;
 	struct ev_timer clock;
 	struct ev_timer retry;
-	double last_at; /* when a packet came */
+	struct disk_space space;
+	struct untold *untold; /* for the next file */
+	double last_at;        /* when a packet came */
 	uint64_t patience_us;
 	uint64_t written, cut; /* of the files that are gone */
 	uint64_t left;         /* files that may still be begun */
 	bool ending;           /* the current one */
 	bool waits;            /* a packet does, for a file */
-	bool full;             /* there is no space */
 	bool held;             /* on_kept() said so */
 	bool finishing, failed, abandoned;
 };
@@ -60,21 +64,10 @@ static uint64_t now_us(const struct recording *rec)
 static void on_full(void *ctx)
 {
 	struct recording *rec = ctx;
-	bool removes = rec->opt.cfg->disk_full == CONFIG_DISK_FULL_REMOVE;
 
-	if (!rec->full)
-		log_warn("no space left on the disk of %s: %s", rec->opt.cfg->write_file,
-			 removes ? "removing the oldest files" : "waiting for some");
-	rec->full = true;
-	if (removes && !worker_pending(file_set_worker(rec->set)))
+	disk_space_lack(&rec->space);
+	if (rec->space.removes && !worker_pending(file_set_worker(rec->set)))
 		file_set_remove_oldest(rec->set);
-}
-
-static void note_space(struct recording *rec)
-{
-	if (rec->full)
-		log_info("space again on the disk of %s", rec->opt.cfg->write_file);
-	rec->full = false;
 }
 
 /* ---- the end of a file ---- */
@@ -149,7 +142,7 @@ static int end_file(struct recording *rec)
 		close_file(rec, r < 0 ? r : -EPIPE);
 		return STREAM_E_BLOCKED;
 	}
-	note_space(rec);
+	disk_space_count_file(&rec->space);
 	settle(rec);
 	return rec->failed ? STREAM_E_BLOCKED : 0;
 }
@@ -168,7 +161,7 @@ static void on_drained(void *ctx)
 {
 	struct recording *rec = ctx;
 
-	note_space(rec);
+	disk_space_find(&rec->space);
 	if (!rec->ending)
 		rec->waits = true;
 	go_on(rec);
@@ -264,6 +257,13 @@ static int open_file(struct recording *rec, uint64_t us)
 	return rec->path ? capture_file_new(&rec->current, &opt) : -ENOMEM;
 }
 
+static void tell_losses(void *ctx, const struct packet *pkt)
+{
+	const struct recording *rec = ctx;
+
+	capture_file_note_losses(rec->current, pkt);
+}
+
 /* Returns 0 or PACKET_E_FULL. */
 static int begin(struct recording *rec, uint64_t us)
 {
@@ -281,6 +281,7 @@ static int begin(struct recording *rec, uint64_t us)
 	}
 	rotation_begin(&rec->rotation, &rec->limits, us, now_us(rec));
 	rec->left--;
+	untold_tell(&rec->untold, tell_losses, rec);
 	return 0;
 }
 
@@ -315,9 +316,12 @@ void recording_count(struct recording *rec, uint64_t n)
 		end_file(rec);
 }
 
-struct capture_file *recording_current(const struct recording *rec)
+void recording_note_losses(struct recording *rec, const struct packet *pkt)
 {
-	return rec->current;
+	if (rec->current && !rec->ending)
+		capture_file_note_losses(rec->current, pkt);
+	else if (rec->opt.cfg->format == CONFIG_FORMAT_PCAPNG) /* the other tells none */
+		untold_add(&rec->untold, pkt);
 }
 
 int recording_flush(struct recording *rec)
@@ -325,7 +329,7 @@ int recording_flush(struct recording *rec)
 	int r = rec->current && !rec->ending ? capture_file_flush(rec->current) : 0;
 
 	if (r == 0 && rec->current && !rec->ending)
-		note_space(rec);
+		disk_space_find(&rec->space);
 	return r == 0 && (rec->waits || rec->ending) ? STREAM_E_BLOCKED : r;
 }
 
@@ -338,10 +342,10 @@ bool recording_is_safe(const struct recording *rec)
 
 bool recording_rotate(struct recording *rec)
 {
-	if (rec->failed || rec->abandoned || rec->full)
+	if (rec->failed || rec->abandoned || rec->space.lacks)
 		return false;
 	end_file(rec);
-	return !recording_is_safe(rec) && !rec->failed && !rec->full;
+	return !recording_is_safe(rec) && !rec->failed && !rec->space.lacks;
 }
 
 void recording_finish(struct recording *rec)
@@ -409,6 +413,11 @@ void recording_log_failure(const struct recording *rec)
 
 void recording_log_left_out(const struct recording *rec)
 {
+	uint64_t untold = untold_sum(rec->untold);
+
+	if (untold)
+		log_info("%" PRIu64 " lost packet(s), told after the last file, are in none",
+			 untold);
 	file_program_log_left_out(rec->program);
 }
 
@@ -448,6 +457,8 @@ int recording_new(struct recording **out, const struct recording_options *opt)
 		return -ENOMEM;
 	rec->opt = *opt;
 	config_ref(opt->cfg);
+	rec->space.path = opt->cfg->write_file;
+	rec->space.removes = opt->cfg->disk_full == CONFIG_DISK_FULL_REMOVE;
 	rec->limits = file_limits_of(opt->cfg->ring_buffer);
 	rec->left = file_limits_of(opt->cfg->autostop).files;
 	rec->left = rec->left ? rec->left : UINT64_MAX;
@@ -480,6 +491,7 @@ void recording_free(struct recording *rec)
 	file_set_free(rec->set);
 	file_program_free(rec->program);
 	printed_names_free(rec->names);
+	untold_free(&rec->untold);
 	config_unref(rec->opt.cfg);
 	free(rec->settling_path);
 	free(rec->path);

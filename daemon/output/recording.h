@@ -49,8 +49,8 @@ int recording_file(struct recording *rec, uint64_t us, uint64_t n, struct captur
 /* So many were put there. */
 void recording_count(struct recording *rec, uint64_t n);
 
-/* The file that is open; NULL: none. */
-struct capture_file *recording_current(const struct recording *rec);
+/* What was lost before a packet that is left out the open file tells, or the next one. */
+void recording_note_losses(struct recording *rec, const struct packet *pkt);
 
 /* As byte_stream_flush(). */
 int recording_flush(struct recording *rec);
@@ -74,7 +74,7 @@ const char *recording_part(const struct recording *rec);
 uint64_t recording_written(const struct recording *rec);
 size_t recording_waiting(const struct recording *rec);
 void recording_log_failure(const struct recording *rec);
-/* Logs how many files --postrotate was not run on, if there are any. */
+/* Logs how many files --postrotate was not run on, and how many losses are in no file. */
 void recording_log_left_out(const struct recording *rec);
 /* All is written, and the command of --postrotate is waited for; else NULL. */
 const char *recording_program(const struct recording *rec);

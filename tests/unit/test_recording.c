@@ -22,8 +22,10 @@
 #include "config/file_names.h"
 #include "deadline.h"
 #include "lines.h"
+#include "output/disk_space.h"
 #include "output/output.h"
 #include "output/recording.h"
+#include "output/untold.h"
 #include "version.h"
 
 #if PYCAPA_ZSTD
@@ -48,7 +50,7 @@ ssize_t write(int fd, const void *data, size_t len)
 {
 	struct stat st;
 
-	if (world.full && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+	if (world.full && fd != STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		errno = ENOSPC;
 		return -1;
 	}
@@ -709,6 +711,85 @@ static void what_a_dead_process_left_is_kept_or_dropped(void **state)
 	assert_string_equal(list(), "a_00009 a_00010 ");
 }
 
+/* A packet that is left out, before which so many were lost. */
+static void lose(uint64_t n, const char *interface)
+{
+	struct packet pkt = {.left_out = true,
+			     .dropcount = n,
+			     .time_us = NOON,
+			     .linktype = 1,
+			     .interface = interface,
+			     .interface_len = (uint8_t)strlen(interface)};
+
+	output_note_losses(world.out, &pkt);
+}
+
+/* Whether a block of the file of that number has this option: 4 before a packet, 5 at the end. */
+static bool tells(const char *number, uint16_t code, uint64_t lost)
+{
+	static uint8_t text[8192];
+	uint8_t option[12] = {(uint8_t)code, 0, 8};
+	char path[512] = "";
+	struct dirent *entry;
+	DIR *dir = opendir(world.directory);
+	size_t n;
+	FILE *f;
+
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, number, strlen(number)))
+			snprintf(path, sizeof(path), "%s/%s", world.directory, entry->d_name);
+	closedir(dir);
+	memcpy(option + 4, &lost, sizeof(lost));
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	return memmem(text, n, option, sizeof(option)) != NULL;
+}
+
+static void what_was_lost_between_files_is_in_the_next(void **state)
+{
+	struct packet next = {.data = (const uint8_t *)"\0\0\0\5", .caplen = 4, .linktype = 1};
+
+	open_output();
+	lines_catch();
+	lose(1000, "eth0");
+	lose(11, "eth0");
+	lose(77, "eth7");
+	world.holds = true;
+	for (uint32_t i = 1; i <= 4; i++)
+		put(i);
+	wait_for('k', 1);
+	assert_int_equal(output_put(world.out, &next), PACKET_E_FULL); /* the second is ending */
+	lose(2000, "eth0");
+	recording_go_on(output_recording(world.out));
+	put(5);
+	finish();
+	lose(3000, "eth0");
+	output_log_left_out(world.out);
+	assert_int_equal(lines_with("3000 lost packet(s), told after the last file"), 1);
+	lines_release();
+	assert_true(tells("a_00001", 4, 1011) && tells("a_00001", 5, 1011));
+	assert_true(tells("a_00001", 5, 77));
+	assert_false(tells("a_00002", 4, 2000) || tells("a_00002", 5, 2000));
+	assert_true(tells("a_00003", 4, 2000) && tells("a_00003", 5, 2000));
+}
+
+/* They are not without bound, and none is left out of the sum. */
+static void losses_of_many_names_are_counted_without_them(void **state)
+{
+	char name[16];
+
+	open_output();
+	for (uint64_t i = 0; i < 3 * UNTOLD_MAX; i++) {
+		snprintf(name, sizeof(name), "if%d", (int)i);
+		lose(1, name);
+	}
+	put(1);
+	finish();
+	assert_true(tells("a_00001", 5, UINT64_C(2) * UNTOLD_MAX));
+}
+
 static void a_set_is_of_one_process(void **state)
 {
 	const struct output_options opt = {.loop = world.loop, .cfg = &world.cfg};
@@ -805,6 +886,65 @@ static void a_full_disk_has_the_oldest_removed_if_asked(void **state)
 	assert_string_equal(packets_of("a_00003"), "5 6 ");
 }
 
+/* Full, until the oldest file is gone. */
+static void fill_the_disk(void)
+{
+	int n = files_now();
+
+	world.full = true;
+	output_flush(world.out);
+	while (files_now() == n)
+		ev_run(world.loop, EVRUN_ONCE);
+	world.full = false;
+}
+
+static void a_disk_that_stays_full_is_told_once(void **state)
+{
+	world.cfg.disk_full = CONFIG_DISK_FULL_REMOVE;
+	world.cfg.ring_buffer = (char *)"packets:1";
+	open_output();
+	lines_catch();
+	for (uint32_t i = 1; i <= 5; i++)
+		put(i);
+	for (uint32_t i = 6; i <= 7; i++) {
+		wait_for('k', (int)i - 2); /* and none becomes one meanwhile */
+		fill_the_disk();
+		put(i);
+	}
+	finish();
+	assert_int_equal(lines_with("removing the oldest files"), 1);
+	assert_int_equal(lines_with("space again"), 0);
+	lines_release();
+}
+
+static void a_disk_that_has_space_for_some_files_has_recovered(void **state)
+{
+	struct disk_space waits = {.path = "x"}, removes = {.path = "y", .removes = true};
+
+	lines_catch();
+	for (int i = 0; i < 2; i++) {
+		disk_space_lack(&waits);
+		disk_space_lack(&waits);
+		disk_space_find(&waits);
+		disk_space_count_file(&waits);
+		disk_space_lack(&removes);
+		disk_space_find(&removes);
+		disk_space_count_file(&removes);
+	}
+	assert_int_equal(lines_with("disk of x: waiting for some"), 2);
+	assert_int_equal(lines_with("space again on the disk of x"), 2);
+	assert_int_equal(lines_with("disk of y: removing the oldest files"), 1);
+	for (int i = 1; i < DISK_SPACE_CALM; i++)
+		disk_space_count_file(&removes);
+	assert_int_equal(lines_with("space again on the disk of y"), 0);
+	disk_space_count_file(&removes);
+	disk_space_count_file(&removes);
+	assert_int_equal(lines_with("space again on the disk of y"), 1);
+	disk_space_lack(&removes);
+	assert_int_equal(lines_with("disk of y: removing the oldest files"), 2);
+	lines_release();
+}
+
 /* Nobody may take a file for whole that is not. */
 static void a_run_that_is_given_up_leaves_no_file_of_the_set(void **state)
 {
@@ -848,6 +988,8 @@ int main(void)
 		TEST(without_a_packet_there_is_no_file),
 		TEST(a_quiet_topic_ends_a_file),
 		TEST(what_a_dead_process_left_is_kept_or_dropped),
+		TEST(what_was_lost_between_files_is_in_the_next),
+		TEST(losses_of_many_names_are_counted_without_them),
 		TEST(a_set_is_of_one_process),
 		TEST(a_full_disk_is_waited_for),
 #if PYCAPA_ZSTD
@@ -855,6 +997,8 @@ int main(void)
 		TEST(a_compressed_pcap_waits_for_its_first_packet),
 #endif
 		TEST(a_full_disk_has_the_oldest_removed_if_asked),
+		TEST(a_disk_that_stays_full_is_told_once),
+		TEST(a_disk_that_has_space_for_some_files_has_recovered),
 		TEST(a_run_that_is_given_up_leaves_no_file_of_the_set),
 	};
 
