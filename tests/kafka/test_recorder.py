@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 import pytest
 
@@ -61,6 +62,18 @@ def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
     assert [len(packets(out, name)) for name in files(out)] == [10, 10]
     assert process.stop() == 0, process.describe()
     assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]
+
+
+def test_a_quiet_topic_ends_a_file_by_the_clock(topic, consumer, tmp_path):
+    """Soon after its last packet: no other one comes that would be due to the next."""
+    out = tmp_path / 'files'
+    out.mkdir()
+    process = consumer(topic, '-o', 'begin', '-w', f'{out}/a.pcapng', '-b', 'duration:0.2')
+    for first in (0, 10):
+        topic.produce([captures.Packet(time.time_ns() // 1000, captures.udp(n), 64)
+                       for n in range(first, first + 10)])
+        wait.until(lambda: recorded(out) == list(range(first + 10)), 30, process.describe)
+    assert process.running() and process.stop() == 0, process.describe()
 
 
 def test_compressed_files_open_as_they_are(topic, consumer, tmp_path):
