@@ -127,7 +127,7 @@ def test_stop_keeps_what_is_left_for_the_next_start(outage_broker, instances, li
     wait.until(lambda: i.messages('Kafka is out of reach'), 10, i.story)
     start = time.monotonic()
     i.stop()
-    assert time.monotonic() - start < 5, 'waited for Kafka, though all is in the spool' + i.story()
+    assert time.monotonic() - start < 12, 'waited for Kafka, though all is in the spool' + i.story()
     assert i.ended_well(), i.story()
     outage_broker.start()
     i.start()
@@ -140,7 +140,7 @@ def test_stop_while_it_waits_for_its_interface_is_immediate(instances, broker, t
     i = instances('absent2', broker, topic.name).start()
     start = time.monotonic()
     i.stop()
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
     assert i.ended_well(), i.story()
     assert i.messages(r"'0' packet\(s\) in, '0' packet\(s\) out")
 

@@ -62,13 +62,13 @@ def stands_still(process):
     """Answers all the time; the partitions are to be paused after a second of this."""
     started = time.monotonic()
     while time.monotonic() - started < 4:
-        assert 1 < process.stats(timeout=1)["read"] < COUNT
+        assert 1 < process.stats(timeout=5)["read"] < COUNT
 
 
 @pytest.mark.parametrize("offset", ["begin", "stored"])
 def test_the_consumer_answers_and_loses_nothing(hung, login, offset, librdkafka):
     process, reader = hung(offset, librdkafka)
-    wait.until(lambda: process.stats(timeout=1)["read"] > 1, 10, process.describe)
+    wait.until(lambda: process.stats(timeout=5)["read"] > 1, 10, process.describe)
     stands_still(process)
     assert not process.grep("kinit did not end"), "it hung all the time\n" + process.describe()
     login.works_again()
@@ -83,7 +83,7 @@ def test_the_consumer_answers_and_loses_nothing(hung, login, offset, librdkafka)
 @pytest.mark.parametrize("offset", ["begin", "stored"])
 def test_the_consumer_ends_at_once(hung, login, offset):
     process, _ = hung(offset)
-    wait.until(lambda: process.stats(timeout=1)["read"] > 1, 10, process.describe)
+    wait.until(lambda: process.stats(timeout=5)["read"] > 1, 10, process.describe)
     stands_still(process)
     started = time.monotonic()
     assert process.stop(signal.SIGTERM, timeout=2 * HANGS_S) == 1, process.describe()
