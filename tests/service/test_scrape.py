@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of a service: its sandbox lets it listen and write where the manuals say."""
+import os
+import re
+
 from harness import metrics, wait
+from harness.daemon import TREE
 
 ASK = '''
 import http.client, socket, sys
@@ -43,3 +47,27 @@ def test_a_service_listens_and_writes(producer, link, host):
     # It was in time since the start, every 10 s.
     assert 'pycapa_watchdog_notifications_total' in samples
     assert producer.stop().ended_well(), producer.story()
+
+
+def test_node_exporters_directory_by_the_manual(producer, link, host):
+    """Its drop-in and its commands, as they stand."""
+    with open(os.path.join(TREE, 'docs/metrics.md')) as f:
+        text = f.read()
+    drop_in = re.search(r'^```\n(\[Service\]\n.*?)^```$', text, re.M | re.S)[1]
+    commands = re.search(r'^```sh\n(sudo chgrp .*?)^```$', text, re.M | re.S)[1]
+    directory = re.search(r'^metrics-textfile = "(.*)/pycapa-eth0.prom";$', text, re.M)[1]
+    path = '/etc/systemd/system/pycapa@.service.d/override.conf'
+    host.run('install', '-d', '-m', '0755', directory)
+    host.write(path, drop_in)
+    try:
+        host.systemctl('daemon-reload')
+        host.shell(f'sudo() {{ "$@"; }}\n{commands}')
+        file = f'{directory}/pycapa-{link.name}.prom'
+        producer.configure(metrics_textfile=file).systemctl('restart')
+        wait.until(lambda: 'pycapa_state{' in host.run('cat', file, check=False).stdout, 10,
+                   producer.story)
+        assert producer.stop().ended_well(), producer.story()
+        assert 'pycapa_received_packets_total 0' in host.run('cat', file).stdout
+    finally:
+        host.run('rm', '-f', path)
+        host.systemctl('daemon-reload')
