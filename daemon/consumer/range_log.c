@@ -141,14 +141,20 @@ void range_log_passed(const char *topic, const struct range_passed *passed)
 		 topic, passed->id, passed->offset, time, more);
 }
 
+static bool has_any(const struct config *cfg, int32_t n_topic)
+{
+	for (int32_t i = 0; i < n_topic; i++)
+		if (partition_set_has(cfg->partitions, i))
+			return true;
+	return false;
+}
+
 bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_topic, char *why,
 		       size_t size)
 {
-	if ((!cfg->exit_at_end && !time_range_is_set(cfg)) || !cfg->partitions)
+	if ((!cfg->exit_at_end && !time_range_is_set(cfg)) || !cfg->partitions ||
+	    has_any(cfg, n_topic))
 		return false;
-	for (int32_t i = 0; i < n_topic; i++)
-		if (partition_set_has(cfg->partitions, i))
-			return false;
 	snprintf(why, size,
 		 "topic %s has %" PRId32 " partition(s), numbered from 0: none of --partitions %s "
 		 "exists",
@@ -159,7 +165,11 @@ bool range_log_missing(const char *topic, const struct config *cfg, int32_t n_to
 void range_log(const char *topic, const struct config *cfg, const struct partitions *ps,
 	       int32_t n_topic, enum topic_clock clock)
 {
-	if (partition_set_last(cfg->partitions) >= n_topic)
+	if (cfg->partitions && !has_any(cfg, n_topic))
+		log_warn("topic %s has %" PRId32 " partition(s), numbered from 0: none of "
+			 "--partitions %s exists; waiting until one is added",
+			 topic, n_topic, cfg->partitions);
+	else if (partition_set_last(cfg->partitions) >= n_topic)
 		log_warn("topic %s has %" PRId32 " partition(s), numbered from 0: not all of "
 			 "--partitions %s exist",
 			 topic, n_topic, cfg->partitions);

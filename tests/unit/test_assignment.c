@@ -600,6 +600,9 @@ static void test_partitions_that_are_not_there_are_no_end(void **state)
 	cfg.partitions = chosen;
 	lines_catch();
 	find(NULL, 0, true, false);
+	assert_int_equal(lines_with("none of --partitions 3,9 exists; waiting until one is added"),
+			 1);
+	assert_int_equal(lines_with("not all of"), 0);
 	lines_release();
 	assert_int_equal(world.failures, 0);
 	find(&found, 1, true, false);
