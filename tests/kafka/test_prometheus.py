@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree
@@ -113,6 +114,10 @@ def test_what_prometheus_has_and_the_dashboard_asks(topic, pair, producer, consu
     wait.until(lambda: all(rule['health'] == 'ok' for rule in
                            server.get('rules')['groups'][0]['rules']), 10, str(rules))
     assert server.get('alerts')['alerts'] == []
+    # What the alerts look at is there: one that names nothing never fires.
+    for rule in rules:
+        for series in re.findall(r'(?:pycapa|process)_\w+(?:{[^}]*})?', rule['query']):
+            wait.until(lambda: server.query(series), 10, f'{rule["name"]}: {series}')
     assert sensor.stop() == 0 and reader.stop() == 0
 
 
