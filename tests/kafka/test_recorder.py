@@ -58,7 +58,8 @@ def test_files_are_there_when_they_are_whole(topic, consumer, tmp_path):
     topic.produce(captures.sample(35, size=100))
     wait.until(lambda: [n for n in files(out) if '_00003_' in n], 20, process.describe)
     wait.until(lambda: len(files(out)) == 2, 20, process.describe)
-    assert metrics.scrape(f'{tmp_path}/metrics')['pycapa_rotated_files_total'] == 3
+    wait.until(lambda: metrics.scrape(f'{tmp_path}/metrics')['pycapa_rotated_files_total'] == 3, 20,
+               process.describe)
     assert [len(packets(out, name)) for name in files(out)] == [10, 10]
     assert process.stop() == 0, process.describe()
     assert [packets(out, name) for name in files(out)] == [list(range(20, 30)), list(range(30, 35))]

@@ -47,5 +47,5 @@ def test_a_wrong_password_is_stopped_at_once(start):
     wait.elapse(.5)
     began = time.monotonic()
     process.stop(signal.SIGTERM)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 1
     assert process.stderr == "" or process.stderr.count("\n") == 1, process.describe()
