@@ -89,7 +89,7 @@ def test_a_replay(topic, tmp_path, stdin):
 
 def test_it_waits_in_words_and_leaves_nothing_when_nothing_came(tmp_path):
     with Terminal(daemon.BINARY, '-c', '-k', '127.0.0.1:1', '-e', '-w', tmp_path / 'out.pcap',
-                  '--stall-timeout', '1s') as terminal:
+                  '--stall-timeout', '3s') as terminal:
         terminal.wait(r'\r(connecting to|waiting for) ')
         assert terminal.end() == 1
     assert not terminal.rows('^(?!INFO:|WARNING:|ERROR:).'), terminal.describe()
