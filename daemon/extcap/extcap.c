@@ -37,6 +37,8 @@
 #define READER_LOOKS   200
 #define SECTION_MAX    64
 
+#define WINDOW_WAIT_MS 10000 /* how long the window may take to open its control pipe */
+
 struct extcap {
 	struct extcap_call call;
 	struct extcap_words words;
@@ -154,14 +156,15 @@ static void write_nothing(const char *fifo)
 
 int extcap_finish(const struct extcap *x, int status)
 {
-	if (!x || !status)
+	if (!x)
 		return status;
 	if (atomic_load(&x->stopped))
 		return 0;
-	if (*x->error)
+	if (status && *x->error)
 		tell_reason(x->error);
-	if (x->call.fifo && !atomic_load(&x->ran))
+	if (status && x->call.fifo && !atomic_load(&x->ran))
 		write_nothing(x->call.fifo);
+	extcap_control_await(&x->control, WINDOW_WAIT_MS);
 	return status;
 }
 
@@ -233,19 +236,23 @@ static int answer_reload(const struct extcap_call *call)
 	return r;
 }
 
+static int open_controls(struct extcap *x)
+{
+	int r = extcap_control_open(&x->control, x->call.control_in, x->call.control_out);
+	char why[128];
+
+	if (r == 0)
+		return 0;
+	snprintf(why, sizeof(why), "cannot open the control pipes: %s", strerror(-r));
+	return tell(why, r);
+}
+
 static int begin_capture(struct extcap *x)
 {
 	char why[512];
-	int r;
+	int r = extcap_words_capture(&x->words, &x->call, clock_ns(CLOCK_REALTIME) / 1000000000,
+				     why, sizeof(why));
 
-	/* First of all: the window waits for it. */
-	r = extcap_control_open(&x->control, x->call.control_in, x->call.control_out);
-	if (r < 0) {
-		snprintf(why, sizeof(why), "cannot open the control pipes: %s", strerror(-r));
-		return tell(why, r);
-	}
-	r = extcap_words_capture(&x->words, &x->call, clock_ns(CLOCK_REALTIME) / 1000000000, why,
-				 sizeof(why));
 	if (r < 0)
 		return tell(why, r);
 	log_set_sink(take_line, x);
@@ -295,7 +302,7 @@ int extcap_new(struct extcap **out, int argc, char **argv)
 {
 	struct extcap *x = calloc(1, sizeof(*x));
 	char why[512];
-	int r;
+	int r, opened;
 
 	*out = NULL;
 	log_set_sink(drop_line, NULL);
@@ -305,8 +312,11 @@ int extcap_new(struct extcap **out, int argc, char **argv)
 	*out = x;
 	r = extcap_call_parse(&x->call, argc, argv, why, sizeof(why));
 	if (r < 0)
-		return tell(why, r);
-	if (x->call.action != EXTCAP_INTERFACES && x->call.action != EXTCAP_CLEANUP)
+		tell(why, r);
+	opened = open_controls(x); /* in any case: the window waits for it */
+	if (r == 0)
+		r = opened;
+	if (r == 0 && x->call.action != EXTCAP_INTERFACES && x->call.action != EXTCAP_CLEANUP)
 		r = check_interface(&x->call);
 	return r < 0 ? r : answer(x);
 }

@@ -40,7 +40,9 @@ void extcap_stop(struct extcap *x);
 
 /*
  * Tells on stderr why it ended, if that was no success, and makes sure that the reader of the fifo
- * ends too, which may take 2 s. NULL is legal. Returns the exit status: 0 when the user stopped it.
+ * ends too, and that the window does not hang in opening a control pipe. That takes until they have
+ * opened them; 2 s, and 10 s, at most. NULL is legal. Returns the exit status: 0 when the user
+ * stopped it.
  */
 int extcap_finish(const struct extcap *x, int status);
 void extcap_free(struct extcap *x);

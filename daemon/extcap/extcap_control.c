@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -49,6 +50,18 @@ void extcap_control_send(const struct extcap_control *c, int number, enum extcap
 	do
 		n = writev(c->out, parts, 2);
 	while (n < 0 && errno == EINTR);
+}
+
+void extcap_control_await(const struct extcap_control *c, int timeout_ms)
+{
+	struct pollfd window = {.fd = c->in, .events = POLLIN};
+	int r = -1;
+
+	if (c->in < 0)
+		return;
+	do
+		r = poll(&window, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
 }
 
 void extcap_control_close(struct extcap_control *c)

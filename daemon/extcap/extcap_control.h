@@ -5,7 +5,7 @@
  *
  * Wireshark waits for the other end of each in turn, so that both are opened at once. What it
  * sends (the state of the toolbar's controls) is not read: a few bytes, which the pipe holds.
- * Nothing waits for Wireshark: a message that the pipe has no room for is dropped.
+ * A message that the pipe has no room for is dropped: only the end waits for Wireshark.
  */
 #pragma once
 
@@ -28,5 +28,12 @@ int extcap_control_open(struct extcap_control *c, const char *in, const char *ou
 /* On any thread. */
 void extcap_control_send(const struct extcap_control *c, int number, enum extcap_command command,
 			 const char *text);
+
+/*
+ * Waits until Wireshark has opened `in`, for so long at most. Its window hangs for ever in opening
+ * a FIFO whose reader has come and gone before. Once it has, there is something to read: it sends
+ * the state of its controls; or it has closed its end.
+ */
+void extcap_control_await(const struct extcap_control *c, int timeout_ms);
 
 void extcap_control_close(struct extcap_control *c);

@@ -1,65 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Wireshark on a screen that nobody sees: it captures a topic, and stops."""
-import glob
-import os
+import contextlib
 import re
-import struct
-import time
+import threading
 
 import pytest
 
-from harness import captures, daemon, wait
-from harness.proc import Process, run
+from harness import captures, wait
+from harness.net import free_port
+from harness.proc import run
+from harness.wireshark import Screen
 
-# Questions that a first start asks.
-PREFERENCES = 'gui.update.enabled: FALSE\ngui.ask_unsaved: FALSE\n'
-RECENT = 'privs.warn_if_elevated: FALSE\nprivs.warn_if_no_npf: FALSE\n'
+HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
+                 'sasl.kerberos.kinit.cmd=sleep 1000')
 
 
 @pytest.fixture
 def screen(tmp_path):
-    """The environment of a screen of its own, and of a user who has pycapa as an extcap."""
-    config = tmp_path / 'wireshark'
-    (config / 'extcap').mkdir(parents=True)
-    (config / 'extcap/pycapa').symlink_to(daemon.BINARY)
-    (config / 'preferences').write_text(PREFERENCES)
-    (config / 'recent_common').write_text(RECENT)
-    (tmp_path / 'run').mkdir(0o700)
-    with Process(['Xvfb', '-displayfd', '1', '-screen', '0', '1000x700x24', '-nolisten',
-                  'tcp']) as server:
-        wait.until(lambda: server.stdout.endswith(b'\n'), 20, lambda: server.describe())
-        yield daemon.environment(
-            DISPLAY=f':{int(server.stdout)}', HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path),
-            XDG_RUNTIME_DIR=str(tmp_path / 'run'), TMPDIR=str(tmp_path))
+    with Screen(tmp_path) as s:
+        yield s
 
 
-def captured(directory):
-    """The packets in the window's temporary file so far."""
-    for path in glob.glob(f'{directory}/wireshark_*.pcapng'):
-        try:
-            return captures.records(path)
-        except (AssertionError, IndexError, struct.error):
-            pass  # its last block is being written
-    return []
-
-
-def test_a_window_captures_and_stops_at_once(screen, topic, tmp_path):
+def test_a_window_captures_and_stops_at_once(screen, topic):
     topic.produce(captures.sample(50))
-    with Process(['wireshark', '-k', '-i', 'pycapa', '-o',
-                  f'extcap.pycapa.brokers:{topic.broker.bootstrap}', '-o',
-                  f'extcap.pycapa.topic:{topic.name}', '-o', 'extcap.pycapa.start:begin'],
-                 env=screen) as window:
-        wait.until(lambda: len(captured(tmp_path)) == 50, 30,
-                   lambda: f'50 packets, {len(captured(tmp_path))}\n{window.describe()}')
-        pid = int(run('pgrep', '-P', window.pid, '-f', '--', '--capture').stdout)
-        with open(f'/proc/{pid}/cmdline') as f:
+    with screen.capture(brokers=topic.broker.bootstrap, topic=topic.name, start='begin') as window:
+        wait.until(lambda: len(window.packets()) == 50, 30,
+                   lambda: f'50 packets, {len(window.packets())}\n{window.describe()}')
+        with open(f'/proc/{window.extcap()}/cmdline') as f:
             assert re.search('--extcap-control-in\0.*--extcap-control-out\0|'
                              '--extcap-control-out\0.*--extcap-control-in\0', f.read())
-        # The packets may be there before the window, and its title.
-        run('xdotool', 'search', '--sync', '--onlyvisible', '--name', 'Capturing', 'windowfocus',
-            '--sync', env=screen, timeout=60)
-        began = time.monotonic()
-        run('xdotool', 'key', 'ctrl+e', env=screen)
-        wait.until(lambda: not os.path.exists(f'/proc/{pid}'), 10, 'the end of pycapa')
-        assert time.monotonic() - began < 1
+        window.wait_capturing()
+        assert window.stop_capture() < 1
         assert window.running()
+
+
+@contextlib.contextmanager
+def live(topic):
+    """Packets come to the topic."""
+    done = threading.Event()
+
+    def send():
+        while not done.wait(.01):
+            topic.produce(captures.sample(100))
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('case', ['traffic', 'broker away', 'kinit hangs'])
+def test_a_window_stops_at_once(case, screen, topic):
+    values = {'brokers': topic.broker.bootstrap, 'topic': topic.name}
+    if case == 'broker away':
+        values['brokers'] = f'127.0.0.1:{free_port()}'
+    elif case == 'kinit hangs':
+        values['properties'] = HANGING_KINIT
+    with live(topic) if case == 'traffic' else contextlib.nullcontext(), \
+            screen.capture(**values) as window:
+        pid = window.wait_capturing()
+        if case == 'traffic':
+            wait.until(lambda: len(window.packets()) > 1000, 30, window.describe)
+        elif case == 'kinit hangs':
+            wait.until(lambda: run('pgrep', '-P', pid, check=False).stdout, 20, 'a kinit')
+        assert window.stop_capture() < 1
+        wait.until(window.stopped, 10, window.describe)
+        if case == 'traffic':  # else Wireshark says that it has no packets
+            assert len(screen.windows()) == 1, 'no message box'
+        assert window.running()
+
+
+@pytest.mark.parametrize('case', ['wrong filter', pytest.param('no topic', marks=pytest.mark.long),
+                                  pytest.param('missing topic', marks=pytest.mark.long)])
+def test_what_is_wrong_is_a_message_box_of_a_window_that_lives(case, screen, topic):
+    """Such an error may come before the window has opened all its pipes."""
+    values = {'brokers': topic.broker.bootstrap, 'topic': topic.name, **{
+        'wrong filter': {'filter': 'prot 80'}, 'no topic': {'topic': ''},
+        'missing topic': {'topic': 'nowhere'}}[case]}
+    with screen.capture(**values) as window:
+        window.assert_message_box()

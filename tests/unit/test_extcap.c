@@ -2,14 +2,17 @@
 /* Wireshark's calls: taken apart, answered, and made into the command line of a consumer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -604,6 +607,7 @@ static void test_what_a_window_is_told(void **state)
 	assert_string_equal(text, "255 6 reading|255 6 reading: 1 packets/s|"
 				  "0 2 Warning: beware\n|0 2 Error: first\n|255 9 first|"
 				  "0 2 Error: second\n|");
+	close(open(in, O_WRONLY | O_NONBLOCK)); /* the window */
 	assert_int_equal(extcap_finish(x, 0), 0);
 	extcap_stop(x);
 	assert_int_equal(extcap_finish(x, 1), 0);
@@ -612,6 +616,58 @@ static void test_what_a_window_is_told(void **state)
 	close(fd);
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);
+}
+
+struct window {
+	const char *path;
+	atomic_bool opened;
+};
+
+/* As Wireshark does, which starts us before. */
+static void *open_late(void *arg)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+	struct window *w = arg;
+	int fd;
+
+	nanosleep(&pause, NULL);
+	fd = open(w->path, O_WRONLY);
+	atomic_store(&w->opened, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* Its window would hang for ever in opening what nobody reads any more. */
+static void test_it_ends_only_after_the_window_has_opened_its_pipe(void **state)
+{
+	static const char *const calls[] = {CAPTURE "--brokers b:1 ", /* no topic */
+					    "--capture --extcap-interface nowhere --fifo /f ",
+					    CAPTURE GIVEN};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		char dir[] = "/tmp/test_extcap.XXXXXX", in[64], text[512];
+		struct window window = {.path = in};
+		struct extcap *x;
+		struct line line;
+		pthread_t thread;
+		bool runs = i == 2;
+
+		assert_non_null(mkdtemp(dir));
+		snprintf(in, sizeof(in), "%s/in", dir);
+		assert_int_equal(mkfifo(in, 0600), 0);
+		snprintf(text, sizeof(text), "%s--extcap-control-in %s", calls[i], in);
+		line_set(&line, text);
+		assert_int_equal(pthread_create(&thread, NULL, open_late, &window), 0);
+		assert_int_equal(extcap_new(&x, line.argc, line.argv) == EXTCAP_E_CAPTURE, runs);
+		assert_int_equal(extcap_finish(x, runs ? 0 : 2), runs ? 0 : 2);
+		assert_true(window.opened);
+		extcap_free(x);
+		log_set_sink(NULL, NULL);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		unlink(in);
+		rmdir(dir);
+	}
 }
 
 static int forget_printed(void **state)
@@ -641,6 +697,7 @@ int main(void)
 		cmocka_unit_test(test_the_consumers_among_the_files),
 		cmocka_unit_test(test_the_topic_that_wireshark_remembers),
 		cmocka_unit_test(test_control_pipes_open_at_once_and_never_block),
+		cmocka_unit_test(test_it_ends_only_after_the_window_has_opened_its_pipe),
 		cmocka_unit_test(test_what_a_window_is_told),
 	};
 

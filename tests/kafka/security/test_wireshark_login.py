@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness import captures, wait
+from harness.wireshark import Screen
 from secure_cluster import PASSWORD
 
 
@@ -49,3 +50,13 @@ def test_a_wrong_password_is_stopped_at_once(start):
     process.stop(signal.SIGTERM)
     assert time.monotonic() - began < 1
     assert process.stderr == "" or process.stderr.count("\n") == 1, process.describe()
+
+
+@pytest.mark.long
+def test_a_wrong_password_is_a_message_box(secure, pcap, tmp_path):
+    properties = ("security.protocol=sasl_ssl; sasl.mechanism=PLAIN; sasl.username=pycapa; "
+                  f"sasl.password=wrong; ssl.ca.location={secure.ca.cert}")
+    with Screen(tmp_path) as screen, \
+            screen.capture(brokers=secure.address("SASLSSL"), topic=pcap.name,
+                           properties=properties) as window:
+        window.assert_message_box()

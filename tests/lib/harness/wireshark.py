@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Wireshark on a screen that nobody sees."""
+import glob
+import os
+import struct
+import time
+
+from . import captures, daemon, wait
+from .proc import Process, run
+
+# Questions that a first start asks.
+PREFERENCES = 'gui.update.enabled: FALSE\ngui.ask_unsaved: FALSE\n'
+RECENT = 'privs.warn_if_elevated: FALSE\nprivs.warn_if_no_npf: FALSE\n'
+
+
+class Screen:
+    """A screen of its own, and a user who has pycapa as an extcap; `env`: for its programs."""
+
+    def __init__(self, directory, **env):
+        self.directory = str(directory)
+        config = os.path.join(self.directory, 'wireshark')
+        os.makedirs(os.path.join(config, 'extcap'))
+        os.symlink(daemon.BINARY, os.path.join(config, 'extcap/pycapa'))
+        for name, text in ('preferences', PREFERENCES), ('recent_common', RECENT):
+            with open(os.path.join(config, name), 'w') as f:
+                f.write(text)
+        os.mkdir(os.path.join(self.directory, 'run'), 0o700)
+        self.server = Process(['Xvfb', '-displayfd', '1', '-screen', '0', '1000x700x24',
+                               '-nolisten', 'tcp'])
+        wait.until(lambda: self.server.stdout.endswith(b'\n'), 20, lambda: self.server.describe())
+        self.env = daemon.environment(
+            DISPLAY=f':{int(self.server.stdout)}', HOME=self.directory,
+            XDG_CONFIG_HOME=self.directory, XDG_RUNTIME_DIR=os.path.join(self.directory, 'run'),
+            TMPDIR=self.directory, **env)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.kill()
+
+    def windows(self):
+        """The ids of those that are seen; a message box is one, and has no title."""
+        return run('xdotool', 'search', '--onlyvisible', '--class', 'wireshark', env=self.env,
+                   check=False).stdout.split()
+
+    def key(self, name):
+        run('xdotool', 'key', name, env=self.env)
+
+    def capture(self, **values):
+        """Wireshark, which captures at once with these values of the dialog."""
+        argv = [word for name, value in values.items()
+                for word in ('-o', f'extcap.pycapa.{name}:{value}')]
+        return Wireshark(self, argv)
+
+
+class Wireshark(Process):
+    def __init__(self, screen, argv):
+        super().__init__(['wireshark', '-k', '-i', 'pycapa', *argv], env=screen.env)
+        self.screen = screen
+
+    def packets(self):
+        """Those in its temporary file so far."""
+        for path in glob.glob(f'{self.screen.directory}/wireshark_*.pcapng'):
+            try:
+                return captures.records(path)
+            except (AssertionError, IndexError, struct.error):
+                pass  # its last block is being written
+        return []
+
+    def extcap(self):
+        """The process id of the pycapa that captures; None: there is none."""
+        found = run('pgrep', '-P', self.pid, '-f', '--', '--capture', check=False).stdout.split()
+        return int(found[0]) if found else None
+
+    def wait_capturing(self):
+        """The process id of its pycapa, once the window has the keyboard."""
+        wait.until(self.extcap, 30, self.describe)
+        # pycapa may be there before the window, and its title.
+        run('xdotool', 'search', '--sync', '--onlyvisible', '--name', 'Capturing', 'windowfocus',
+            '--sync', env=self.screen.env, timeout=60)
+        return self.extcap()
+
+    def assert_message_box(self):
+        """One appears; the window lives, as that can be closed, and pycapa is gone."""
+        wait.until(lambda: len(self.screen.windows()) == 2, 40, self.describe)
+
+        def closed():
+            self.screen.key('Return')  # goes nowhere until the box has the keyboard
+            return len(self.screen.windows()) == 1
+        wait.until(closed, 10, self.describe)
+        assert self.running() and not self.extcap()
+
+    def stopped(self):
+        """Whether its title says so."""
+        return not run('xdotool', 'search', '--onlyvisible', '--name', 'Capturing',
+                       env=self.screen.env, check=False).stdout
+
+    def stop_capture(self):
+        """Ctrl+E: the seconds until pycapa is gone."""
+        pid, began = self.extcap(), time.monotonic()
+        self.screen.key('ctrl+e')
+        wait.until(lambda: not os.path.exists(f'/proc/{pid}'), 10, 'the end of pycapa')
+        return time.monotonic() - began
