@@ -16,10 +16,9 @@ from harness import captures, daemon, wait
 from harness.daemon import pycapa
 from harness.net import free_port
 from harness.proc import Process, run
+from harness.wireshark import HANGING_KINIT
 
 SYSTEM = '/usr/lib/x86_64-linux-gnu/wireshark/extcap'
-HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
-                 'sasl.kerberos.kinit.cmd=sleep 1000')
 
 
 class Window:

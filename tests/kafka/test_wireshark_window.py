@@ -9,10 +9,7 @@ import pytest
 from harness import captures, wait
 from harness.net import free_port
 from harness.proc import run
-from harness.wireshark import Screen
-
-HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
-                 'sasl.kerberos.kinit.cmd=sleep 1000')
+from harness.wireshark import HANGING_KINIT, Screen
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ import time
 from . import captures, daemon, wait
 from .proc import Process, run
 
+# Values of the dialog: librdkafka waits for it.
+HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
+                 'sasl.kerberos.kinit.cmd=sleep 1000')
 # Questions that a first start asks.
 PREFERENCES = 'gui.update.enabled: FALSE\ngui.ask_unsaved: FALSE\n'
 RECENT = 'privs.warn_if_elevated: FALSE\nprivs.warn_if_no_npf: FALSE\n'
