@@ -29,7 +29,7 @@ class Screen:
                 f.write(text)
         os.mkdir(os.path.join(self.directory, 'run'), 0o700)
         self.server = Process(['Xvfb', '-displayfd', '1', '-screen', '0', '1000x700x24',
-                               '-nolisten', 'tcp'])
+                               '-nolisten', 'tcp', '-noreset'])  # when xdotool goes
         wait.until(lambda: self.server.stdout.endswith(b'\n'), 20, lambda: self.server.describe())
         self.env = daemon.environment(
             DISPLAY=f':{int(self.server.stdout)}', HOME=self.directory,
