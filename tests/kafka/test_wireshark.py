@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import captures, daemon, wait
+from harness import captures, wait
 from harness.daemon import pycapa
 from harness.net import free_port
-from harness.proc import Process, run
-from harness.wireshark import HANGING_KINIT
+from harness.proc import run
+from harness.wireshark import HANGING_KINIT, Tshark, of_values
 
-SYSTEM = '/usr/lib/x86_64-linux-gnu/wireshark/extcap'
 
 
 class Window:
@@ -261,26 +260,6 @@ def test_control_pipes_carry_the_log_and_the_state(tmp_path, spawn, topic):
 
 # ---- tshark ----
 
-class Tshark(Process):
-    """A tshark that finds pycapa as an extcap: of the system as root, or of a user's own."""
-
-    def __init__(self, home, user, *argv, env=None):
-        home.mkdir(exist_ok=True)
-        prefix = ['unshare', '-m', 'sh', '-e', '-c', f'mount -t tmpfs none {SYSTEM}; '
-                  f'[ -n "$1" ] || ln -s {daemon.BINARY} {SYSTEM}/pycapa; shift; exec "$@"', 'sh',
-                  user]
-        if user:
-            own = home / '.config/wireshark/extcap'
-            own.mkdir(parents=True, exist_ok=True)
-            if not (own / 'pycapa').is_symlink():
-                (own / 'pycapa').symlink_to(daemon.BINARY)
-            run('chown', '-R', user, home)
-            prefix += ['setpriv', '--reuid', user, '--regid', 'nogroup', '--clear-groups']
-        super().__init__([*prefix, 'tshark', *argv],
-                         env=daemon.environment(HOME=str(home), XDG_CONFIG_HOME=f'{home}/.config',
-                                                **(env or {})))
-
-
 @pytest.fixture
 def tshark():
     running = []
@@ -298,9 +277,7 @@ def tshark():
 
 def of(source, **arguments):
     """-i and -o of a capture of the topic."""
-    arguments = {'brokers': source.broker.bootstrap, 'topic': source.name, **arguments}
-    return ['-i', 'pycapa', *(word for name, value in arguments.items()
-                              for word in ('-o', f'extcap.pycapa.{name}:{value}'))]
+    return of_values(**{'brokers': source.broker.bootstrap, 'topic': source.name, **arguments})
 
 
 FIELDS = ['-l', '-T', 'fields', '-e', 'udp.port', '-e', 'data.data']
@@ -348,6 +325,17 @@ def test_tshark_captures_by_a_configuration_file(tshark, topic, tmp_path):
     assert process.wait(30) == 0, process.describe()
     expected = [p for p in captures.sample(10, 64) if struct.unpack_from('!H', p.data, 34)[0] == 5003]
     assert len(process.stdout.splitlines()) == len(expected) > 0, process.describe()
+
+
+def test_tshark_captures_by_the_configuration_file_of_the_dialog(tshark, topic, tmp_path):
+    file = tmp_path / 'any name.cfg'
+    file.write_text(f'mode = "consumer";\nkafka-broker = "{topic.broker.bootstrap}";\n'
+                    f'kafka-topic = "{topic.name}";\n')
+    topic.produce(captures.sample(10, 64))
+    process = tshark('', *of_values(brokers='', topic='', config=file, start='begin', end='end'),
+                     *FIELDS)
+    assert process.wait(30) == 0, process.describe()
+    assert len(process.stdout.splitlines()) == 10, process.describe()
 
 
 def test_tshark_shows_one_line_for_what_is_wrong(tshark, topic):

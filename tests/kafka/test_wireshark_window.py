@@ -41,9 +41,11 @@ def live(topic):
             topic.produce(captures.sample(100))
     thread = threading.Thread(target=send)
     thread.start()
-    yield
-    done.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @pytest.mark.long
@@ -60,7 +62,7 @@ def test_a_window_stops_at_once(case, screen, topic):
         if case == 'traffic':
             wait.until(lambda: len(window.packets()) > 1000, 30, window.describe)
         elif case == 'kinit hangs':
-            wait.until(lambda: run('pgrep', '-P', pid, check=False).stdout, 20, 'a kinit')
+            wait.until(lambda: run('pgrep', '-P', pid, check=False).stdout, 60, 'a kinit')
         assert window.stop_capture() < 1
         wait.until(window.stopped, 10, window.describe)
         if case == 'traffic':  # else Wireshark says that it has no packets

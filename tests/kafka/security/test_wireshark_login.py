@@ -8,8 +8,8 @@ import time
 import pytest
 
 from harness import captures, wait
-from harness.wireshark import Screen
-from secure_cluster import PASSWORD
+from harness.wireshark import Screen, Tshark, of_values
+from secure_cluster import KEY_PASSWORD, PASSWORD
 
 
 @pytest.fixture
@@ -60,3 +60,16 @@ def test_a_wrong_password_is_a_message_box(secure, pcap, tmp_path):
             screen.capture(brokers=secure.address("SASLSSL"), topic=pcap.name,
                            properties=properties) as window:
         window.assert_message_box()
+
+
+@pytest.mark.long
+def test_a_client_certificate_through_tshark(secure, pcap, tmp_path):
+    pcap.produce(captures.sample(10))
+    argv = of_values(
+        brokers=secure.address("TLS"), topic=pcap.name, start="begin", end="end", protocol="ssl",
+        cafile=secure.ca.cert, certificate=f"{secure.ca.dir}/client.crt",
+        key=f"{secure.ca.dir}/client.encrypted.key",
+        properties=f"ssl.key.password={KEY_PASSWORD}")
+    with Tshark(tmp_path / "home", "", *argv, "-T", "fields", "-e", "udp.port") as process:
+        assert process.wait(30) == 0, process.describe()
+        assert len(process.stdout.splitlines()) == 10, process.describe()

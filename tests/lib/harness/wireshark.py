@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Wireshark on a screen that nobody sees."""
+"""A real Wireshark on a screen that nobody sees, and a real tshark."""
 import glob
 import os
 import struct
@@ -8,12 +8,20 @@ import time
 from . import captures, daemon, wait
 from .proc import Process, run
 
-# Values of the dialog: librdkafka waits for it.
+# Where Debian's looks for extcaps.
+SYSTEM = '/usr/lib/x86_64-linux-gnu/wireshark/extcap'
+# Properties with which librdkafka waits for a kinit that does not end.
 HANGING_KINIT = ('sasl.mechanism=GSSAPI; security.protocol=sasl_plaintext; '
                  'sasl.kerberos.kinit.cmd=sleep 1000')
 # Questions that a first start asks.
 PREFERENCES = 'gui.update.enabled: FALSE\ngui.ask_unsaved: FALSE\n'
 RECENT = 'privs.warn_if_elevated: FALSE\nprivs.warn_if_no_npf: FALSE\n'
+
+
+def of_values(**values):
+    """-i and -o of a capture with these values of the dialog."""
+    return ['-i', 'pycapa', *(word for name, value in values.items()
+                              for word in ('-o', f'extcap.pycapa.{name}:{value}'))]
 
 
 class Screen:
@@ -52,14 +60,12 @@ class Screen:
 
     def capture(self, **values):
         """Wireshark, which captures at once with these values of the dialog."""
-        argv = [word for name, value in values.items()
-                for word in ('-o', f'extcap.pycapa.{name}:{value}')]
-        return Wireshark(self, argv)
+        return Wireshark(self, of_values(**values))
 
 
 class Wireshark(Process):
     def __init__(self, screen, argv):
-        super().__init__(['wireshark', '-k', '-i', 'pycapa', *argv], env=screen.env)
+        super().__init__(['wireshark', '-k', *argv], env=screen.env)
         self.screen = screen
 
     def packets(self):
@@ -105,3 +111,23 @@ class Wireshark(Process):
         self.screen.key('ctrl+e')
         wait.until(lambda: not os.path.exists(f'/proc/{pid}'), 10, 'the end of pycapa')
         return time.monotonic() - began
+
+
+class Tshark(Process):
+    """A tshark that finds pycapa as an extcap: of the system as root, or of a user's own."""
+
+    def __init__(self, home, user, *argv, env=None):
+        home.mkdir(exist_ok=True)
+        prefix = ['unshare', '-m', 'sh', '-e', '-c', f'mount -t tmpfs none {SYSTEM}; '
+                  f'[ -n "$1" ] || ln -s {daemon.BINARY} {SYSTEM}/pycapa; shift; exec "$@"', 'sh',
+                  user]
+        if user:
+            own = home / '.config/wireshark/extcap'
+            own.mkdir(parents=True, exist_ok=True)
+            if not (own / 'pycapa').is_symlink():
+                (own / 'pycapa').symlink_to(daemon.BINARY)
+            run('chown', '-R', user, home)
+            prefix += ['setpriv', '--reuid', user, '--regid', 'nogroup', '--clear-groups']
+        super().__init__([*prefix, 'tshark', *argv],
+                         env=daemon.environment(HOME=str(home), XDG_CONFIG_HOME=f'{home}/.config',
+                                                **(env or {})))
