@@ -52,14 +52,27 @@ def test_a_wrong_password_is_stopped_at_once(start):
     assert process.stderr == "" or process.stderr.count("\n") == 1, process.describe()
 
 
-@pytest.mark.long
-def test_a_wrong_password_is_a_message_box(secure, pcap, tmp_path):
+@pytest.fixture
+def window(secure, pcap, tmp_path):
+    """A real Wireshark that captures with a wrong password."""
     properties = ("security.protocol=sasl_ssl; sasl.mechanism=PLAIN; sasl.username=pycapa; "
                   f"sasl.password=wrong; ssl.ca.location={secure.ca.cert}")
     with Screen(tmp_path) as screen, \
             screen.capture(brokers=secure.address("SASLSSL"), topic=pcap.name,
-                           properties=properties) as window:
-        window.assert_message_box()
+                           properties=properties) as wireshark:
+        yield wireshark
+
+
+@pytest.mark.long
+def test_a_wrong_password_is_a_message_box(window):
+    window.assert_message_box()
+
+
+@pytest.mark.long
+def test_a_window_stops_a_wrong_password_at_once(window):
+    assert window.wait_capturing(), "it still tries"
+    assert window.stop_capture() < 1
+    assert window.running()
 
 
 @pytest.mark.long
